@@ -1,0 +1,1 @@
+"""What processes agree on: records, names and digests. Imports nothing else of ours."""

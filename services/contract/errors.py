@@ -1,0 +1,5 @@
+"""The one error a person is meant to read: what was expected, what was found, what to do."""
+
+
+class Refused(Exception):
+    """A request, file or state that cannot be accepted; its text is one line for a person."""

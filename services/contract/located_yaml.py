@@ -1,0 +1,51 @@
+"""YAML checked against a pydantic model, with file and line in every complaint."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from yaml.nodes import MappingNode, Node, SequenceNode
+
+from services.contract.errors import Refused
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+def load_yaml(path: Path, shape: type[Shape]) -> Shape:
+    """Raises Refused with `file:line: field: what is wrong`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+    except OSError as error:
+        raise Refused(f"{path}: cannot read it: {error.strerror}") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise Refused(f"{path}:{line}: not YAML: {error.problem}") from error
+    try:
+        return shape.model_validate(content if content is not None else {})
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in problem["loc"])
+        raise Refused(f"{path}:{_line(root, problem['loc'])}: {field}: {problem['msg']}") from error
+
+
+def _line(root: Node | None, location: Sequence[int | str]) -> int:
+    """The line of the deepest node on the way to `location`, counted from 1."""
+    line, node = 1, root
+    for part in location:
+        if (step := _step(node, part)) is None:
+            break
+        key, node = step
+        line = key.start_mark.line + 1
+    return line
+
+
+def _step(node: Node | None, part: int | str) -> tuple[Node, Node] | None:
+    if isinstance(node, MappingNode):
+        return next(((key, value) for key, value in node.value if key.value == part), None)
+    if isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part], node.value[part]
+    return None

@@ -1,0 +1,39 @@
+"""Every tag, variable, alias and file name that two rooms must spell alike."""
+
+import re
+
+PROMOTE_TAG = "promote"
+REASON_TAG = "promote.reason"
+CHAMPION_ALIAS = "champion"
+
+GIT_COMMIT_TAG = "mlflow.source.git.commit"
+GIT_DIRTY_TAG = "trackback.git.dirty"
+TRAINING_DATA_TAG = "trackback.data.training"
+HOLDOUT_TAG = "trackback.data.holdout"
+LIBRARIES_TAG = "trackback.libraries"
+HOLDOUT_ARTIFACT = "data/holdout.csv"
+LOGGED_MODEL_NAME = "model"
+
+PACKAGE_MATERIAL = "model"
+PACKAGE_PREFIX = "GO_PACKAGE_MODEL_"
+PLUGIN_ID = "trackback.mlflow"
+REPOSITORY_ID = "mlflow"
+
+CANDIDATE_FILE = "candidate.json"
+VALIDATION_FILE = "validation.json"
+COMPARISON_FILE = "comparison.json"
+RELEASE_FILE = "release.json"
+DEPLOYMENT_FILE = "deployment.json"
+MANIFEST_FILE = "manifest.json"
+GOLDEN_FILE = "golden.json"
+MODEL_FOLDER = "model"
+
+MODEL_HEADER = "X-Trackback-Model"
+REVISION_HEADER = "X-Trackback-Revision"
+RELEASE_HEADER = "X-Trackback-Release"
+
+RUN_ID = re.compile(r"[0-9a-f]{32}")
+MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
+MODEL_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+REVISION = re.compile(r"([1-9][0-9]*)-[0-9a-f]{8}")

@@ -1,0 +1,56 @@
+"""A release: the servable form of a model with everything needed to answer for it."""
+
+from typing import Any
+
+from services.contract.candidate import Candidate
+from services.contract.record import ModelName, Record, Revision, Sha256
+from services.contract.verdict import Comparison, Validation
+
+
+class Column(Record):
+    """An input column; `type` is MLflow's name for it: `double`, `long`, `string` or `boolean`."""
+
+    name: str
+    type: str
+    required: bool = True
+
+
+class ServingLimits(Record):
+    """What one request may ask: rows in it, bytes of its body, seconds to send it, requests at once."""
+
+    max_rows: int = 1000
+    max_bytes: int = 1_000_000
+    body_seconds: float = 5.0
+    max_requests: int = 64
+
+
+class Golden(Record):
+    """Hold-out rows with the training library's own answers; replayed at every load."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    predictions: tuple[Any, ...]
+    tolerance: float = 1e-9
+
+
+class Manifest(Record):
+    """`manifest.json` of a release; beside it stand `golden.json` and the folder `model/` as MLflow stored it."""
+
+    model: ModelName
+    revision: Revision
+    description: str
+    library: str
+    unit: str
+    inputs: tuple[Column, ...]
+    limits: ServingLimits
+    golden: Sha256
+    candidate: Candidate
+    validation: Validation
+    comparison: Comparison
+
+
+class Release(Record):
+    """What travels: the digest of the release folder and its manifest."""
+
+    digest: Sha256
+    manifest: Manifest

@@ -1,0 +1,20 @@
+"""Where an answer came from, from the service back to the data."""
+
+from services.contract.candidate import Candidate, PipelineRef
+from services.contract.deployment import Deployment
+from services.contract.record import ModelName, Record, Revision, Sha256
+from services.contract.verdict import Comparison, Validation
+
+
+class Trace(Record):
+    """`deployments` are all times this release was put live, oldest first; `links` open in a browser."""
+
+    model: ModelName
+    revision: Revision
+    release: Sha256
+    deployments: tuple[Deployment, ...]
+    candidate: Candidate
+    validation: Validation
+    comparison: Comparison
+    pipeline: PipelineRef | None
+    links: dict[str, str]

@@ -1,0 +1,70 @@
+"""What a gate found: pass, fail or inconclusive, with expected and found in words."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from services.contract.candidate import DataDigest
+from services.contract.record import ModelName, Record, Revision, Sha256
+
+
+class Verdict(StrEnum):
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Check(Record):
+    name: str
+    verdict: Verdict
+    expected: str
+    found: str
+
+
+def overall(checks: Iterable[Check]) -> Verdict:
+    """The worst verdict; no checks at all prove nothing."""
+    found = {check.verdict for check in checks}
+    for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS):
+        if verdict in found:
+            return verdict
+    return Verdict.INCONCLUSIVE
+
+
+class Validation(Record):
+    """The candidate on its own, on the hold-out; `latency_ms` is a row's median and 99th percentile."""
+
+    model: ModelName
+    revision: Revision
+    candidate: Sha256
+    holdout: DataDigest
+    verdict: Verdict
+    checks: tuple[Check, ...]
+    metrics: dict[str, float]
+    latency_ms: dict[str, float]
+
+
+class Live(Record):
+    """The release that answered when the comparison was made."""
+
+    revision: Revision
+    release: Sha256
+    model_digest: Sha256
+
+
+class Comparison(Record):
+    """Candidate against live on the same rows. `difference` is live minus candidate error (positive: better)
+    and `interval` its bootstrap confidence interval, in the metric's unit; None when nothing is live."""
+
+    model: ModelName
+    revision: Revision
+    candidate: Sha256
+    holdout: DataDigest
+    live: Live | None
+    metric: str
+    candidate_value: float
+    live_value: float | None
+    difference: float | None
+    interval: tuple[float, float] | None
+    confidence: float
+    margin: float
+    verdict: Verdict
+    summary: str
