@@ -38,7 +38,7 @@ class Deployment(Record):
 
 
 class ModelState(Record):
-    """`url` is where the model answers, None before its first release; `previous` is what a rollback would return to."""
+    """`url` is where the model answers, None before its first release; a rollback returns to `previous`."""
 
     model: ModelName
     url: str | None
