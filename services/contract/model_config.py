@@ -42,7 +42,7 @@ class Threshold(Record):
 class CompareGate(Record):
     """How much worse than live a candidate may be, as a share of the live error, and how sure we must be."""
 
-    metric: str
+    metric: Literal["mean_absolute_error", "root_mean_squared_error"]
     margin: Annotated[float, Field(ge=0, lt=1)] = 0.01
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     min_rows: Annotated[int, Field(ge=2)] = 100

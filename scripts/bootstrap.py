@@ -1,0 +1,178 @@
+"""Sets up what a script needs with nothing but Python's standard library; a second run skips what is done.
+
+usage: bootstrap.py NEED [NEED ...] [-- COMMAND [ARGUMENT ...]]
+NEED is `plugin` or the name of a file in requirements/; COMMAND then takes this process' place.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parents[1]
+UV = ROOT / ".tools" / "uv"
+JARS = ("plugin/package-repository/target/trackback-mlflow-plugin.jar", "plugin/host/target/trackback-plugin-host.jar")
+JAVA = 17
+
+
+def main(arguments: list[str]) -> None:
+    signal.signal(signal.SIGTERM, _stop)
+    needs, command = arguments, []
+    if "--" in arguments:
+        at = arguments.index("--")
+        needs, command = arguments[:at], arguments[at + 1 :]
+    for need in needs:
+        plugin() if need == "plugin" else environment(need)
+    if command:
+        os.chdir(ROOT)
+        os.environ["PYTHONPATH"] = str(ROOT)
+        os.execvp(command[0], command)  # noqa: S606  the process that was asked for, without a shell
+
+
+def environment(name: str) -> None:
+    """`.venv/<name>` holds exactly what requirements/<name>.txt locks."""
+    lock = ROOT / "requirements" / f"{name}.txt"
+    folder = ROOT / ".venv" / name
+    stamp, wanted = folder / ".lock", _digest([lock], sys.version)
+    if _is(stamp, wanted):
+        return
+    say(f"setting up the environment '{name}' ({_count(lock)} packages, once)")
+    uv = _uv()
+    run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder])
+    run([uv, "pip", "install", "--quiet", "--require-hashes", "--compile-bytecode", "--python", folder, "-r", lock])
+    stamp.write_text(wanted)
+
+
+def _uv() -> Path:
+    lock = ROOT / "requirements" / "uv.txt"
+    stamp, wanted = UV / ".lock", _digest([lock], sys.version)
+    if not _is(stamp, wanted):
+        say("setting up uv, the installer (once)")
+        if not _has_venv():
+            apt("python3-venv", "Python's venv module")
+        shutil.rmtree(UV, ignore_errors=True)
+        run([sys.executable, "-m", "venv", UV])
+        run([UV / "bin" / "python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", lock])
+        stamp.write_text(wanted)
+    return UV / "bin" / "uv"
+
+
+def _has_venv() -> bool:
+    return (
+        subprocess.run([sys.executable, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode
+        == 0
+    )
+
+
+def plugin() -> None:
+    """The plugin's and its JVM host's jars, built from the sources that are here."""
+    sources = sorted(path for path in (ROOT / "plugin").rglob("*") if path.is_file() and "target" not in path.parts)
+    stamp, wanted = ROOT / "plugin" / "target" / ".sources", _digest(sources, "")
+    if _is(stamp, wanted) and all((ROOT / jar).is_file() for jar in JARS):
+        return
+    java()
+    if not shutil.which("mvn"):
+        apt("maven", "Maven")
+    say("building the GoCD plugin with Maven (once; the first time it downloads Maven's own parts)")
+    run(["mvn", "--batch-mode", "--quiet", "-DskipTests", "--file", ROOT / "plugin" / "pom.xml", "package"])
+    stamp.parent.mkdir(exist_ok=True)
+    stamp.write_text(wanted)
+
+
+def java() -> None:
+    if (found := _java_version()) < JAVA or not shutil.which("javac"):
+        say(f"expected a JDK ≥ {JAVA}, found {found or 'none'}")
+        apt("openjdk-17-jdk-headless", f"a JDK ≥ {JAVA}")
+
+
+def _java_version() -> int:
+    if not shutil.which("java"):
+        return 0
+    done = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False)
+    found = re.search(r'version "(\d+)', done.stderr)
+    return int(found[1]) if found else 0
+
+
+def apt(package: str, what: str) -> None:
+    """Installs a Debian package, or says in one line what a person has to install."""
+    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if not shutil.which("apt-get") or (sudo and not shutil.which("sudo")):
+        refuse(f"expected {what}, found none, and cannot install it here: install it and start again")
+    say(f"installing {what} ({package}) with apt-get")
+    for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", package]):
+        run([*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *command], quiet=True)
+
+
+def run(command: Iterable[str | Path], quiet: bool = False) -> None:
+    """Runs to the end, with all it starts in a group of its own that is ended when this process is."""
+    words = [str(word) for word in command]
+    output = subprocess.PIPE if quiet else None
+    with subprocess.Popen(
+        words,
+        process_group=0,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT if quiet else None,
+        text=True,
+    ) as process:
+        try:
+            printed, _ = process.communicate()
+        except BaseException:
+            _end_group(process)
+            raise
+    if process.returncode != 0:
+        refuse(
+            f"expected '{' '.join(words[:4])} …' to succeed, found exit {process.returncode}\n{printed or ''}".rstrip()
+        )
+
+
+def _end_group(process: "subprocess.Popen[str]") -> None:
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _digest(files: list[Path], extra: str) -> str:
+    total = hashlib.sha256(extra.encode())
+    for file in files:
+        total.update(f"{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
+    return total.hexdigest()
+
+
+def _is(stamp: Path, wanted: str) -> bool:
+    return stamp.is_file() and stamp.read_text() == wanted
+
+
+def _count(lock: Path) -> int:
+    return sum("==" in line for line in lock.read_text().splitlines())
+
+
+def say(text: str) -> None:
+    sys.stderr.write(f"[{time.strftime('%H:%M:%S')}] {text}\n")
+    sys.stderr.flush()
+
+
+def refuse(text: str) -> NoReturn:
+    sys.stderr.write(text + "\n")
+    raise SystemExit(1)
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(143)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        refuse("stopped; start again to go on where this ended")

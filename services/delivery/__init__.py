@@ -1,0 +1,1 @@
+"""The verbs that take a promoted run to production, one file each."""

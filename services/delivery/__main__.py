@@ -1,0 +1,5 @@
+"""`python -m services.delivery`: the verbs."""
+
+from services.delivery.cli import main
+
+main()

@@ -1,0 +1,9 @@
+"""Importing a slow library while the verb waits for something else: delivery is counted in seconds."""
+
+import threading
+from importlib import import_module
+
+
+def import_ahead(module: str) -> None:
+    """Returns at once; a later import of the module waits for this one to end."""
+    threading.Thread(target=import_module, args=(module,), name=f"import-{module}", daemon=True).start()

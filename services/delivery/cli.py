@@ -1,0 +1,36 @@
+"""The delivery half of `trackback`: each verb lives in the module of its name."""
+
+import sys
+from importlib import import_module
+
+import typer
+
+from services.contract.errors import Refused
+
+VERBS = ("promote", "status", "trace", "rollback", "fetch", "validate", "compare", "package", "deploy")
+
+
+def build(arguments: list[str]) -> typer.Typer:
+    """Imports only the verb that is asked for: some need libraries that take a second to import."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app.callback()(_about)
+    for verb in arguments[:1] if arguments[:1] and arguments[0] in VERBS else VERBS:
+        app.command(verb)(getattr(import_module(f"services.delivery.{verb}"), verb))
+    return app
+
+
+def _about() -> None:
+    """The way from a promoted MLflow run to production through GoCD, and back.
+
+    People use promote, status, trace and rollback; pipelines use fetch, validate, compare, package and deploy.
+    Also: 'trackback train' and 'trackback schema'.
+    """
+
+
+def main() -> None:
+    """Runs the verb; what was refused is one line on stderr and exit 1."""
+    try:
+        build(sys.argv[1:])(prog_name="trackback")
+    except Refused as refused:
+        sys.stderr.write(f"{refused}\n")
+        raise SystemExit(1) from None

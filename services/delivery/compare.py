@@ -1,0 +1,115 @@
+"""compare: the candidate against the release that answers, on the same hold-out rows."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.contract import names
+from services.contract.candidate import Candidate
+from services.contract.deployment import Deployment
+from services.contract.model_config import ModelConfig, load_model_config
+from services.contract.record import write_atomically
+from services.contract.release import Manifest
+from services.contract.verdict import Comparison, Live, Verdict
+from services.delivery.bootstrap import Difference, error_of, paired_difference
+from services.delivery.holdout import Holdout, read_holdout
+from services.delivery.output import keep, say, stop_unless_passed
+from services.delivery.report import comparison_page
+from services.delivery.rollout_client import Rollout
+from services.delivery.scoring import Question, score
+from services.delivery.settings import Settings
+from services.delivery.store import Store
+
+CandidateFile = Annotated[Path, typer.Option(help="candidate.json as fetch wrote it.")]
+OutFolder = Annotated[Path | None, typer.Option(help="Also write JSON and HTML report into this folder.")]
+
+
+def compare(candidate: CandidateFile, out: OutFolder = None) -> None:
+    """Compare errors on the same rows with a paired bootstrap interval; exit 1 when worse or inconclusive.
+
+    Example: trackback compare --candidate out/candidate.json --out out
+    """
+    settings = Settings()
+    found = Candidate.read(candidate)
+    config = load_model_config(settings.trackback_models, found.promotion.model)
+    live = Rollout(settings.trackback_rollout_url).state(config.name).live
+    comparison = _Comparing(Store(settings.trackback_store), found, config).against(live)
+    say(f"{comparison.verdict.upper()}: {comparison.summary}")
+    if out:
+        write_atomically(out / "comparison.html", comparison_page(comparison).encode())
+    keep(comparison, out, names.COMPARISON_FILE)
+    stop_unless_passed(comparison.verdict)
+
+
+class _Comparing:
+    def __init__(self, store: Store, candidate: Candidate, config: ModelConfig) -> None:
+        self._store, self._candidate, self._config = store, candidate, config
+        self._holdout_sha256 = candidate.run.holdout.sha256
+
+    def against(self, deployment: Deployment | None) -> Comparison:
+        holdout = read_holdout(self._store.holdout(self._holdout_sha256), self._config.data)
+        folder = self._store.model(self._candidate.digest)
+        candidate = self._answers(self._candidate.library, folder, self._candidate.digest, holdout)
+        if deployment is None:
+            return self._first(error_of(self._config.gates.compare.metric, holdout.actual, candidate))
+        folder = self._store.release(deployment.release)
+        manifest = Manifest.read(folder / names.MANIFEST_FILE)
+        live = self._answers(manifest.library, folder / names.MODEL_FOLDER, manifest.candidate.digest, holdout)
+        found = paired_difference(self._config.gates.compare, holdout.actual, candidate, live)
+        return self._judged(deployment, manifest, found)
+
+    def _answers(self, library: str, folder: Path, digest: str, holdout: Holdout) -> tuple[float, ...]:
+        return score(self._store, Question(library, folder, digest, self._holdout_sha256), holdout).predictions
+
+    def _first(self, value: float) -> Comparison:
+        metric = self._config.gates.compare.metric
+        summary = f"nothing is live yet, so this is the first release; its {metric} is {value:.4g}"
+        return self._comparison(Verdict.PASS, summary, value)
+
+    def _judged(self, deployment: Deployment, manifest: Manifest, found: Difference) -> Comparison:
+        live = Live(revision=deployment.revision, release=deployment.release, model_digest=manifest.candidate.digest)
+        verdict, words = _judge(found, self._config.gates.compare.min_rows)
+        summary = (
+            f"{words}: {self._config.gates.compare.metric} {found.candidate:.4g}, live {live.revision} has "
+            f"{found.live:.4g}; it is {found.low:.4g} to {found.high:.4g} better with "
+            f"{self._config.gates.compare.confidence:.0%} confidence, at least {-found.allowed:.4g} is required"
+        )
+        comparison = self._comparison(verdict, summary, found.candidate)
+        return comparison.model_copy(
+            update={
+                "live": live,
+                "live_value": found.live,
+                "difference": found.live - found.candidate,
+                "interval": (found.low, found.high),
+            }
+        )
+
+    def _comparison(self, verdict: Verdict, summary: str, value: float) -> Comparison:
+        gate = self._config.gates.compare
+        return Comparison(
+            model=self._config.name,
+            revision=self._candidate.promotion.label,
+            candidate=self._candidate.digest,
+            holdout=self._candidate.run.holdout,
+            live=None,
+            metric=gate.metric,
+            candidate_value=value,
+            live_value=None,
+            difference=None,
+            interval=None,
+            confidence=gate.confidence,
+            margin=gate.margin,
+            verdict=verdict,
+            summary=summary,
+        )
+
+
+def _judge(found: Difference, min_rows: int) -> tuple[Verdict, str]:
+    if found.rows < min_rows:
+        return Verdict.INCONCLUSIVE, f"{found.rows} rows are fewer than the {min_rows} that the gate asks for"
+    if found.low >= -found.allowed:
+        return Verdict.PASS, "not worse than live"
+    if found.high < -found.allowed:
+        return Verdict.FAIL, "worse than live"
+    return Verdict.INCONCLUSIVE, "cannot be told from worse than live"

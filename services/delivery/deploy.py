@@ -1,0 +1,67 @@
+"""deploy: let the release answer, see it answer, and only then move the champion alias."""
+
+import getpass
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+
+from services.contract import names
+from services.contract.deployment import Deployment, DeployRequest, ModelState
+from services.contract.errors import Refused
+from services.contract.release import Release
+from services.delivery.ahead import import_ahead
+from services.delivery.output import keep, say
+from services.delivery.rollout_client import Rollout
+from services.delivery.settings import Settings
+from services.delivery.store import Store
+
+
+def deploy(
+    release: Annotated[Path, typer.Option(help="release.json as package wrote it.")],
+    out: Annotated[Path | None, typer.Option(help="Also write the JSON into this folder.")] = None,
+) -> None:
+    """Switch the model's service to the release without losing a request; the alias 'champion' follows.
+
+    Exit 1 and the previous release still answers when the new one cannot be loaded, answers differently or is
+    older than what was delivered before. Example: trackback deploy --release out/release.json
+    """
+    import_ahead("services.delivery.registry")
+    settings = Settings()
+    found = Release.read(release)
+    deployment = _deploy(settings, found)
+    say(f"{found.manifest.model} {found.manifest.revision} answers since {deployment.at:%H:%M:%S} UTC")
+    _crown(settings, found)
+    keep(deployment, out, names.DEPLOYMENT_FILE)
+
+
+def _deploy(settings: Settings, release: Release) -> Deployment:
+    Store(settings.trackback_store).release(release.digest)
+    rollout, manifest = Rollout(settings.trackback_rollout_url), release.manifest
+    promotion = manifest.candidate.promotion
+    request = DeployRequest(
+        release=release.digest, by=promotion.promoted_by or getpass.getuser(), reason=promotion.reason
+    )
+    deployment = rollout.deploy(manifest.model, request)
+    _see_it_answer(rollout.state(manifest.model), release)
+    return deployment
+
+
+def _see_it_answer(state: ModelState, release: Release) -> None:
+    """Asks the service itself, because only its own word counts."""
+    try:
+        found = httpx.get(f"{state.url}/health/ready", timeout=10).headers.get(names.RELEASE_HEADER)
+    except httpx.HTTPError as error:
+        raise Refused(f"expected release {release.digest[:12]}… at {state.url}, cannot reach it: {error}") from error
+    if found != release.digest:
+        raise Refused(f"expected release {release.digest[:12]}… to answer at {state.url}, found {found or 'no name'}")
+
+
+def _crown(settings: Settings, release: Release) -> None:
+    from services.delivery.registry import Registry  # imported ahead, while the release is put live
+
+    candidate = release.manifest.candidate
+    registry = Registry(settings.mlflow_tracking_uri)
+    version = registry.crown(release.manifest.model, candidate.run.run_id, str(candidate.promotion.model_id))
+    say(f"alias '{names.CHAMPION_ALIAS}' of {release.manifest.model} is version {version}")

@@ -1,0 +1,31 @@
+"""stdout is data, stderr is for people, and the exit code is the gate."""
+
+import sys
+from pathlib import Path
+
+import typer
+
+from services.contract.record import Record
+from services.contract.verdict import Verdict
+
+
+def emit(record: Record) -> None:
+    sys.stdout.write(record.to_json())
+    sys.stdout.flush()
+
+
+def say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def keep(record: Record, folder: Path | None, name: str) -> None:
+    """Prints the record and, when a folder is given, writes it there as well."""
+    if folder:
+        record.write(folder / name)
+    emit(record)
+
+
+def stop_unless_passed(verdict: Verdict) -> None:
+    if verdict is not Verdict.PASS:
+        raise typer.Exit(1)

@@ -1,0 +1,92 @@
+"""The content-addressed store: models, hold-outs and releases by digest, complete or absent, checked on every use."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from services.contract.digest import digest_directory, file_sha256, verify_directory
+from services.contract.errors import Refused
+from services.contract.names import MODEL_FOLDER
+
+
+class Store:
+    """Folders `models/<digest>`, `releases/<digest>` and files `holdouts/<sha256>.csv` below `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """A folder on the store's own file system, gone at the end unless it was put into the store."""
+        place = self._root / "staging"
+        place.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=place))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def put_model(self, folder: Path) -> str:
+        return self._put("models", folder)
+
+    def put_release(self, folder: Path) -> str:
+        return self._put("releases", folder)
+
+    def put_holdout(self, file: Path, expected: str) -> None:
+        """Raises Refused unless the file's SHA-256 is `expected`."""
+        found = file_sha256(file)
+        if found != expected:
+            raise Refused(f"expected a hold-out with SHA-256 {expected[:12]}…, found {found[:12]}…: it was changed")
+        target = self._holdout_path(expected)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file.replace(target)
+
+    def model(self, digest: str) -> Path:
+        """Raises Refused when it is absent or was changed."""
+        return self._verified("models", digest)
+
+    def release(self, digest: str) -> Path:
+        return self._verified("releases", digest)
+
+    def release_model(self, digest: str) -> Path:
+        return self.release(digest) / MODEL_FOLDER
+
+    def holdout(self, sha256: str) -> Path:
+        path = self._holdout_path(sha256)
+        if not path.is_file() or file_sha256(path) != sha256:
+            raise Refused(f"{path}: expected the hold-out {sha256[:12]}…, found none or another: run fetch again")
+        return path
+
+    def scores_path(self, model: str, holdout: str) -> Path:
+        """Where the answers of one model to one hold-out are kept: both digests fix them."""
+        return self._root / "scores" / f"{model}-{holdout}.json"
+
+    def _holdout_path(self, sha256: str) -> Path:
+        return self._root / "holdouts" / f"{sha256}.csv"
+
+    def _verified(self, kind: str, digest: str) -> Path:
+        folder = self._root / kind / digest
+        if not folder.is_dir():
+            raise Refused(f"{folder}: expected the {kind[:-1]} {digest[:12]}…, found none: run its pipeline again")
+        verify_directory(folder, digest)
+        return folder
+
+    def _put(self, kind: str, folder: Path) -> str:
+        digest = digest_directory(folder)
+        target = self._root / kind / digest
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for path in folder.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o444)
+        try:
+            folder.rename(target)
+        except OSError:
+            self._replace_if_damaged(folder, target, digest)
+        return digest
+
+    def _replace_if_damaged(self, folder: Path, target: Path, digest: str) -> None:
+        if digest_directory(target) == digest:
+            return
+        target.rename(folder.with_name(f"damaged-{digest}-{folder.name}"))
+        folder.rename(target)

@@ -1,0 +1,97 @@
+"""trace: from an answer back to its run, data, parameters, verdicts, promoter and pipeline."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from services.contract import names
+from services.contract.deployment import Deployment
+from services.contract.errors import Refused
+from services.contract.release import Manifest
+from services.contract.trace import Trace
+from services.delivery.output import emit
+from services.delivery.rollout_client import Rollout
+from services.delivery.settings import Settings
+from services.delivery.store import Store
+
+
+def trace(
+    model: Annotated[str, typer.Argument(help="The model that answered.")],
+    release: Annotated[
+        str | None, typer.Option(help=f"Digest (or its start) from the answer's {names.RELEASE_HEADER}; else live.")
+    ] = None,
+    text: Annotated[bool, typer.Option("--text", help="Print lines for a person in place of JSON.")] = False,
+) -> None:
+    """Tell where an answer came from; prints JSON.
+
+    Example: trackback trace diamond-price --text
+    """
+    found = _trace(Settings(), model, release)
+    if text:
+        sys.stdout.write(_lines(found))
+    else:
+        emit(found)
+
+
+def _trace(settings: Settings, model: str, wanted: str | None) -> Trace:
+    rollout = Rollout(settings.trackback_rollout_url)
+    deployments = rollout.deployments(model)
+    digest = wanted or _live(rollout, model)
+    ours = tuple(one for one in deployments if one.release.startswith(digest))
+    if len({one.release for one in ours}) != 1:
+        known = ", ".join(sorted({one.release[:12] for one in deployments})) or "none"
+        raise Refused(f"expected a release of {model} that has answered, found '{digest[:12]}': known are {known}")
+    folder = Store(settings.trackback_store).release(ours[0].release)
+    return _assembled(settings, Manifest.read(folder / names.MANIFEST_FILE), ours)
+
+
+def _live(rollout: Rollout, model: str) -> str:
+    live = rollout.state(model).live
+    if live is None:
+        raise Refused(f"expected a live release of {model}, found none: promote a run first")
+    return live.release
+
+
+def _assembled(settings: Settings, manifest: Manifest, deployments: tuple[Deployment, ...]) -> Trace:
+    candidate = manifest.candidate
+    run, pipeline = candidate.run, candidate.pipeline
+    links = {"run": f"{settings.mlflow_ui_url}/#/experiments/{run.experiment_id}/runs/{run.run_id}"}
+    if pipeline:
+        gocd = settings.trackback_gocd_url.rstrip("/")
+        links["pipeline"] = f"{gocd}/pipelines/value_stream_map/{pipeline.name}/{pipeline.counter}"
+    return Trace(
+        model=manifest.model,
+        revision=manifest.revision,
+        release=deployments[0].release,
+        deployments=deployments,
+        candidate=candidate,
+        validation=manifest.validation,
+        comparison=manifest.comparison,
+        pipeline=pipeline,
+        links=links,
+    )
+
+
+def _lines(trace: Trace) -> str:
+    promotion, run = trace.candidate.promotion, trace.candidate.run
+    dirty = " with uncommitted changes" if run.git_dirty else ""
+    pipeline = f"{trace.pipeline.name} {trace.pipeline.counter}" if trace.pipeline else "by hand"
+    rows = {
+        "model": f"{trace.model}, revision {trace.revision}",
+        "release": trace.release,
+        "answered since": ", ".join(f"{one.at:%Y-%m-%d %H:%M:%S} UTC ({one.action})" for one in trace.deployments),
+        "pipeline": pipeline,
+        "promoted by": f"{promotion.promoted_by}: {promotion.reason or 'no reason given'}",
+        "run": f"{run.run_id} ({run.name}) by {run.user}, {run.ended_at:%Y-%m-%d %H:%M:%S} UTC",
+        "git commit": f"{run.git_commit or 'not in git'}{dirty}",
+        "libraries": ", ".join(f"{name} {version}" for name, version in sorted(run.libraries.items())),
+        "parameters": ", ".join(f"{name}={value}" for name, value in sorted(run.parameters.items())),
+        "metrics": ", ".join(f"{name} {value:.6g}" for name, value in sorted(run.metrics.items())),
+        "training data": f"{run.training.sha256} ({run.training.rows} rows of {run.training.source})",
+        "hold-out": f"{run.holdout.sha256} ({run.holdout.rows} rows)",
+        "model files": f"{trace.candidate.digest} ({len(trace.candidate.files)} files)",
+        "comparison": trace.comparison.summary,
+        **trace.links,
+    }
+    return "".join(f"{name:15} {value}\n" for name, value in rows.items())

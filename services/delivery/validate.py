@@ -1,0 +1,131 @@
+"""validate: the candidate alone, on the exam that a commit has pinned."""
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from services.contract import names
+from services.contract.candidate import Candidate
+from services.contract.errors import Refused
+from services.contract.model_config import ModelConfig, Threshold, load_model_config
+from services.contract.record import write_atomically
+from services.contract.verdict import Check, Validation, Verdict, overall
+from services.delivery.ahead import import_ahead
+from services.delivery.holdout import Holdout, read_holdout
+from services.delivery.output import keep, say, stop_unless_passed
+from services.delivery.report import validation_page
+from services.delivery.scoring import Question, Scores, score
+from services.delivery.settings import Settings
+from services.delivery.store import Store
+
+CandidateFile = Annotated[Path, typer.Option(help="candidate.json as fetch wrote it.")]
+OutFolder = Annotated[Path | None, typer.Option(help="Also write JSON and HTML report into this folder.")]
+
+
+def validate(candidate: CandidateFile, out: OutFolder = None) -> None:
+    """Load the candidate in a child process, ask it the hold-out, hold the answers against model.yaml's gates.
+
+    Exit 1 unless every check passes. Example: trackback validate --candidate out/candidate.json --out out
+    """
+    import_ahead("services.contract.metrics")
+    settings = Settings()
+    found = Candidate.read(candidate)
+    config = load_model_config(settings.trackback_models, found.promotion.model)
+    validation = _validate(Store(settings.trackback_store), found, config)
+    for check in validation.checks:
+        say(f"{check.verdict.upper():12} {check.name}: expected {check.expected}; found {check.found}")
+    if out:
+        write_atomically(out / "validation.html", validation_page(validation).encode())
+    keep(validation, out, names.VALIDATION_FILE)
+    stop_unless_passed(validation.verdict)
+
+
+def _validate(store: Store, candidate: Candidate, config: ModelConfig) -> Validation:
+    folder = store.model(candidate.digest)
+    checks = [_exam(candidate, config), _library(candidate, config), _signature(folder, config)]
+    metrics: dict[str, float] = {}
+    latency: dict[str, float] = {}
+    if all(check.verdict is Verdict.PASS for check in checks):
+        holdout = read_holdout(store.holdout(candidate.run.holdout.sha256), config.data)
+        question = Question(candidate.library, folder, candidate.digest, candidate.run.holdout.sha256)
+        try:
+            scores = score(store, question, holdout)
+        except Refused as refused:
+            checks.append(Check(name="load", verdict=Verdict.FAIL, expected="a model that answers", found=str(refused)))
+        else:
+            metrics, latency = _measure(scores, holdout)
+            checks += [_loaded(scores), _finite(scores), _latency(latency, config), *_thresholds(metrics, config)]
+    return Validation(
+        model=config.name,
+        revision=candidate.promotion.label,
+        candidate=candidate.digest,
+        holdout=candidate.run.holdout,
+        verdict=overall(checks),
+        checks=tuple(checks),
+        metrics=metrics,
+        latency_ms=latency,
+    )
+
+
+def _check(name: str, passed: bool, expected: str, found: str) -> Check:
+    return Check(name=name, verdict=Verdict.PASS if passed else Verdict.FAIL, expected=expected, found=found)
+
+
+def _exam(candidate: Candidate, config: ModelConfig) -> Check:
+    pinned, found = config.data.holdout_sha256 or "none yet", candidate.run.holdout.sha256
+    return _check("exam", found == pinned, f"the hold-out pinned in model.yaml, {pinned[:12]}", found[:12])
+
+
+def _library(candidate: Candidate, config: ModelConfig) -> Check:
+    return _check("library", candidate.library == config.library, config.library, candidate.library)
+
+
+def _signature(folder: Path, config: ModelConfig) -> Check:
+    """Compares MLmodel's signature with the declared columns, names, order and types."""
+    signature = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8")).get("signature") or {}
+    inputs = yaml.safe_load(signature.get("inputs") or "[]")
+    found = [f"{column.get('name')} {column.get('type')}" for column in inputs]
+    expected = [f"{column.name} {column.type}" for column in config.inputs]
+    return _check("signature", found == expected, ", ".join(expected), ", ".join(found) or "no signature")
+
+
+def _measure(scores: Scores, holdout: Holdout) -> tuple[dict[str, float], dict[str, float]]:
+    ordered = sorted(scores.latency_ms)
+    latency = {"p50": ordered[len(ordered) // 2], "p99": ordered[math.ceil(len(ordered) * 0.99) - 1]}
+    if not all(map(math.isfinite, scores.predictions)):
+        return {}, latency
+    from services.contract.metrics import regression_metrics  # imported ahead, while the child process answers
+
+    return regression_metrics(holdout.actual, scores.predictions), latency
+
+
+def _loaded(scores: Scores) -> Check:
+    return _check("load", True, "a model that answers", f"{len(scores.predictions)} answers from a child process")
+
+
+def _finite(scores: Scores) -> Check:
+    bad = sum(not math.isfinite(value) for value in scores.predictions)
+    return _check("finite", bad == 0, "only finite answers", f"{bad} NaN or infinite of {len(scores.predictions)}")
+
+
+def _latency(latency: dict[str, float], config: ModelConfig) -> Check:
+    limit = config.gates.latency_p99_ms
+    return _check("latency", latency["p99"] <= limit, f"p99 ≤ {limit:g} ms a row", f"p99 {latency['p99']:.1f} ms")
+
+
+def _thresholds(metrics: dict[str, float], config: ModelConfig) -> list[Check]:
+    return [_threshold(name, bounds, metrics.get(name)) for name, bounds in config.gates.thresholds.items()]
+
+
+def _threshold(name: str, bounds: Threshold, value: float | None) -> Check:
+    low, high = bounds.min, bounds.max
+    expected = " and ".join(
+        text for text in (low is not None and f"≥ {low:g}", high is not None and f"≤ {high:g}") if text
+    )
+    if value is None:
+        return Check(name=name, verdict=Verdict.INCONCLUSIVE, expected=expected, found="not measured")
+    passed = (low is None or value >= low) and (high is None or value <= high)
+    return _check(name, passed, expected, f"{value:.6g}")

@@ -1,0 +1,145 @@
+"""The whole platform on one machine: MLflow, the CI server and the rollout service, started, watched and stopped."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from types import FrameType
+from typing import IO, Annotated, NoReturn
+
+import typer
+
+from services.contract.errors import Refused
+from services.contract.record import write_atomically
+from services.embedded.platform_guard import end_leftovers, lock, refuse_taken_ports, remember_groups
+from services.embedded.platform_process import STOP_SECONDS, Supervised
+from services.embedded.platform_services import Service, services, verb_environment
+from services.embedded.platform_settings import ROOT, PlatformSettings
+
+READY_SECONDS = 120
+_PARTS = ("mlflow", "ci", "rollout", "store", "logs")
+
+
+class Platform:
+    """`start` raises Refused when another platform uses the state, a port is taken or a service does not come up."""
+
+    def __init__(self, settings: PlatformSettings, say: Callable[[str], None]) -> None:
+        self._settings, self._say = settings, say
+        self._state = settings.state.resolve()
+        self._running: list[Supervised] = []
+        self._lock: IO[str] | None = None
+        self._remembering = threading.Lock()
+        self.environment = verb_environment(settings, self._state)
+
+    def start(self, fresh: bool = False) -> None:
+        self._lock = lock(self._state)
+        end_leftovers(self._state, self._say)
+        refuse_taken_ports(self._settings)
+        for folder in (self._state / part for part in _PARTS):
+            if fresh:
+                shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True, exist_ok=True)
+        parts = services(self._settings, self._state)
+        self._running = [self._supervised(part) for part in parts]
+        self._say(f"starting {', '.join(part.name for part in parts)}; logs are in {self._state / 'logs'}")
+        for service in self._running:
+            service.start()
+        for part in parts:
+            self._wait_for(part)
+        self._set_up_gocd()
+        self._tell_the_verbs()
+
+    def stop(self) -> None:
+        """Ends every process of the platform, at most STOP_SECONDS later."""
+        deadline = time.monotonic() + STOP_SECONDS
+        for service in self._running:
+            service.ask_to_stop()
+        for service in self._running:
+            service.stop(deadline)
+        if self._lock:
+            self._lock.close()
+
+    def _supervised(self, part: Service) -> Supervised:
+        environment = {**self.environment, **part.variables}
+        log = self._state / "logs" / f"{part.name}.log"
+        return Supervised(part.name, part.command, environment, log, self._say, self._remember)
+
+    def _remember(self) -> None:
+        with self._remembering:
+            remember_groups(self._state, (group for service in self._running for group in service.groups))
+
+    def _wait_for(self, part: Service) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not _answers(part.ready):
+            if time.monotonic() > deadline:
+                log = self._state / "logs" / f"{part.name}.log"
+                raise Refused(f"expected {part.name} to answer at {part.ready} within {READY_SECONDS} s: see {log}")
+            time.sleep(0.05)
+
+    def _set_up_gocd(self) -> None:
+        urls = self._settings.urls
+        command = [sys.executable, "-m", "services.gocd.setup", "--url", urls.gocd, "--mlflow-url", urls.mlflow]
+        command += ["--models", str(ROOT / "training" / "models")]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Refused(done.stderr.strip())
+
+    def _tell_the_verbs(self) -> None:
+        names = (*self._settings.urls.environment(), "TRACKBACK_STORE")
+        lines = "".join(f"{name}={self.environment[name]}\n" for name in names)
+        write_atomically(self._state / "platform.env", lines.encode())
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  our own http URL
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def stop_on_sigterm() -> None:
+    """Makes SIGTERM unwind the main thread like Ctrl-C does."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(143)
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+def main(
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete the state of earlier starts first.")] = False,
+) -> None:
+    """Start the platform on 127.0.0.1, print its URLs as JSON when it is ready, stay until Ctrl-C.
+
+    TRACKBACK_STATE, TRACKBACK_MLFLOW_PORT, TRACKBACK_GOCD_PORT, TRACKBACK_ROLLOUT_PORT and TRACKBACK_SERVING_PORT
+    move it elsewhere. Example: scripts/platform --fresh
+    """
+    stop_on_sigterm()
+    settings = PlatformSettings()
+    platform = Platform(settings, _say)
+    try:
+        platform.start(fresh)
+        sys.stdout.write(settings.urls.to_json())
+        sys.stdout.flush()
+        signal.pause()
+    except KeyboardInterrupt:
+        _say("stopping")
+    except Refused as refused:
+        _say(str(refused))
+        raise typer.Exit(1) from None
+    finally:
+        platform.stop()
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    typer.run(main)

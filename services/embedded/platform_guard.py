@@ -1,0 +1,91 @@
+"""Before a start: one platform a state folder, nothing left of a killed one, and free ports."""
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from services.contract.errors import Refused
+from services.contract.record import write_atomically
+from services.embedded.platform_process import end_group
+from services.embedded.platform_settings import ADDRESS, ROOT, PlatformSettings
+
+
+def lock(state: Path) -> IO[str]:
+    """Held until it is closed or this process ends. Raises Refused, naming who holds it."""
+    state.mkdir(parents=True, exist_ok=True)
+    file = (state / "platform.lock").open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        holder = file.read().strip()
+        file.close()
+        raise Refused(
+            f"expected no other platform on {state}, found the one of process {holder}: "
+            "stop it, or set TRACKBACK_STATE to another folder"
+        ) from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+def remember_groups(state: Path, groups: Iterable[int]) -> None:
+    """For the next start, in case this process is killed before it can clean up."""
+    write_atomically(state / "groups.json", json.dumps(sorted(groups)).encode())
+
+
+def end_leftovers(state: Path, say: Callable[[str], None]) -> None:
+    """Ends the process groups that a killed supervisor of this state left running."""
+    try:
+        remembered = set(json.loads((state / "groups.json").read_text()))
+    except (OSError, ValueError):
+        return
+    running = {group for process in psutil.process_iter() if (group := _our_group(process)) is not None}
+    for group in running & remembered:
+        say(f"ending a leftover of an earlier start (process group {group})")
+        end_group(group)
+
+
+def _our_group(process: psutil.Process) -> int | None:
+    """The group of a process that runs from this checkout, None of any other: numbers are used again."""
+    try:
+        ours = any(str(ROOT) in word for word in process.cmdline()) or Path(process.cwd()).is_relative_to(ROOT)
+        return os.getpgid(process.pid) if ours else None
+    except (psutil.Error, ProcessLookupError):
+        return None
+
+
+def refuse_taken_ports(settings: PlatformSettings) -> None:
+    """Raises Refused with the port, who holds it and the variable that moves ours."""
+    ports = {
+        "TRACKBACK_MLFLOW_PORT": settings.mlflow_port,
+        "TRACKBACK_GOCD_PORT": settings.gocd_port,
+        "TRACKBACK_ROLLOUT_PORT": settings.rollout_port,
+    }
+    for variable, port in ports.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((ADDRESS, port))
+            except OSError:
+                raise Refused(
+                    f"expected port {port} to be free, found it taken{_holder(port)}: "
+                    f"stop that, or set {variable} to another port"
+                ) from None
+
+
+def _holder(port: int) -> str:
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,) and connection.pid:
+                return f" by process {connection.pid} ({psutil.Process(connection.pid).name()})"
+    except psutil.Error:
+        pass  # only some systems tell everybody
+    return ""

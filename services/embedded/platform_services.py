@@ -1,0 +1,81 @@
+"""What the platform consists of: the command and the variables of each service."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.embedded.platform_settings import ADDRESS, ROOT, PlatformSettings
+
+_PLUGIN = ROOT / "plugin" / "package-repository" / "target" / "trackback-mlflow-plugin.jar"
+_PLUGIN_HOST = ROOT / "plugin" / "host" / "target" / "trackback-plugin-host.jar"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A process to keep alive, the variables that are its own, and the URL that answers 200 when it is ready."""
+
+    name: str
+    command: tuple[str, ...]
+    variables: dict[str, str]
+    ready: str
+
+
+def verb_environment(settings: PlatformSettings, state: Path) -> dict[str, str]:
+    """What `trackback` needs to find the platform, also inside of a pipeline's job."""
+    return {
+        **os.environ,
+        **settings.urls.environment(),
+        "PATH": f"{ROOT / 'scripts'}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PYTHONPATH": str(ROOT),
+        "TRACKBACK_STORE": str(state / "store"),
+    }
+
+
+def services(settings: PlatformSettings, state: Path) -> list[Service]:
+    return [_mlflow(settings, state / "mlflow"), _rollout(settings, state), _ci(settings, state / "ci")]
+
+
+def _mlflow(settings: PlatformSettings, place: Path) -> Service:
+    server = (sys.executable, "-m", "mlflow", "server", "--host", ADDRESS, "--port", str(settings.mlflow_port))
+    stores = (
+        "--backend-store-uri",
+        f"sqlite:///{place / 'mlflow.db'}",
+        "--artifacts-destination",
+        str(place / "files"),
+    )
+    # One worker and no job runner: 2 processes in place of 16, and nothing here uses the jobs.
+    switches = {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_MODEL_CATALOG_URI": "",
+    }
+    return Service("mlflow", (*server, "--workers", "1", *stores), switches, f"{settings.urls.mlflow}/health")
+
+
+def _rollout(settings: PlatformSettings, state: Path) -> Service:
+    variables = {
+        "PORT": str(settings.rollout_port),
+        "FIRST_PORT": str(settings.serving_port),
+        "STATE": str(state / "rollout"),
+        "STORE": str(state / "store"),
+        "ENVIRONMENTS": str(ROOT / ".venv"),
+    }
+    command = (sys.executable, "-m", "services.rollout")
+    return Service("rollout", command, _prefixed("TRACKBACK_ROLLOUT_", variables), f"{settings.urls.rollout}/health")
+
+
+def _ci(settings: PlatformSettings, place: Path) -> Service:
+    variables = {
+        "PORT": str(settings.gocd_port),
+        "STATE": str(place),
+        "PIPELINES": str(ROOT / "services" / "gocd" / "pipelines.gocd.yaml"),
+        "PLUGIN_JAR": str(_PLUGIN),
+        "HOST_JAR": str(_PLUGIN_HOST),
+    }
+    command = (sys.executable, "-m", "services.embedded.server")
+    return Service("ci", command, _prefixed("TRACKBACK_CI_", variables), f"{settings.urls.gocd}/api/v1/health")
+
+
+def _prefixed(prefix: str, variables: dict[str, str]) -> dict[str, str]:
+    return {f"{prefix}{name}": value for name, value in variables.items()}

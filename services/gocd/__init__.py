@@ -1,0 +1,1 @@
+"""GoCD as its users see it: pipelines, a REST client and the set-up of a server."""

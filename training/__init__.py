@@ -1,0 +1,1 @@
+"""The job that logs runs: what a data scientist edits."""

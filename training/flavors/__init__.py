@@ -1,0 +1,1 @@
+"""One file a machine-learning library: how it is fitted and logged."""
