@@ -29,13 +29,14 @@ def list_files(root: Path) -> tuple[FileEntry, ...]:
 
 
 def _walk(root: Path, folder: Path) -> Iterator[FileEntry]:
-    for found in os.scandir(folder):
-        path = Path(found.path)
-        mode = found.stat(follow_symlinks=False).st_mode
+    with os.scandir(folder) as listing:
+        found = [(Path(entry.path), entry.stat(follow_symlinks=False)) for entry in listing]
+    for path, status in found:
+        mode = status.st_mode
         if stat.S_ISDIR(mode):
             yield from _walk(root, path)
         elif stat.S_ISREG(mode):
-            yield FileEntry(path=path.relative_to(root).as_posix(), size=path.stat().st_size, sha256=file_sha256(path))
+            yield FileEntry(path=path.relative_to(root).as_posix(), size=status.st_size, sha256=file_sha256(path))
         else:
             raise Refused(f"{path}: expected plain files and folders only, found a link or device")
 

@@ -34,12 +34,17 @@ def compare(candidate: CandidateFile, out: OutFolder = None) -> None:
     found = Candidate.read(candidate)
     config = load_model_config(settings.trackback_models, found.promotion.model)
     live = Rollout(settings.trackback_rollout_url).state(config.name).live
-    comparison = _Comparing(Store(settings.trackback_store), found, config).against(live)
+    comparison = compared(Store(settings.trackback_store), found, config, live)
     say(f"{comparison.verdict.upper()}: {comparison.summary}")
     if out:
         write_atomically(out / "comparison.html", comparison_page(comparison).encode())
     keep(comparison, out, names.COMPARISON_FILE)
     stop_unless_passed(comparison.verdict)
+
+
+def compared(store: Store, candidate: Candidate, config: ModelConfig, live: Deployment | None) -> Comparison:
+    """Raises Refused when one of both cannot answer; `live` None means that nothing answers yet."""
+    return _Comparing(store, candidate, config).against(live)
 
 
 class _Comparing:

@@ -37,14 +37,14 @@ def package(
     found = Candidate.read(candidate)
     verdicts = Validation.read(validation), Comparison.read(comparison)
     for verdict in verdicts:
-        _refuse_unless_passed(found, verdict)
+        refuse_unless_passed(found, verdict)
     config = load_model_config(settings.trackback_models, found.promotion.model)
-    release = _package(Store(settings.trackback_store), found, config, *verdicts)
+    release = packaged(Store(settings.trackback_store), found, config, *verdicts)
     say(f"packaged {config.name} {found.promotion.label} as release {release.digest[:12]}…")
     keep(release, out, names.RELEASE_FILE)
 
 
-def _refuse_unless_passed(candidate: Candidate, verdict: Validation | Comparison) -> None:
+def refuse_unless_passed(candidate: Candidate, verdict: Validation | Comparison) -> None:
     kind = type(verdict).__name__.lower()
     if (verdict.candidate, verdict.revision) != (candidate.digest, candidate.promotion.label):
         raise Refused(
@@ -55,7 +55,7 @@ def _refuse_unless_passed(candidate: Candidate, verdict: Validation | Comparison
         raise Refused(f"expected a {kind} that passed, found {verdict.verdict}: nothing is packaged without it")
 
 
-def _package(
+def packaged(
     store: Store, candidate: Candidate, config: ModelConfig, validation: Validation, comparison: Comparison
 ) -> Release:
     golden = _golden(store, candidate, config).to_json().encode()

@@ -34,7 +34,7 @@ def validate(candidate: CandidateFile, out: OutFolder = None) -> None:
     settings = Settings()
     found = Candidate.read(candidate)
     config = load_model_config(settings.trackback_models, found.promotion.model)
-    validation = _validate(Store(settings.trackback_store), found, config)
+    validation = validated(Store(settings.trackback_store), found, config)
     for check in validation.checks:
         say(f"{check.verdict.upper():12} {check.name}: expected {check.expected}; found {check.found}")
     if out:
@@ -43,7 +43,7 @@ def validate(candidate: CandidateFile, out: OutFolder = None) -> None:
     stop_unless_passed(validation.verdict)
 
 
-def _validate(store: Store, candidate: Candidate, config: ModelConfig) -> Validation:
+def validated(store: Store, candidate: Candidate, config: ModelConfig) -> Validation:
     folder = store.model(candidate.digest)
     checks = [_exam(candidate, config), _library(candidate, config), _signature(folder, config)]
     metrics: dict[str, float] = {}

@@ -1,0 +1,118 @@
+"""What a person can do from outside, through MLflow's, GoCD's and the service's public interfaces only."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from services.contract import names
+from services.embedded.platform_settings import Urls
+from tests.poll import poll_until
+
+Json = dict[str, Any]
+MODEL = "diamond-price"
+# From the hold-out; sold for 4,357 US dollars.
+DIAMOND = {
+    "carat": 1.01, "cut": "Ideal", "color": "H", "clarity": "SI2", "depth": 61.7, "table": 56.0,
+    "x": 6.41, "y": 6.46, "z": 3.97,
+}  # fmt: skip
+_TRACKBACK = Path(__file__).parents[2] / "scripts" / "trackback"
+_ENDED = ("Passed", "Failed", "Cancelled")
+
+
+class Traveller:
+    def __init__(self, urls: Urls, environment: dict[str, str]) -> None:
+        self._urls, self._environment = urls, environment
+
+    def trackback(self, *arguments: str) -> Json:
+        done = subprocess.run(
+            [_TRACKBACK, *arguments], env=self._environment, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, f"trackback {' '.join(arguments)}: {done.stderr}"
+        return dict(json.loads(done.stdout))
+
+    def train(self, *options: str) -> str:
+        return str(self.trackback("train", MODEL, *options)["run_id"])
+
+    def tag(self, run_id: str, value: str) -> None:
+        """As MLflow's UI does when a person types a tag."""
+        body = {"run_id": run_id, "key": names.PROMOTE_TAG, "value": value}
+        httpx.post(f"{self._urls.mlflow}/api/2.0/mlflow/runs/set-tag", json=body).raise_for_status()
+
+    def promote(self, run_id: str, reason: str) -> None:
+        self.trackback("promote", MODEL, "--run", run_id, "--reason", reason)
+
+    def newest(self, pipeline: str) -> int:
+        """The counter of the newest instance, 0 when there is none."""
+        return max((int(one["counter"]) for one in self._history(pipeline)), default=0)
+
+    def delivered(self, after: int, run_id: str) -> Json:
+        """The build of this run that came after counter `after`, ended, with its deployment ended when it passed."""
+        build = self._ended(MODEL, lambda one: one["counter"] > after and _revision(one).endswith(f"-{run_id[:8]}"))
+        if _results(build) == {"Passed"}:
+            origin = f"{MODEL}/{build['counter']}/"
+            online = self._ended(f"{MODEL}-online", lambda one: _revision(one).startswith(origin))
+            assert _results(online) == {"Passed"}, self.console(online, "deploy")
+        return build
+
+    def stages(self, build: Json) -> dict[str, str]:
+        return {stage["name"]: stage.get("result", "not run") for stage in build["stages"]}
+
+    def console(self, instance: Json, stage: str) -> str:
+        counter = next(one["counter"] for one in instance["stages"] if one["name"] == stage)
+        path = f"/files/{instance['name']}/{instance['counter']}/{stage}/{counter}/{stage}/cruise-output/console.log"
+        return httpx.get(self._urls.gocd + path).raise_for_status().text
+
+    def artifact(self, instance: Json, stage: str, name: str) -> httpx.Response:
+        counter = next(one["counter"] for one in instance["stages"] if one["name"] == stage)
+        path = f"/files/{instance['name']}/{instance['counter']}/{stage}/{counter}/{stage}/{name}"
+        return httpx.get(self._urls.gocd + path).raise_for_status()
+
+    def state(self) -> Json:
+        return dict(httpx.get(f"{self._urls.rollout}/models/{MODEL}").raise_for_status().json())
+
+    def invocations_url(self) -> str:
+        return f"{self.state()['url']}/invocations"
+
+    def ask(self) -> httpx.Response:
+        return httpx.post(self.invocations_url(), json={"dataframe_records": [DIAMOND]}).raise_for_status()
+
+    def champion(self) -> str:
+        """The run that MLflow's alias names."""
+        path = f"/api/2.0/mlflow/registered-models/alias?name={MODEL}&alias={names.CHAMPION_ALIAS}"
+        return str(httpx.get(self._urls.mlflow + path).raise_for_status().json()["model_version"]["run_id"])
+
+    def run(self, run_id: str) -> Json:
+        path = f"/api/2.0/mlflow/runs/get?run_id={run_id}"
+        return dict(httpx.get(self._urls.mlflow + path).raise_for_status().json()["run"])
+
+    def health_messages(self) -> list[Json]:
+        headers = {"Accept": "application/vnd.go.cd.v1+json"}
+        return list(httpx.get(f"{self._urls.gocd}/api/server_health_messages", headers=headers).json())
+
+    def _history(self, pipeline: str) -> list[Json]:
+        headers = {"Accept": "application/vnd.go.cd.v1+json"}
+        answer = httpx.get(f"{self._urls.gocd}/api/pipelines/{pipeline}/history?page_size=10", headers=headers)
+        return list(answer.raise_for_status().json()["pipelines"])
+
+    def _ended(self, pipeline: str, wanted: Callable[[Json], bool]) -> Json:
+        def look() -> Json | None:
+            return next((one for one in self._history(pipeline) if wanted(one) and _has_ended(one)), None)
+
+        return poll_until(look, f"an instance of {pipeline} to end", seconds=180)
+
+
+def _revision(instance: Json) -> str:
+    return str(instance["build_cause"]["material_revisions"][0]["modifications"][0]["revision"])
+
+
+def _results(instance: Json) -> set[str]:
+    return {stage.get("result", "not run") for stage in instance["stages"]}
+
+
+def _has_ended(instance: Json) -> bool:
+    results = [stage.get("result", "not run") for stage in instance["stages"]]
+    return "Failed" in results or "Cancelled" in results or all(result in _ENDED for result in results)
