@@ -66,7 +66,7 @@ class Platform:
     def _supervised(self, part: Service) -> Supervised:
         environment = {**self.environment, **part.variables}
         log = self._state / "logs" / f"{part.name}.log"
-        return Supervised(part.name, part.command, environment, log, self._say, self._remember)
+        return Supervised(part, environment, log, self._say, self._remember)
 
     def _remember(self) -> None:
         with self._remembering:

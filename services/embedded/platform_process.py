@@ -6,8 +6,10 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from services.embedded.platform_services import Service
 
 STOP_SECONDS = 7.0
 _QUICK_DEATH_SECONDS = 5.0
@@ -19,15 +21,13 @@ class Supervised:
 
     def __init__(
         self,
-        name: str,
-        command: Sequence[str],
+        service: Service,
         environment: Mapping[str, str],
         log: Path,
         say: Callable[[str], None],
         on_start: Callable[[], None],
     ) -> None:
-        self.name = name
-        self._command, self._environment, self._log = list(command), dict(environment), log
+        self._service, self._environment, self._log = service, dict(environment), log
         self._say, self._on_start = say, on_start
         self._stopping = threading.Event()
         self._groups: list[int] = []
@@ -40,7 +40,7 @@ class Supervised:
 
     def start(self) -> None:
         """Returns at once; the process is started by a thread, which no signal can interrupt halfway."""
-        threading.Thread(target=self._keep_alive, name=f"supervise-{self.name}", daemon=True).start()
+        threading.Thread(target=self._keep_alive, name=f"supervise-{self._service.name}", daemon=True).start()
 
     def ask_to_stop(self) -> None:
         """Does not wait."""
@@ -67,7 +67,9 @@ class Supervised:
             pause = min(max(2 * pause, 0.5), _LONGEST_PAUSE_SECONDS) if quick else 0.0
             if self._stopping.wait(pause):
                 return
-            self._say(f"{self.name} ended (exit {code}); starting it again, its log is {self._log}")
+            if not self._service.children_live_on:
+                end_group(process.pid)
+            self._say(f"{self._service.name} ended (exit {code}); starting it again, its log is {self._log}")
 
     def _spawn(self) -> subprocess.Popen[bytes] | None:
         with self._lock:
@@ -75,7 +77,7 @@ class Supervised:
                 return None
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen(
-                    self._command,
+                    self._service.command,
                     env=self._environment,
                     stdin=subprocess.DEVNULL,
                     stdout=log,

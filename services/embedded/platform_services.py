@@ -13,12 +13,16 @@ _PLUGIN_HOST = ROOT / "plugin" / "host" / "target" / "trackback-plugin-host.jar"
 
 @dataclass(frozen=True)
 class Service:
-    """A process to keep alive, the variables that are its own, and the URL that answers 200 when it is ready."""
+    """A process to keep alive, the variables that are its own, and the URL that answers 200 when it is ready.
+
+    `children_live_on` when it is restarted: the processes that answer must not end with the rollout service.
+    """
 
     name: str
     command: tuple[str, ...]
     variables: dict[str, str]
     ready: str
+    children_live_on: bool = False
 
 
 def verb_environment(settings: PlatformSettings, state: Path) -> dict[str, str]:
@@ -62,7 +66,8 @@ def _rollout(settings: PlatformSettings, state: Path) -> Service:
         "ENVIRONMENTS": str(ROOT / ".venv"),
     }
     command = (sys.executable, "-m", "services.rollout")
-    return Service("rollout", command, _prefixed("TRACKBACK_ROLLOUT_", variables), f"{settings.urls.rollout}/health")
+    ready = f"{settings.urls.rollout}/health"
+    return Service("rollout", command, _prefixed("TRACKBACK_ROLLOUT_", variables), ready, children_live_on=True)
 
 
 def _ci(settings: PlatformSettings, place: Path) -> Service:

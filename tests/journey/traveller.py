@@ -45,9 +45,14 @@ class Traveller:
     def promote(self, run_id: str, reason: str) -> None:
         self.trackback("promote", MODEL, "--run", run_id, "--reason", reason)
 
+    def instances(self, pipeline: str) -> list[Json]:
+        headers = {"Accept": "application/vnd.go.cd.v1+json"}
+        answer = httpx.get(f"{self._urls.gocd}/api/pipelines/{pipeline}/history?page_size=10", headers=headers)
+        return list(answer.raise_for_status().json()["pipelines"])
+
     def newest(self, pipeline: str) -> int:
         """The counter of the newest instance, 0 when there is none."""
-        return max((int(one["counter"]) for one in self._history(pipeline)), default=0)
+        return max((int(one["counter"]) for one in self.instances(pipeline)), default=0)
 
     def delivered(self, after: int, run_id: str) -> Json:
         """The build of this run that came after counter `after`, ended, with its deployment ended when it passed."""
@@ -93,14 +98,9 @@ class Traveller:
         headers = {"Accept": "application/vnd.go.cd.v1+json"}
         return list(httpx.get(f"{self._urls.gocd}/api/server_health_messages", headers=headers).json())
 
-    def _history(self, pipeline: str) -> list[Json]:
-        headers = {"Accept": "application/vnd.go.cd.v1+json"}
-        answer = httpx.get(f"{self._urls.gocd}/api/pipelines/{pipeline}/history?page_size=10", headers=headers)
-        return list(answer.raise_for_status().json()["pipelines"])
-
     def _ended(self, pipeline: str, wanted: Callable[[Json], bool]) -> Json:
         def look() -> Json | None:
-            return next((one for one in self._history(pipeline) if wanted(one) and _has_ended(one)), None)
+            return next((one for one in self.instances(pipeline) if wanted(one) and _has_ended(one)), None)
 
         return poll_until(look, f"an instance of {pipeline} to end", seconds=180)
 

@@ -1,0 +1,148 @@
+"""Every part is killed during a delivery: it is delivered exactly once, and whoever answered goes on answering."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from services.contract import names
+from tests.journey.client import KeepsAsking
+from tests.journey.traveller import DIAMOND, MODEL, Traveller
+from tests.platform_process import RunningPlatform, platform_variables, running_platform
+from tests.poll import poll_until
+
+BACK_SECONDS = 5.0
+
+
+@dataclass
+class Scene:
+    """A platform of our own, because these tests kill its processes, and two runs to promote in turn."""
+
+    platform: RunningPlatform
+    traveller: Traveller
+    runs: list[str]
+
+    def next_run(self) -> str:
+        self.runs.reverse()
+        return self.runs[0]
+
+    def processes(self, word: str) -> list[psutil.Process]:
+        """Those of this platform whose command line has the word."""
+        family = {child.pid for child in psutil.Process(self.platform.process.pid).children(recursive=True)}
+        found = []
+        for process in psutil.process_iter():
+            try:
+                words = process.cmdline()
+            except psutil.Error:
+                continue
+            ours = process.pid in family or any(str(self.platform.state) in one for one in words)
+            if ours and any(word in one for one in words):
+                found.append(process)
+        return found
+
+    def kill(self, word: str) -> None:
+        victims = self.processes(word)
+        assert victims, f"no process of the platform has '{word}' in its command line"
+        for victim in victims:
+            victim.send_signal(signal.SIGKILL)
+
+    def stage_runs(self, stage: str, after: int) -> Callable[[], bool]:
+        def look() -> bool:
+            return any(
+                one["name"] == stage and one.get("status") in ("Building", "Passed")
+                for build in self.traveller.instances(MODEL) + self.traveller.instances(f"{MODEL}-online")
+                if build["counter"] > after
+                for one in build["stages"]
+            )
+
+        return look
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with running_platform(tmp_path_factory.mktemp("faults") / "state") as platform:
+        traveller = Traveller(platform.urls, platform.environment)
+        runs = [traveller.train("--variant", variant) for variant in ("boosted", "boosted-slow")]
+        scene = Scene(platform, traveller, runs)
+        traveller.promote(scene.next_run(), "to begin with")
+        traveller.delivered(0, scene.runs[0])
+        yield scene
+
+
+def delivered_once(scene: Scene, before: int, run_id: str) -> None:
+    scene.traveller.delivered(before, run_id)
+    assert scene.traveller.newest(MODEL) == before + 1
+    assert scene.traveller.newest(f"{MODEL}-online") == before + 1
+    revision = scene.traveller.ask().headers[names.REVISION_HEADER]
+    assert revision == f"{before + 1}-{run_id[:8]}"
+    assert scene.traveller.champion() == run_id
+
+
+@pytest.mark.parametrize(
+    ("victim", "during"),
+    [
+        ("services.embedded.server", "validate"),
+        ("trackback-plugin-host.jar", "fetch"),
+        ("services.rollout", "deploy"),
+        ("--backend-store-uri", "fetch"),
+    ],
+    ids=["ci-server", "jvm-host", "rollout-service", "mlflow"],
+)
+def test_a_part_that_is_killed_costs_no_request_and_no_promotion(scene: Scene, victim: str, during: str) -> None:
+    run_id, before = scene.next_run(), scene.traveller.newest(MODEL)
+    with KeepsAsking(scene.traveller.invocations_url) as client:
+        scene.traveller.promote(run_id, f"while {victim} is killed")
+        poll_until(scene.stage_runs(during, before), f"stage {during} to run", pause=0.02)
+        scene.kill(victim)
+        delivered_once(scene, before, run_id)
+    assert client.failures == []
+    assert f"{before + 1}-{run_id[:8]}" in client.answers
+
+
+def test_a_promotion_that_the_dying_jvm_host_never_saw_is_delivered_all_the_same(scene: Scene) -> None:
+    run_id, before = scene.next_run(), scene.traveller.newest(MODEL)
+    scene.kill("trackback-plugin-host.jar")
+    scene.traveller.tag(run_id, f"by hand at {time.time_ns()}")
+    delivered_once(scene, before, run_id)
+
+
+def test_a_killed_serving_process_is_back_within_seconds_and_the_promotion_is_delivered(scene: Scene) -> None:
+    run_id, before = scene.next_run(), scene.traveller.newest(MODEL)
+    old = scene.traveller.ask().headers[names.REVISION_HEADER]
+    url = scene.traveller.invocations_url()
+    scene.traveller.promote(run_id, "while the serving process is killed")
+    poll_until(scene.stage_runs("validate", before), "stage validate to run", pause=0.02)
+    scene.kill("services.prediction")
+    killed = time.monotonic()
+
+    def answer() -> httpx.Response | None:
+        try:
+            return httpx.post(url, json={"dataframe_records": [DIAMOND]}, timeout=BACK_SECONDS)
+        except httpx.HTTPError:
+            return None
+
+    back = poll_until(answer, "an answer after the kill", seconds=BACK_SECONDS)
+    assert time.monotonic() - killed < BACK_SECONDS
+    assert back.headers[names.REVISION_HEADER] == old
+    delivered_once(scene, before, run_id)
+
+
+def test_a_platform_whose_supervisor_is_killed_starts_again_with_the_same_answer(tmp_path: Path) -> None:
+    state, variables = tmp_path / "state", platform_variables(tmp_path / "state")
+    with running_platform(state, variables) as platform:
+        traveller = Traveller(platform.urls, platform.environment)
+        traveller.promote(traveller.train("--variant", "linear"), "to have something live")
+        poll_until(lambda: traveller.newest(f"{MODEL}-online"), "the deployment to begin")
+        platform.process.kill()
+    with running_platform(state, variables) as platform:
+        traveller = Traveller(platform.urls, platform.environment)
+        answered = poll_until(lambda: traveller.state()["live"], "the unfinished delivery to go live", seconds=60)
+        assert traveller.ask().headers[names.REVISION_HEADER] == answered["revision"]
+        leftover = [process.pid for process in Scene(platform, traveller, []).processes("services.rollout")]
+        assert len(leftover) == 1
+    assert Scene(platform, traveller, []).processes(str(state)) == []
