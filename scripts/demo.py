@@ -47,6 +47,9 @@ class Story:
         self._urls, self._platform = settings.urls, platform
 
     def tell(self) -> None:
+        if self._state()["live"]:
+            self._go_on()
+            return
         first = self._train("a plain linear model", "--variant", "linear")
         self._deliver(first, "the first model, to have a baseline")
         better = self._train("boosted trees", "--variant", "boosted")
@@ -56,6 +59,15 @@ class Story:
         worse = self._train("a bad model on purpose: labels shuffled", "--variant", "boosted", "--shuffle-labels")
         self._refuse(worse, "looks fine to me")
         self._links()
+
+    def _go_on(self) -> None:
+        _chapter("The story was told on this state before (--fresh tells it anew); this is what answers")
+        self._ask(None)
+        self._trace()
+        self._links()
+
+    def _state(self) -> Json:
+        return dict(httpx.get(f"{self._urls.rollout}/models/{MODEL}").raise_for_status().json())
 
     def _train(self, what: str, *options: str) -> str:
         _chapter(f"Train {what}")
@@ -115,13 +127,13 @@ class Story:
 
     def _ask(self, run_id: str | None) -> float:
         """Prints request and answer; gives the time of the answer (monotonic seconds)."""
-        state = httpx.get(f"{self._urls.rollout}/models/{MODEL}").raise_for_status().json()
-        answer = httpx.post(f"{state['url']}/invocations", json={"dataframe_records": [DIAMOND]}).raise_for_status()
+        url = f"{self._state()['url']}/invocations"
+        answer = httpx.post(url, json={"dataframe_records": [DIAMOND]}).raise_for_status()
         answered = time.monotonic()
         revision = answer.headers[names.REVISION_HEADER]
         if run_id and not revision.endswith(run_id[:8]):
             raise Refused(f"expected an answer of run {run_id[:8]}, found one of revision {revision}")
-        _say(f"POST {state['url']}/invocations")
+        _say(f"POST {url}")
         _say(json.dumps({"dataframe_records": [DIAMOND]}))
         _say(answer.text)
         return answered
@@ -139,7 +151,7 @@ class Story:
         _chapter("Open in a browser")
         _say(f"pipelines  {self._urls.gocd}")
         _say(f"MLflow     {self._urls.mlflow}")
-        _say(f"the model  {httpx.get(f'{self._urls.rollout}/models/{MODEL}').json()['url']}/docs")
+        _say(f"the model  {self._state()['url']}/docs")
 
     def _artifact(self, instance: Json, stage: str, name: str) -> bytes:
         counter = next(one["counter"] for one in instance["stages"] if one["name"] == stage)

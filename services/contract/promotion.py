@@ -12,7 +12,7 @@ from services.contract import names
 from services.contract.errors import Refused
 from services.contract.record import ModelId, ModelName, Record, Revision, RunId, first_problem, from_environment
 
-_WRITTEN = re.compile(r"([1-9][0-9]{0,8}) ([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z) (\S.*)")
+_WRITTEN = re.compile(r"([1-9][0-9]{0,8}) ([0-9]{4}-[0-9]{2}-[0-9]{2}T(?!24)[0-9]{2}:[0-9]{2}:[0-9]{2}Z) (\S.*)")
 
 
 class TagValue(Record):

@@ -22,7 +22,7 @@ from services.delivery.settings import Settings
 from services.delivery.store import Store
 
 CandidateFile = Annotated[Path, typer.Option(help="candidate.json as fetch wrote it.")]
-OutFolder = Annotated[Path | None, typer.Option(help="Also write JSON and HTML report into this folder.")]
+OutFolder = Annotated[Path | None, typer.Option(help="Write JSON and HTML report into this folder, not to stdout.")]
 
 
 def compare(candidate: CandidateFile, out: OutFolder = None) -> None:

@@ -20,7 +20,7 @@ from services.delivery.store import Store
 
 def deploy(
     release: Annotated[Path, typer.Option(help="release.json as package wrote it.")],
-    out: Annotated[Path | None, typer.Option(help="Also write the JSON into this folder.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the JSON into this folder, not to stdout.")] = None,
 ) -> None:
     """Switch the model's service to the release without losing a request; the alias 'champion' follows.
 

@@ -18,7 +18,7 @@ from services.delivery.registry import Registry, check_model_digest, run_facts
 from services.delivery.settings import Settings
 from services.delivery.store import Store
 
-OutFolder = Annotated[Path | None, typer.Option(help="Also write the JSON into this folder.")]
+OutFolder = Annotated[Path | None, typer.Option(help="Write the JSON into this folder, not to stdout.")]
 
 
 def fetch(out: OutFolder = None) -> None:

@@ -20,10 +20,11 @@ def say(text: str) -> None:
 
 
 def keep(record: Record, folder: Path | None, name: str) -> None:
-    """Prints the record and, when a folder is given, writes it there as well."""
+    """Into the folder when one is given, else to stdout."""
     if folder:
         record.write(folder / name)
-    emit(record)
+    else:
+        emit(record)
 
 
 def stop_unless_passed(verdict: Verdict) -> None:

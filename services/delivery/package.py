@@ -26,7 +26,7 @@ def package(
     candidate: Annotated[Path, typer.Option(help="candidate.json as fetch wrote it.")],
     validation: Annotated[Path, typer.Option(help="validation.json as validate wrote it.")],
     comparison: Annotated[Path, typer.Option(help="comparison.json as compare wrote it.")],
-    out: Annotated[Path | None, typer.Option(help="Also write the JSON into this folder.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the JSON into this folder, not to stdout.")] = None,
 ) -> None:
     """Put model, manifest and golden predictions into the store as a release; write release.json.
 

@@ -92,6 +92,6 @@ def _lines(trace: Trace) -> str:
         "hold-out": f"{run.holdout.sha256} ({run.holdout.rows} rows)",
         "model files": f"{trace.candidate.digest} ({len(trace.candidate.files)} files)",
         "comparison": trace.comparison.summary,
-        **trace.links,
+        **{f"{name} page": url for name, url in trace.links.items()},
     }
     return "".join(f"{name:15} {value}\n" for name, value in rows.items())

@@ -1,0 +1,48 @@
+package io.trackback.host;
+
+import com.thoughtworks.go.plugin.api.GoApplicationAccessor;
+import com.thoughtworks.go.plugin.api.GoPlugin;
+import com.thoughtworks.go.plugin.api.annotation.Extension;
+import com.thoughtworks.go.plugin.api.request.GoApiRequest;
+import com.thoughtworks.go.plugin.api.response.GoApiResponse;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+
+/** A plugin that is ready for messages. */
+record LoadedPlugin(Descriptor descriptor, GoPlugin plugin) {
+
+    /** Loads every class at the root of the jar, as GoCD does: one that cannot be loaded spoils the plugin. */
+    static LoadedPlugin load(Path jar) throws IOException, InvalidPlugin {
+        PluginJar opened = PluginJar.open(jar);
+        List<Class<?>> extensions =
+                opened.classes().stream().filter(LoadedPlugin::isExtension).toList();
+        if (extensions.size() != 1) {
+            throw new InvalidPlugin(jar + ": expected one @Extension class that is a GoPlugin, found "
+                    + extensions.size());
+        }
+        GoPlugin plugin = create(extensions.get(0));
+        plugin.initializeGoApplicationAccessor(new SilentAccessor());
+        return new LoadedPlugin(opened.descriptor(), plugin);
+    }
+
+    private static boolean isExtension(Class<?> candidate) {
+        return candidate.isAnnotationPresent(Extension.class) && GoPlugin.class.isAssignableFrom(candidate);
+    }
+
+    private static GoPlugin create(Class<?> extension) throws InvalidPlugin {
+        try {
+            return (GoPlugin) extension.getConstructor().newInstance();
+        } catch (ReflectiveOperationException failure) {
+            throw new InvalidPlugin(extension.getName() + " cannot be created: " + failure);
+        }
+    }
+
+    /** GoCD's ear for questions of the plugin; nobody listens here. */
+    private static final class SilentAccessor extends GoApplicationAccessor {
+        @Override
+        public GoApiResponse submit(GoApiRequest request) {
+            return null;
+        }
+    }
+}

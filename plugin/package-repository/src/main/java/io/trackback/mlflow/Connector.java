@@ -1,0 +1,8 @@
+package io.trackback.mlflow;
+
+import java.time.Duration;
+
+/** Opens a conversation with the configured MLflow that ends, all questions together, within the limit. */
+interface Connector {
+    Mlflow connect(RepositoryConfig repository, Duration limit);
+}

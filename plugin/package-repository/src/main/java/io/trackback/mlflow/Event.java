@@ -1,0 +1,62 @@
+package io.trackback.mlflow;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HexFormat;
+import java.util.Optional;
+
+/** One promotion: the fact that this run carries this value. */
+record Event(Run run, Optional<TagValue> written) {
+    /** Written ones by sequence, then bare ones by end time, then by run. */
+    static final Comparator<Event> OLDEST_FIRST = Comparator.comparingInt(Event::order)
+            .thenComparing(event -> event.isWritten() ? Instant.EPOCH : event.run.ended())
+            .thenComparing(event -> event.run.id());
+
+    static Event of(Run run) {
+        return new Event(run, TagValue.parse(run.promotion()));
+    }
+
+    /** The last written one; without any, the bare one that ended last. */
+    static Optional<Event> newest(Collection<Event> events) {
+        Optional<Event> lastWritten = events.stream().filter(Event::isWritten).max(OLDEST_FIRST);
+        return lastWritten.or(() -> events.stream().max(OLDEST_FIRST));
+    }
+
+    String id() {
+        return id(run.id(), run.promotion());
+    }
+
+    static String id(String runId, String value) {
+        try {
+            byte[] digest = MessageDigest.getInstance("SHA-256").digest((runId + '\0' + value).getBytes(UTF_8));
+            return HexFormat.of().formatHex(digest, 0, 6);
+        } catch (NoSuchAlgorithmException impossible) {
+            throw new IllegalStateException("every Java has SHA-256", impossible);
+        }
+    }
+
+    Instant at() {
+        return written.map(TagValue::at).orElse(run.ended());
+    }
+
+    String who() {
+        return written.map(TagValue::who).orElse("unknown");
+    }
+
+    String sequence() {
+        return written.map(value -> String.valueOf(value.sequence())).orElse("");
+    }
+
+    private boolean isWritten() {
+        return written.isPresent();
+    }
+
+    private int order() {
+        return written.map(TagValue::sequence).orElse(Integer.MAX_VALUE);
+    }
+}

@@ -1,0 +1,64 @@
+package io.trackback.mlflow;
+
+import com.thoughtworks.go.plugin.api.GoApplicationAccessor;
+import com.thoughtworks.go.plugin.api.GoPlugin;
+import com.thoughtworks.go.plugin.api.GoPluginIdentifier;
+import com.thoughtworks.go.plugin.api.annotation.Extension;
+import com.thoughtworks.go.plugin.api.exceptions.UnhandledRequestTypeException;
+import com.thoughtworks.go.plugin.api.logging.Logger;
+import com.thoughtworks.go.plugin.api.request.GoPluginApiRequest;
+import com.thoughtworks.go.plugin.api.response.DefaultGoPluginApiResponse;
+import com.thoughtworks.go.plugin.api.response.GoPluginApiResponse;
+import java.util.List;
+
+/** GoCD's way in: names each message and hands it on. No logic lives here. */
+@Extension
+public final class MlflowPackagePlugin implements GoPlugin {
+    private final Messages messages;
+
+    public MlflowPackagePlugin() {
+        this(new HttpConnector());
+    }
+
+    MlflowPackagePlugin(Connector connector) {
+        this.messages = new Messages(connector);
+    }
+
+    @Override
+    public void initializeGoApplicationAccessor(GoApplicationAccessor accessor) {
+        // The plugin asks nothing of GoCD.
+    }
+
+    @Override
+    public GoPluginIdentifier pluginIdentifier() {
+        return new GoPluginIdentifier("package-repository", List.of("1.0"));
+    }
+
+    @Override
+    public GoPluginApiResponse handle(GoPluginApiRequest request) throws UnhandledRequestTypeException {
+        try {
+            return DefaultGoPluginApiResponse.success(Json.GOCD.toJson(answer(request)));
+        } catch (Refusal refusal) {
+            return DefaultGoPluginApiResponse.error(refusal.getMessage());
+        } catch (RuntimeException | Error bug) {
+            // Thrown on, it would reach a thread of GoCD and might show an operator MLflow's own text.
+            Logger.getLoggerFor(MlflowPackagePlugin.class).error("cannot answer " + request.requestName(), bug);
+            return DefaultGoPluginApiResponse.error("the plugin failed at this message: see its log");
+        }
+    }
+
+    private Object answer(GoPluginApiRequest request) throws UnhandledRequestTypeException {
+        String body = request.requestBody();
+        return switch (request.requestName()) {
+            case "repository-configuration" -> RepositoryConfig.FIELDS;
+            case "package-configuration" -> PackageConfig.FIELDS;
+            case "validate-repository-configuration" -> messages.validateRepository(body);
+            case "validate-package-configuration" -> messages.validatePackage(body);
+            case "check-repository-connection" -> messages.checkRepository(body);
+            case "check-package-connection" -> messages.checkPackage(body);
+            case "latest-revision" -> messages.latestRevision(body);
+            case "latest-revision-since" -> messages.latestRevisionSince(body);
+            default -> throw new UnhandledRequestTypeException(request.requestName());
+        };
+    }
+}

@@ -1,0 +1,52 @@
+package io.trackback.mlflow;
+
+import java.util.List;
+import java.util.Optional;
+
+/** Finds the promotion that GoCD does not know yet. It remembers nothing: GoCD sends back what was seen. */
+final class Poller {
+    private final Mlflow mlflow;
+    private final String uiUrl;
+    private final PackageConfig material;
+
+    Poller(Mlflow mlflow, String uiUrl, PackageConfig material) {
+        this.mlflow = mlflow;
+        this.uiUrl = uiUrl;
+        this.material = material;
+    }
+
+    /** The first poll: the newest promotion; all others count as seen. */
+    Revision latest() {
+        List<Event> present = events();
+        Event newest = Event.newest(present).orElseThrow(() -> new Refusal(material.nothingPromoted()));
+        return revision(1, newest, Seen.of(present));
+    }
+
+    /** The oldest promotion that was not seen; the others follow in later polls, so that none is lost. */
+    Optional<Revision> since(PreviousRevision previous) {
+        if (previous == null) {
+            throw new Refusal("expected the previous revision in GoCD's message, found none");
+        }
+        Seen seen = previous.seen();
+        int number = previous.number() + 1;
+        List<Event> present = events();
+        return present.stream()
+                .filter(event -> !seen.has(event))
+                .min(Event.OLDEST_FIRST)
+                .map(event -> revision(number, event, seen.with(event, present)));
+    }
+
+    private List<Event> events() {
+        String experiment = mlflow.experiment(material.experiment())
+                .orElseThrow(() -> new Refusal(material.noSuchExperiment()));
+        return mlflow.promoted(experiment, material.tag()).stream()
+                .filter(Run::isFinished)
+                .map(Event::of)
+                .toList();
+    }
+
+    private Revision revision(int number, Event event, Seen seen) {
+        LoggedModel model = mlflow.model(event.run(), material.modelName()).orElse(LoggedModel.NONE);
+        return Revision.of(number, event, model, material, uiUrl, seen);
+    }
+}

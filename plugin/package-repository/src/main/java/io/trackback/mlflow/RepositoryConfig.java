@@ -1,0 +1,91 @@
+package io.trackback.mlflow;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.net.URI;
+import java.util.Base64;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/** Where MLflow is and how to sign in; `authorization` is the HTTP header, empty when nobody signs in. */
+record RepositoryConfig(String url, String uiUrl, String authorization) {
+    static final String URL = "MLFLOW_URL";
+    static final String UI_URL = "MLFLOW_UI_URL";
+    static final String USERNAME = "MLFLOW_USERNAME";
+    static final String PASSWORD = "MLFLOW_PASSWORD";
+    static final String TOKEN = "MLFLOW_TOKEN";
+
+    static final Map<String, Field> FIELDS = new TreeMap<>(Map.of(
+            URL, Field.identity(0, "MLflow URL"),
+            UI_URL, Field.optional(1, "MLflow URL for browsers"),
+            USERNAME, Field.optional(2, "User name"),
+            PASSWORD, Field.secret(3, "Password"),
+            TOKEN, Field.secret(4, "Token")));
+
+    private static final String A_URL = "http://mlflow:5000";
+    private static final String WANTED_URL =
+            "expected an address such as " + A_URL + ", without user name, query or fragment, found another value";
+    private static final Pattern HEADER_TEXT = Pattern.compile("[!-~]*");
+    private static final Pattern USER_NAME = Pattern.compile("[^:\\p{Cntrl}]*");
+
+    /** Every value is checked here again, because GoCD does not have configuration from XML validated. */
+    static RepositoryConfig of(Map<String, String> settings) {
+        Problem.refuse(problems(settings));
+        String url = withoutSlash(settings.get(URL));
+        return new RepositoryConfig(url, withoutSlash(settings.getOrDefault(UI_URL, url)), authorization(settings));
+    }
+
+    static List<Problem> problems(Map<String, String> settings) {
+        String url = settings.getOrDefault(URL, "");
+        return Stream.concat(
+                        Stream.of(
+                                Problem.unless(isAddress(url), URL, WANTED_URL),
+                                Problem.unless(isAddress(settings.getOrDefault(UI_URL, A_URL)), UI_URL, WANTED_URL)),
+                        credentialProblems(settings))
+                .flatMap(Optional::stream)
+                .toList();
+    }
+
+    private static Stream<Optional<Problem>> credentialProblems(Map<String, String> settings) {
+        String user = settings.getOrDefault(USERNAME, "");
+        String token = settings.getOrDefault(TOKEN, "");
+        boolean together = user.isEmpty() != settings.containsKey(PASSWORD);
+        return Stream.of(
+                Problem.unless(together, USERNAME, "expected user name and password together, found only one of them"),
+                Problem.unless(USER_NAME.matcher(user).matches(), USERNAME, "expected a name without ':', found one"),
+                Problem.unless(token.isEmpty() || user.isEmpty(), TOKEN, "expected a token or a user name, found both"),
+                Problem.unless(HEADER_TEXT.matcher(token).matches(), TOKEN, "expected printable ASCII, found more"));
+    }
+
+    private static boolean isAddress(String text) {
+        try {
+            URI uri = URI.create(text);
+            return ("http".equalsIgnoreCase(uri.getScheme()) || "https".equalsIgnoreCase(uri.getScheme()))
+                    && uri.getHost() != null
+                    && uri.getRawUserInfo() == null
+                    && uri.getRawQuery() == null
+                    && uri.getRawFragment() == null;
+        } catch (IllegalArgumentException notAnAddress) {
+            return false;
+        }
+    }
+
+    private static String authorization(Map<String, String> settings) {
+        if (settings.containsKey(TOKEN)) {
+            return "Bearer " + settings.get(TOKEN);
+        }
+        if (settings.containsKey(USERNAME)) {
+            String pair = settings.get(USERNAME) + ":" + settings.get(PASSWORD);
+            return "Basic " + Base64.getEncoder().encodeToString(pair.getBytes(UTF_8));
+        }
+        return "";
+    }
+
+    private static String withoutSlash(String url) {
+        return url.replaceAll("/+$", "");
+    }
+}

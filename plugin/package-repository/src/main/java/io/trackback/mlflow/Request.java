@@ -1,0 +1,41 @@
+package io.trackback.mlflow;
+
+import com.google.gson.JsonParseException;
+import com.google.gson.annotations.SerializedName;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** What GoCD sends: the configured values and, on later polls, the revision that it knows. */
+record Request(Map<String, String> repository, Map<String, String> material, PreviousRevision previous) {
+
+    /** Values without surrounding blanks; a key without a value is absent. */
+    static Request parse(String body) {
+        Body sent;
+        try {
+            sent = Json.GOCD.fromJson(body, Body.class);
+        } catch (JsonParseException notJson) {
+            throw new Refusal("expected GoCD's message as a JSON object, found something else");
+        }
+        if (sent == null) {
+            throw new Refusal("expected GoCD's message as a JSON object, found nothing");
+        }
+        return new Request(values(sent.repository()), values(sent.material()), sent.previous());
+    }
+
+    private static Map<String, String> values(Map<String, Setting> settings) {
+        Map<String, String> values = new TreeMap<>();
+        Json.given(settings).forEach((key, setting) -> {
+            if (setting != null && setting.value() != null && !setting.value().isBlank()) {
+                values.put(key, setting.value().strip());
+            }
+        });
+        return values;
+    }
+
+    private record Body(
+            @SerializedName("repository-configuration") Map<String, Setting> repository,
+            @SerializedName("package-configuration") Map<String, Setting> material,
+            @SerializedName("previous-revision") PreviousRevision previous) {}
+
+    private record Setting(String value) {}
+}

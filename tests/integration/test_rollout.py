@@ -1,0 +1,191 @@
+"""The rollout with real processes: switches without a failed request, and faults that clients do not see."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+
+import httpx
+import psutil
+import pytest
+
+from services.contract.deployment import Action
+from services.contract.release import Release
+from tests.release_factory import ReleasePlan, build_release, expected_predictions
+from tests.rollout_service import RolloutService, SteadyClient, ask, running, wait_for
+
+
+@pytest.fixture
+def rollout(tmp_path: Path) -> Iterator[RolloutService]:
+    with running(tmp_path) as service:
+        yield service
+
+
+def releases(rollout: RolloutService, count: int) -> list[Release]:
+    return [
+        build_release(rollout.store, ReleasePlan(number=number, price_per_carat=4000.0 + number))
+        for number in range(1, count + 1)
+    ]
+
+
+def test_a_deployed_release_answers_with_its_identity(rollout: RolloutService) -> None:
+    (first,) = releases(rollout, 1)
+    deployment = rollout.deployed(first.digest)
+    state = rollout.model()
+    assert (state.live, state.previous, state.answering, state.url) == (deployment, None, True, rollout.url)
+    assert ask(rollout.url) == (first.digest, list(expected_predictions(rollout.store, first)))
+    assert rollout.deployed(first.digest) == deployment
+
+
+def test_a_switch_and_a_rollback_fail_no_request(rollout: RolloutService) -> None:
+    first, second = releases(rollout, 2)
+    rollout.deployed(first.digest)
+    with SteadyClient(rollout.url) as client:
+        client.heard(first.digest)
+        rollout.deployed(second.digest)
+        client.heard(second.digest)
+        started = time.monotonic()
+        answer = rollout.rollback()
+        seconds = time.monotonic() - started
+        client.heard(first.digest)
+    assert answer.json()["action"] == Action.ROLLBACK
+    assert client.failures == []
+    assert seconds < 1.0
+    assert ask(rollout.url)[0] == first.digest
+    assert rollout.rollback().json()["release"] == second.digest
+
+
+def flip_a_byte(rollout: RolloutService, release: Release) -> None:
+    path = rollout.store / "releases" / release.digest / "model" / "model.skops"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_bad_candidates_are_refused_and_the_live_one_goes_on(rollout: RolloutService) -> None:
+    (first,) = releases(rollout, 1)
+    rollout.deployed(first.digest)
+    wrong = build_release(rollout.store, ReleasePlan(number=2, golden_shift=1.0))
+    flipped = build_release(rollout.store, ReleasePlan(number=3))
+    flip_a_byte(rollout, flipped)
+    broken = build_release(
+        rollout.store,
+        ReleasePlan(number=4, spoil=lambda folder: (folder / "model/model.skops").write_bytes(b"no model")),
+    )
+    with SteadyClient(rollout.url) as client:
+        reasons = {"golden row 0": wrong, "its files were changed": flipped, "cannot load it": broken}
+        for reason, release in reasons.items():
+            answer = rollout.deploy(release.digest)
+            assert (answer.status_code, reason in answer.json()["message"]) == (409, True), answer.text
+    assert client.failures == []
+    assert set(client.answers) == {first.digest}
+    assert len(rollout.serving()) == 1
+    assert len(list((rollout.state / "_run").iterdir())) == 4
+
+
+def test_a_killed_serving_process_is_back_within_five_seconds_and_clients_wait(rollout: RolloutService) -> None:
+    (first,) = releases(rollout, 1)
+    rollout.deployed(first.digest)
+    (process,) = rollout.serving()
+    process.kill()
+    started = time.monotonic()
+    assert ask(rollout.url)[0] == first.digest
+    assert time.monotonic() - started < 5.0
+    assert rollout.model().answering
+
+
+def test_a_killed_rollout_service_is_not_noticed_and_the_next_one_takes_over(rollout: RolloutService) -> None:
+    first, second, third = releases(rollout, 3)
+    rollout.deployed(first.digest)
+    rollout.deployed(second.digest)
+    before = {process.pid for process in rollout.serving()}
+    with SteadyClient(rollout.url) as client:
+        client.heard(second.digest)
+        rollout.kill()
+        client.heard(second.digest)
+        rollout.start()
+        client.heard(second.digest)
+        assert {process.pid for process in rollout.serving()} == before
+        started = time.monotonic()
+        rollout.rollback()
+        assert time.monotonic() - started < 1.0
+        client.heard(first.digest)
+        rollout.deployed(third.digest)
+        client.heard(third.digest)
+    assert client.failures == []
+    assert rollout.stop() == 0
+    assert rollout.serving() == []
+
+
+def test_after_a_stop_the_next_service_answers_at_the_same_url_with_what_was_live(rollout: RolloutService) -> None:
+    (first,) = releases(rollout, 1)
+    rollout.deployed(first.digest)
+    assert rollout.stop() == 0
+    assert rollout.serving() == []
+    rollout.start()
+    wait_for("an answer again", lambda: rollout.model().answering)
+    assert ask(rollout.url)[0] == first.digest
+
+
+def test_a_second_service_on_the_same_state_is_refused_in_one_line(rollout: RolloutService) -> None:
+    second = rollout.spawn()
+    assert second.wait(15) == 1
+    assert "another rollout service uses it" in rollout.log().splitlines()[-1]
+
+
+def test_a_process_killed_while_a_candidate_loads_is_back_within_five_seconds(rollout: RolloutService) -> None:
+    first, second = releases(rollout, 2)
+    rollout.deployed(first.digest)
+    (live,) = rollout.serving()
+    deploy = Thread(target=deploy_or_lose, args=(rollout, second))
+    deploy.start()
+    (candidate,) = wait_for("the candidate", lambda: rollout.serving(second.digest))
+    candidate.suspend()
+    live.kill()
+    started = time.monotonic()
+    assert ask(rollout.url)[0] == first.digest
+    assert time.monotonic() - started < 5.0
+    candidate.resume()
+    deploy.join()
+    assert ask(rollout.url)[0] == second.digest
+
+
+def test_a_serving_process_is_scrubbed_limited_and_in_the_services_group(rollout: RolloutService) -> None:
+    (first,) = releases(rollout, 1)
+    rollout.deployed(first.digest)
+    (process,) = rollout.serving()
+    assert sorted(process.environ()) == ["LANG", "OMP_NUM_THREADS", "PYTHONPATH"]
+    assert process.rlimit(psutil.RLIMIT_AS) == (4 << 30, 4 << 30)
+    assert os.getpgid(process.pid) == os.getpgid(rollout.pid)
+
+
+def deploy_or_lose(rollout: RolloutService, release: Release) -> None:
+    with suppress(httpx.TransportError):
+        rollout.deploy(release.digest)
+
+
+@pytest.mark.parametrize("after", [0.3, 1.0, 1.4])
+def test_a_rollout_service_killed_during_a_deploy_leaves_exactly_one_release_answering(
+    rollout: RolloutService, after: float
+) -> None:
+    first, second = releases(rollout, 2)
+    rollout.deployed(first.digest)
+    with SteadyClient(rollout.url) as client:
+        client.heard(first.digest)
+        deploy = Thread(target=deploy_or_lose, args=(rollout, second))
+        deploy.start()
+        # Not a wait: the moment at which the kill comes is what varies.
+        time.sleep(after)
+        rollout.kill()
+        deploy.join()
+        rollout.start()
+        live = rollout.model().live
+        assert live
+        wait_for("one release", lambda: {ask(rollout.url)[0] for _ in range(20)} == {live.release})
+        assert rollout.deployed(second.digest).release == second.digest
+        client.heard(second.digest)
+    assert client.failures == []
+    rollout.stop()
+    assert rollout.serving() == []

@@ -1,0 +1,161 @@
+"""The service as a client meets it, over a real socket: identity on every answer, and a guard before the parser."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from services.contract import names
+from services.contract.release import Release, ServingLimits
+from services.prediction.predictor import Predictor, load_predictor
+from services.prediction.service import Service
+from tests.release_factory import ROWS, ReleasePlan, build_release, expected_predictions
+
+LIMITS = ServingLimits(max_rows=5, max_bytes=2000, body_seconds=0.2, max_requests=1)
+QUESTION = json.dumps({"instances": ROWS}).encode()
+JSON = {"Content-Type": "application/json"}
+HEAD = b"POST /invocations HTTP/1.1\r\nHost: model\r\nContent-Type: application/json\r\n"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def release(store: Path) -> Release:
+    return build_release(store, ReleasePlan(limits=LIMITS))
+
+
+@pytest.fixture(scope="module")
+def predictor(store: Path, release: Release) -> Predictor:
+    return load_predictor(store / "releases" / release.digest, release.digest)
+
+
+@asynccontextmanager
+async def serving(predictor: Predictor) -> AsyncIterator[tuple[Service, socket.socket]]:
+    service, listener = Service(predictor), socket.create_server(("127.0.0.1", 0))
+    await service.go(listener.dup())
+    yield service, listener
+    service.stop(0.0)
+    await service.stopped.wait()
+    listener.close()
+
+
+def url_of(listener: socket.socket) -> str:
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def talk(predictor: Predictor, story: Callable[[httpx.AsyncClient, socket.socket], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with serving(predictor) as (_, listener), httpx.AsyncClient(base_url=url_of(listener)) as client:
+            await story(client, listener)
+
+    asyncio.run(run())
+
+
+async def raw(listener: socket.socket, request: bytes) -> bytes:
+    """The whole answer to bytes that no well-behaved client would send."""
+    reader, writer = await asyncio.open_connection(*listener.getsockname())
+    writer.write(request)
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+def test_an_answer_has_predictions_and_the_models_identity(store: Path, release: Release, predictor: Predictor) -> None:
+    async def story(client: httpx.AsyncClient, _: socket.socket) -> None:
+        answer = await client.post("/invocations", content=QUESTION, headers=JSON)
+        assert answer.json() == {
+            "predictions": pytest.approx(list(expected_predictions(store, release))),
+            "model": {"name": "diamond-price", "revision": "1-aaaaaaaa", "release": release.digest},
+        }
+
+    talk(predictor, story)
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metadata", "/docs", "/openapi.json", "/nowhere"])
+def test_every_answer_names_model_revision_and_release(path: str, release: Release, predictor: Predictor) -> None:
+    async def story(client: httpx.AsyncClient, _: socket.socket) -> None:
+        answer = await client.get(path)
+        assert answer.status_code == (404 if path == "/nowhere" else 200)
+        headers = (names.MODEL_HEADER, names.REVISION_HEADER, names.RELEASE_HEADER)
+        assert [answer.headers[name] for name in headers] == ["diamond-price", "1-aaaaaaaa", release.digest]
+
+    talk(predictor, story)
+
+
+def test_metadata_say_what_the_model_takes_and_where_it_came_from(predictor: Predictor) -> None:
+    async def story(client: httpx.AsyncClient, _: socket.socket) -> None:
+        found = (await client.get("/metadata")).json()
+        assert (found["run_id"], found["unit"], found["limits"]["max_rows"]) == ("a" * 32, "dollars", 5)
+        assert [column["name"] for column in found["inputs"]] == ["carat", "cut", "grade"]
+
+    talk(predictor, story)
+
+
+def sent(headers: str, body: bytes) -> bytes:
+    return HEAD + "".join(f"{line}\r\n" for line in headers.split("|")).encode() + b"\r\n" + body
+
+
+CHUNKS = b"3e8\r\n" + b" " * 1000 + b"\r\n7d0\r\n" + b" " * 2000 + b"\r\n0\r\n\r\n"
+SIX_ROWS = b'{"instances": [[],[],[],[],[],[]]}'
+BAD = {
+    "not even HTTP": (b"GARBAGE\r\n\r\n", 400),
+    "not JSON": (sent("Content-Length: 3|Connection: close", b"abc"), 400),
+    "no content type": (b"POST /invocations HTTP/1.1\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}", 415),
+    "compressed": (sent("Content-Encoding: gzip|Content-Length: 2", b"{}"), 415),
+    "announced too large": (sent("Content-Length: 2001", b""), 413),
+    "chunked too large": (sent("Transfer-Encoding: chunked", CHUNKS), 413),
+    "too slow": (sent("Content-Length: 10", b"{"), 408),
+    "too many rows": (sent(f"Content-Length: {len(SIX_ROWS)}|Connection: close", SIX_ROWS), 413),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_hostile_request_gets_a_4xx_with_identity_and_the_next_one_an_answer(
+    case: str, release: Release, predictor: Predictor
+) -> None:
+    async def story(client: httpx.AsyncClient, listener: socket.socket) -> None:
+        request, status = BAD[case]
+        answer = await raw(listener, request)
+        assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer
+        assert release.digest.encode() in answer
+        assert b"connection: close" in answer.lower()
+        assert (await client.post("/invocations", content=QUESTION, headers=JSON)).status_code == 200
+
+    talk(predictor, story)
+
+
+def test_more_requests_at_once_than_allowed_are_sent_away_and_health_still_answers(predictor: Predictor) -> None:
+    async def story(client: httpx.AsyncClient, listener: socket.socket) -> None:
+        slow = asyncio.create_task(raw(listener, sent("Content-Length: 10", b"{")))
+        while (answer := await client.post("/invocations", content=QUESTION, headers=JSON)).status_code == 200:
+            assert not slow.done(), "expected 503 while the only allowed request was still being sent"
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        assert (await client.get("/health/live")).status_code == 200
+        await slow
+
+    talk(predictor, story)
+
+
+def test_a_drained_service_asks_its_clients_to_leave_and_can_go_again(predictor: Predictor) -> None:
+    async def run() -> None:
+        async with serving(predictor) as (service, listener), httpx.AsyncClient(base_url=url_of(listener)) as client:
+            assert "connection" not in (await client.get("/health/live")).headers
+            service.drain()
+            assert service.status().state == "ready"
+            assert (await client.get("/health/live")).headers["connection"] == "close"
+            with pytest.raises(httpx.ReadTimeout):
+                await client.get("/health/live", timeout=0.2)
+            await service.go(listener.dup())
+            answer = await client.get("/health/live")
+            assert (answer.status_code, "connection" in answer.headers) == (200, False)
+
+    asyncio.run(run())
