@@ -1,0 +1,138 @@
+"""The platform as a stranger starts and stops it: a taken port, a second start, Ctrl-C in the middle, the demo."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.platform_process import ROOT, platform_variables
+from tests.poll import poll_until
+
+GONE_SECONDS = 10.0
+
+
+@contextmanager
+def started(script: str, state: Path, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    environment = {**os.environ, **platform_variables(state)}
+    with log.open("wb") as output:
+        process = subprocess.Popen([ROOT / "scripts" / script], env=environment, stdout=output, stderr=output)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def family(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def of_state(state: Path) -> list[str]:
+    """Command lines of living processes that name the state folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+        except psutil.Error:
+            continue
+        if any(str(state) in word for word in words) and process.status() != psutil.STATUS_ZOMBIE:
+            found.append(" ".join(words)[:200])
+    return found
+
+
+def is_starting(process: "subprocess.Popen[bytes]", log: Path) -> bool:  # noqa: ARG001  one of several moments
+    return b"starting mlflow" in log.read_bytes()
+
+
+def runs_java(process: "subprocess.Popen[bytes]", log: Path) -> bool:  # noqa: ARG001  one of several moments
+    return any(child.name() == "java" for child in family(process.pid))
+
+
+def is_ready(process: "subprocess.Popen[bytes]", log: Path) -> bool:  # noqa: ARG001  one of several moments
+    return b'"rollout": ' in log.read_bytes()
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+@pytest.mark.parametrize("moment", [is_starting, runs_java, is_ready])
+def test_a_stop_at_any_moment_leaves_no_process_behind(
+    tmp_path: Path, moment: Callable[..., bool], stop: signal.Signals
+) -> None:
+    state, log = tmp_path / "state", tmp_path / "log"
+    with started("platform", state, log) as process:
+        poll_until(lambda: moment(process, log), moment.__name__, seconds=120, pause=0.02)
+        members = family(process.pid)
+        asked = time.monotonic()
+        process.send_signal(stop)
+        process.wait(GONE_SECONDS)
+        assert time.monotonic() - asked < GONE_SECONDS
+    assert [member.pid for member in members if member.is_running()] == []
+    assert of_state(state) == []
+    assert b"Traceback" not in log.read_bytes()
+
+
+def test_a_taken_port_is_named_with_what_to_do(tmp_path: Path) -> None:
+    variables = platform_variables(tmp_path / "state")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", int(variables["TRACKBACK_GOCD_PORT"])))
+        taken.listen()
+        done = subprocess.run(
+            [ROOT / "scripts" / "platform"],
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"expected port {variables['TRACKBACK_GOCD_PORT']} to be free, found it taken")
+    assert "set TRACKBACK_GOCD_PORT to another port" in done.stderr
+
+
+def test_a_second_platform_on_the_same_state_is_refused_by_name(tmp_path: Path) -> None:
+    state, log = tmp_path / "state", tmp_path / "log"
+    with started("platform", state, log) as process:
+        poll_until(lambda: is_starting(process, log), "the first platform to start", seconds=60)
+        done = subprocess.run(
+            [ROOT / "scripts" / "platform"],
+            env={**os.environ, **platform_variables(state)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        process.send_signal(signal.SIGTERM)
+        process.wait(GONE_SECONDS)
+    assert done.returncode == 1
+    assert f"found the one of process {process.pid}: stop it, or set TRACKBACK_STATE" in done.stderr
+
+
+def test_the_demo_tells_its_story_once_and_ends(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    done = subprocess.run(
+        [ROOT / "scripts" / "demo", "--once"],
+        env={**os.environ, **platform_variables(state)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    first, second, third = (float(found) for found in re.findall(r'"predictions":\[([0-9.]+)\]', done.stdout))
+    # Sold for 4,357 dollars: the better model errs less, and the bad one never answers.
+    assert abs(second - 4357) < abs(first - 4357)
+    assert third == second
+    assert "stopped at the gate 'validate':" in done.stdout
+    assert re.search(r"training data\s+[0-9a-f]{64} \(43206 rows of plotnine.data.diamonds\)", done.stdout)
+    assert re.search(r"pipeline\s+diamond-price 2\n", done.stdout)
+    assert of_state(state) == []

@@ -1,0 +1,81 @@
+"""The command line as a person meets it: help with an example for each verb, one line for what is refused."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from services.delivery.cli import VERBS
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(module: str, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "COLUMNS": "200", "HOME": "/", **variables}
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("module", "verb"),
+    [*(("services.delivery", verb) for verb in VERBS), ("training", "train"), ("training", "schema")],
+)
+def test_every_verb_has_help_with_an_example(module: str, verb: str) -> None:
+    done = run(module, verb, "--help")
+    assert done.returncode == 0, done.stderr
+    assert f"Usage: trackback {verb}" in done.stdout
+    assert f"Example: trackback {verb}" in " ".join(done.stdout.split())
+
+
+def test_help_names_every_verb() -> None:
+    shown = run("services.delivery", "--help").stdout
+    assert all(f" {verb} " in shown for verb in VERBS)
+    assert "trackback train" in shown
+
+
+@pytest.mark.parametrize("verb", ["validate", "compare"])
+def test_a_missing_file_is_one_line_and_exit_1(verb: str, tmp_path: Path) -> None:
+    done = run("services.delivery", verb, "--candidate", str(tmp_path / "no.json"))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == f"{tmp_path}/no.json: expected a Candidate, cannot read it: No such file or directory\n"
+
+
+def test_fetch_outside_of_a_pipeline_says_which_variable_is_missing() -> None:
+    done = run("services.delivery", "fetch")
+    assert done.returncode == 1
+    assert done.stderr.startswith("expected GO_PACKAGE_MODEL_MODEL of a promoted run, found 'none': ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_run_id_of_another_form_is_refused_before_mlflow_is_asked() -> None:
+    done = run("services.delivery", "promote", "diamond-price", "--run", "yesterday", "--reason", "x")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "expected a run id of 32 hex digits, found 'yesterday': copy it from the run's page in MLflow\n"
+    )
+
+
+def test_a_rollout_service_that_is_down_is_named_with_its_address() -> None:
+    done = run("services.delivery", "trace", "diamond-price", TRACKBACK_ROLLOUT_URL="http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert done.stderr.startswith("expected the rollout service at http://127.0.0.1:9, cannot reach it (")
+
+
+def test_the_schema_of_model_yaml_is_printed_as_json() -> None:
+    import json
+
+    schema = json.loads(run("training", "schema").stdout)
+    assert {"name", "data", "gates", "variants"} <= set(schema["properties"])
+
+
+def test_the_command_line_says_what_to_run_when_nothing_is_set_up(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    script = tmp_path / "scripts" / "trackback"
+    script.write_bytes((ROOT / "scripts" / "trackback").read_bytes())
+    script.chmod(0o755)
+    done = subprocess.run([script, "status"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"expected the environment 'delivery', found none: run {tmp_path}/scripts/setup first\n"
