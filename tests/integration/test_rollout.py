@@ -129,6 +129,18 @@ def test_after_a_stop_the_next_service_answers_at_the_same_url_with_what_was_liv
     assert ask(rollout.url)[0] == first.digest
 
 
+def test_a_stop_during_a_deploy_refuses_it_and_leaves_no_process(rollout: RolloutService) -> None:
+    (first,) = releases(rollout, 1)
+    answers: list[httpx.Response] = []
+    deploy = Thread(target=lambda: answers.append(rollout.deploy(first.digest)))
+    deploy.start()
+    wait_for("the candidate", rollout.serving)
+    assert rollout.stop() == 0
+    deploy.join()
+    assert (answers[0].status_code, rollout.serving()) == (409, [])
+    assert "Traceback" not in rollout.log()
+
+
 def test_a_second_service_on_the_same_state_is_refused_in_one_line(rollout: RolloutService) -> None:
     second = rollout.spawn()
     assert second.wait(15) == 1
@@ -187,5 +199,6 @@ def test_a_rollout_service_killed_during_a_deploy_leaves_exactly_one_release_ans
         assert rollout.deployed(second.digest).release == second.digest
         client.heard(second.digest)
     assert client.failures == []
+    wait_for("the live process and the one before alone", lambda: len(rollout.serving()) == 2)
     rollout.stop()
     assert rollout.serving() == []

@@ -1,117 +1,22 @@
-"""Deploy, rollback, restart and recovery, with processes that are played."""
+"""Deploy and rollback of one model, with processes that are played."""
 
 import asyncio
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
 
-from services.contract.deployment import Action, DeployRequest, RollbackRequest
+from services.contract.deployment import Action
 from services.contract.errors import Refused
 from services.rollout.app import create_app
-from services.rollout.listeners import Listeners
 from services.rollout.model import ModelRollout
 from services.rollout.rollout import Rollout
-from services.rollout.serving import Serving
 from services.rollout.state import Event, ModelFiles
-from services.rollout.store import Store, StoredRelease
-from services.rollout.traffic import Means
-from tests.release_factory import ReleasePlan, build_release, train
+from tests.release_factory import ReleasePlan, build_release
 from tests.rollout_service import free_port
-
-MODEL = "diamond-price"
-
-
-@dataclass(eq=False)
-class PlayedServing:
-    """A process that does as it is told, except what it `refuses`."""
-
-    model: str
-    release: str
-    refuses: frozenset[str] = frozenset()
-    running: bool = True
-    accepts_on: socket.socket | None = None
-
-    def alive(self) -> bool:
-        return self.running
-
-    def wait_ready(self) -> None:
-        self._do("wait_ready")
-
-    def check(self, release: StoredRelease) -> None:
-        assert release.digest == self.release
-        self._do("check")
-
-    def go(self, listener: socket.socket) -> None:
-        self._do("go")
-        self.accepts_on = listener
-
-    def drain(self) -> None:
-        self._do("drain")
-        self.accepts_on = None
-
-    def listener(self) -> socket.socket | None:
-        self._do("listener")
-        return self.accepts_on
-
-    def retire(self, grace: float) -> None:
-        assert grace > 0
-        self.kill()
-
-    def kill(self) -> None:
-        self.running, self.accepts_on = False, None
-
-    def _do(self, verb: str) -> None:
-        if not self.running or verb in self.refuses:
-            raise Refused(f"it does not {verb}")
-
-
-@dataclass
-class PlayedLauncher:
-    """Remembers every process; the next ones refuse what `refuses` says."""
-
-    refuses: frozenset[str] = frozenset()
-    all: list[PlayedServing] = field(default_factory=list)
-    left: list[PlayedServing] = field(default_factory=list)
-
-    def start(self, release: StoredRelease) -> Serving:
-        self.all.append(PlayedServing(release.manifest.model, release.digest, self.refuses))
-        return self.all[-1]
-
-    def adopt(self) -> list[Serving]:
-        return list(self.left)
-
-    def close(self) -> None:
-        for serving in self.all:
-            serving.kill()
-
-    def accepting(self) -> list[str]:
-        return [serving.release for serving in self.all + self.left if serving.accepts_on]
-
-    def loaded(self) -> list[str]:
-        return [serving.release for serving in self.all + self.left if serving.running]
-
-
-@dataclass
-class Stage:
-    """One model on a machine that is played; `machine()` is what a restarted service would find."""
-
-    state: Path
-    store: Path
-    port: int
-    launcher: PlayedLauncher = field(default_factory=PlayedLauncher)
-    unreachable: bool = False
-
-    def means(self) -> Means:
-        listeners = Listeners("127.0.0.1", self.port, self.state)
-        return Means(self.state, Store(self.store), self.launcher, listeners, self._confirm, drain_seconds=1.0)
-
-    def _confirm(self, url: str, release: str) -> None:
-        if self.unreachable or self.launcher.accepting() != [release]:
-            raise Refused(f"{url} does not answer as {release[:8]}")
+from tests.rollout_stage import BACK, MODEL, Stage, ask_for, three_releases
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +26,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def digests(store: Path) -> list[str]:
-    estimator = train(4000.0)
-    return [build_release(store, ReleasePlan(number=number, estimator=estimator)).digest for number in (1, 2, 3)]
+    return three_releases(store)
 
 
 @pytest.fixture
@@ -135,13 +39,6 @@ def model(stage: Stage) -> Iterator[ModelRollout]:
     model = ModelRollout(MODEL, stage.means())
     yield model
     model.traffic.close()
-
-
-def ask_for(digest: str) -> DeployRequest:
-    return DeployRequest(release=digest, by="ada", reason="why not")
-
-
-BACK = RollbackRequest(by="grace", reason="complaints")
 
 
 def test_a_deploy_is_live_on_the_first_free_port_and_told_in_the_journal(
@@ -253,96 +150,22 @@ def test_a_rollback_without_a_release_before_is_refused(model: ModelRollout, dig
         model.deploy(ask_for(digests[0]))
 
 
-def test_a_live_process_that_dies_is_started_again(stage: Stage, model: ModelRollout, digests: list[str]) -> None:
-    model.deploy(ask_for(digests[0]))
-    stage.launcher.all[0].kill()
-    assert not model.state().answering
-    model.traffic.keep_answering()
-    assert model.state().answering
-    assert stage.launcher.accepting() == [digests[0]]
-
-
-def test_a_release_that_cannot_be_started_again_is_not_tried_without_a_pause(
-    stage: Stage, model: ModelRollout, digests: list[str]
-) -> None:
-    model.deploy(ask_for(digests[0]))
-    stage.launcher.all[0].kill()
-    stage.launcher.refuses = frozenset({"wait_ready"})
-    for _ in range(3):
-        model.traffic.keep_answering()
-    assert len(stage.launcher.all) == 2
-
-
-def restarted(stage: Stage, left: list[PlayedServing]) -> ModelRollout:
-    """What the next service makes of the processes that the last one left."""
-    stage.launcher = PlayedLauncher(left=left)
-    model = ModelRollout(MODEL, stage.means())
-    model.traffic.recover(left)
-    return model
-
-
-def test_the_next_service_adopts_what_answers_and_keeps_the_port(
-    stage: Stage, model: ModelRollout, digests: list[str]
-) -> None:
-    for digest in digests[:2]:
-        model.deploy(ask_for(digest))
-    after = restarted(stage, stage.launcher.all)
-    assert after.state() == model.state()
-    assert stage.launcher.all == []
-    after.rollback(BACK)
-    assert stage.launcher.accepting() == [digests[0]]
-
-
-def test_a_switch_that_was_cut_before_the_pointer_moved_is_rolled_back(
-    stage: Stage, model: ModelRollout, digests: list[str]
-) -> None:
-    model.deploy(ask_for(digests[0]))
-    (old,) = stage.launcher.all
-    candidate = PlayedServing(MODEL, digests[1], accepts_on=old.accepts_on)
-    old.drain()
-    after = restarted(stage, [candidate, old])
-    assert stage.launcher.accepting() == stage.launcher.loaded() == [digests[0]]
-    assert after.state().answering
-
-
-def test_a_switch_that_was_cut_after_the_pointer_moved_is_rolled_forward(
-    stage: Stage, model: ModelRollout, digests: list[str]
-) -> None:
-    model.deploy(ask_for(digests[0]))
-    model.deploy(ask_for(digests[1]))
-    journal = stage.state / MODEL / "journal.jsonl"
-    journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:-1]))
-    stage.launcher.all[0].accepts_on = stage.launcher.all[1].accepts_on
-    after = restarted(stage, stage.launcher.all)
-    assert stage.launcher.accepting() == [digests[1]]
-    assert [deployment.release for deployment in after.deployments()] == digests[:2]
-
-
-def test_a_candidate_of_a_model_without_any_release_is_ended(stage: Stage, digests: list[str]) -> None:
-    left = PlayedServing(MODEL, digests[0])
-    after = restarted(stage, [left])
-    assert (left.running, after.state().live) == (False, None)
-
-
-def test_when_nothing_is_left_running_the_recorded_release_is_started_on_its_port(
-    stage: Stage, model: ModelRollout, digests: list[str]
-) -> None:
-    model.deploy(ask_for(digests[0]))
-    before = model.state()
-    model.traffic.close()
-    after = restarted(stage, [])
-    after.traffic.keep_answering()
-    assert after.state() == before
-    assert stage.launcher.accepting() == [digests[0]]
-    after.traffic.close()
-
-
 def test_releases_of_another_model_and_unknown_ones_are_refused(model: ModelRollout, store: Path) -> None:
     other = build_release(store, ReleasePlan(model="language-id"))
     with pytest.raises(Refused, match="expected a release of diamond-price, found one of language-id"):
         model.deploy(ask_for(other.digest))
     with pytest.raises(Refused, match="found none: package it first"):
         model.deploy(ask_for("0" * 64))
+
+
+def test_a_release_whose_files_were_changed_is_refused_before_anything_is_started(stage: Stage, tmp_path: Path) -> None:
+    stage.store = tmp_path / "other-store"
+    release = build_release(stage.store)
+    with (stage.store / "releases" / release.digest / "model" / "MLmodel").open("a") as file:
+        file.write("# one more line\n")
+    with pytest.raises(Refused, match="its files were changed"):
+        ModelRollout(MODEL, stage.means()).deploy(ask_for(release.digest))
+    assert stage.launcher.all == []
 
 
 def test_the_api_answers_in_records_and_refuses_in_one_line(stage: Stage, digests: list[str]) -> None:

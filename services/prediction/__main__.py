@@ -1,0 +1,86 @@
+"""Starts the service that answers for one release: on a port by hand, or under the rollout service's control."""
+
+import argparse
+import asyncio
+import gc
+import logging
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from services.contract.errors import Refused
+from services.prediction.control import Control
+from services.prediction.door import BACKLOG
+from services.prediction.predictor import Predictor, load_predictor
+from services.prediction.service import Service
+
+HOST = "127.0.0.1"
+EXAMPLE = "example: python -m services.prediction store/releases/<digest> --digest <digest> --port 8200"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # One process is one core; libgomp reads this once, when the ML library is imported.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    try:
+        if options.control and not sys.stdin.readline():
+            raise Refused("expected a line on stdin before loading, found its end: whoever started this has gone")
+        predictor = load_predictor(options.release, options.digest)
+        # What is loaded stays: the collector need never look at it again.
+        gc.collect()
+        gc.freeze()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(predictor, options))
+    except Refused as refusal:
+        sys.stderr.write(f"{refusal}\n")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m services.prediction", description="Answers for one release.", epilog=EXAMPLE
+    )
+    parser.add_argument("release", type=Path, help="the release's folder")
+    parser.add_argument("--digest", required=True, help="the SHA-256 that the folder must have")
+    way = parser.add_mutually_exclusive_group(required=True)
+    way.add_argument("--port", type=int, help=f"accept on this port of {HOST} at once")
+    way.add_argument(
+        "--control",
+        type=Path,
+        metavar="SOCKET",
+        help="wait for a line on stdin, load, answer checks on SOCKET.http and take commands on SOCKET",
+    )
+    return parser
+
+
+async def _serve(predictor: Predictor, options: argparse.Namespace) -> None:
+    service = Service(predictor)
+    service.stop_on_signals()
+    if options.control:
+        await service.open_private(Path(f"{options.control}.http"))
+        control = asyncio.create_task(Control(service).serve(options.control))
+        await service.stopped.wait()
+        control.cancel()
+    else:
+        await service.go(_listen(options.port))
+        sys.stderr.write(
+            f"{predictor.manifest.model} {predictor.manifest.revision} answers at http://{HOST}:{options.port}\n"
+        )
+        await service.stopped.wait()
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server((HOST, port), backlog=BACKLOG)
+    except OSError as error:
+        raise Refused(f"expected port {port} to be free: {error.strerror}: choose another with --port") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""Values of the four column types, checked one by one: a service must not guess what a client meant."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from services.contract.release import Column
+from services.prediction.invalid import describe, refuse_if
+from services.prediction.runtimes import Cell
+
+_LONG = range(-(2**63), 2**63)
+
+
+def _double(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"expected a number, found {describe(value)}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError("expected a finite number, found NaN, an infinity or a number too large")
+    return number
+
+
+def _long(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"expected a whole number, found {describe(value)}")
+    if value not in _LONG:
+        raise ValueError("expected a whole number of 64 bits, found a larger one")
+    return value
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected a string, found {describe(value)}")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("expected a string of Unicode text, found half of a surrogate pair")
+    return value
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"expected true or false, found {describe(value)}")
+    return value
+
+
+KINDS: dict[str, Callable[[Any], Cell]] = {"double": _double, "long": _long, "string": _string, "boolean": _boolean}
+
+
+def check_rows(rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[list[Cell]]:
+    """`rows` in the order of `inputs`. Raises Invalid, naming row and column."""
+    checked: list[list[Cell]] = []
+    refuse_if(_check(rows, inputs, checked))
+    return checked
+
+
+def _check(rows: Sequence[Sequence[Any]], inputs: Sequence[Column], checked: list[list[Cell]]) -> Iterator[str]:
+    for number, row in enumerate(rows):
+        cells: list[Cell] = []
+        for column, value in zip(inputs, row, strict=True):
+            try:
+                cells.append(_cell(value, column))
+            except ValueError as error:
+                yield f"row {number}, column '{column.name}': {error}"
+        checked.append(cells)
+
+
+def _cell(value: Any, column: Column) -> Cell:
+    if value is None and not column.required:
+        return math.nan if column.type in ("double", "long") else None
+    return KINDS[column.type](value)

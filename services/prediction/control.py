@@ -1,0 +1,97 @@
+"""The control socket: one command a connection, a line of JSON each way, the listener beside it as a descriptor."""
+
+import asyncio
+import socket
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from services.contract.errors import Refused
+from services.contract.record import Record, first_problem
+from services.prediction.service import Service, Status
+
+MAX_COMMAND_BYTES = 1024
+COMMAND_SECONDS = 2.0
+
+
+class Verb(StrEnum):
+    STATUS = "status"
+    GO = "go"
+    DRAIN = "drain"
+    LISTENER = "listener"
+    STOP = "stop"
+
+
+class Command(Record):
+    """`grace` is for `stop`: seconds that open connections are given."""
+
+    verb: Verb
+    grace: float = 0.0
+
+
+class Reply(Record):
+    """Either of them is given."""
+
+    status: Status | None = None
+    error: str | None = None
+
+
+class Control:
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def serve(self, path: Path) -> None:
+        """Takes commands for ever. That the socket is there at all says: loaded and tested."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+            listening.bind(str(path))
+            listening.listen()
+            listening.setblocking(False)
+            while True:
+                connection, _ = await asyncio.get_running_loop().sock_accept(listening)
+                with connection:
+                    await self._answer(connection)
+
+    async def _answer(self, connection: socket.socket) -> None:
+        try:
+            async with asyncio.timeout(COMMAND_SECONDS):
+                await _readable(connection)
+                message, descriptors, _, _ = socket.recv_fds(connection, MAX_COMMAND_BYTES, 1)
+                reply, lent = await self._reply(message, [socket.socket(fileno=number) for number in descriptors])
+            socket.send_fds(connection, [reply.model_dump_json().encode()], [lent.fileno()] if lent else [])
+        # Whoever asked has gone, or never spoke: the next one is waiting.
+        except (OSError, TimeoutError):
+            return
+
+    async def _reply(self, message: bytes, passed: list[socket.socket]) -> tuple[Reply, socket.socket | None]:
+        try:
+            command = Command.model_validate_json(message)
+            lent = await self._run(command, passed)
+            return Reply(status=self._service.status()), lent
+        except ValidationError as error:
+            return Reply(error=f"expected a command, found {first_problem(error)}"), None
+        except Refused as error:
+            return Reply(error=str(error)), None
+
+    async def _run(self, command: Command, passed: list[socket.socket]) -> socket.socket | None:
+        match command.verb:
+            case Verb.GO:
+                if not passed:
+                    raise Refused("expected a listener beside 'go', found none")
+                await self._service.go(passed[0])
+            case Verb.DRAIN:
+                self._service.drain()
+            case Verb.STOP:
+                self._service.stop(command.grace)
+            case Verb.LISTENER:
+                return self._service.listener
+        return None
+
+
+async def _readable(connection: socket.socket) -> None:
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(connection, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(connection)

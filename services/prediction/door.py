@@ -1,0 +1,70 @@
+"""One listener's worth of serving, which can stop accepting while its connections go on."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+KEEP_ALIVE_SECONDS = 15
+BACKLOG = 2048
+_EMPTY_TICKS = 10
+
+
+class Door(uvicorn.Server):
+    """uvicorn's server without its signal handlers; `headers` go with every answer, its own errors included."""
+
+    def __init__(self, app: ASGIApp, headers: dict[str, str], private: Path | None = None) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                uds=str(private) if private else None,
+                headers=[*headers.items(), ("Keep-Alive", f"timeout={KEEP_ALIVE_SECONDS}")],
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                backlog=BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self._draining = False
+        self._empty_ticks = 0
+
+    @property
+    def connections(self) -> int:
+        return len(self.server_state.connections)
+
+    async def open(self, listener: socket.socket | None = None) -> None:
+        """Accepts from here on; `listener` is closed at the end."""
+        self.config.load()
+        self.lifespan = self.config.lifespan_class(self.config)
+        self.server_state.default_headers = list(self.config.encoded_headers)
+        sockets = [listener] if listener else None
+        await self.startup(sockets)
+        self.ended = asyncio.create_task(self._run(sockets))
+
+    def drain(self) -> None:
+        """Accepts no more and asks clients to leave: a client that is told never meets a closed connection."""
+        if self._draining:
+            return
+        self._draining = True
+        for server in self.servers:
+            server.close()
+        for headers in (self.config.encoded_headers, self.server_state.default_headers):
+            headers.append((b"connection", b"close"))
+
+    async def on_tick(self, counter: int) -> bool:
+        # A connection may be accepted and not counted yet, so empty means empty for a second.
+        self._empty_ticks = 0 if self.connections else self._empty_ticks + 1
+        if self._draining and self._empty_ticks >= _EMPTY_TICKS:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+    async def _run(self, sockets: list[socket.socket] | None) -> None:
+        await self.main_loop()
+        await self.shutdown(sockets)

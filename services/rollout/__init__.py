@@ -1,0 +1,1 @@
+"""Which release answers for each model: candidates, checks, switching, rollback, journal."""

@@ -1,0 +1,97 @@
+"""Starts the rollout service: one of them for a state folder, on 127.0.0.1."""
+
+import argparse
+import fcntl
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from services.contract.errors import Refused
+from services.rollout.checks import confirm
+from services.rollout.listeners import Listeners
+from services.rollout.processes import Processes
+from services.rollout.rollout import Rollout
+from services.rollout.server import Server
+from services.rollout.settings import PREFIX, Settings, read_settings
+from services.rollout.store import Store
+from services.rollout.traffic import Means
+
+# No model can have this name, so its folder stands beside theirs.
+RUN_FOLDER = "_run"
+EXAMPLE = f"example: {PREFIX}STATE=.trackback/rollout {PREFIX}PORT=8154 python -m services.rollout"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("services").setLevel(logging.INFO)
+    # Also when it comes before or after uvicorn's own handling: an end on request is no failure.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        settings = read_settings()
+        with suppress(KeyboardInterrupt), _alone(settings.state), _listen(settings) as listener:
+            _serve(settings, listener)
+    except Refused as refusal:
+        sys.stderr.write(f"{refusal}\n")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    variables = ", ".join(f"{PREFIX}{name.upper()} ({field.default})" for name, field in Settings.model_fields.items())
+    return argparse.ArgumentParser(
+        prog="python -m services.rollout",
+        description=f"Decides which release answers for each model. Settings, with their defaults: {variables}.",
+        epilog=EXAMPLE,
+    )
+
+
+def _serve(settings: Settings, listener: socket.socket) -> None:
+    state = settings.state.absolute()
+    absolute = settings.model_copy(
+        update={"environments": settings.environments.absolute(), "store": settings.store.absolute()}
+    )
+    # Control sockets are named from here: a unix socket's path may have only 107 bytes.
+    os.chdir(state)
+    means = Means(
+        state=state,
+        store=Store(absolute.store),
+        launcher=Processes(absolute, state / RUN_FOLDER),
+        listeners=Listeners(settings.host, settings.first_port, state),
+        confirm=confirm,
+        drain_seconds=settings.drain_seconds,
+    )
+    rollout = Rollout(means)
+    try:
+        rollout.open()
+        Server(rollout).run(sockets=[listener])
+    finally:
+        rollout.close()
+
+
+@contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    state.mkdir(parents=True, exist_ok=True)
+    with (state / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Refused(f"expected {state} to be free, another rollout service uses it: end that one") from error
+        yield
+
+
+def _listen(settings: Settings) -> socket.socket:
+    try:
+        return socket.create_server((settings.host, settings.port))
+    except OSError as error:
+        name = f"{settings.host}:{settings.port}"
+        raise Refused(f"expected {name} to be free: {error.strerror}: set {PREFIX}PORT to another port") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""The rollout service's API: what is live, deploy, rollback."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from services.contract.deployment import Deployment, DeployRequest, ModelState, RollbackRequest
+from services.contract.errors import Refused
+from services.contract.record import ModelName
+from services.rollout.rollout import Rollout
+
+
+def create_app(rollout: Rollout) -> FastAPI:
+    app = FastAPI(title="Trackback rollout")
+    _add_refusals(app)
+    _add_questions(app, rollout)
+    _add_changes(app, rollout)
+    return app
+
+
+def _add_questions(app: FastAPI, rollout: Rollout) -> None:
+    @app.get("/health")
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/models")
+    def models() -> list[ModelState]:
+        return rollout.states()
+
+    @app.get("/models/{model}")
+    def model(model: ModelName) -> ModelState:
+        return rollout.state(model)
+
+    @app.get("/models/{model}/deployments")
+    def deployments(model: ModelName) -> list[Deployment]:
+        return rollout.deployments(model)
+
+
+def _add_changes(app: FastAPI, rollout: Rollout) -> None:
+    @app.post("/models/{model}/deploy")
+    def deploy(model: ModelName, request: DeployRequest) -> Deployment:
+        return rollout.deploy(model, request)
+
+    @app.post("/models/{model}/rollback")
+    def rollback(model: ModelName, request: RollbackRequest) -> Deployment:
+        return rollout.rollback(model, request)
+
+
+def _add_refusals(app: FastAPI) -> None:
+    @app.exception_handler(Refused)
+    async def refused(_: Request, refusal: Refused) -> JSONResponse:
+        return JSONResponse({"message": str(refusal)}, status_code=409)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        problem = error.errors()[0]
+        field = ".".join(str(part) for part in problem["loc"])
+        return JSONResponse({"message": f"{field}: {problem['msg']}"}, status_code=422)
+
+    @app.exception_handler(OSError)
+    async def failed(_: Request, error: OSError) -> JSONResponse:
+        return JSONResponse({"message": f"the state cannot be written: {error.strerror}"}, status_code=500)

@@ -1,0 +1,62 @@
+"""One question to a serving process: a line of JSON each way over its control socket, a listener beside it."""
+
+import os
+import socket
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from services.contract.errors import Refused
+
+MAX_REPLY_BYTES = 4096
+ANSWER_SECONDS = 5.0
+
+
+class Status(BaseModel):
+    """What we read of a reply; a process of another version of ours may say more."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pid: int
+    release: str
+    state: str
+    connections: int
+
+
+class Reply(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    status: Status | None = None
+    error: str | None = None
+
+
+class Command(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    verb: str
+    grace: float = 0.0
+
+
+def ask(path: Path, command: Command, listener: socket.socket | None = None) -> tuple[Status, socket.socket | None]:
+    """Raises Refused when the process does not answer, or says no."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(ANSWER_SECONDS)
+            connection.connect(shorter(path))
+            message = command.model_dump_json().encode()
+            socket.send_fds(connection, [message], [listener.fileno()] if listener else [])
+            answer, descriptors, _, _ = socket.recv_fds(connection, MAX_REPLY_BYTES, 1)
+        lent = socket.socket(fileno=descriptors[0]) if descriptors else None
+        reply = Reply.model_validate_json(answer)
+    except (OSError, ValueError) as error:
+        raise Refused(
+            f"expected an answer to '{command.verb}' from the serving process, found none: {error}"
+        ) from error
+    if reply.status is None:
+        raise Refused(f"the serving process refused '{command.verb}': {reply.error}")
+    return reply.status, lent
+
+
+def shorter(path: Path) -> str:
+    """A unix socket's path may have 107 bytes; seen from the state folder it has few."""
+    return min(str(path), os.path.relpath(path), key=len)

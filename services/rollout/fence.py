@@ -1,0 +1,24 @@
+"""Which delivery may replace which: an older promotion never replaces a newer one by accident (design §8)."""
+
+from services.contract.deployment import Deployment
+from services.contract.errors import Refused
+from services.contract.record import Sha256
+from services.rollout.state import Pointer, promotion_number
+
+PROMOTE_AGAIN = "promote its run again to bring it back"
+
+
+def check_fence(pointer: Pointer | None, release: Sha256, number: int) -> Deployment | None:
+    """The deployment to return when the release is live already, None when it may go on. Raises Refused."""
+    if pointer is None:
+        return None
+    if release == pointer.live.release:
+        return pointer.live
+    newest = promotion_number(pointer.newest)
+    if number < newest:
+        raise Refused(f"expected a promotion after number {newest}, found number {number}: {PROMOTE_AGAIN}")
+    if number == newest and release != pointer.newest.release:
+        raise Refused(f"promotion {number} was delivered as another release before: promote the run again")
+    if number == newest:
+        raise Refused(f"promotion {number} was live and is not any more: {PROMOTE_AGAIN}")
+    return None

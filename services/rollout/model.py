@@ -1,0 +1,93 @@
+"""Deploy and rollback of one model, one at a time."""
+
+from datetime import UTC, datetime
+from threading import Lock
+
+from services.contract.deployment import Action, Deployment, DeployRequest, ModelState, RollbackRequest
+from services.contract.errors import Refused
+from services.rollout.fence import check_fence
+from services.rollout.serving import Serving
+from services.rollout.state import Event
+from services.rollout.store import StoredRelease
+from services.rollout.traffic import Means, Traffic
+
+
+class ModelRollout:
+    """A restart of what is live need not wait for a candidate that loads: only `traffic` is shared with it."""
+
+    def __init__(self, name: str, means: Means) -> None:
+        self._name = name
+        self._means = means
+        self._changes = Lock()
+        self.traffic = Traffic(name, means)
+
+    def state(self) -> ModelState:
+        pointer = self.traffic.pointer
+        return ModelState(
+            model=self._name,
+            url=self.traffic.url,
+            answering=self.traffic.answering(),
+            live=pointer.live if pointer else None,
+            previous=pointer.previous if pointer else None,
+        )
+
+    def deployments(self) -> list[Deployment]:
+        return self.traffic.files.deployments()
+
+    def deploy(self, request: DeployRequest) -> Deployment:
+        """The live deployment when this release is live already. Raises Refused, and what was live goes on."""
+        with self._changes:
+            release = self._means.store.find(self._name, request.release)
+            number = release.manifest.candidate.promotion.number
+            if standing := check_fence(self.traffic.pointer, release.digest, number):
+                return standing
+            candidate = self._prepare(release)
+            deployment = _first_time(release, request)
+            self.traffic.switch(candidate, deployment)
+            return deployment
+
+    def rollback(self, request: RollbackRequest) -> Deployment:
+        """To the release that was live before; asked again, it undoes itself. Raises Refused."""
+        with self._changes:
+            pointer = self.traffic.pointer
+            if not pointer or not (target := pointer.previous):
+                raise Refused(f"expected a release of {self._name} before the live one, found none to return to")
+            ready = self.traffic.warm(target.release)
+            ready = ready or self._prepare(self._means.store.find(self._name, target.release))
+            changes = {"action": Action.ROLLBACK, "at": datetime.now(UTC), "by": request.by, "reason": request.reason}
+            deployment = target.model_copy(update=changes)
+            self.traffic.switch(ready, deployment)
+            return deployment
+
+    def _prepare(self, release: StoredRelease) -> Serving:
+        """A process that has proved itself and answers nobody yet."""
+        self.traffic.note(Event.STARTED, release.digest)
+        try:
+            candidate = self._means.launcher.start(release)
+            _prove(candidate, release)
+        except Refused as refusal:
+            self.traffic.note(Event.REFUSED, release.digest, str(refusal))
+            raise
+        return candidate
+
+
+def _prove(candidate: Serving, release: StoredRelease) -> None:
+    try:
+        candidate.wait_ready()
+        candidate.check(release)
+    except Refused:
+        candidate.kill()
+        raise
+
+
+def _first_time(release: StoredRelease, request: DeployRequest) -> Deployment:
+    return Deployment(
+        model=release.manifest.model,
+        revision=release.manifest.revision,
+        release=release.digest,
+        run_id=release.manifest.candidate.promotion.run_id,
+        action=Action.DEPLOY,
+        at=datetime.now(UTC),
+        by=request.by,
+        reason=request.reason,
+    )

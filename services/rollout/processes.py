@@ -1,0 +1,97 @@
+"""The serving processes of this machine: started scrubbed and limited, and found again after a crash."""
+
+import contextlib
+import resource
+import secrets
+import subprocess
+import time
+from pathlib import Path
+from threading import Lock
+
+import psutil
+
+from services.contract import names
+from services.contract.errors import Refused
+from services.rollout.serving import Serving
+from services.rollout.serving_process import CLOSE_SECONDS, ProcessRecord, ServingProcess, beside
+from services.rollout.settings import Settings
+from services.rollout.store import StoredRelease
+
+PROJECT = Path(__file__).resolve().parents[2]
+# Nothing of our own environment reaches a model.
+ENVIRONMENT = {"PYTHONPATH": str(PROJECT), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
+
+
+class Processes:
+    """A Launcher. `folder` holds the files of every process, and is nobody else's."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._lock = Lock()
+        self._closed = False
+        self._all: list[ServingProcess] = []
+
+    def start(self, release: StoredRelease) -> Serving:
+        with self._lock:
+            if self._closed:
+                raise Refused("the rollout service is stopping: ask again when it is back")
+            serving = self._spawn(release, self._folder / secrets.token_hex(4))
+            self._all = [*(other for other in self._all if other.alive()), serving]
+        return serving
+
+    def adopt(self) -> list[Serving]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        records = [(path, ProcessRecord.read(path)) for path in self._folder.glob("[!.]*.json")]
+        found = [ServingProcess(record, path.with_suffix(""), self._settings.load_seconds) for path, record in records]
+        self._all = [serving for serving in found if serving.alive()]
+        for serving in found:
+            if serving not in self._all:
+                serving.kill()
+        self._clear_away({path.stem for path, _ in records})
+        return list(self._all)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+        deadline = time.monotonic() + CLOSE_SECONDS
+        for serving in self._all:
+            serving.terminate()
+        for serving in self._all:
+            serving.see_off(deadline - time.monotonic())
+
+    def _clear_away(self, recorded: set[str]) -> None:
+        """What a crash left of a process that never had a record, so never loaded."""
+        for path in self._folder.iterdir():
+            if path.name.partition(".")[0] not in recorded:
+                path.unlink()
+
+    def _spawn(self, release: StoredRelease, control: Path) -> ServingProcess:
+        command = [str(self._python(release.manifest.library)), "-m", "services.prediction", str(release.folder)]
+        command += ["--digest", release.digest, "--control", control.name]
+        with beside(control, "log").open("wb") as output:
+            child = subprocess.Popen(
+                command, cwd=self._folder, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=output, stderr=output
+            )
+        started = psutil.Process(child.pid).create_time()
+        record = ProcessRecord(model=release.manifest.model, release=release.digest, pid=child.pid, started=started)
+        record.write(beside(control, "json"))
+        self._let_load(child)
+        return ServingProcess(record, control, self._settings.load_seconds, child)
+
+    def _python(self, library: str) -> Path:
+        path = self._settings.environments / f"prediction-{library}" / "bin" / "python"
+        if not names.MODEL_NAME.fullmatch(library) or not path.exists():
+            raise Refused(f"expected an environment for {library}, found no {path}: set it up as README.md shows")
+        return path
+
+    def _let_load(self, child: subprocess.Popen[bytes]) -> None:
+        """The child waits for a line on stdin; if we are gone before it, it ends by itself."""
+        memory = self._settings.memory_bytes
+        # A child that has ended already says why in its log.
+        with contextlib.suppress(ProcessLookupError, BrokenPipeError):
+            resource.prlimit(child.pid, resource.RLIMIT_AS, (memory, memory))
+            resource.prlimit(child.pid, resource.RLIMIT_CORE, (0, 0))
+            if child.stdin:
+                with child.stdin:
+                    child.stdin.write(b"load\n")

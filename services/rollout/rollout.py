@@ -1,0 +1,72 @@
+"""All models of this machine, found again at the start and watched until the end."""
+
+import logging
+from threading import Event, Lock, Thread
+
+from services.contract.deployment import Deployment, DeployRequest, ModelState, RollbackRequest
+from services.rollout.model import ModelRollout
+from services.rollout.state import known_models
+from services.rollout.traffic import Means
+
+WATCH_SECONDS = 0.2
+log = logging.getLogger(__name__)
+
+
+class Rollout:
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._models: dict[str, ModelRollout] = {}
+        self._lock = Lock()
+        self._closing = Event()
+
+    def open(self) -> None:
+        """Adopts what an earlier service left running; what should be live and is not is started by its watch."""
+        found = self._means.launcher.adopt()
+        for name in sorted({*known_models(self._means.state), *(serving.model for serving in found)}):
+            model = ModelRollout(name, self._means)
+            model.traffic.recover([serving for serving in found if serving.model == name])
+            self._watch(name, model)
+
+    def close(self) -> None:
+        """Ends every serving process; the state keeps what is live."""
+        self._closing.set()
+        self._means.launcher.close()
+        for model in self._models.values():
+            model.traffic.close()
+
+    def states(self) -> list[ModelState]:
+        states = [model.state() for _, model in sorted(self._models.items())]
+        return [state for state in states if state.live]
+
+    def state(self, name: str) -> ModelState:
+        if model := self._models.get(name):
+            return model.state()
+        return ModelState(model=name, url=None, answering=False, live=None, previous=None)
+
+    def deployments(self, name: str) -> list[Deployment]:
+        model = self._models.get(name)
+        return model.deployments() if model else []
+
+    def deploy(self, name: str, request: DeployRequest) -> Deployment:
+        return self._model(name).deploy(request)
+
+    def rollback(self, name: str, request: RollbackRequest) -> Deployment:
+        return self._model(name).rollback(request)
+
+    def _model(self, name: str) -> ModelRollout:
+        with self._lock:
+            if name not in self._models:
+                self._watch(name, ModelRollout(name, self._means))
+            return self._models[name]
+
+    def _watch(self, name: str, model: ModelRollout) -> None:
+        self._models[name] = model
+        Thread(target=self._keep_answering, args=(model,), name=f"watch-{name}", daemon=True).start()
+
+    def _keep_answering(self, model: ModelRollout) -> None:
+        while not self._closing.wait(WATCH_SECONDS):
+            try:
+                model.traffic.keep_answering()
+            # A full disk, for one, must not end the watch.
+            except Exception:
+                log.exception("watch of a model failed, it goes on")

@@ -1,0 +1,21 @@
+"""uvicorn's server, which ends the serving processes before the requests that wait for them."""
+
+import asyncio
+import socket
+
+import uvicorn
+
+from services.rollout.app import create_app
+from services.rollout.rollout import Rollout
+
+
+class Server(uvicorn.Server):
+    def __init__(self, rollout: Rollout) -> None:
+        app = create_app(rollout)
+        super().__init__(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1))
+        self._rollout = rollout
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # A deploy that waits for its candidate then ends with a refusal and not with a cut connection.
+        await asyncio.to_thread(self._rollout.close)
+        await super().shutdown(sockets)

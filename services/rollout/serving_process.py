@@ -1,0 +1,132 @@
+"""One serving process on this machine: told over its control socket, known by pid and start time, always seen off."""
+
+import contextlib
+import socket
+import subprocess
+import time
+from pathlib import Path
+from threading import Thread
+
+import psutil
+
+from services.contract.errors import Refused
+from services.contract.record import ModelName, Record, Sha256
+from services.rollout.checks import replay_golden
+from services.rollout.control import Command, Status, ask, shorter
+from services.rollout.store import StoredRelease
+
+PAUSE_SECONDS = 0.02
+CLOSE_SECONDS = 5.0
+# A process's start time is derived from the clock, which may be corrected between two readings.
+CLOCK_SECONDS = 2.0
+
+
+class ProcessRecord(Record):
+    """Written before the process may load, so that none is ever forgotten."""
+
+    model: ModelName
+    release: Sha256
+    pid: int
+    started: float
+
+
+class ServingProcess:
+    """A Serving. `control` names its files: the control socket, and beside it `.http`, `.log` and `.json`."""
+
+    def __init__(
+        self, record: ProcessRecord, control: Path, load_seconds: float, child: subprocess.Popen[bytes] | None = None
+    ) -> None:
+        self._record = record
+        self._control = control
+        self._load_seconds = load_seconds
+        self._child = child
+
+    @property
+    def model(self) -> str:
+        return self._record.model
+
+    @property
+    def release(self) -> str:
+        return self._record.release
+
+    def alive(self) -> bool:
+        if self._child and self._child.poll() is not None:
+            return False
+        return self._process() is not None
+
+    def wait_ready(self) -> None:
+        deadline = time.monotonic() + self._load_seconds
+        while not self._answers():
+            if not self.alive():
+                raise Refused(f"release {self.release[:12]}… ended while loading: {self._last_words()}")
+            if time.monotonic() > deadline:
+                raise Refused(f"release {self.release[:12]}… was not ready within {self._load_seconds:g} s")
+            time.sleep(PAUSE_SECONDS)
+
+    def check(self, release: StoredRelease) -> None:
+        replay_golden(shorter(beside(self._control, "http")), release)
+
+    def go(self, listener: socket.socket) -> None:
+        self._ask("go", listener=listener)
+
+    def drain(self) -> None:
+        self._ask("drain")
+
+    def listener(self) -> socket.socket | None:
+        return ask(self._control, Command(verb="listener"))[1]
+
+    def retire(self, grace: float) -> None:
+        try:
+            self._ask("stop", grace)
+        except Refused:
+            self.kill()
+            return
+        Thread(target=self.see_off, args=(grace + CLOSE_SECONDS,), daemon=True).start()
+
+    def kill(self) -> None:
+        self.see_off(0.0)
+
+    def terminate(self) -> None:
+        if process := self._process():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+
+    def see_off(self, seconds: float) -> None:
+        """Waits for its end, forces it after `seconds`, and clears its files away."""
+        deadline = time.monotonic() + seconds
+        while self.alive() and time.monotonic() < deadline:
+            time.sleep(PAUSE_SECONDS)
+        if process := self._process():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        if self._child:
+            self._child.wait()
+        for ending in ("http", "log", "json"):
+            beside(self._control, ending).unlink(missing_ok=True)
+        self._control.unlink(missing_ok=True)
+
+    def _last_words(self) -> str:
+        with contextlib.suppress(OSError):
+            if lines := beside(self._control, "log").read_text(errors="replace").split("\n")[:-1]:
+                return lines[-1]
+        return f"it said nothing, its exit status is {self._child.returncode if self._child else 'unknown'}"
+
+    def _answers(self) -> bool:
+        # The control socket appears when everything is loaded and tested.
+        with contextlib.suppress(Refused):
+            return self._control.exists() and bool(self._ask("status"))
+        return False
+
+    def _ask(self, verb: str, grace: float = 0.0, listener: socket.socket | None = None) -> Status:
+        return ask(self._control, Command(verb=verb, grace=grace), listener)[0]
+
+    def _process(self) -> psutil.Process | None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self._record.pid)
+            ours = abs(process.create_time() - self._record.started) < CLOCK_SECONDS
+            return process if ours and process.status() != psutil.STATUS_ZOMBIE else None
+        return None
+
+
+def beside(control: Path, ending: str) -> Path:
+    return control.with_suffix(f".{ending}")

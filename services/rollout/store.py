@@ -1,0 +1,47 @@
+"""Releases as the delivery left them, checked anew each time one is to be started."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.contract import names
+from services.contract.digest import file_sha256, verify_directory
+from services.contract.errors import Refused
+from services.contract.release import Golden, Manifest, Release
+
+
+@dataclass(frozen=True)
+class StoredRelease:
+    folder: Path
+    release: Release
+    golden: Golden
+
+    @property
+    def digest(self) -> str:
+        return self.release.digest
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.release.manifest
+
+
+class Store:
+    def __init__(self, folder: Path) -> None:
+        self._releases = folder / "releases"
+
+    def find(self, model: str, digest: str) -> StoredRelease:
+        """Raises Refused for a release that is absent, changed, of another model or at odds with itself."""
+        folder = self._releases / digest
+        if not folder.is_dir():
+            raise Refused(f"expected release {digest[:12]}… in {self._releases}, found none: package it first")
+        verify_directory(folder, digest)
+        manifest = Manifest.read(folder / names.MANIFEST_FILE)
+        if manifest.model != model:
+            raise Refused(f"expected a release of {model}, found one of {manifest.model}")
+        if manifest.revision != (label := manifest.candidate.promotion.label):
+            raise Refused(
+                f"expected one revision in the manifest, found {manifest.revision} and {label}: package it again"
+            )
+        golden = folder / names.GOLDEN_FILE
+        if (found := file_sha256(golden)) != manifest.golden:
+            raise Refused(f"expected golden predictions {manifest.golden[:12]}…, found {found[:12]}…: package it again")
+        return StoredRelease(folder, Release(digest=digest, manifest=manifest), Golden.read(golden))
