@@ -5,9 +5,11 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from services.embedded.platform_settings import Urls
 
@@ -57,6 +59,24 @@ def running_platform(state: Path, variables: dict[str, str] | None = None) -> It
         process.wait(15)
         assert process.stdout
         process.stdout.close()
+
+
+def processes_of(state: Path) -> list[psutil.Process]:
+    """Living processes whose command line names the state folder."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if any(str(state) in word for word in process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """All that a process has started and that still belongs to it."""
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _first_json(process: "subprocess.Popen[str]", state: Path) -> str:

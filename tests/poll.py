@@ -10,7 +10,7 @@ Found = TypeVar("Found")
 def poll_until(look: Callable[[], Found | None], what: str, seconds: float = 60, pause: float = 0.1) -> Found:
     """The first answer that is not None or False; AssertionError names what was waited for and the last answer."""
     deadline = time.monotonic() + seconds
-    while not (found := look()):
+    while (found := look()) is None or found is False:
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds:g} s for {what}; the last answer was {found!r}")
         time.sleep(pause)

@@ -1,6 +1,7 @@
 """The child process in which a candidate is loaded for the first time: it may crash, hang or grow without harm."""
 
 import ctypes
+import gc
 import importlib
 import json
 import resource
@@ -41,8 +42,11 @@ def _limit() -> None:
 
 
 if __name__ == "__main__":
+    gc.disable()
     try:
         main(sys.argv[1], *(Path(argument) for argument in sys.argv[2:5]))
     except Refused as refused:
         sys.stderr.write(f"{refused}\n")
         raise SystemExit(1) from None
+    finally:
+        gc.freeze()

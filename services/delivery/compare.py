@@ -16,7 +16,7 @@ from services.delivery.bootstrap import Difference, error_of, paired_difference
 from services.delivery.holdout import Holdout, read_holdout
 from services.delivery.output import keep, say, stop_unless_passed
 from services.delivery.report import comparison_page
-from services.delivery.rollout_client import Rollout
+from services.delivery.rollout_client import PATIENCE, Rollout
 from services.delivery.scoring import Question, score
 from services.delivery.settings import Settings
 from services.delivery.store import Store
@@ -33,7 +33,7 @@ def compare(candidate: CandidateFile, out: OutFolder = None) -> None:
     settings = Settings()
     found = Candidate.read(candidate)
     config = load_model_config(settings.trackback_models, found.promotion.model)
-    live = Rollout(settings.trackback_rollout_url).state(config.name).live
+    live = Rollout(settings.trackback_rollout_url, PATIENCE).state(config.name).live
     comparison = compared(Store(settings.trackback_store), found, config, live)
     say(f"{comparison.verdict.upper()}: {comparison.summary}")
     if out:

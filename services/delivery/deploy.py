@@ -13,7 +13,7 @@ from services.contract.errors import Refused
 from services.contract.release import Release
 from services.delivery.ahead import import_ahead
 from services.delivery.output import keep, say
-from services.delivery.rollout_client import Rollout
+from services.delivery.rollout_client import PATIENCE, Rollout
 from services.delivery.settings import Settings
 from services.delivery.store import Store
 
@@ -38,7 +38,7 @@ def deploy(
 
 def _deploy(settings: Settings, release: Release) -> Deployment:
     Store(settings.trackback_store).release(release.digest)
-    rollout, manifest = Rollout(settings.trackback_rollout_url), release.manifest
+    rollout, manifest = Rollout(settings.trackback_rollout_url, PATIENCE), release.manifest
     promotion = manifest.candidate.promotion
     request = DeployRequest(
         release=release.digest, by=promotion.promoted_by or getpass.getuser(), reason=promotion.reason

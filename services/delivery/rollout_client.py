@@ -1,5 +1,6 @@
 """The rollout service as the verbs see it."""
 
+import time
 from typing import TypeVar
 
 import httpx
@@ -9,14 +10,20 @@ from services.contract.errors import Refused
 from services.contract.record import Record
 
 Answer = TypeVar("Answer", bound=Record)
+PATIENCE = 60.0  # seconds that a pipeline waits for a rollout service that is being restarted
 _DEPLOY_SECONDS = 120
+_PAUSE_SECONDS = 0.3
 
 
 class Rollout:
-    """Every method raises Refused when the service cannot be reached or says no."""
+    """Every method raises Refused when the service says no, or cannot be reached for `patience` seconds.
 
-    def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/")
+    What is asked for is idempotent, so it is asked again when the service was restarted in between; only a rollback
+    is not, and is never asked twice.
+    """
+
+    def __init__(self, url: str, patience: float = 0) -> None:
+        self._url, self._patience = url.rstrip("/"), patience
 
     def state(self, model: str) -> ModelState:
         return self._ask(ModelState, "GET", f"/models/{model}")
@@ -29,19 +36,24 @@ class Rollout:
         return self._ask(Deployment, "POST", f"/models/{model}/deploy", request)
 
     def rollback(self, model: str, request: RollbackRequest) -> Deployment:
-        return self._ask(Deployment, "POST", f"/models/{model}/rollback", request)
+        return Rollout(self._url)._ask(Deployment, "POST", f"/models/{model}/rollback", request)
 
     def _ask(self, shape: type[Answer], method: str, path: str, body: Record | None = None) -> Answer:
         return shape.from_json(self._send(method, path, body).content, self._url + path)
 
     def _send(self, method: str, path: str, body: Record | None) -> httpx.Response:
         content = body.model_dump(mode="json") if body else None
-        try:
-            answer = httpx.request(method, self._url + path, json=content, timeout=_DEPLOY_SECONDS)
-        except httpx.HTTPError as error:
-            raise Refused(
-                f"expected the rollout service at {self._url}, cannot reach it ({error}): is it up?"
-            ) from error
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                answer = httpx.request(method, self._url + path, json=content, timeout=_DEPLOY_SECONDS)
+                break
+            except httpx.HTTPError as error:
+                if time.monotonic() >= deadline:
+                    raise Refused(
+                        f"expected the rollout service at {self._url}, cannot reach it ({error}): is it up?"
+                    ) from error
+                time.sleep(_PAUSE_SECONDS)
         if answer.status_code != 200:
             raise Refused(_message(answer))
         return answer

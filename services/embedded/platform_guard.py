@@ -1,5 +1,6 @@
 """Before a start: one platform a state folder, nothing left of a killed one, and free ports."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -12,7 +13,7 @@ import psutil
 
 from services.contract.errors import Refused
 from services.contract.record import write_atomically
-from services.embedded.platform_process import end_group
+from services.embedded.platform_process import STOP_SECONDS
 from services.embedded.platform_settings import ADDRESS, ROOT, PlatformSettings
 
 
@@ -42,15 +43,18 @@ def remember_groups(state: Path, groups: Iterable[int]) -> None:
 
 
 def end_leftovers(state: Path, say: Callable[[str], None]) -> None:
-    """Ends the process groups that a killed supervisor of this state left running."""
+    """Ends the process groups that a killed supervisor of this state left running, and waits until they are gone."""
     try:
         remembered = set(json.loads((state / "groups.json").read_text()))
     except (OSError, ValueError):
         return
-    running = {group for process in psutil.process_iter() if (group := _our_group(process)) is not None}
-    for group in running & remembered:
-        say(f"ending a leftover of an earlier start (process group {group})")
-        end_group(group)
+    leftovers = [process for process in psutil.process_iter() if _our_group(process) in remembered]
+    if leftovers:
+        say(f"ending {len(leftovers)} processes that an earlier start left running")
+    for process in leftovers:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(leftovers, timeout=STOP_SECONDS)
 
 
 def _our_group(process: psutil.Process) -> int | None:

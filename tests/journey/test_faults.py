@@ -13,7 +13,7 @@ import pytest
 from services.contract import names
 from tests.journey.client import KeepsAsking
 from tests.journey.traveller import DIAMOND, MODEL, Traveller
-from tests.platform_process import RunningPlatform, platform_variables, running_platform
+from tests.platform_process import RunningPlatform, family, platform_variables, processes_of, running_platform
 from tests.poll import poll_until
 
 BACK_SECONDS = 5.0
@@ -33,17 +33,8 @@ class Scene:
 
     def processes(self, word: str) -> list[psutil.Process]:
         """Those of this platform whose command line has the word."""
-        family = {child.pid for child in psutil.Process(self.platform.process.pid).children(recursive=True)}
-        found = []
-        for process in psutil.process_iter():
-            try:
-                words = process.cmdline()
-            except psutil.Error:
-                continue
-            ours = process.pid in family or any(str(self.platform.state) in one for one in words)
-            if ours and any(word in one for one in words):
-                found.append(process)
-        return found
+        ours = {*family(self.platform.process.pid), *processes_of(self.platform.state)}
+        return [process for process in ours if any(word in part for part in process.cmdline())]
 
     def kill(self, word: str) -> None:
         victims = self.processes(word)
@@ -137,7 +128,7 @@ def test_a_platform_whose_supervisor_is_killed_starts_again_with_the_same_answer
     with running_platform(state, variables) as platform:
         traveller = Traveller(platform.urls, platform.environment)
         traveller.promote(traveller.train("--variant", "linear"), "to have something live")
-        poll_until(lambda: traveller.newest(f"{MODEL}-online"), "the deployment to begin")
+        poll_until(lambda: traveller.newest(f"{MODEL}-online") > 0, "the deployment to begin")
         platform.process.kill()
     with running_platform(state, variables) as platform:
         traveller = Traveller(platform.urls, platform.environment)
@@ -145,4 +136,4 @@ def test_a_platform_whose_supervisor_is_killed_starts_again_with_the_same_answer
         assert traveller.ask().headers[names.REVISION_HEADER] == answered["revision"]
         leftover = [process.pid for process in Scene(platform, traveller, []).processes("services.rollout")]
         assert len(leftover) == 1
-    assert Scene(platform, traveller, []).processes(str(state)) == []
+    assert processes_of(state) == []

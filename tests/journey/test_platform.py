@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.platform_process import ROOT, platform_variables
+from tests.platform_process import ROOT, family, platform_variables, processes_of
 from tests.poll import poll_until
 
 GONE_SECONDS = 10.0
@@ -29,26 +28,6 @@ def started(script: str, state: Path, log: Path) -> Iterator["subprocess.Popen[b
     finally:
         process.kill()
         process.wait()
-
-
-def family(pid: int) -> list[psutil.Process]:
-    try:
-        return psutil.Process(pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
-def of_state(state: Path) -> list[str]:
-    """Command lines of living processes that name the state folder."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            words = process.cmdline()
-        except psutil.Error:
-            continue
-        if any(str(state) in word for word in words) and process.status() != psutil.STATUS_ZOMBIE:
-            found.append(" ".join(words)[:200])
-    return found
 
 
 def is_starting(process: "subprocess.Popen[bytes]", log: Path) -> bool:  # noqa: ARG001  one of several moments
@@ -77,7 +56,7 @@ def test_a_stop_at_any_moment_leaves_no_process_behind(
         process.wait(GONE_SECONDS)
         assert time.monotonic() - asked < GONE_SECONDS
     assert [member.pid for member in members if member.is_running()] == []
-    assert of_state(state) == []
+    assert processes_of(state) == []
     assert b"Traceback" not in log.read_bytes()
 
 
@@ -135,4 +114,4 @@ def test_the_demo_tells_its_story_once_and_ends(tmp_path: Path) -> None:
     assert "stopped at the gate 'validate':" in done.stdout
     assert re.search(r"training data\s+[0-9a-f]{64} \(43206 rows of plotnine.data.diamonds\)", done.stdout)
     assert re.search(r"pipeline\s+diamond-price 2\n", done.stdout)
-    assert of_state(state) == []
+    assert processes_of(state) == []

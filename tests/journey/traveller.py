@@ -46,9 +46,8 @@ class Traveller:
         self.trackback("promote", MODEL, "--run", run_id, "--reason", reason)
 
     def instances(self, pipeline: str) -> list[Json]:
-        headers = {"Accept": "application/vnd.go.cd.v1+json"}
-        answer = httpx.get(f"{self._urls.gocd}/api/pipelines/{pipeline}/history?page_size=10", headers=headers)
-        return list(answer.raise_for_status().json()["pipelines"])
+        answer = self._get(f"{self._urls.gocd}/api/pipelines/{pipeline}/history?page_size=10")
+        return list(answer.json()["pipelines"])
 
     def newest(self, pipeline: str) -> int:
         """The counter of the newest instance, 0 when there is none."""
@@ -69,15 +68,15 @@ class Traveller:
     def console(self, instance: Json, stage: str) -> str:
         counter = next(one["counter"] for one in instance["stages"] if one["name"] == stage)
         path = f"/files/{instance['name']}/{instance['counter']}/{stage}/{counter}/{stage}/cruise-output/console.log"
-        return httpx.get(self._urls.gocd + path).raise_for_status().text
+        return self._get(self._urls.gocd + path).text
 
     def artifact(self, instance: Json, stage: str, name: str) -> httpx.Response:
         counter = next(one["counter"] for one in instance["stages"] if one["name"] == stage)
         path = f"/files/{instance['name']}/{instance['counter']}/{stage}/{counter}/{stage}/{name}"
-        return httpx.get(self._urls.gocd + path).raise_for_status()
+        return self._get(self._urls.gocd + path)
 
     def state(self) -> Json:
-        return dict(httpx.get(f"{self._urls.rollout}/models/{MODEL}").raise_for_status().json())
+        return dict(self._get(f"{self._urls.rollout}/models/{MODEL}").json())
 
     def invocations_url(self) -> str:
         return f"{self.state()['url']}/invocations"
@@ -88,15 +87,25 @@ class Traveller:
     def champion(self) -> str:
         """The run that MLflow's alias names."""
         path = f"/api/2.0/mlflow/registered-models/alias?name={MODEL}&alias={names.CHAMPION_ALIAS}"
-        return str(httpx.get(self._urls.mlflow + path).raise_for_status().json()["model_version"]["run_id"])
+        return str(self._get(self._urls.mlflow + path).json()["model_version"]["run_id"])
 
     def run(self, run_id: str) -> Json:
         path = f"/api/2.0/mlflow/runs/get?run_id={run_id}"
-        return dict(httpx.get(self._urls.mlflow + path).raise_for_status().json()["run"])
+        return dict(self._get(self._urls.mlflow + path).json()["run"])
 
     def health_messages(self) -> list[Json]:
-        headers = {"Accept": "application/vnd.go.cd.v1+json"}
-        return list(httpx.get(f"{self._urls.gocd}/api/server_health_messages", headers=headers).json())
+        return list(self._get(f"{self._urls.gocd}/api/server_health_messages").json())
+
+    def _get(self, url: str) -> httpx.Response:
+        """A person reloads a page whose server is just being started again."""
+
+        def look() -> httpx.Response | None:
+            try:
+                return httpx.get(url, headers={"Accept": "application/vnd.go.cd.v1+json"}, timeout=30)
+            except httpx.TransportError:
+                return None
+
+        return poll_until(look, f"an answer of {url}").raise_for_status()
 
     def _ended(self, pipeline: str, wanted: Callable[[Json], bool]) -> Json:
         def look() -> Json | None:

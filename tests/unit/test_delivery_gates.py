@@ -232,7 +232,7 @@ def test_the_interval_covers_the_true_difference_as_often_as_it_promises() -> No
     for _ in range(200):
         noise = generator.normal(0, 1, (2, 150))
         actual = numpy.zeros(150)
-        result = paired_difference(gate, actual, noise[0], 1.2 * noise[1])
+        result = paired_difference(gate, actual.tolist(), noise[0].tolist(), (1.2 * noise[1]).tolist())
         covered += result.low <= 0.2 * numpy.sqrt(2 / numpy.pi) <= result.high
     assert 168 <= covered <= 192  # ±3 standard deviations of a binomial(200, 0.9)
 
