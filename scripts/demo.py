@@ -16,7 +16,7 @@ import typer
 from services.contract import names
 from services.contract.errors import Refused
 from services.contract.verdict import Comparison, Validation, Verdict
-from services.embedded.platform import Platform, stop_on_sigterm
+from services.embedded.platform import Platform, unwind_on_signals
 from services.embedded.platform_settings import PlatformSettings
 from services.gocd.client import GoCD, Json
 
@@ -229,7 +229,7 @@ def main(
     Ports: TRACKBACK_MLFLOW_PORT (5000), TRACKBACK_GOCD_PORT (8153), TRACKBACK_ROLLOUT_PORT (8154),
     TRACKBACK_SERVING_PORT (8200). State: TRACKBACK_STATE (.trackback). Example: scripts/demo --once
     """
-    stop_on_sigterm()
+    unwind_on_signals()
     settings = PlatformSettings()
     platform = Platform(settings, _say)
     began = time.monotonic()

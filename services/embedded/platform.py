@@ -17,7 +17,7 @@ from services.contract.errors import Refused
 from services.contract.record import write_atomically
 from services.embedded.platform_guard import end_leftovers, lock, refuse_taken_ports, remember_groups
 from services.embedded.platform_process import STOP_SECONDS, Supervised
-from services.embedded.platform_services import Service, services, verb_environment
+from services.embedded.platform_services import Service, phases, verb_environment
 from services.embedded.platform_settings import ROOT, PlatformSettings
 
 READY_SECONDS = 120
@@ -43,13 +43,13 @@ class Platform:
             if fresh:
                 shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True, exist_ok=True)
-        parts = services(self._settings, self._state)
-        self._running = [self._supervised(part) for part in parts]
-        self._say(f"starting {', '.join(part.name for part in parts)}; logs are in {self._state / 'logs'}")
-        for service in self._running:
-            service.start()
-        for part in parts:
-            self._wait_for(part)
+        for together in phases(self._settings, self._state):
+            self._say(f"starting {' and '.join(part.name for part in together)}, logs are in {self._state / 'logs'}")
+            for part in together:
+                self._running.append(self._supervised(part))
+                self._running[-1].start()
+            for part in together:
+                self._wait_for(part)
         self._set_up_gocd()
         self._tell_the_verbs()
 
@@ -102,13 +102,14 @@ def _answers(url: str) -> bool:
         return False
 
 
-def stop_on_sigterm() -> None:
-    """Makes SIGTERM unwind the main thread like Ctrl-C does."""
+def unwind_on_signals() -> None:
+    """SIGTERM unwinds the main thread as Ctrl-C does; both work even where a shell started us with signals ignored."""
 
     def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
         raise SystemExit(143)
 
     signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def main(
@@ -119,7 +120,7 @@ def main(
     TRACKBACK_STATE, TRACKBACK_MLFLOW_PORT, TRACKBACK_GOCD_PORT, TRACKBACK_ROLLOUT_PORT and TRACKBACK_SERVING_PORT
     move it elsewhere. Example: scripts/platform --fresh
     """
-    stop_on_sigterm()
+    unwind_on_signals()
     settings = PlatformSettings()
     platform = Platform(settings, _say)
     try:

@@ -36,8 +36,9 @@ def verb_environment(settings: PlatformSettings, state: Path) -> dict[str, str]:
     }
 
 
-def services(settings: PlatformSettings, state: Path) -> list[Service]:
-    return [_mlflow(settings, state / "mlflow"), _rollout(settings, state), _ci(settings, state / "ci")]
+def phases(settings: PlatformSettings, state: Path) -> list[list[Service]]:
+    """The CI server comes last, because it polls MLflow at once."""
+    return [[_mlflow(settings, state / "mlflow"), _rollout(settings, state)], [_ci(settings, state / "ci")]]
 
 
 def _mlflow(settings: PlatformSettings, place: Path) -> Service:

@@ -100,17 +100,18 @@ def test_revisions_that_come_while_the_first_stage_runs_make_one_run_with_the_ne
 
 
 def test_a_stage_that_is_busy_in_an_older_instance_is_waited_for(tmp_path: Path) -> None:
-    second = stage("two", python(WAITING.format(gate=str(tmp_path))))
-    with running(tmp_path, {"churn": pipeline(stage("one"), second)}) as world:
+    (tmp_path / "1").touch()
+    first = stage("one", python(WAITING.format(gate=str(tmp_path))))
+    with running(tmp_path, {"churn": pipeline(first, stage("two"))}) as world:
         world.define()
         world.promote("r1")
-        poll_until(lambda: world.stage("churn/1/two/1"), "the second stage of the first instance", pause=0.02)
+        world.finished("churn/1/two/1")
         world.promote("r2")
-        assert world.history("churn")[0]["counter"] == 2
-        assert world.stage("churn/2/two/1") is None
-        (tmp_path / "1").touch()
+        assert world.post("stages/churn/1/two/run", 2).status_code == 202
         (tmp_path / "2").touch()
-        assert world.finished("churn/2/two/1")["result"] == "Passed"
+        busy, waited = world.finished("churn/1/two/2"), world.finished("churn/2/two/1")
+        assert waited["result"] == "Passed"
+        assert waited["scheduled_at"] >= busy["last_transitioned_time"]
 
 
 def test_a_locked_pipeline_starts_nothing_until_it_is_finished(tmp_path: Path) -> None:

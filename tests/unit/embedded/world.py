@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from services.embedded.app import create_app
 from services.embedded.artifacts import CONSOLE_LOG
 from services.embedded.backoff import Rhythm
+from services.embedded.clock import Clock
 from services.embedded.engine import Engine, Site
 from services.embedded.pipelines import load_pipelines
 from tests.poll import poll_until
@@ -104,17 +105,21 @@ def new_package(name: str) -> dict[str, Any]:
     }
 
 
-def create_engine(state: Path, pipelines: dict[str, Any], plugin: FakePlugin, rhythm: Rhythm = SLOW) -> Engine:
+def create_engine(
+    state: Path, pipelines: dict[str, Any], plugin: FakePlugin, rhythm: Rhythm = SLOW, clock: Clock | None = None
+) -> Engine:
     file = state / "pipelines.gocd.yaml"
     file.write_text(yaml.safe_dump({"format_version": 10, "pipelines": pipelines}, sort_keys=False))
     site = Site(state=state, server_url=URL, inherited={"INHERITED": "yes"}, agents=2)
-    return Engine(load_pipelines(file), plugin, site, rhythm)
+    return Engine(load_pipelines(file), plugin, site, rhythm, clock)
 
 
 @contextmanager
-def running(state: Path, pipelines: dict[str, Any], rhythm: Rhythm = SLOW) -> Iterator[World]:
+def running(
+    state: Path, pipelines: dict[str, Any], rhythm: Rhythm = SLOW, clock: Clock | None = None
+) -> Iterator[World]:
     plugin = FakePlugin()
-    engine = create_engine(state, pipelines, plugin, rhythm)
+    engine = create_engine(state, pipelines, plugin, rhythm, clock)
     engine.start()
     try:
         with serving(create_app(engine, ["127.0.0.1"])) as url, httpx.Client(base_url=url, timeout=10) as http:

@@ -1,0 +1,66 @@
+"""Materials that are polled: what is known of them, and the request to poll one now."""
+
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, HTTPException
+from fastapi.responses import JSONResponse
+
+from services.embedded.api.protocol import Server, accepts, answer, links
+from services.embedded.clock import from_milliseconds, iso_seconds
+from services.embedded.engine import Engine
+from services.embedded.poller import Poller
+
+VERSION = 1
+router = APIRouter(prefix="/go/api/internal/materials", dependencies=[accepts(VERSION)])
+
+
+@router.get("")
+def materials(engine: Server) -> JSONResponse:
+    url = f"{engine.site.server_url}/api/internal/materials"
+    shapes = [_shape(engine, poller) for poller in engine.materials.pollers()]
+    return answer(VERSION, {"_links": links(url, "materials"), "materials": shapes})
+
+
+@router.post("/{fingerprint}/trigger_update")
+def trigger_update(engine: Server, fingerprint: str) -> JSONResponse:
+    """Bypasses the interval and the back-off. Unlike GoCD's other POSTs it needs no confirmation."""
+    poller = engine.materials.poller(fingerprint)
+    if not poller:
+        raise HTTPException(404, "Material not found")
+    if not poller.trigger():
+        raise HTTPException(409, "Update already in progress.")
+    return answer(VERSION, {"message": "OK"}, 201)
+
+
+def _shape(engine: Engine, poller: Poller) -> dict[str, Any]:
+    package = poller.package
+    in_progress = poller.in_progress
+    return {
+        "config": {
+            "type": "package",
+            "fingerprint": package.fingerprint,
+            "attributes": {
+                "ref": package.id,
+                "auto_update": package.auto_update,
+                "package_name": package.name,
+                "package_repo_name": package.repository.name,
+            },
+        },
+        "can_trigger_update": not in_progress,
+        "material_update_in_progress": in_progress,
+        "modification": _modification(engine, package.fingerprint),
+        "messages": [asdict(message) for message in engine.health.messages(package.fingerprint)],
+    }
+
+
+def _modification(engine: Engine, fingerprint: str) -> dict[str, Any] | None:
+    newest = next(iter(engine.modifications.newest(fingerprint)), None)
+    if not newest:
+        return None
+    return {
+        "username": newest.user,
+        "revision": newest.revision,
+        "modified_time": iso_seconds(from_milliseconds(newest.modified_at)),
+        "comment": newest.comment,
+    }

@@ -1,0 +1,86 @@
+"""A pipeline instance as GoCD's API tells it."""
+
+from typing import Any
+
+from services.embedded.engine import Engine
+from services.embedded.history import UNKNOWN, Cause, Instance, StageRun
+
+BUILDING = "Building"
+
+
+def instance_shape(engine: Engine, instance: Instance) -> dict[str, Any]:
+    """Approver and date are those of the stage that was scheduled last."""
+    newest = engine.stages.newest(instance)
+    return {
+        "name": instance.pipeline,
+        "counter": instance.counter,
+        "label": instance.label,
+        "natural_order": float(instance.counter),
+        "can_run": engine.scheduler.obstacle(instance.pipeline) is None,
+        "preparing_to_schedule": False,
+        "comment": None,
+        "scheduled_date": newest.scheduled_at if newest else 0,
+        "build_cause": {
+            "trigger_message": instance.message,
+            "trigger_forced": instance.forced,
+            "approver": newest.approved_by if newest else "",
+            "material_revisions": [_material_revision(cause) for cause in engine.history.causes(instance)],
+        },
+        "stages": [_stage(engine, instance, name) for name in _stage_names(engine, instance)],
+    }
+
+
+def _stage_names(engine: Engine, instance: Instance) -> list[str]:
+    return engine.pipelines.pipelines[instance.pipeline].stage_names
+
+
+def _material_revision(cause: Cause) -> dict[str, Any]:
+    return {
+        "changed": cause.changed,
+        "material": {
+            "name": cause.material,
+            "fingerprint": cause.fingerprint,
+            "type": cause.type,
+            "description": cause.description,
+        },
+        "modifications": [
+            {
+                "revision": modification.revision,
+                "modified_time": modification.modified_at,
+                "user_name": modification.user,
+                "comment": modification.comment,
+                "email_address": None,
+            }
+            for modification in cause.modifications
+        ],
+    }
+
+
+def _stage(engine: Engine, instance: Instance, name: str) -> dict[str, Any]:
+    stage = engine.stages.latest(instance, name)
+    found = {
+        "status": stage_status(stage),
+        "rerun_of_counter": None,
+        "name": name,
+        "counter": str(stage.counter) if stage else "1",
+        "scheduled": stage is not None,
+        "approval_type": stage.approval_type if stage else None,
+        "approved_by": stage.approved_by if stage else None,
+        "operate_permission": True,
+        "can_run": engine.scheduler.refusal(instance, name) is None,
+        "jobs": _jobs(engine, stage) if stage else [],
+    }
+    return {"result": stage.result, **found} if stage else found
+
+
+def stage_status(stage: StageRun | None) -> str:
+    if stage is None:
+        return UNKNOWN
+    return BUILDING if stage.active else stage.result
+
+
+def _jobs(engine: Engine, stage: StageRun) -> list[dict[str, Any]]:
+    return [
+        {"name": job.name, "scheduled_date": job.scheduled_at, "state": job.state, "result": job.result}
+        for job in engine.stages.jobs(stage)
+    ]

@@ -1,0 +1,31 @@
+"""Whether the server is up, which version it is, and what troubles it."""
+
+from dataclasses import asdict
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from services.embedded.api.protocol import Server, accepts, answer, links
+
+GOCD_VERSION = "26.1.0"
+router = APIRouter()
+
+
+@router.get("/go/api/v1/health")
+def health() -> dict[str, str]:
+    return {"health": "OK"}
+
+
+@router.get("/go/api/version", dependencies=[accepts(1)])
+def version(engine: Server) -> JSONResponse:
+    found = {
+        "_links": links(f"{engine.site.server_url}/api/version", "version"),
+        "version": GOCD_VERSION,
+        "full_version": f"{GOCD_VERSION} (Trackback's embedded CI server)",
+    }
+    return answer(1, found)
+
+
+@router.get("/go/api/server_health_messages", dependencies=[accepts(1)])
+def server_health_messages(engine: Server) -> JSONResponse:
+    return answer(1, [asdict(message) for message in engine.health.messages()])

@@ -1,0 +1,50 @@
+"""The HTTP side: every noun of the API, and the page."""
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from services.embedded.api import (
+    files,
+    materials,
+    packages,
+    pipelines,
+    plugin_info,
+    repositories,
+    server,
+    stages,
+    value_stream,
+)
+from services.embedded.api.protocol import HANDLERS, Server
+from services.embedded.engine import Engine
+from services.embedded.page import render_page
+from services.embedded.plugin import PluginFailed
+
+_NOUNS = (server, pipelines, stages, files, repositories, packages, plugin_info, materials, value_stream)
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def create_app(engine: Engine, hosts: list[str]) -> FastAPI:
+    """`hosts` are the names under which it answers, so that no other site's name can be pointed at it."""
+    app = FastAPI(title="Trackback CI", openapi_url=None)
+    app.state.engine = engine
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)
+    for error, handler in HANDLERS.items():
+        app.add_exception_handler(error, handler)
+    app.add_exception_handler(PluginFailed, _plugin_failed)
+    for noun in _NOUNS:
+        app.include_router(noun.router)
+    app.add_api_route("/", page)
+    app.add_api_route("/go", page)
+    return app
+
+
+def page(engine: Server) -> Response:
+    return HTMLResponse(render_page(engine), headers=_PAGE_HEADERS)
+
+
+def _plugin_failed(_: Request, failure: Exception) -> JSONResponse:
+    return JSONResponse({"message": str(failure)}, 500)

@@ -1,0 +1,89 @@
+"""Starts the CI server: `python -m services.embedded.server`, told by TRACKBACK_CI_* variables."""
+
+import errno
+import logging
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from services.contract.errors import Refused
+from services.embedded.app import create_app
+from services.embedded.backoff import Rhythm
+from services.embedded.engine import Engine, Site
+from services.embedded.pipelines import load_pipelines
+from services.embedded.plugin_host import PluginHost, find_java
+from services.embedded.settings import Settings, inherited_environment, read_settings
+from services.embedded.state_lock import lock_state
+
+# What is left of the five seconds in which the server ends goes to its jobs.
+SHUTDOWN_SECONDS = 1
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        run(read_settings())
+    except Refused as refusal:
+        sys.stderr.write(f"{refusal}\n")
+        return 1
+    return 0
+
+
+def run(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT. Raises Refused."""
+    pipelines = load_pipelines(settings.pipelines)
+    with lock_state(settings.state), _listener(settings) as listener, _plugin_host(settings) as plugin:
+        rhythm = Rhythm(settings.poll_seconds, settings.backoff_seconds, settings.backoff_max_seconds)
+        engine = Engine(pipelines, plugin, _site(settings), rhythm)
+        app = create_app(engine, [settings.host, "localhost", "127.0.0.1"])
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=SHUTDOWN_SECONDS)
+        _end_on_signals()
+        try:
+            engine.start()
+            uvicorn.Server(config).run(sockets=[listener])
+        finally:
+            engine.stop()
+
+
+def _end_on_signals() -> None:
+    """uvicorn raises the signal once more when it has ended; it must not end us before our jobs have."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+
+
+def _plugin_host(settings: Settings) -> PluginHost:
+    java = Path(settings.java) if settings.java != "java" else find_java(inherited_environment())
+    return PluginHost(java, settings.host_jar, settings.plugin_jar)
+
+
+def _site(settings: Settings) -> Site:
+    return Site(
+        state=settings.state.resolve(),
+        server_url=settings.server_url,
+        inherited=inherited_environment(),
+        agents=settings.agents,
+        mlflow_ui_url=settings.mlflow_ui_url,
+    )
+
+
+def _listener(settings: Settings) -> socket.socket:
+    """Taken before anything is started. Raises Refused when the port is not free."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        why = "in use by another process" if error.errno == errno.EADDRINUSE else str(error.strerror)
+        raise Refused(
+            f"{settings.host}:{settings.port}: expected a free port for the CI server, found it {why}:"
+            " stop that process or set TRACKBACK_CI_PORT"
+        ) from error
+    return listener
+
+
+if __name__ == "__main__":
+    sys.exit(main())
