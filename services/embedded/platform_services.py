@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.embedded.platform_settings import ADDRESS, ROOT, PlatformSettings
+from services.embedded.platform_settings import ROOT, PlatformSettings
 
 _PLUGIN = ROOT / "plugin" / "package-repository" / "target" / "trackback-mlflow-plugin.jar"
 _PLUGIN_HOST = ROOT / "plugin" / "host" / "target" / "trackback-plugin-host.jar"
@@ -42,20 +42,8 @@ def phases(settings: PlatformSettings, state: Path) -> list[list[Service]]:
 
 
 def _mlflow(settings: PlatformSettings, place: Path) -> Service:
-    server = (sys.executable, "-m", "mlflow", "server", "--host", ADDRESS, "--port", str(settings.mlflow_port))
-    stores = (
-        "--backend-store-uri",
-        f"sqlite:///{place / 'mlflow.db'}",
-        "--artifacts-destination",
-        str(place / "files"),
-    )
-    # One worker and no job runner: 2 processes in place of 16, and nothing here uses the jobs.
-    switches = {
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_MODEL_CATALOG_URI": "",
-    }
-    return Service("mlflow", (*server, "--workers", "1", *stores), switches, f"{settings.urls.mlflow}/health")
+    command = (sys.executable, "-m", "services.mlflow", str(place), str(settings.mlflow_port))
+    return Service("mlflow", command, {}, f"{settings.urls.mlflow}/health")
 
 
 def _rollout(settings: PlatformSettings, state: Path) -> Service:

@@ -3,13 +3,14 @@
 import os
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from services.mlflow.server import command, environment
 
 START_SECONDS = 120.0
 
@@ -19,7 +20,9 @@ def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("mlflow")
     port = free_port()
     with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen(_command(folder, port), stdout=log, stderr=log, cwd=folder, env=_environment())
+        server = subprocess.Popen(
+            command(folder, port), stdout=log, stderr=log, cwd=folder, env=environment(os.environ)
+        )
     try:
         _wait_until_healthy(f"http://127.0.0.1:{port}", server, folder / "server.log")
         yield f"http://127.0.0.1:{port}"
@@ -33,19 +36,6 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _command(folder: Path, port: int) -> list[str]:
-    return [
-        *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
-        *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
-        *("--artifacts-destination", str(folder / "artifacts")),
-    ]
-
-
-def _environment() -> dict[str, str]:
-    switches = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    return {**os.environ, **switches, "MLFLOW_MODEL_CATALOG_URI": ""}
 
 
 def _wait_until_healthy(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:

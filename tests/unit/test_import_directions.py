@@ -12,6 +12,7 @@ MAY_IMPORT = {
     "services.delivery": {"services.gocd"},
     "services.embedded": set(),
     "services.gocd": set(),
+    "services.mlflow": set(),
     "services.prediction": set(),
     "services.rollout": set(),
     "training": set(),

@@ -1,0 +1,1 @@
+"""The tracking server, with the switches that it needs."""

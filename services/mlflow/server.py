@@ -1,0 +1,25 @@
+"""How MLflow's server is started: one worker, no job runner, no telemetry, on the loopback address only."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ADDRESS = "127.0.0.1"
+
+
+def command(folder: Path, port: int) -> list[str]:
+    """Database and artifacts are below `folder`; clients reach artifacts through the server."""
+    listen = ["--host", ADDRESS, "--port", str(port), "--workers", "1"]
+    stores = ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
+    stores += ["--artifacts-destination", str(folder / "artifacts")]
+    return [sys.executable, "-m", "mlflow", "server", *listen, *stores]
+
+
+def environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Without the job runner there are 2 processes in place of 16, and nothing here uses its jobs."""
+    return {
+        **inherited,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_MODEL_CATALOG_URI": "",
+    }
