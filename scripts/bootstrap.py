@@ -82,7 +82,18 @@ def plugin() -> None:
     if not shutil.which("mvn"):
         apt("maven", "Maven")
     say("building the GoCD plugin with Maven (once; the first time it downloads Maven's own parts)")
-    run(["mvn", "--batch-mode", "--quiet", "-DskipTests", "--file", ROOT / "plugin" / "pom.xml", "package"])
+    run(
+        [
+            "mvn",
+            "--batch-mode",
+            "--quiet",
+            "-Dstyle.color=never",
+            "-DskipTests",
+            "--file",
+            ROOT / "plugin" / "pom.xml",
+            "package",
+        ]
+    )
     stamp.parent.mkdir(exist_ok=True)
     stamp.write_text(wanted)
 

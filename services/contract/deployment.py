@@ -3,6 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
+from services.contract.promotion import promotion_number
 from services.contract.record import ModelName, Record, Revision, RunId, Sha256
 
 
@@ -35,6 +36,10 @@ class Deployment(Record):
     at: datetime
     by: str
     reason: str
+
+    @property
+    def number(self) -> int:
+        return promotion_number(self.revision)
 
 
 class ModelState(Record):

@@ -41,6 +41,11 @@ def event_id(run_id: str, value: str) -> str:
     return hashlib.sha256(f"{run_id}\0{value}".encode()).hexdigest()[:12]
 
 
+def promotion_number(revision: str) -> int:
+    """The number that a revision begins with; it counts the promotions of a model."""
+    return int(revision.partition("-")[0])
+
+
 class Promotion(Record):
     """What GoCD exports of a revision as `GO_PACKAGE_MODEL_*`; `label` is the revision."""
 
@@ -58,7 +63,7 @@ class Promotion(Record):
     @property
     def number(self) -> int:
         """Counts the promotions of this model; a higher one is a later decision."""
-        return int(self.label.partition("-")[0])
+        return promotion_number(self.label)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

@@ -1,8 +1,11 @@
 """A release: the servable form of a model with everything needed to answer for it."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from services.contract.candidate import Candidate
+from services.contract.errors import Refused
 from services.contract.record import ModelName, Record, Revision, Sha256
 from services.contract.verdict import Comparison, Validation
 
@@ -31,6 +34,19 @@ class Golden(Record):
     rows: tuple[tuple[Any, ...], ...]
     predictions: tuple[Any, ...]
     tolerance: float = 1e-9
+
+    def check(self, found: Sequence[float]) -> None:
+        """Raises Refused, naming the first row whose answer is not the library's own within the tolerance."""
+        if not self.rows or not len(self.rows) == len(self.predictions) == len(found):
+            raise Refused(
+                f"expected a golden prediction and an answer a row, found {len(self.predictions)} and {len(found)} "
+                f"for {len(self.rows)} rows"
+            )
+        for row, (expected, answer) in enumerate(zip(self.predictions, found, strict=True)):
+            if not math.isclose(float(expected), answer, rel_tol=self.tolerance, abs_tol=self.tolerance):
+                raise Refused(
+                    f"golden row {row}: expected {expected!r}, found {answer!r}: not the model that was trained"
+                )
 
 
 class Manifest(Record):

@@ -65,7 +65,10 @@ def _pipelines(gocd: GoCD, model: str) -> list[PipelineState]:
 
 
 def _newest(instance: Json) -> PipelineState:
-    stages = tuple(StageState(name=stage["name"], result=stage["status"]) for stage in instance["stages"])
+    stages = tuple(
+        StageState(name=stage["name"], result="not run" if stage["status"] == "Unknown" else stage["status"])
+        for stage in instance["stages"]
+    )
     return PipelineState(name=instance["name"], counter=instance["counter"], label=instance["label"], stages=stages)
 
 

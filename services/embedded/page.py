@@ -10,7 +10,7 @@ from services.embedded.artifacts import CONSOLE_LOG
 from services.embedded.clock import from_milliseconds
 from services.embedded.differences import BEHAVIOUR
 from services.embedded.engine import Engine
-from services.embedded.history import Cause, Instance, StageRun
+from services.embedded.history import UNKNOWN, Cause, Instance, StageRun
 from services.embedded.job_order import JobPlace
 
 REFRESH_SECONDS = 3
@@ -99,8 +99,9 @@ def _instance(engine: Engine, instance: Instance) -> str:
         stage = engine.stages.latest(instance, name)
         status = stage_status(stage)
         links = _links(engine, instance, stage) if stage else ""
-        lines.append(f'<span class="{escape(status)}">{escape(name)} {escape(status.lower())}</span>{links}')
-    return f"<div>{'<br>'.join(lines)}</div>"
+        words = "not run" if status == UNKNOWN else status.lower()
+        lines.append(f'<span class="{escape(status)}">{escape(name)} {escape(words)}</span>{links}')
+    return f'<div id="{escape(instance.pipeline)}-{instance.counter}">{"<br>".join(lines)}</div>'
 
 
 def _links(engine: Engine, instance: Instance, stage: StageRun) -> str:

@@ -15,7 +15,13 @@ import typer
 
 from services.contract.errors import Refused
 from services.contract.record import write_atomically
-from services.embedded.platform_guard import end_leftovers, lock, refuse_taken_ports, remember_groups
+from services.embedded.platform_guard import (
+    end_leftovers,
+    lock,
+    refuse_moved_mlflow,
+    refuse_taken_ports,
+    remember_groups,
+)
 from services.embedded.platform_process import STOP_SECONDS, Supervised
 from services.embedded.platform_services import Service, phases, verb_environment
 from services.embedded.platform_settings import ROOT, PlatformSettings
@@ -43,6 +49,7 @@ class Platform:
             if fresh:
                 shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True, exist_ok=True)
+        refuse_moved_mlflow(self._state, self._settings)
         for together in phases(self._settings, self._state):
             self._say(f"starting {' and '.join(part.name for part in together)}, logs are in {self._state / 'logs'}")
             for part in together:

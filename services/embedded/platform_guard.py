@@ -66,6 +66,20 @@ def _our_group(process: psutil.Process) -> int | None:
         return None
 
 
+def refuse_moved_mlflow(state: Path, settings: PlatformSettings) -> None:
+    """Raises Refused when this state knows MLflow under another address.
+
+    GoCD takes a package repository with another address for a new material, which would promote old runs again.
+    """
+    known = state / "mlflow" / "address"
+    if known.is_file() and (before := known.read_text()) != settings.urls.mlflow:
+        raise Refused(
+            f"expected MLflow at {before} as before, found {settings.urls.mlflow}: set TRACKBACK_MLFLOW_PORT back, "
+            "start anew with --fresh, or set TRACKBACK_STATE to another folder"
+        )
+    write_atomically(known, settings.urls.mlflow.encode())
+
+
 def refuse_taken_ports(settings: PlatformSettings) -> None:
     """Raises Refused with the port, who holds it and the variable that moves ours."""
     ports = {

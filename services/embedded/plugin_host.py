@@ -43,12 +43,15 @@ def find_java(environment: Mapping[str, str]) -> Path:
 class PluginHost:
     """The real plugin jar in a JVM that starts at the first call, and again at the next call after its end."""
 
-    def __init__(self, java: Path, host_jar: Path, plugin_jar: Path, log: Path | None = None) -> None:
-        """`log` receives what the JVM prints for people; None leaves it on our stderr. Raises Refused without jars."""
+    def __init__(self, java: Path, host_jar: Path, plugin_jar: Path, folder: Path, log: Path | None = None) -> None:
+        """`folder` is the JVM's own, emptied now: one that was killed could not tidy up. `log` receives what the JVM
+        prints for people; None leaves it on our stderr. Raises Refused without jars."""
         for jar in (host_jar, plugin_jar):
             if not jar.is_file():
                 raise Refused(f"{jar}: expected the built plugin, found none: run 'mvn -B -q package' in plugin/")
-        self._java, self._host_jar, self._plugin_jar, self._log = java, host_jar, plugin_jar, log
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        self._java, self._jars, self._folder, self._log = java, (host_jar, plugin_jar), folder, log
         self._lock = threading.Lock()
         self._jvm: _Jvm | None = None
         self._closed = False
@@ -94,7 +97,7 @@ class PluginHost:
                 self._jvm.stop()
                 self._jvm = None
             if not self._jvm:
-                self._jvm = _Jvm.start(self._java, self._host_jar, self._plugin_jar, self._log)
+                self._jvm = _Jvm.start(self._java, self._jars, self._folder, self._log)
             return self._jvm
 
 
@@ -109,11 +112,11 @@ class _Jvm:
 
     plugin: PluginInfo
 
-    def __init__(self, java: Path, host_jar: Path, plugin_jar: Path, log: Path | None) -> None:
+    def __init__(self, java: Path, jars: tuple[Path, Path], folder: Path, log: Path | None) -> None:
         # The JVM unpacks libraries there; a JVM that is killed cannot tidy up itself.
-        self._folder = tempfile.TemporaryDirectory(prefix="trackback-plugin-")
+        self._folder = tempfile.TemporaryDirectory(prefix="jvm-", dir=folder)
         options = [*_JVM_OPTIONS, f"-Djava.io.tmpdir={self._folder.name}"]
-        self.process = _spawn([str(java), *options, "-jar", str(host_jar), str(plugin_jar)], log)
+        self.process = _spawn([str(java), *options, "-jar", *map(str, jars)], log)
         self._requests, self._answers = cast(IO[str], self.process.stdin), cast(IO[str], self.process.stdout)
         self._ready: Future[_Message] = Future()
         self._lock = threading.Lock()
@@ -124,9 +127,9 @@ class _Jvm:
         self._reader.start()
 
     @classmethod
-    def start(cls, java: Path, host_jar: Path, plugin_jar: Path, log: Path | None) -> Self:
+    def start(cls, java: Path, jars: tuple[Path, Path], folder: Path, log: Path | None) -> Self:
         """Raises PluginFailed when the plugin cannot be loaded."""
-        jvm = cls(java, host_jar, plugin_jar, log)
+        jvm = cls(java, jars, folder, log)
         try:
             jvm.plugin = jvm._loaded()
         except BaseException:

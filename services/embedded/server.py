@@ -56,7 +56,7 @@ def _end_on_signals() -> None:
 
 def _plugin_host(settings: Settings) -> PluginHost:
     java = Path(settings.java) if settings.java != "java" else find_java(inherited_environment())
-    return PluginHost(java, settings.host_jar, settings.plugin_jar)
+    return PluginHost(java, settings.host_jar, settings.plugin_jar, settings.state / "plugin")
 
 
 def _site(settings: Settings) -> Site:

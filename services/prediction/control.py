@@ -2,39 +2,17 @@
 
 import asyncio
 import socket
-from enum import StrEnum
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from services.contract.control import Command, Reply, Verb
 from services.contract.errors import Refused
-from services.contract.record import Record, first_problem
-from services.prediction.service import Service, Status
+from services.contract.record import first_problem
+from services.prediction.service import Service
 
 MAX_COMMAND_BYTES = 1024
 COMMAND_SECONDS = 2.0
-
-
-class Verb(StrEnum):
-    STATUS = "status"
-    GO = "go"
-    DRAIN = "drain"
-    LISTENER = "listener"
-    STOP = "stop"
-
-
-class Command(Record):
-    """`grace` is for `stop`: seconds that open connections are given."""
-
-    verb: Verb
-    grace: float = 0.0
-
-
-class Reply(Record):
-    """Either of them is given."""
-
-    status: Status | None = None
-    error: str | None = None
 
 
 class Control:

@@ -48,15 +48,9 @@ def load_predictor(folder: Path, digest: str) -> Predictor:
 
 
 def _replay(predictor: Predictor, golden: Golden) -> None:
-    if not golden.rows or len(golden.rows) != len(golden.predictions):
-        raise Refused(
-            f"expected a golden prediction a row, found {len(golden.predictions)} for {len(golden.rows)} rows"
-        )
     try:
         rows = read_table(golden.columns, golden.rows, predictor.manifest.inputs)
         found = predictor.predict(check_rows(rows, predictor.manifest.inputs))
     except Invalid as error:
         raise Refused(f"expected golden rows that the model takes, found: {error}") from error
-    for row, (expected, answer) in enumerate(zip(golden.predictions, found, strict=True)):
-        if not math.isclose(float(expected), answer, rel_tol=golden.tolerance, abs_tol=golden.tolerance):
-            raise Refused(f"golden row {row}: expected {expected!r}, found {answer!r}: not the model that was trained")
+    golden.check(found)

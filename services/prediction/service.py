@@ -4,34 +4,18 @@ import asyncio
 import os
 import signal
 import socket
-from enum import StrEnum
 from pathlib import Path
 
 from starlette.types import ASGIApp
 
 from services.contract import names
+from services.contract.control import State, Status
 from services.contract.errors import Refused
-from services.contract.record import Record, Sha256
 from services.prediction.app import create_app
 from services.prediction.door import Door
 from services.prediction.predictor import Predictor
 
 SIGNAL_GRACE_SECONDS = 3.0
-
-
-class State(StrEnum):
-    READY = "ready"
-    ACCEPTING = "accepting"
-    STOPPING = "stopping"
-
-
-class Status(Record):
-    """`connections` are open ones of any door, also of one that accepts no more."""
-
-    pid: int
-    release: Sha256
-    state: State
-    connections: int
 
 
 class Service:

@@ -1,6 +1,5 @@
 """Proof by asking: a candidate repeats its golden predictions, and the public address answers as the new release."""
 
-import math
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -24,10 +23,7 @@ def replay_golden(socket_path: str, release: StoredRelease) -> None:
             found = [answer for batch in _batches(release) for answer in _ask(client, release, batch)]
     except httpx.HTTPError as error:
         raise Refused(f"expected the candidate to answer its golden rows, found {type(error).__name__}") from error
-    golden = release.golden
-    for row, (expected, answer) in enumerate(zip(golden.predictions, found, strict=True)):
-        if not math.isclose(expected, answer, rel_tol=golden.tolerance, abs_tol=golden.tolerance):
-            raise Refused(f"golden row {row}: expected {expected!r}, found {answer!r}: the candidate may not answer")
+    release.golden.check(found)
 
 
 def _batches(release: StoredRelease) -> Iterator[list[tuple[Any, ...]]]:

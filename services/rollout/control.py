@@ -4,37 +4,11 @@ import os
 import socket
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
+from services.contract.control import Command, Reply, Status
 from services.contract.errors import Refused
 
 MAX_REPLY_BYTES = 4096
 ANSWER_SECONDS = 5.0
-
-
-class Status(BaseModel):
-    """What we read of a reply; a process of another version of ours may say more."""
-
-    model_config = ConfigDict(frozen=True)
-
-    pid: int
-    release: str
-    state: str
-    connections: int
-
-
-class Reply(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-    status: Status | None = None
-    error: str | None = None
-
-
-class Command(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-    verb: str
-    grace: float = 0.0
 
 
 def ask(path: Path, command: Command, listener: socket.socket | None = None) -> tuple[Status, socket.socket | None]:

@@ -3,7 +3,7 @@
 from services.contract.deployment import Deployment
 from services.contract.errors import Refused
 from services.contract.record import Sha256
-from services.rollout.state import Pointer, promotion_number
+from services.rollout.state import Pointer
 
 PROMOTE_AGAIN = "promote its run again to bring it back"
 
@@ -14,7 +14,7 @@ def check_fence(pointer: Pointer | None, release: Sha256, number: int) -> Deploy
         return None
     if release == pointer.live.release:
         return pointer.live
-    newest = promotion_number(pointer.newest)
+    newest = pointer.newest.number
     if number < newest:
         raise Refused(f"expected a promotion after number {newest}, found number {number}: {PROMOTE_AGAIN}")
     if number == newest and release != pointer.newest.release:

@@ -9,10 +9,11 @@ from threading import Thread
 
 import psutil
 
+from services.contract.control import Command, Status, Verb
 from services.contract.errors import Refused
 from services.contract.record import ModelName, Record, Sha256
 from services.rollout.checks import replay_golden
-from services.rollout.control import Command, Status, ask, shorter
+from services.rollout.control import ask, shorter
 from services.rollout.store import StoredRelease
 
 PAUSE_SECONDS = 0.02
@@ -67,17 +68,17 @@ class ServingProcess:
         replay_golden(shorter(beside(self._control, "http")), release)
 
     def go(self, listener: socket.socket) -> None:
-        self._ask("go", listener=listener)
+        self._ask(Verb.GO, listener=listener)
 
     def drain(self) -> None:
-        self._ask("drain")
+        self._ask(Verb.DRAIN)
 
     def listener(self) -> socket.socket | None:
-        return ask(self._control, Command(verb="listener"))[1]
+        return ask(self._control, Command(verb=Verb.LISTENER))[1]
 
     def retire(self, grace: float) -> None:
         try:
-            self._ask("stop", grace)
+            self._ask(Verb.STOP, grace)
         except Refused:
             self.kill()
             return
@@ -114,10 +115,10 @@ class ServingProcess:
     def _answers(self) -> bool:
         # The control socket appears when everything is loaded and tested.
         with contextlib.suppress(Refused):
-            return self._control.exists() and bool(self._ask("status"))
+            return self._control.exists() and bool(self._ask(Verb.STATUS))
         return False
 
-    def _ask(self, verb: str, grace: float = 0.0, listener: socket.socket | None = None) -> Status:
+    def _ask(self, verb: Verb, grace: float = 0.0, listener: socket.socket | None = None) -> Status:
         return ask(self._control, Command(verb=verb, grace=grace), listener)[0]
 
     def _process(self) -> psutil.Process | None:

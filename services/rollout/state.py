@@ -11,10 +11,6 @@ from services.contract.deployment import Deployment
 from services.contract.record import Record, Sha256
 
 
-def promotion_number(deployment: Deployment) -> int:
-    return int(deployment.revision.partition("-")[0])
-
-
 class Pointer(Record):
     """`newest` is the deployment with the highest promotion number ever delivered, live or not."""
 
@@ -26,7 +22,7 @@ class Pointer(Record):
 def move(pointer: Pointer | None, live: Deployment) -> Pointer:
     if pointer is None:
         return Pointer(live=live, previous=None, newest=live)
-    newest = max(pointer.newest, live, key=promotion_number)
+    newest = max(pointer.newest, live, key=lambda deployment: deployment.number)
     return Pointer(live=live, previous=pointer.live, newest=newest)
 
 

@@ -34,8 +34,8 @@ def jars() -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def host(jars: tuple[Path, Path]) -> Iterator[PluginHost]:
-    with PluginHost(find_java(os.environ), *jars) as host:
+def host(jars: tuple[Path, Path], tmp_path: Path) -> Iterator[PluginHost]:
+    with PluginHost(find_java(os.environ), *jars, tmp_path / "plugin") as host:
         yield host
 
 
@@ -180,7 +180,7 @@ def test_half_an_answer_is_no_answer(tmp_path: Path) -> None:
     java.write_text(f"#!/bin/sh\necho '{ready}'\nread request\nprintf '{{\"id\": 1, \"co'\n")
     java.chmod(0o700)
     with (
-        PluginHost(java, java, java) as host,
+        PluginHost(java, java, java, tmp_path / "plugin") as host,
         pytest.raises(PluginFailed, match="the plugin's JVM ended twice before it answered 'latest-revision'"),
     ):
         host.call("latest-revision", None)
@@ -200,18 +200,20 @@ def test_what_the_plugin_throws_is_told(host: PluginHost) -> None:
         host.call("go.plugin-settings.get-view", None)
 
 
-def test_a_jar_that_is_no_plugin_is_told(jars: tuple[Path, Path]) -> None:
+def test_a_jar_that_is_no_plugin_is_told(jars: tuple[Path, Path], tmp_path: Path) -> None:
     with (
-        PluginHost(find_java(os.environ), jars[0], jars[0]) as host,
+        PluginHost(find_java(os.environ), jars[0], jars[0], tmp_path / "plugin") as host,
         pytest.raises(PluginFailed, match=r"the plugin is invalid: .*expected plugin\.xml in it, found none"),
     ):
         host.call("repository-configuration", None)
 
 
-def test_nothing_is_left_after_close(jars: tuple[Path, Path]) -> None:
-    host = PluginHost(find_java(os.environ), *jars)
+def test_nothing_is_left_after_close_nor_of_a_jvm_that_was_killed(jars: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "plugin" / "jvm-of-a-killed-server").mkdir(parents=True)
+    host = PluginHost(find_java(os.environ), *jars, tmp_path / "plugin")
     pid = host.pid
     host.close()
+    assert list((tmp_path / "plugin").iterdir()) == []
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     with pytest.raises(PluginFailed, match="closed"):
@@ -220,6 +222,6 @@ def test_nothing_is_left_after_close(jars: tuple[Path, Path]) -> None:
 
 def test_a_missing_jar_and_a_missing_java_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="expected the built plugin, found none"):
-        PluginHost(Path("java"), tmp_path / "host.jar", tmp_path / "plugin.jar")
+        PluginHost(Path("java"), tmp_path / "host.jar", tmp_path / "plugin.jar", tmp_path / "plugin")
     with pytest.raises(Refused, match="expected java of a JDK 17 or newer, found none"):
         find_java({"PATH": str(tmp_path)})

@@ -31,6 +31,13 @@ def started(script: str, state: Path, log: Path) -> Iterator["subprocess.Popen[b
         process.wait()
 
 
+def run_platform(variables: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    """To its end, which comes at once when it is refused."""
+    environment = {**os.environ, **variables}
+    command = [ROOT / "scripts" / "platform"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
 def is_starting(process: "subprocess.Popen[bytes]", log: Path) -> bool:  # noqa: ARG001  one of several moments
     return b"starting mlflow" in log.read_bytes()
 
@@ -66,31 +73,26 @@ def test_a_taken_port_is_named_with_what_to_do(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", int(variables["TRACKBACK_GOCD_PORT"])))
         taken.listen()
-        done = subprocess.run(
-            [ROOT / "scripts" / "platform"],
-            env={**os.environ, **variables},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        done = run_platform(variables)
     assert done.returncode == 1
     assert done.stderr.startswith(f"expected port {variables['TRACKBACK_GOCD_PORT']} to be free, found it taken")
     assert "set TRACKBACK_GOCD_PORT to another port" in done.stderr
+
+
+def test_a_state_that_knows_mlflow_under_another_address_is_refused(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    (state / "mlflow").mkdir(parents=True)
+    (state / "mlflow" / "address").write_text("http://127.0.0.1:1")
+    done = run_platform(platform_variables(state))
+    assert done.returncode == 1
+    assert done.stderr.startswith("expected MLflow at http://127.0.0.1:1 as before, found http://127.0.0.1:")
 
 
 def test_a_second_platform_on_the_same_state_is_refused_by_name(tmp_path: Path) -> None:
     state, log = tmp_path / "state", tmp_path / "log"
     with started("platform", state, log) as process:
         poll_until(lambda: is_starting(process, log), "the first platform to start", seconds=60)
-        done = subprocess.run(
-            [ROOT / "scripts" / "platform"],
-            env={**os.environ, **platform_variables(state)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        done = run_platform(platform_variables(state))
         process.send_signal(signal.SIGTERM)
         process.wait(GONE_SECONDS)
     assert done.returncode == 1

@@ -8,14 +8,18 @@ from pydantic_settings import BaseSettings
 
 import services.delivery.settings
 import services.embedded.platform_settings
+import services.embedded.settings
+import services.rollout.settings
 import training.settings
 from services.delivery.cli import VERBS
 
 ROOT = Path(__file__).parents[2]
 DOCS = sorted([ROOT / "README.md", ROOT / "plugin" / "README.md", *(ROOT / "docs").glob("*.md")])
-PERSONAL_SETTINGS: list[type[BaseSettings]] = [
+SETTINGS: list[type[BaseSettings]] = [
     services.delivery.settings.Settings,
     services.embedded.platform_settings.PlatformSettings,
+    services.embedded.settings.Settings,
+    services.rollout.settings.Settings,
     training.settings.Settings,
 ]
 
@@ -43,7 +47,7 @@ def test_every_path_and_link_in_the_docs_exists(document: Path) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("settings", PERSONAL_SETTINGS, ids=lambda settings: settings.__module__)
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: settings.__module__)
 def test_every_setting_is_in_the_operations_page(settings: type[BaseSettings]) -> None:
     page = (ROOT / "docs" / "operations.md").read_text()
     assert {name for name in variables(settings) if name not in page} == set()

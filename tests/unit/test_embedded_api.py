@@ -144,6 +144,16 @@ def test_the_value_stream_goes_from_the_package_to_the_last_pipeline(tmp_path: P
             assert last["instances"][0]["stages"][0]["status"] == "Passed"
 
 
+def test_a_link_to_a_value_stream_leads_to_its_place_on_the_page(tmp_path: Path) -> None:
+    with running(tmp_path, ONE) as world:
+        world.define()
+        world.promote("r1")
+        world.finished("churn/1/one/1")
+        answer = world.http.get("/go/pipelines/value_stream_map/churn/1", follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/#churn-1")
+        assert '<div id="churn-1">' in world.http.get("/").text
+
+
 def test_the_page_shows_each_promotion_with_its_stages_reports_and_problems(tmp_path: Path) -> None:
     writes = python("open('report.html', 'w').write('fine')")
     job = {"artifacts": [{"build": {"source": "report.html"}}], "tabs": {"card": "report.html"}}

@@ -75,7 +75,7 @@ def test_golden_answers_under_the_right_identity_are_accepted(path: Path, releas
 
 
 def test_other_answers_are_refused_with_the_row(path: Path, release: StoredRelease) -> None:
-    with pytest.raises(Refused, match="golden row 0: expected .*, found .*: the candidate may not answer"):
+    with pytest.raises(Refused, match="golden row 0: expected .*, found .*: not the model that was trained"):
         replay(path, release, 200, release.digest, 0.01)
 
 

@@ -1,9 +1,10 @@
 """The value-stream map of one instance, in the shape of GoCD's ValueStreamMapModel."""
 
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 
 from services.embedded.api.pipeline_shape import stage_status
 from services.embedded.api.protocol import Server
@@ -22,6 +23,12 @@ def value_stream_map(engine: Server, pipeline: str, counter: int) -> JSONRespons
     levels = ValueStream(engine.pipelines, engine.history).levels(instance)
     shapes = [{"nodes": [_node(engine, node, depth) for node in level]} for depth, level in enumerate(levels)]
     return JSONResponse({"current_pipeline": pipeline, "levels": shapes})
+
+
+@router.get("/{pipeline}/{counter}")
+def value_stream_page(pipeline: str, counter: int) -> RedirectResponse:
+    """Where links of GoCD point to; here the one page shows every value stream."""
+    return RedirectResponse(f"/#{quote(pipeline)}-{counter}", 303)
 
 
 def _node(engine: Engine, node: Node, depth: int) -> dict[str, Any]:
