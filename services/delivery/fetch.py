@@ -27,7 +27,7 @@ def fetch(out: OutFolder = None) -> None:
     Example: trackback fetch --out out   (in a pipeline, or with the variables of docs/operations.md set)
     """
     settings = Settings()
-    candidate = _fetch(settings, Promotion.from_environment(os.environ), _pipeline())
+    candidate = fetched(settings, Promotion.from_environment(os.environ), _pipeline())
     say(f"fetched {candidate.promotion.model} {candidate.promotion.label}: digest {candidate.digest[:12]}…")
     keep(candidate, out, names.CANDIDATE_FILE)
 
@@ -39,7 +39,8 @@ def _pipeline() -> PipelineRef | None:
     return PipelineRef(name=found["name"], counter=int(found["counter"]), label=found["label"])
 
 
-def _fetch(settings: Settings, promotion: Promotion, pipeline: PipelineRef | None) -> Candidate:
+def fetched(settings: Settings, promotion: Promotion, pipeline: PipelineRef | None) -> Candidate:
+    """Raises Refused, and nothing half-done stays, when the run cannot be delivered."""
     _refuse_unfit(promotion)
     registry = Registry(settings.mlflow_tracking_uri)
     run = registry.run(promotion.run_id)

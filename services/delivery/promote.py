@@ -39,12 +39,13 @@ def promote(
     Example: trackback promote diamond-price --run 0123456789abcdef0123456789abcdef --reason "lower error"
     """
     settings = Settings()
-    promoted = _promote(settings, model, run, " ".join(reason.split()), who or getpass.getuser())
-    say(f"promoted run {run[:8]} of {model} as '{promoted.value}'")
-    emit(promoted)
+    done = promoted(settings, model, run, " ".join(reason.split()), who or getpass.getuser())
+    say(f"promoted run {run[:8]} of {model} as '{done.value}'")
+    emit(done)
 
 
-def _promote(settings: Settings, model: str, run_id: str, reason: str, who: str) -> Promoted:
+def promoted(settings: Settings, model: str, run_id: str, reason: str, who: str) -> Promoted:
+    """Raises Refused, and no tag is written, when the run cannot be delivered."""
     if not names.RUN_ID.fullmatch(run_id):
         raise Refused(f"expected a run id of 32 hex digits, found '{run_id}': copy it from the run's page in MLflow")
     registry = Registry(settings.mlflow_tracking_uri)

@@ -1,0 +1,204 @@
+"""Runs in a real MLflow: what a training job leaves there, and which of them promote and fetch refuse."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import mlflow
+import pytest
+import yaml
+from mlflow.tracking import MlflowClient
+
+from services.contract import names
+from services.contract.candidate import Candidate
+from services.contract.digest import digest_directory
+from services.contract.errors import Refused
+from services.contract.promotion import Promotion, TagValue
+from services.contract.trusted import SKLEARN_TRUSTED
+from services.delivery.fetch import fetched
+from services.delivery.promote import promoted
+from services.delivery.settings import Settings
+from services.delivery.store import Store
+from training.job import Order, TrainedRun, train
+
+MODELS = Path(__file__).parents[2] / "training" / "models"
+MODEL = "diamond-price"
+NOWHERE = "http://127.0.0.1:9/go"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """An MLflow with one good run of a small training set, and an empty store."""
+
+    url: str
+    trained: TrainedRun
+    settings: Settings
+    client: MlflowClient
+
+    def promotion(self, **changes: str | None) -> Promotion:
+        found = self.client.get_run(self.trained.run_id)
+        fields: dict[str, str | None] = {
+            "model": MODEL,
+            "label": f"1-{self.trained.run_id[:8]}",
+            "run_id": self.trained.run_id,
+            "run_status": "FINISHED",
+            "experiment_id": found.info.experiment_id,
+            "model_id": self.trained.model_id,
+            "promotion": "true",
+        }
+        return Promotion.model_validate({**fields, **changes})
+
+    def fetch(self, **changes: str | None) -> Candidate:
+        return fetched(self.settings, self.promotion(**changes), None)
+
+    def bare_run(self, status: str = "FINISHED") -> str:
+        experiment = self.client.get_experiment_by_name(MODEL)
+        assert experiment
+        run_id: str = self.client.create_run(experiment.experiment_id).info.run_id
+        if status != "RUNNING":
+            self.client.set_terminated(run_id, status)
+        return run_id
+
+
+@pytest.fixture(scope="module")
+def trained(mlflow_url: str, tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
+    from plotnine.data import diamonds
+
+    csv = tmp_path_factory.mktemp("data") / "mine.csv"
+    diamonds.head(500).to_csv(csv, index=False)
+    mlflow.set_tracking_uri(mlflow_url)
+    return train(Order(MODELS, MODEL, "linear", csv, False), lambda _: None)
+
+
+@pytest.fixture
+def bench(mlflow_url: str, trained: TrainedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_url)
+    monkeypatch.setenv("TRACKBACK_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("TRACKBACK_GOCD_URL", NOWHERE)
+    yield Bench(mlflow_url, trained, Settings(), MlflowClient(mlflow_url))
+
+
+def test_a_run_holds_everything_that_went_into_it(bench: Bench, tmp_path: Path) -> None:
+    run = bench.client.get_run(bench.trained.run_id)
+    versions = json.loads(run.data.tags[names.LIBRARIES_TAG])
+    assert set(versions) == {"python", "mlflow", "scikit-learn", "skops", "numpy", "pandas"}
+    assert run.data.params["variant"] == "linear"
+    assert run.data.params["estimator.fit_intercept"] == "True"
+    assert run.data.metrics == bench.trained.metrics
+    assert {"mean_absolute_error", "r2_score", "root_mean_squared_error"} == set(run.data.metrics)
+    assert len(run.data.tags[names.GIT_COMMIT_TAG]) == 40
+    folder = Path(mlflow.artifacts.download_artifacts(f"models:/{bench.trained.model_id}", dst_path=str(tmp_path)))
+    assert run.data.tags[names.MODEL_DIGEST_TAG] == digest_directory(folder)
+    code = Path(mlflow.artifacts.download_artifacts(f"runs:/{run.info.run_id}/code", dst_path=str(tmp_path)))
+    assert (code / "train.py").read_bytes() == (MODELS / MODEL / "train.py").read_bytes()
+
+
+def test_the_logged_model_has_a_signature_an_example_pinned_libraries_and_no_pickle(
+    bench: Bench, tmp_path: Path
+) -> None:
+    folder = Path(mlflow.artifacts.download_artifacts(f"models:/{bench.trained.model_id}", dst_path=str(tmp_path)))
+    mlmodel = yaml.safe_load((folder / "MLmodel").read_text())
+    inputs = {column["name"]: column["type"] for column in json.loads(mlmodel["signature"]["inputs"])}
+    assert inputs == {
+        "carat": "double", "cut": "string", "color": "string", "clarity": "string", "depth": "double",
+        "table": "double", "x": "double", "y": "double", "z": "double",
+    }  # fmt: skip
+    assert mlmodel["flavors"]["sklearn"]["serialization_format"] == "skops"
+    assert set(mlmodel["flavors"]["sklearn"]["skops_trusted_types"]) == SKLEARN_TRUSTED
+    assert len(json.loads((folder / "input_example.json").read_text())["data"]) == 5
+    requirements = (folder / "requirements.txt").read_text().split()
+    assert requirements
+    assert all("==" in requirement for requirement in requirements)
+    assert not list(folder.glob("*.pkl"))
+
+
+def test_fetch_brings_model_and_exam_into_the_store(bench: Bench) -> None:
+    candidate = bench.fetch()
+    store = Store(bench.settings.trackback_store)
+    assert (store.model(candidate.digest) / "model.skops").is_file()
+    assert store.holdout(candidate.run.holdout.sha256).read_text().startswith("carat,cut,color,clarity,")
+    assert candidate.library == "sklearn"
+    assert candidate.run.holdout.rows + candidate.run.training.rows == 500
+    assert not list((bench.settings.trackback_store / "staging").iterdir())
+
+
+def test_fetching_again_gives_the_same_digest(bench: Bench) -> None:
+    assert bench.fetch().digest == bench.fetch().digest
+
+
+@pytest.mark.parametrize("status", ["FAILED", "KILLED"])
+def test_fetch_refuses_a_run_that_did_not_finish(bench: Bench, status: str) -> None:
+    with pytest.raises(Refused, match=f"expected a finished run, found {bench.trained.run_id} {status}"):
+        bench.fetch(run_status=status)
+
+
+def test_fetch_refuses_a_run_without_a_model(bench: Bench) -> None:
+    with pytest.raises(Refused, match="expected a run that logged a model named 'model', found none in "):
+        bench.fetch(model_id=None)
+
+
+def test_fetch_refuses_a_deleted_run(bench: Bench) -> None:
+    bench.client.delete_run(bench.trained.run_id)
+    try:
+        with pytest.raises(Refused, match=f"expected an active run, found {bench.trained.run_id} deleted"):
+            bench.fetch()
+    finally:
+        bench.client.restore_run(bench.trained.run_id)
+
+
+def test_fetch_refuses_an_unknown_run(bench: Bench) -> None:
+    with pytest.raises(Refused, match="expected the run f{32} in MLflow at http"):
+        bench.fetch(run_id="f" * 32)
+
+
+def test_fetch_names_the_tag_that_a_run_of_another_origin_lacks(bench: Bench) -> None:
+    with pytest.raises(Refused, match=f"expected the tag {names.LIBRARIES_TAG} on run .*, found none"):
+        bench.fetch(run_id=bench.bare_run())
+
+
+@pytest.mark.parametrize("what", ["model", "exam"])
+def test_fetch_refuses_files_that_were_changed_in_the_artifact_store(bench: Bench, what: str) -> None:
+    experiment = bench.client.get_run(bench.trained.run_id).info.experiment_id
+    path = {
+        "model": f"{experiment}/models/{bench.trained.model_id}/artifacts/requirements.txt",
+        "exam": f"{experiment}/{bench.trained.run_id}/artifacts/{names.HOLDOUT_ARTIFACT}",
+    }[what]
+    url = f"{bench.url}/api/2.0/mlflow-artifacts/artifacts/{path}"
+    before = httpx.get(url).raise_for_status().content
+    httpx.put(url, content=before + b"\n").raise_for_status()
+    expected = {"model": "its files were changed in the artifact store", "exam": "expected a hold-out with SHA-256"}
+    try:
+        with pytest.raises(Refused, match=expected[what]):
+            bench.fetch()
+    finally:
+        httpx.put(url, content=before).raise_for_status()
+    assert not list((bench.settings.trackback_store / "staging").iterdir())
+
+
+def test_promote_writes_sequence_time_and_promoter_and_counts_up(bench: Bench) -> None:
+    values = []
+    for reason in ("first", "second thoughts"):
+        written = promoted(bench.settings, MODEL, bench.trained.run_id, reason, "ada")
+        tags = bench.client.get_run(bench.trained.run_id).data.tags
+        assert (tags[names.PROMOTE_TAG], tags[names.REASON_TAG]) == (written.value, reason)
+        assert written.triggered is False
+        values.append(TagValue.parse(written.value))
+    assert [value.who for value in values if value] == ["ada", "ada"]
+    first, second = (value.sequence for value in values if value)
+    assert second == first + 1
+
+
+def test_promote_refuses_what_fetch_would_refuse_and_writes_no_tag(bench: Bench) -> None:
+    running, bare = bench.bare_run("RUNNING"), bench.bare_run()
+    for run_id, reason in (
+        (running, "expected a finished run, found status RUNNING"),
+        (bare, "expected a run that logged a model, found none"),
+        ("e" * 32, "expected the run e{32} in MLflow"),
+    ):
+        with pytest.raises(Refused, match=reason):
+            promoted(bench.settings, MODEL, run_id, "x", "ada")
+    assert all(names.PROMOTE_TAG not in bench.client.get_run(run_id).data.tags for run_id in (running, bare))
+    with pytest.raises(Refused, match="expected a run of experiment 'language-id', found one of 'diamond-price'"):
+        promoted(bench.settings, "language-id", bench.trained.run_id, "x", "ada")
