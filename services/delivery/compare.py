@@ -74,7 +74,7 @@ class _Comparing:
 
     def _judged(self, deployment: Deployment, manifest: Manifest, found: Difference) -> Comparison:
         live = Live(revision=deployment.revision, release=deployment.release, model_digest=manifest.candidate.digest)
-        verdict, words = _judge(found, self._config.gates.compare.min_rows)
+        verdict, words = judge(found, self._config.gates.compare.min_rows)
         summary = (
             f"{words}: {self._config.gates.compare.metric} {found.candidate:.4g}, live {live.revision} has "
             f"{found.live:.4g}; it is {found.low:.4g} to {found.high:.4g} better with "
@@ -110,7 +110,8 @@ class _Comparing:
         )
 
 
-def _judge(found: Difference, min_rows: int) -> tuple[Verdict, str]:
+def judge(found: Difference, min_rows: int) -> tuple[Verdict, str]:
+    """Only an interval that lies wholly on one side of what is allowed decides."""
     if found.rows < min_rows:
         return Verdict.INCONCLUSIVE, f"{found.rows} rows are fewer than the {min_rows} that the gate asks for"
     if found.low >= -found.allowed:

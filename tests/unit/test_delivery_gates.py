@@ -23,8 +23,8 @@ from services.contract.errors import Refused
 from services.contract.model_config import CompareGate, ModelConfig
 from services.contract.release import Golden, Manifest, Release
 from services.contract.verdict import Comparison, Validation, Verdict
-from services.delivery.bootstrap import paired_difference
-from services.delivery.compare import compared
+from services.delivery.bootstrap import Difference, paired_difference
+from services.delivery.compare import compared, judge
 from services.delivery.package import packaged, refuse_unless_passed
 from services.delivery.report import comparison_page, validation_page
 from services.delivery.store import Store
@@ -214,6 +214,22 @@ def test_better_and_equal_pass_and_worse_fails(bench: Bench, live: float, candid
     assert comparison.verdict.value == expected
     assert comparison.live is not None
     assert comparison.live.release == deployment.release
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (-1.0, 5.0, "pass"),
+        (-0.9, -0.1, "pass"),
+        (-1.1, 5.0, "inconclusive"),
+        (-3.0, -1.0, "inconclusive"),
+        (-3.0, -1.1, "fail"),
+    ],
+)
+def test_only_an_interval_on_one_side_of_the_limit_decides(low: float, high: float, expected: str) -> None:
+    found = Difference(candidate=101.0, live=100.0, low=low, high=high, allowed=1.0, rows=100)
+    assert judge(found, min_rows=100)[0].value == expected
+    assert judge(found, min_rows=101)[0] is Verdict.INCONCLUSIVE
 
 
 def test_too_few_rows_are_inconclusive(bench: Bench) -> None:
