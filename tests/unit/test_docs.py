@@ -23,6 +23,8 @@ SETTINGS: list[type[BaseSettings]] = [
     training.settings.Settings,
 ]
 
+TO_BE_WRITTEN = "training/models/diabetes/"  # by whoever follows docs/bring-your-own-model.md
+
 
 def variables(settings: type[BaseSettings]) -> set[str]:
     prefix = str(settings.model_config.get("env_prefix", ""))
@@ -43,7 +45,7 @@ def test_every_path_and_link_in_the_docs_exists(document: Path) -> None:
     linked = re.findall(r"\]\((?!http|#)([^)#]+)\)", text)
     named = re.findall(r"`((?:scripts|services|training|tests|docs)/[\w./-]+)`", text)
     missing = [link for link in linked if not (document.parent / link).exists()]
-    missing += [path for path in named if not (ROOT / path).exists()]
+    missing += [path for path in named if not (ROOT / path).exists() and not path.startswith(TO_BE_WRITTEN)]
     assert missing == []
 
 
