@@ -63,12 +63,14 @@ def running_platform(state: Path, variables: dict[str, str] | None = None) -> It
 
 def processes_of(state: Path) -> list[psutil.Process]:
     """Living processes whose command line names the state folder."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if any(str(state) in word for word in process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
+    return [process for process in psutil.process_iter() if says(process, str(state))]
+
+
+def says(process: psutil.Process, text: str) -> bool:
+    """Whether a living process has the text in its command line."""
+    with suppress(psutil.Error):
+        return any(text in word for word in process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def family(pid: int) -> list[psutil.Process]:

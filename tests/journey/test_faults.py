@@ -13,7 +13,7 @@ import pytest
 from services.contract import names
 from tests.journey.client import KeepsAsking
 from tests.journey.traveller import DIAMOND, MODEL, Traveller
-from tests.platform_process import RunningPlatform, family, platform_variables, processes_of, running_platform
+from tests.platform_process import RunningPlatform, family, platform_variables, processes_of, running_platform, says
 from tests.poll import poll_until
 
 BACK_SECONDS = 5.0
@@ -34,7 +34,7 @@ class Scene:
     def processes(self, word: str) -> list[psutil.Process]:
         """Those of this platform whose command line has the word."""
         ours = {*family(self.platform.process.pid), *processes_of(self.platform.state)}
-        return [process for process in ours if any(word in part for part in process.cmdline())]
+        return [process for process in ours if says(process, word)]
 
     def kill(self, word: str) -> None:
         victims = self.processes(word)

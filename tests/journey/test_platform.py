@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -43,7 +43,9 @@ def is_starting(process: "subprocess.Popen[bytes]", log: Path) -> bool:  # noqa:
 
 
 def runs_java(process: "subprocess.Popen[bytes]", log: Path) -> bool:  # noqa: ARG001  one of several moments
-    return any(child.name() == "java" for child in family(process.pid))
+    with suppress(psutil.NoSuchProcess):
+        return any(child.name() == "java" for child in family(process.pid))
+    return False
 
 
 def is_ready(process: "subprocess.Popen[bytes]", log: Path) -> bool:  # noqa: ARG001  one of several moments

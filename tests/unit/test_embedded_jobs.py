@@ -263,13 +263,18 @@ def test_a_silent_task_is_ended_with_its_children(tmp_path: Path) -> None:
     console = Console(tmp_path / "console.log", SystemClock())
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
     started: list[int] = []
-    runner = ExecRunner(console, {}, started.append, threading.Event())
+    family: list[psutil.Process] = []
+
+    def note(pid: int) -> None:
+        started.append(pid)
+        family.append(poll_until(lambda: next(iter(psutil.Process(pid).children()), None), "the task's child", 5, 0.01))
+
+    runner = ExecRunner(console, {}, note, threading.Event())
     outcome = runner.run(Exec(command=sys.executable, arguments=("-c", code)), tmp_path, idle_seconds=0.5)
     console.close()
     assert outcome.cancelled
     assert not psutil.pid_exists(started[0])
-    me = psutil.Process()
-    poll_until(lambda: not me.children(recursive=True), "the end of the task's child", 5)
+    assert psutil.wait_procs(family, timeout=5)[1] == []
 
 
 def test_a_clean_workspace_is_empty_and_another_is_kept(tmp_path: Path) -> None:
