@@ -1,7 +1,7 @@
 """Sets up what a script needs with nothing but Python's standard library; a second run skips what is done.
 
 usage: bootstrap.py NEED [NEED ...] [-- COMMAND [ARGUMENT ...]]
-NEED is `plugin` or the name of a file in requirements/; COMMAND then takes this process' place.
+NEED is `plugin`, `uv` or the name of a file in requirements/; COMMAND then takes this process' place.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> None:
         at = arguments.index("--")
         needs, command = arguments[:at], arguments[at + 1 :]
     for need in needs:
-        plugin() if need == "plugin" else environment(need)
+        {"plugin": plugin, "uv": uv}.get(need, partial(environment, need))()
     if command:
         os.chdir(ROOT)
         os.environ["PYTHONPATH"] = str(ROOT)
@@ -45,13 +46,26 @@ def environment(name: str) -> None:
     if _is(stamp, wanted):
         return
     say(f"setting up the environment '{name}' ({_count(lock)} packages, once)")
-    uv = _uv()
-    run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder])
-    run([uv, "pip", "install", "--quiet", "--require-hashes", "--compile-bytecode", "--python", folder, "-r", lock])
+    installer = uv()
+    run([installer, "venv", "--quiet", "--clear", "--python", sys.executable, folder])
+    run(
+        [
+            installer,
+            "pip",
+            "install",
+            "--quiet",
+            "--require-hashes",
+            "--compile-bytecode",
+            "--python",
+            folder,
+            "-r",
+            lock,
+        ]
+    )
     stamp.write_text(wanted)
 
 
-def _uv() -> Path:
+def uv() -> Path:
     lock = ROOT / "requirements" / "uv.txt"
     stamp, wanted = UV / ".lock", _digest([lock], sys.version)
     if not _is(stamp, wanted):
@@ -100,8 +114,7 @@ def plugin() -> None:
 
 def java() -> None:
     if (found := _java_version()) < JAVA or not shutil.which("javac"):
-        say(f"expected a JDK ≥ {JAVA}, found {found or 'none'}")
-        apt("openjdk-17-jdk-headless", f"a JDK ≥ {JAVA}")
+        apt("openjdk-17-jdk-headless", f"a JDK ≥ {JAVA} (found {found or 'none'})")
 
 
 def _java_version() -> int:
@@ -114,12 +127,20 @@ def _java_version() -> int:
 
 def apt(package: str, what: str) -> None:
     """Installs a Debian package, or says in one line what a person has to install."""
-    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    if not shutil.which("apt-get") or (sudo and not shutil.which("sudo")):
-        refuse(f"expected {what}, found none, and cannot install it here: install it and start again")
-    say(f"installing {what} ({package}) with apt-get")
+    if not shutil.which("apt-get") or (sudo := _privileges()) is None:
+        refuse(f"please install {what}, which cannot be done from here (Debian: {package}), and start again")
+    say(f"installing {what}: {package}, with apt-get")
     for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", package]):
         run([*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *command], quiet=True)
+
+
+def _privileges() -> list[str] | None:
+    """What to put before a command that only root may run; None when there is no way without a password."""
+    if os.geteuid() == 0:
+        return []
+    sudo = ["sudo", "-n"]
+    able = shutil.which("sudo") and subprocess.run([*sudo, "true"], capture_output=True, check=False).returncode == 0
+    return sudo if able else None
 
 
 def run(command: Iterable[str | Path], quiet: bool = False) -> None:
