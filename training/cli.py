@@ -10,6 +10,7 @@ import typer
 
 from services.contract.errors import Refused
 from services.contract.model_config import ModelConfig
+from services.contract.tracking_server import refuse_unless_up
 from training.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -27,6 +28,7 @@ def train(
     Example: trackback train diamond-price --variant boosted
     """
     settings = Settings()
+    refuse_unless_up(settings.mlflow_tracking_uri)
     os.environ.update(_mlflow_environment(settings))
     from training import job  # after the environment is set: MLflow reads it when it is imported
 

@@ -11,6 +11,7 @@ from services.contract import names
 from services.contract.errors import Refused
 from services.contract.promotion import TagValue
 from services.contract.record import ModelName, Record, RunId
+from services.contract.tracking_server import refuse_unless_up
 from services.delivery.output import emit, say
 from services.delivery.registry import Registry, Run, model_id
 from services.delivery.settings import Settings
@@ -48,6 +49,7 @@ def promoted(settings: Settings, model: str, run_id: str, reason: str, who: str)
     """Raises Refused, and no tag is written, when the run cannot be delivered."""
     if not names.RUN_ID.fullmatch(run_id):
         raise Refused(f"expected a run id of 32 hex digits, found '{run_id}': copy it from the run's page in MLflow")
+    refuse_unless_up(settings.mlflow_tracking_uri)
     registry = Registry(settings.mlflow_tracking_uri)
     found = registry.run(run_id)
     _refuse_unready(registry, found, model)

@@ -26,6 +26,8 @@ class Registry:
 
     def __init__(self, tracking_uri: str) -> None:
         os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+        # About a minute, in which a server that was killed is back; MLflow's own 7 are four minutes of silence.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "5")
         logging.getLogger("mlflow").setLevel(logging.ERROR)
         mlflow.set_tracking_uri(tracking_uri)
         self._uri = tracking_uri

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,21 @@ def test_a_rollout_service_that_is_down_is_named_with_its_address() -> None:
     done = run("services.delivery", "trace", "diamond-price", TRACKBACK_ROLLOUT_URL="http://127.0.0.1:9")
     assert done.returncode == 1
     assert done.stderr.startswith("expected the rollout service at http://127.0.0.1:9, cannot reach it (")
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("training", ("train", "diamond-price")),
+        ("services.delivery", ("promote", "diamond-price", "--run", "a" * 32, "--reason", "x")),
+    ],
+)
+def test_an_mlflow_that_is_down_is_named_at_once(module: str, arguments: tuple[str, ...]) -> None:
+    started = time.monotonic()
+    done = run(module, *arguments, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert done.stderr.startswith("expected MLflow at http://127.0.0.1:9, cannot reach it (")
+    assert time.monotonic() - started < 15
 
 
 def test_the_schema_of_model_yaml_is_printed_as_json() -> None:
