@@ -8,9 +8,9 @@ Found = TypeVar("Found")
 
 
 def poll_until(look: Callable[[], Found | None], what: str, seconds: float = 60, pause: float = 0.1) -> Found:
-    """The first answer that is not None or False; AssertionError names what was waited for and the last answer."""
+    """The first true answer; AssertionError names what was waited for and the last answer."""
     deadline = time.monotonic() + seconds
-    while (found := look()) is None or found is False:
+    while not (found := look()):
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds:g} s for {what}; the last answer was {found!r}")
         time.sleep(pause)

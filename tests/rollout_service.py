@@ -5,14 +5,13 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -20,22 +19,13 @@ import psutil
 
 from services.contract import names
 from services.contract.deployment import Deployment, ModelState
+from tests.poll import poll_until
 from tests.release_factory import ROWS
 
 PROJECT = Path(__file__).resolve().parents[1]
 MODEL = "diamond-price"
 QUESTION = json.dumps({"instances": ROWS}).encode()
 JSON = {"Content-Type": "application/json"}
-Found = TypeVar("Found")
-
-
-def wait_for(what: str, find: Callable[[], Found | None], seconds: float = 20.0) -> Found:
-    """The first true answer of `find`. Fails with what it waited for."""
-    deadline = time.monotonic() + seconds
-    while not (found := find()):
-        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}, last found {found!r}"
-        time.sleep(0.02)
-    return found
 
 
 def free_port() -> int:
@@ -84,7 +74,7 @@ class RolloutService:
 
     def start(self) -> None:
         self._process = self.spawn()
-        wait_for("the rollout service's health", self._healthy)
+        poll_until(self._healthy, "the rollout service's health", seconds=20, pause=0.02)
 
     def kill(self) -> None:
         assert self._process
@@ -173,7 +163,7 @@ class SteadyClient:
     def heard(self, release: str, more: int = 50) -> None:
         """Waits until `release` has answered `more` times from now on."""
         goal = self.answers[release] + more
-        wait_for(f"{more} answers of {release[:8]}", lambda: self.answers[release] >= goal)
+        poll_until(lambda: self.answers[release] >= goal, f"{more} answers of {release[:8]}", seconds=20, pause=0.02)
 
     def _keep(self) -> None:
         connection = HTTPConnection(self._address, timeout=10)

@@ -13,8 +13,9 @@ import pytest
 
 from services.contract.deployment import Action
 from services.contract.release import Release
+from tests.poll import poll_until
 from tests.release_factory import ReleasePlan, build_release, expected_predictions
-from tests.rollout_service import RolloutService, SteadyClient, ask, running, wait_for
+from tests.rollout_service import RolloutService, SteadyClient, ask, running
 
 
 @pytest.fixture
@@ -125,7 +126,7 @@ def test_after_a_stop_the_next_service_answers_at_the_same_url_with_what_was_liv
     assert rollout.stop() == 0
     assert rollout.serving() == []
     rollout.start()
-    wait_for("an answer again", lambda: rollout.model().answering)
+    poll_until(lambda: rollout.model().answering, "an answer again", seconds=20, pause=0.02)
     assert ask(rollout.url)[0] == first.digest
 
 
@@ -134,7 +135,7 @@ def test_a_stop_during_a_deploy_refuses_it_and_leaves_no_process(rollout: Rollou
     answers: list[httpx.Response] = []
     deploy = Thread(target=lambda: answers.append(rollout.deploy(first.digest)))
     deploy.start()
-    wait_for("the candidate", rollout.serving)
+    poll_until(rollout.serving, "the candidate", seconds=20, pause=0.02)
     assert rollout.stop() == 0
     deploy.join()
     assert (answers[0].status_code, rollout.serving()) == (409, [])
@@ -153,7 +154,7 @@ def test_a_process_killed_while_a_candidate_loads_is_back_within_five_seconds(ro
     (live,) = rollout.serving()
     deploy = Thread(target=deploy_or_lose, args=(rollout, second))
     deploy.start()
-    (candidate,) = wait_for("the candidate", lambda: rollout.serving(second.digest))
+    (candidate,) = poll_until(lambda: rollout.serving(second.digest), "the candidate", seconds=20, pause=0.02)
     candidate.suspend()
     live.kill()
     started = time.monotonic()
@@ -195,10 +196,12 @@ def test_a_rollout_service_killed_during_a_deploy_leaves_exactly_one_release_ans
         rollout.start()
         live = rollout.model().live
         assert live
-        wait_for("one release", lambda: {ask(rollout.url)[0] for _ in range(20)} == {live.release})
+        poll_until(
+            lambda: {ask(rollout.url)[0] for _ in range(20)} == {live.release}, "one release", seconds=20, pause=0.02
+        )
         assert rollout.deployed(second.digest).release == second.digest
         client.heard(second.digest)
     assert client.failures == []
-    wait_for("the live process and the one before alone", lambda: len(rollout.serving()) == 2)
+    poll_until(lambda: len(rollout.serving()) == 2, "the live process and the one before alone", seconds=20, pause=0.02)
     rollout.stop()
     assert rollout.serving() == []
