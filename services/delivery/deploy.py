@@ -63,5 +63,8 @@ def _crown(settings: Settings, release: Release) -> None:
 
     candidate = release.manifest.candidate
     registry = Registry(settings.mlflow_tracking_uri)
-    version = registry.crown(release.manifest.model, candidate.run.run_id, str(candidate.promotion.model_id))
+    try:
+        version = registry.crown(release.manifest.model, candidate.run.run_id, str(candidate.promotion.model_id))
+    except Refused as refused:
+        raise Refused(f"the release answers, but {refused}; run this stage again") from refused
     say(f"alias '{names.CHAMPION_ALIAS}' of {release.manifest.model} is version {version}")

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,17 +35,17 @@ class Registry:
         self._client = MlflowClient(tracking_uri)
 
     def run(self, run_id: str) -> Run:
-        try:
+        with self._expecting(f"the run {run_id}"):
             return self._client.get_run(run_id)
-        except MlflowException as error:
-            raise Refused(f"expected the run {run_id} in MLflow at {self._uri}, found: {_first_line(error)}") from error
 
     def experiment_name(self, run: Run) -> str:
-        return str(self._client.get_experiment(run.info.experiment_id).name)
+        with self._expecting(f"the experiment of run {run.info.run_id}"):
+            return str(self._client.get_experiment(run.info.experiment_id).name)
 
     def highest_sequence(self, experiment_id: str, tag: str) -> int:
         """The highest number that `trackback promote` wrote in this experiment; 0 when none."""
-        values = (TagValue.parse(run.data.tags[tag]) for run in self._tagged(experiment_id, tag))
+        with self._expecting(f"the promoted runs of experiment {experiment_id}"):
+            values = [TagValue.parse(run.data.tags[tag]) for run in self._tagged(experiment_id, tag)]
         return max((value.sequence for value in values if value), default=0)
 
     def _tagged(self, experiment_id: str, tag: str) -> Iterator[Run]:
@@ -58,8 +59,9 @@ class Registry:
                 return
 
     def set_tags(self, run_id: str, tags: dict[str, str]) -> None:
-        for key, value in tags.items():
-            self._client.set_tag(run_id, key, value)
+        with self._expecting(f"to write tags on run {run_id}"):
+            for key, value in tags.items():
+                self._client.set_tag(run_id, key, value)
 
     def download_model(self, model_id: str, folder: Path) -> Path:
         return self._download(f"models:/{model_id}", folder)
@@ -69,28 +71,35 @@ class Registry:
 
     def _download(self, uri: str, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
-        try:
+        with self._expecting(f"{uri} in the artifact store"):
             return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder)))
-        except (MlflowException, OSError) as error:
-            raise Refused(f"expected {uri} in MLflow's artifact store, found: {_first_line(error)}") from error
 
     def crown(self, model: str, run_id: str, model_id: str) -> int:
         """Moves the alias `champion` of the registered model to this model; gives the version's number."""
-        version = self._version(model, run_id, model_id)
-        self._client.set_registered_model_alias(model, names.CHAMPION_ALIAS, str(version))
+        with self._expecting(f"to move the alias '{names.CHAMPION_ALIAS}' of {model}"):
+            version = self._version(model, run_id, model_id)
+            self._client.set_registered_model_alias(model, names.CHAMPION_ALIAS, str(version))
         return version
 
     def _version(self, model: str, run_id: str, model_id: str) -> int:
+        source = f"models:/{model_id}"
         try:
             self._client.create_registered_model(model)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         for known in self._client.search_model_versions(f"name='{model}' and run_id='{run_id}'"):
-            if known.model_id == model_id:
+            if known.source == source:  # MLflow 3.17 leaves a version's model_id out of its answers
                 return int(known.version)
-        created = self._client.create_model_version(model, f"models:/{model_id}", run_id, model_id=model_id)
+        created = self._client.create_model_version(model, source, run_id, model_id=model_id)
         return int(created.version)
+
+    @contextmanager
+    def _expecting(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (MlflowException, OSError) as error:
+            raise Refused(f"expected {what} in MLflow at {self._uri}, found: {_first_line(error)}") from error
 
 
 def model_id(run: Run) -> str | None:

@@ -19,6 +19,7 @@ from services.contract.promotion import Promotion, TagValue
 from services.contract.trusted import SKLEARN_TRUSTED
 from services.delivery.fetch import fetched
 from services.delivery.promote import promoted
+from services.delivery.registry import Registry
 from services.delivery.settings import Settings
 from services.delivery.store import Store
 from training.job import Order, TrainedRun, train
@@ -77,6 +78,7 @@ def bench(mlflow_url: str, trained: TrainedRun, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_url)
     monkeypatch.setenv("TRACKBACK_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("TRACKBACK_GOCD_URL", NOWHERE)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     yield Bench(mlflow_url, trained, Settings(), MlflowClient(mlflow_url))
 
 
@@ -202,3 +204,17 @@ def test_promote_refuses_what_fetch_would_refuse_and_writes_no_tag(bench: Bench)
     assert all(names.PROMOTE_TAG not in bench.client.get_run(run_id).data.tags for run_id in (running, bare))
     with pytest.raises(Refused, match="expected a run of experiment 'language-id', found one of 'diamond-price'"):
         promoted(bench.settings, "language-id", bench.trained.run_id, "x", "ada")
+
+
+def test_the_champion_alias_names_the_run_and_a_second_crowning_makes_no_second_version(bench: Bench) -> None:
+    registry = Registry(bench.url)
+    first, second = (registry.crown(MODEL, bench.trained.run_id, bench.trained.model_id) for _ in range(2))
+    assert first == second
+    version = bench.client.get_model_version_by_alias(MODEL, names.CHAMPION_ALIAS)
+    assert (version.run_id, int(version.version)) == (bench.trained.run_id, first)
+
+
+def test_what_mlflow_refuses_is_one_line_of_ours(bench: Bench) -> None:
+    with pytest.raises(Refused, match=f"expected to move the alias 'champion' of {MODEL} in MLflow at http") as refused:
+        Registry(bench.url).crown(MODEL, "f" * 32, f"m-{'f' * 32}")
+    assert "\n" not in str(refused.value)
