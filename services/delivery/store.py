@@ -8,7 +8,6 @@ from pathlib import Path
 
 from services.contract.digest import digest_directory, file_sha256, verify_directory
 from services.contract.errors import Refused
-from services.contract.names import MODEL_FOLDER
 
 
 class Store:
@@ -49,9 +48,6 @@ class Store:
 
     def release(self, digest: str) -> Path:
         return self._verified("releases", digest)
-
-    def release_model(self, digest: str) -> Path:
-        return self.release(digest) / MODEL_FOLDER
 
     def holdout(self, sha256: str) -> Path:
         path = self._holdout_path(sha256)

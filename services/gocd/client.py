@@ -60,9 +60,6 @@ class GoCD:
         """The newest instances of a pipeline, newest first."""
         return list(self._get(f"/api/pipelines/{pipeline}/history?page_size={page_size}", 1)["pipelines"])
 
-    def instance(self, pipeline: str, counter: int) -> Json:
-        return self._get(f"/api/pipelines/{pipeline}/{counter}", 1)
-
     def _get(self, path: str, version: int) -> Json:
         return self._json(self._send("GET", path, version))
 
