@@ -1,7 +1,7 @@
 """Sets up what a script needs with nothing but Python's standard library; a second run skips what is done.
 
 usage: bootstrap.py NEED [NEED ...] [-- COMMAND [ARGUMENT ...]]
-NEED is `plugin`, `uv` or the name of a file in requirements/; COMMAND then takes this process' place.
+NEED is `platform`, `plugin`, `uv` or the name of a file in requirements/; COMMAND then takes this process' place.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 UV = ROOT / ".tools" / "uv"
 JARS = ("plugin/package-repository/target/trackback-mlflow-plugin.jar", "plugin/host/target/trackback-plugin-host.jar")
 JAVA = 17
+PLATFORM = ("delivery", "training", "prediction-onnx", "prediction-fasttext", "prediction-sklearn")
 
 
 def main(arguments: list[str]) -> None:
@@ -31,16 +32,31 @@ def main(arguments: list[str]) -> None:
         at = arguments.index("--")
         needs, command = arguments[:at], arguments[at + 1 :]
     for need in needs:
-        {"plugin": plugin, "uv": uv}.get(need, partial(environment, need))()
+        {"platform": platform, "plugin": plugin, "spark": spark, "uv": uv}.get(need, partial(environment, need))()
     if command:
         os.chdir(ROOT)
         os.environ["PYTHONPATH"] = str(ROOT)
         os.execvp(command[0], command)  # noqa: S606  the process that was asked for, without a shell
 
 
+def platform() -> None:
+    """All that the demo and the platform need; Spark is set up when a model first asks for it."""
+    for name in PLATFORM:
+        environment(name)
+    plugin()
+
+
+def spark() -> None:
+    java()
+    environment("spark")
+
+
 def environment(name: str) -> None:
     """`.venv/<name>` holds exactly what requirements/<name>.txt locks."""
     lock = ROOT / "requirements" / f"{name}.txt"
+    if not lock.is_file():
+        known = ", ".join(sorted(path.stem for path in lock.parent.glob("*.txt")))
+        refuse(f"expected platform, plugin or an environment ({known}), found '{name}'")
     folder = ROOT / ".venv" / name
     stamp, wanted = folder / ".lock", _digest([lock], sys.version)
     if _is(stamp, wanted):

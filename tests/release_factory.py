@@ -15,10 +15,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from services.contract import names
-from services.contract.candidate import Candidate, DataDigest, RunFacts
+from services.contract.candidate import Candidate, DataDigest, DataSchema, Environment, Machine, RunFacts, SourcesDigest
 from services.contract.digest import digest_directory, digest_files, file_sha256, list_files
 from services.contract.promotion import Promotion
-from services.contract.release import Column, Golden, Manifest, Release, ServingLimits
+from services.contract.release import Column, Form, Golden, Manifest, Release, Servable, ServingLimits
 from services.contract.verdict import Comparison, Validation, Verdict
 
 INPUTS = (
@@ -27,6 +27,7 @@ INPUTS = (
     Column(name="grade", type="long"),
 )
 ROWS: tuple[tuple[Any, ...], ...] = ((0.3, "Ideal", 1), (0.7, "Fair", 2), (1.5, "Good", 3), (2.1, "Ideal", 4))
+SKLEARN = Form(runtime="sklearn", file="model/model.skops", tolerance=1e-9)
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -104,7 +105,9 @@ def _manifest(folder: Path, plan: ReleasePlan) -> Manifest:
         revision=plan.revision,
         description="The price of a made-up diamond.",
         library="sklearn",
+        task="regression",
         unit="dollars",
+        servable=Servable(form=SKLEARN, notes=()),
         inputs=plan.inputs,
         limits=plan.limits,
         golden=file_sha256(folder / names.GOLDEN_FILE),
@@ -143,6 +146,17 @@ def _run(plan: ReleasePlan) -> RunFacts:
         metrics={},
         training=DataDigest(sha256="1" * 64, rows=200, source="made up"),
         holdout=DataDigest(sha256="2" * 64, rows=4, source="made up"),
+        data_schema=DataSchema(
+            columns={"carat": "double", "cut": "string", "grade": "long"},
+            optional=(),
+            target="price",
+            target_type="double",
+            split_by=None,
+            holdout_percent=20,
+        ),
+        sources=SourcesDigest(packages={}, files=1, sha256="3" * 64),
+        environment=Environment(packages=9, sha256="4" * 64, lock=None),
+        machine=Machine(python="3.11.2", system="Linux", processor="a made-up one", cores=2),
     )
 
 
@@ -153,6 +167,13 @@ def _validation(shared: dict[str, str], holdout: DataDigest) -> Validation:
 
 
 def _comparison(shared: dict[str, str], holdout: DataDigest) -> Comparison:
-    found = {"candidate_value": 1.0, "live_value": None, "difference": None, "interval": None, "live": None}
+    found = {
+        "candidate_value": 1.0,
+        "live_value": None,
+        "difference": None,
+        "interval": None,
+        "allowed": None,
+        "live": None,
+    }
     rule = {"metric": "mae", "confidence": 0.95, "margin": 0.01, "verdict": Verdict.PASS, "summary": "the first one"}
     return Comparison.model_validate({**shared, **found, **rule, "holdout": holdout})

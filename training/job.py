@@ -1,12 +1,10 @@
 """One training job: data, fit, metrics, and an MLflow run that holds everything that went into it."""
 
-import importlib.util
-import json
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import mlflow
@@ -16,12 +14,22 @@ import pandas
 from services.contract import names
 from services.contract.digest import digest_directory
 from services.contract.errors import Refused
-from services.contract.metrics import regression_metrics
+from services.contract.metrics import measure
 from services.contract.model_config import ModelConfig, Parameter, load_model_config
 from services.contract.record import ModelId, ModelName, Record, RunId
-from training import provenance
-from training.dataset import Dataset, Part, read_csv, split
-from training.flavors import sklearn as flavor
+from training.curves import curve_metrics
+from training.environment import installed
+from training.flavors import Flavor, find_flavor
+from training.machine import peak_memory_bytes
+from training.model_code import find_function
+from training.provenance import Provenance, library_versions
+from training.rows import load_rows
+from training.settings import LOCKS
+from training.signature import signature
+from training.tracking import expecting
+
+Say = Callable[[str], None]
+_EXAMPLE_ROWS = 5
 
 
 class TrainedRun(Record):
@@ -38,32 +46,34 @@ class TrainedRun(Record):
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked of a job; `csv` replaces the model's own data, `shuffle_labels` plants a bad model."""
+    """What is asked of a job; `csv` replaces the model's own data, `shuffle_labels` plants a bad model, `master` is the
+    URL of a cluster to train on."""
 
     models: Path
     model: str
-    variant: str | None
-    csv: Path | None
-    shuffle_labels: bool
+    variant: str | None = None
+    csv: Path | None = None
+    shuffle_labels: bool = False
+    master: str | None = None
 
 
-def train(order: Order, say: Callable[[str], None]) -> TrainedRun:
-    """Raises Refused before anything is logged when model, variant or data are wrong."""
+def train(order: Order, say: Say) -> TrainedRun:
+    """Raises Refused before anything is logged when model, variant, master or data are wrong."""
     config = load_model_config(order.models, order.model)
+    flavor = find_flavor(config.library)
+    if order.master and not flavor.RUNS_ON_A_CLUSTER:
+        raise Refused(f"expected no master, found {order.master}: {config.library} trains on this machine only")
     variant, chosen = _variant(config, order.variant)
     folder = order.models / config.name
-    dataset = _load(config, folder, order.csv)
-    say(f"{config.name}: {dataset.training.digest.rows} rows to train on, {dataset.holdout.digest.rows} held out")
-    if dataset.holdout.digest.sha256 != config.data.holdout_sha256:
-        say(_other_exam(config, dataset.holdout.digest.sha256))
-    target = dataset.training.target
-    if order.shuffle_labels:
-        target = pandas.Series(numpy.random.default_rng(0).permutation(target), index=target.index)
-    estimator = _module(folder, "train").build(**chosen).fit(dataset.training.inputs, target)
-    metrics = regression_metrics(dataset.holdout.target, flavor.predict(estimator, dataset.holdout.inputs))
-    say("hold-out " + ", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
-    logged = _Log(config, folder, dataset, variant, {**chosen, "labels.shuffled": order.shuffle_labels})
-    return logged.write(estimator, metrics)
+    plan = _plan(folder, variant, chosen)
+    say(f"{config.name}: reading {order.csv or config.data.source}")
+    rows = load_rows(config, folder, order.csv)
+    training, holdout = rows.dataset.training.digest, rows.dataset.holdout.digest
+    say(f"{config.name}: {training.rows} rows to train on, {holdout.rows} held out")
+    if holdout.sha256 != config.data.holdout_sha256:
+        say(_other_exam(config, holdout.sha256))
+    provenance = Provenance(config, folder, rows, flavor.LIBRARIES, installed(LOCKS))
+    return _Job(order, flavor, provenance, variant, chosen, say).run(plan)
 
 
 def _variant(config: ModelConfig, asked: str | None) -> tuple[str, dict[str, Parameter]]:
@@ -73,19 +83,15 @@ def _variant(config: ModelConfig, asked: str | None) -> tuple[str, dict[str, Par
     return name, config.variants[name]
 
 
-def _load(config: ModelConfig, folder: Path, csv: Path | None) -> Dataset:
-    if csv is None:
-        return split(_module(folder, "data").load(), config.data, config.data.source)
-    return split(read_csv(csv, config.data), config.data, csv.name)
-
-
-def _module(folder: Path, name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"{folder.name}.{name}", folder / f"{name}.py")
-    if spec is None or spec.loader is None or not (folder / f"{name}.py").is_file():
-        raise Refused(f"expected {folder / name}.py, found none: docs/bring-your-own-model.md shows what it holds")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _plan(folder: Path, variant: str, chosen: dict[str, Parameter]) -> Any:
+    build = find_function(folder, "train.py", "build")
+    try:
+        return build(**chosen)
+    except (TypeError, ValueError, LookupError) as error:
+        raise Refused(
+            f"{folder / 'train.py'}: expected `build` to take the variant '{variant}' of model.yaml, found "
+            f"{type(error).__name__}: {error}"
+        ) from error
 
 
 def _other_exam(config: ModelConfig, found: str) -> str:
@@ -95,51 +101,85 @@ def _other_exam(config: ModelConfig, found: str) -> str:
     )
 
 
-def _stored_digest(model_id: str) -> str:
+def shuffled(target: pandas.Series) -> pandas.Series:
+    """The same labels on other rows, always the same others."""
+    order = numpy.random.default_rng(0).permutation(len(target))
+    return pandas.Series(target.to_numpy()[order], index=target.index, name=target.name)
+
+
+def stored_digest(model_id: str) -> str:
     """Of the model as the artifact store has it, because logging adds to its files."""
     with tempfile.TemporaryDirectory() as temporary:
         return digest_directory(Path(mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=temporary)))
 
 
 @dataclass(frozen=True)
-class _Log:
-    config: ModelConfig
-    folder: Path
-    dataset: Dataset
+class _Job:
+    order: Order
+    flavor: Flavor
+    provenance: Provenance
     variant: str
-    parameters: dict[str, Any]
+    chosen: dict[str, Parameter]
+    say: Say
 
-    def write(self, estimator: Any, metrics: dict[str, float]) -> TrainedRun:
-        mlflow.set_experiment(self.config.name)
-        with mlflow.start_run(run_name=self.variant, tags=self._tags()) as run:
-            mlflow.log_params({"variant": self.variant, **self.parameters, **flavor.parameters(estimator)})
-            mlflow.log_metrics(metrics)
-            self._log_data(self.dataset.holdout)
-            mlflow.log_artifacts(str(self.folder), "code")
-            example = self.dataset.holdout.inputs.head(5)
-            model_id = flavor.log_model(estimator, example, provenance.library_versions(flavor.LIBRARIES))
-            mlflow.set_tag(names.MODEL_DIGEST_TAG, _stored_digest(model_id))
+    def run(self, plan: Any) -> TrainedRun:
+        name, tags, dataset = self.provenance.config.name, self.provenance.tags(), self.provenance.rows.dataset
+        with expecting("to log a run"):
+            mlflow.set_experiment(name)
+            with mlflow.start_run(run_name=self.variant, tags=tags) as run:
+                model = self._fit(plan)
+                metrics = self._examine(run.info.run_id, model)
+                self._log_artifacts()
+                model_id = self._log_model(model)
+        self.say(f"logged run {run.info.run_id}")
         return TrainedRun(
-            model=self.config.name,
+            model=name,
             variant=self.variant,
             run_id=run.info.run_id,
             model_id=model_id,
             metrics=metrics,
-            training_sha256=self.dataset.training.digest.sha256,
-            holdout_sha256=self.dataset.holdout.digest.sha256,
+            training_sha256=dataset.training.digest.sha256,
+            holdout_sha256=dataset.holdout.digest.sha256,
         )
 
-    def _tags(self) -> dict[str, str]:
-        return {
-            **provenance.code_tags(self.folder),
-            names.TRAINING_DATA_TAG: self.dataset.training.digest.model_dump_json(),
-            names.HOLDOUT_TAG: self.dataset.holdout.digest.model_dump_json(),
-            names.LIBRARIES_TAG: json.dumps(provenance.library_versions(flavor.LIBRARIES)),
-        }
+    def _fit(self, plan: Any) -> Any:
+        self.say(f"fitting '{self.variant}' on {self.order.master or 'this machine'}")
+        training = self.provenance.rows.dataset.training
+        target = shuffled(training.target) if self.order.shuffle_labels else training.target
+        started = time.monotonic()
+        model = self.flavor.fit(plan, training.inputs, target, self.order.master)
+        seconds, peak = time.monotonic() - started, float(peak_memory_bytes())
+        mlflow.log_metrics({names.SECONDS_METRIC: seconds, names.MEMORY_METRIC: peak})
+        mlflow.log_params({**self._asked(), **self.chosen, **self.flavor.parameters(model)})
+        return model
 
-    def _log_data(self, holdout: Part) -> None:
-        folder, _, name = names.HOLDOUT_ARTIFACT.rpartition("/")
+    def _asked(self) -> dict[str, Any]:
+        master = {"master": self.order.master} if self.order.master else {}
+        return {"variant": self.variant, "labels.shuffled": self.order.shuffle_labels, **master}
+
+    def _examine(self, run_id: str, model: Any) -> dict[str, float]:
+        self.say("asking it for the hold-out")
+        holdout = self.provenance.rows.dataset.holdout
+        predictions = self.flavor.predict(model, holdout.inputs)
+        metrics = measure(self.provenance.config.task, list(holdout.target), predictions)
+        self.say("hold-out " + ", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
+        mlflow.log_metrics(metrics)
+        curves = self.flavor.learning_curves(model, holdout.inputs, holdout.target)
+        mlflow.MlflowClient().log_batch(run_id, metrics=curve_metrics(curves))
+        return metrics
+
+    def _log_artifacts(self) -> None:
+        self.say("logging code, data and environment")
         with tempfile.TemporaryDirectory() as temporary:
-            file = Path(temporary) / name
-            file.write_bytes(holdout.csv)
-            mlflow.log_artifact(str(file), folder)
+            self.provenance.write(Path(temporary))
+            mlflow.log_artifacts(temporary)
+
+    def _log_model(self, model: Any) -> str:
+        self.say("logging the model")
+        versions = library_versions(self.flavor.LIBRARIES)
+        example = self.provenance.rows.dataset.holdout.inputs.head(_EXAMPLE_ROWS)
+        # Given, because inferring them takes seconds and picks up what happens to be imported.
+        requirements = [f"{name}=={versions[name]}" for name in self.flavor.LIBRARIES]
+        model_id = self.flavor.log_model(model, signature(self.provenance.config), example, requirements)
+        mlflow.set_tag(names.MODEL_DIGEST_TAG, stored_digest(model_id))
+        return model_id

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).parents[1]
+LOCKS = ROOT / "requirements"
 
 
 class Settings(BaseSettings):

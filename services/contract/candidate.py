@@ -15,6 +15,54 @@ class DataDigest(Record):
     source: str
 
 
+class DataSchema(Record):
+    """How rows are declared and split: inputs in order with their types, those that may be missing, the target.
+
+    `split_by` is None when whole rows were hashed.
+    """
+
+    columns: dict[str, str]
+    optional: tuple[str, ...]
+    target: str
+    target_type: str
+    split_by: str | None
+    holdout_percent: int
+
+
+class Sources(Record):
+    """The files that rows were made from: those of installed packages, whose versions are given, by their path in
+    site-packages; or, without packages, the one file that was given by hand."""
+
+    packages: dict[str, str]
+    files: tuple[FileEntry, ...]
+
+
+class SourcesDigest(Record):
+    """`Sources` in short: their number and the digest of their list, which is that of a folder with these files."""
+
+    packages: dict[str, str]
+    files: int
+    sha256: Sha256
+
+
+class Environment(Record):
+    """What was installed: the SHA-256 of the sorted `name==version` lines, and the lock file that they come from,
+    None when something else is installed than any lock file says."""
+
+    packages: int
+    sha256: Sha256
+    lock: str | None
+
+
+class Machine(Record):
+    """Where a run was trained; `cores` are those that the job was allowed to use."""
+
+    python: str
+    system: str
+    processor: str
+    cores: int
+
+
 class RunFacts(Record):
     """Everything that went into a run, as MLflow recorded it."""
 
@@ -31,6 +79,10 @@ class RunFacts(Record):
     metrics: dict[str, float]
     training: DataDigest
     holdout: DataDigest
+    data_schema: DataSchema
+    sources: SourcesDigest
+    environment: Environment
+    machine: Machine
 
 
 class PipelineRef(Record):

@@ -1,16 +1,64 @@
-"""Hold-out metrics under the names that mlflow.evaluate gives them."""
+"""Hold-out metrics of each task, under the names that scikit-learn gives them."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+import numpy
+from sklearn import metrics
 
-_REGRESSION = {
-    "mean_absolute_error": mean_absolute_error,
-    "root_mean_squared_error": root_mean_squared_error,
-    "r2_score": r2_score,
+from services.contract.prediction import Labelled, Prediction, number_of
+from services.contract.task import Task
+
+_BINS = 10
+
+
+def measure(task: Task, actual: Sequence[Any], predictions: Sequence[Prediction]) -> dict[str, float]:
+    """One value a metric; errors are in the target's unit. `actual` and `predictions` are in the same order of rows."""
+    return {name: float(value) for name, value in _MEASURES[task](actual, predictions).items()}
+
+
+def _regression(actual: Sequence[Any], predictions: Sequence[Prediction]) -> dict[str, Any]:
+    predicted = [number_of(prediction) for prediction in predictions]
+    return {
+        "mean_absolute_error": metrics.mean_absolute_error(actual, predicted),
+        "root_mean_squared_error": metrics.root_mean_squared_error(actual, predicted),
+        "r2_score": metrics.r2_score(actual, predicted),
+    }
+
+
+def _classification(actual: Sequence[Any], predictions: Sequence[Prediction]) -> dict[str, Any]:
+    """Each row has one label, so accuracy is precision at 1; `f1_score` is the mean over labels."""
+    predicted = [str(prediction.label) if isinstance(prediction, Labelled) else "" for prediction in predictions]
+    return {
+        "accuracy_score": metrics.accuracy_score(actual, predicted),
+        "f1_score": metrics.f1_score(actual, predicted, average="macro", zero_division=0),
+    }
+
+
+def _binary(actual: Sequence[Any], predictions: Sequence[Prediction]) -> dict[str, Any]:
+    probability = numpy.array([number_of(prediction) for prediction in predictions])
+    truth = numpy.asarray(actual)
+    return {
+        "average_precision_score": metrics.average_precision_score(truth, probability),
+        "roc_auc_score": metrics.roc_auc_score(truth, probability),
+        "log_loss": metrics.log_loss(truth, probability, labels=[0, 1]),
+        "brier_score_loss": metrics.brier_score_loss(truth, probability),
+        "expected_calibration_error": expected_calibration_error(truth, probability),
+    }
+
+
+def expected_calibration_error(actual: numpy.ndarray, probability: numpy.ndarray) -> float:
+    """Mean distance of probability and share of ones over ten bins of equal width, weighted by rows.
+
+    Both of shape (rows,). Source: Naeini et al., Obtaining Well Calibrated Probabilities Using Bayesian Binning, 2015.
+    """
+    places = numpy.minimum((probability * _BINS).astype(int), _BINS - 1)
+    gaps = numpy.bincount(places, weights=probability - actual, minlength=_BINS)
+    return float(numpy.abs(gaps).sum() / len(actual))
+
+
+_MEASURES: dict[Task, Callable[[Sequence[Any], Sequence[Prediction]], dict[str, Any]]] = {
+    "regression": _regression,
+    "classification": _classification,
+    "binary-classification": _binary,
 }
-
-
-def regression_metrics(actual: Any, predicted: Any) -> dict[str, float]:
-    """Errors in the target's unit; `actual` and `predicted` have shape (rows,). Source: sklearn.metrics."""
-    return {name: float(metric(actual, predicted)) for name, metric in _REGRESSION.items()}

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from services.contract.errors import Refused
 from services.contract.located_yaml import load_yaml
 from services.contract.record import ModelName, Record, Sha256
 from services.contract.release import Column, ServingLimits
+from services.contract.task import COMPARED, Task
 
 MODEL_FILE = "model.yaml"
 ColumnType = Literal["double", "long", "string", "boolean"]
@@ -16,14 +17,28 @@ Parameter = bool | int | float | str
 
 
 class Data(Record):
-    """`columns` are the inputs in order; `holdout_sha256` is null until the first exam is pinned."""
+    """`columns` are the inputs in order; `holdout_sha256` is null until the first exam is pinned.
+
+    `packages` are the files that the rows are made from: a distribution's name and a pattern of its paths. Rows that
+    are alike in the column `split_by`, which is no input, fall on one side of the split; without it, equal rows do.
+    """
 
     source: str
+    packages: dict[str, str] = {}
     target: str
     unit: str = ""
     columns: Annotated[dict[str, ColumnType], Field(min_length=1)]
+    optional: tuple[str, ...] = ()
+    split_by: str | None = None
     holdout_percent: Annotated[int, Field(ge=1, le=50)] = 20
     holdout_sha256: Sha256 | None
+
+    @model_validator(mode="after")
+    def _declared(self) -> Self:
+        for name in self.optional:
+            if self.columns.get(name) != "double":
+                raise ValueError(f"optional: expected columns of type double, found '{name}'")
+        return self
 
 
 class Threshold(Record):
@@ -40,9 +55,12 @@ class Threshold(Record):
 
 
 class CompareGate(Record):
-    """How much worse than live a candidate may be, as a share of the live error, and how sure we must be."""
+    """How much worse than live a candidate may be, as a share of the live error, and how sure we must be.
 
-    metric: Literal["mean_absolute_error", "root_mean_squared_error"]
+    The error of a metric whose best value is 1 is what it lacks of it.
+    """
+
+    metric: str
     margin: Annotated[float, Field(ge=0, lt=1)] = 0.01
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     min_rows: Annotated[int, Field(ge=2)] = 100
@@ -59,16 +77,28 @@ class ModelConfig(Record):
 
     name: ModelName
     description: str
-    library: Literal["sklearn"]
-    task: Literal["regression"]
+    library: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
+    task: Task
     data: Data
     variants: Annotated[dict[str, dict[str, Parameter]], Field(min_length=1)]
     gates: Gates
     serving: ServingLimits = ServingLimits()
 
+    @model_validator(mode="after")
+    def _compared_by_a_metric_of_its_task(self) -> Self:
+        if (metric := self.gates.compare.metric) not in COMPARED[self.task]:
+            raise ValueError(
+                f"gates.compare.metric: expected one of {', '.join(COMPARED[self.task])} for {self.task}, "
+                f"found '{metric}'"
+            )
+        return self
+
     @property
     def inputs(self) -> tuple[Column, ...]:
-        return tuple(Column(name=name, type=kind) for name, kind in self.data.columns.items())
+        optional = self.data.optional
+        return tuple(
+            Column(name=name, type=kind, required=name not in optional) for name, kind in self.data.columns.items()
+        )
 
 
 def load_model_config(models: Path, name: str) -> ModelConfig:

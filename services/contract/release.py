@@ -1,17 +1,23 @@
 """A release: the servable form of a model with everything needed to answer for it."""
 
-import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import StringConstraints
 
 from services.contract.candidate import Candidate
 from services.contract.errors import Refused
+from services.contract.prediction import Prediction, difference
 from services.contract.record import ModelName, Record, Revision, Sha256
+from services.contract.task import Task
 from services.contract.verdict import Comparison, Validation
 
 
 class Column(Record):
-    """An input column; `type` is MLflow's name for it: `double`, `long`, `string` or `boolean`."""
+    """An input column; `type` is MLflow's name for it: `double`, `long`, `string` or `boolean`.
+
+    Only a `double` may be left out (`required` false); it is null in JSON and NaN for a model.
+    """
 
     name: str
     type: str
@@ -32,10 +38,10 @@ class Golden(Record):
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
-    predictions: tuple[Any, ...]
+    predictions: tuple[Prediction, ...]
     tolerance: float = 1e-9
 
-    def check(self, found: Sequence[float]) -> None:
+    def check(self, found: Sequence[Prediction]) -> None:
         """Raises Refused, naming the first row whose answer is not the library's own within the tolerance."""
         if not self.rows or not len(self.rows) == len(self.predictions) == len(found):
             raise Refused(
@@ -43,20 +49,39 @@ class Golden(Record):
                 f"for {len(self.rows)} rows"
             )
         for row, (expected, answer) in enumerate(zip(self.predictions, found, strict=True)):
-            if not math.isclose(float(expected), answer, rel_tol=self.tolerance, abs_tol=self.tolerance):
-                raise Refused(
-                    f"golden row {row}: expected {expected!r}, found {answer!r}: not the model that was trained"
-                )
+            if difference(expected, answer) > self.tolerance:
+                raise Refused(f"golden row {row}: expected {expected}, found {answer}: not the model that was trained")
+
+
+class Form(Record):
+    """A way to serve a model: which runtime of the prediction service answers, from which file of the release.
+
+    Its answers are the training library's own within `tolerance`, relative.
+    """
+
+    runtime: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
+    file: str
+    tolerance: float
+
+
+class Servable(Record):
+    """The form that was chosen, None when the release is for batch only; `notes` say why, in words."""
+
+    form: Form | None
+    notes: tuple[str, ...]
 
 
 class Manifest(Record):
-    """`manifest.json` of a release; beside it stand `golden.json` and the folder `model/` as MLflow stored it."""
+    """`manifest.json` of a release. Beside it stand `golden.json`, the folder `model/` as MLflow stored it, and the
+    folder `servable/` when the model was turned into another form."""
 
     model: ModelName
     revision: Revision
     description: str
     library: str
+    task: Task
     unit: str
+    servable: Servable
     inputs: tuple[Column, ...]
     limits: ServingLimits
     golden: Sha256

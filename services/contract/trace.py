@@ -3,6 +3,7 @@
 from services.contract.candidate import Candidate, PipelineRef
 from services.contract.deployment import Deployment
 from services.contract.record import ModelName, Record, Revision, Sha256
+from services.contract.release import Servable
 from services.contract.verdict import Comparison, Validation
 
 
@@ -16,5 +17,6 @@ class Trace(Record):
     candidate: Candidate
     validation: Validation
     comparison: Comparison
+    servable: Servable
     pipeline: PipelineRef | None
     links: dict[str, str]

@@ -51,8 +51,9 @@ class Live(Record):
 
 
 class Comparison(Record):
-    """Candidate against live on the same rows. `difference` is live minus candidate error (positive: better)
-    and `interval` its bootstrap confidence interval, in the metric's unit; None when nothing is live."""
+    """Candidate against live on the same rows. `difference` is how much better the candidate is (negative: worse),
+    `interval` its bootstrap confidence interval and `allowed` how much worse it may be, all in the metric's unit; None
+    when nothing is live."""
 
     model: ModelName
     revision: Revision
@@ -64,6 +65,7 @@ class Comparison(Record):
     live_value: float | None
     difference: float | None
     interval: tuple[float, float] | None
+    allowed: float | None
     confidence: float
     margin: float
     verdict: Verdict

@@ -1,50 +1,83 @@
-"""The child process in which a candidate is loaded for the first time: it may crash, hang or grow without harm."""
+"""The limited child process, in the environment of the model's library: asks the model, and turns it into ONNX.
 
-import ctypes
+usage: python -m services.delivery.child {score|convert} LIBRARY FOLDER ORDER RESULT
+"""
+
 import gc
-import importlib
-import json
-import resource
+import math
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from services.contract import names
 from services.contract.errors import Refused
+from services.contract.prediction import Prediction
+from services.contract.release import Column, Form
+from services.delivery.flavors import Flavor, find_flavor
+from services.delivery.order import Forms, Order, Scores
 
 TIMED_ROWS = 100
-_CPU_SECONDS = 60
-_MEMORY = 8 << 30
-_FILE_SIZE = 256 << 20
-_NO_NEW_PRIVILEGES = 38
+ONNX = Form(runtime="onnx", file=f"{names.SERVABLE_FOLDER}/{names.ONNX_FILE}", tolerance=1e-12)
 
 
-def main(library: str, folder: Path, questions: Path, answers: Path) -> None:
-    """Answers every row, then some of them one at a time with a clock."""
-    _limit()
-    flavor = importlib.import_module(f"services.delivery.flavors.{library}")
+def score(flavor: Flavor, folder: Path, order: Order, result: Path) -> None:
+    """Answers every row, then, if the library serves by itself, some of them one at a time with a clock."""
     model = flavor.load(folder)
-    rows = json.loads(questions.read_text())
-    predictions = flavor.predict(model, rows)
-    latency_ms = []
-    for row in rows[:TIMED_ROWS]:
-        started = time.perf_counter()
-        flavor.predict(model, [row])
-        latency_ms.append((time.perf_counter() - started) * 1000)
-    answers.write_text(json.dumps({"predictions": predictions, "latency_ms": latency_ms}))
+    rows, edges = _with_nan(order.rows), _with_nan(order.edges)
+    predictions = _answers(flavor, model, rows, order.inputs)
+    of_edges = _answers(flavor, model, edges, order.inputs)
+    timed = rows[:TIMED_ROWS] if flavor.NATIVE else []
+    latency = tuple(_milliseconds(flavor, model, row, order.inputs) for row in timed)
+    Scores(predictions=tuple(predictions), edges=tuple(of_edges), latency_ms=latency).write(result)
 
 
-def _limit() -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_SIZE, _FILE_SIZE))
-    if sys.platform == "linux":  # elsewhere the kernel refuses these two
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-        ctypes.CDLL(None).prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+def convert(flavor: Flavor, folder: Path, order: Order, result: Path) -> None:
+    """Writes the graph beside the result, if there is one."""
+    forms, notes = [flavor.NATIVE] if flavor.NATIVE else [], []
+    try:
+        graph = flavor.to_onnx(flavor.load(folder), folder, order.inputs)
+    except Refused as reason:
+        notes.append(f"{ONNX.runtime}: {reason}")
+    else:
+        result.with_name(names.ONNX_FILE).write_bytes(graph)
+        forms.insert(0, ONNX)
+    Forms(forms=tuple(forms), notes=tuple(notes)).write(result)
+
+
+def _with_nan(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    return [[math.nan if value is None else value for value in row] for row in rows]
+
+
+def _answers(flavor: Flavor, model: Any, rows: Sequence[Any], inputs: Sequence[Column]) -> list[Prediction | None]:
+    """None for a row that the model cannot take; one such row does not spoil the others."""
+    if not rows:
+        return []
+    try:
+        return list(flavor.predict(model, rows, inputs))
+    except ValueError:
+        if len(rows) == 1:
+            return [None]
+    half = len(rows) // 2
+    return [*_answers(flavor, model, rows[:half], inputs), *_answers(flavor, model, rows[half:], inputs)]
+
+
+def _milliseconds(flavor: Flavor, model: Any, row: Any, inputs: Sequence[Column]) -> float:
+    started = time.perf_counter()
+    _answers(flavor, model, [row], inputs)
+    return (time.perf_counter() - started) * 1000
+
+
+def main(job: str, library: str, *paths: str) -> None:
+    folder, order, result = map(Path, paths)
+    {"score": score, "convert": convert}[job](find_flavor(library), folder, Order.read(order), result)
 
 
 if __name__ == "__main__":
     gc.disable()
     try:
-        main(sys.argv[1], *(Path(argument) for argument in sys.argv[2:5]))
+        main(*sys.argv[1:])
     except Refused as refused:
         sys.stderr.write(f"{refused}\n")
         raise SystemExit(1) from None

@@ -8,18 +8,19 @@ import typer
 from services.contract import names
 from services.contract.candidate import Candidate
 from services.contract.deployment import Deployment
-from services.contract.model_config import ModelConfig, load_model_config
+from services.contract.errors import Refused
+from services.contract.model_config import load_model_config
+from services.contract.prediction import Prediction
 from services.contract.record import write_atomically
 from services.contract.release import Manifest
 from services.contract.verdict import Comparison, Live, Verdict
-from services.delivery.bootstrap import Difference, error_of, paired_difference
-from services.delivery.holdout import Holdout, read_holdout
+from services.delivery.bootstrap import Difference, paired_difference, value_of
+from services.delivery.holdout import Holdout
 from services.delivery.output import keep, say, stop_unless_passed
 from services.delivery.report import comparison_page
 from services.delivery.rollout_client import PATIENCE, Rollout
-from services.delivery.scoring import Question, score
+from services.delivery.scoring import Question, Scorer
 from services.delivery.settings import Settings
-from services.delivery.store import Store
 
 CandidateFile = Annotated[Path, typer.Option(help="candidate.json as fetch wrote it.")]
 OutFolder = Annotated[Path | None, typer.Option(help="Write JSON and HTML report into this folder, not to stdout.")]
@@ -34,7 +35,7 @@ def compare(candidate: CandidateFile, out: OutFolder = None) -> None:
     found = Candidate.read(candidate)
     config = load_model_config(settings.trackback_models, found.promotion.model)
     live = Rollout(settings.trackback_rollout_url, PATIENCE).state(config.name).live
-    comparison = compared(Store(settings.trackback_store), found, config, live)
+    comparison = compared(Scorer.of(settings, config), found, live)
     say(f"{comparison.verdict.upper()}: {comparison.summary}")
     if out:
         write_atomically(out / "comparison.html", comparison_page(comparison).encode())
@@ -42,30 +43,33 @@ def compare(candidate: CandidateFile, out: OutFolder = None) -> None:
     stop_unless_passed(comparison.verdict)
 
 
-def compared(store: Store, candidate: Candidate, config: ModelConfig, live: Deployment | None) -> Comparison:
+def compared(scorer: Scorer, candidate: Candidate, live: Deployment | None) -> Comparison:
     """Raises Refused when one of both cannot answer; `live` None means that nothing answers yet."""
-    return _Comparing(store, candidate, config).against(live)
+    return _Comparing(scorer, candidate).against(live)
 
 
 class _Comparing:
-    def __init__(self, store: Store, candidate: Candidate, config: ModelConfig) -> None:
-        self._store, self._candidate, self._config = store, candidate, config
+    def __init__(self, scorer: Scorer, candidate: Candidate) -> None:
+        self._scorer, self._candidate, self._config = scorer, candidate, scorer.config
         self._holdout_sha256 = candidate.run.holdout.sha256
 
     def against(self, deployment: Deployment | None) -> Comparison:
-        holdout = read_holdout(self._store.holdout(self._holdout_sha256), self._config.data)
-        folder = self._store.model(self._candidate.digest)
+        holdout = self._scorer.holdout(self._holdout_sha256)
+        folder = self._scorer.store.model(self._candidate.digest)
         candidate = self._answers(self._candidate.library, folder, self._candidate.digest, holdout)
         if deployment is None:
-            return self._first(error_of(self._config.gates.compare.metric, holdout.actual, candidate))
-        folder = self._store.release(deployment.release)
+            return self._first(value_of(self._config.gates.compare.metric, holdout.actual, candidate))
+        folder = self._scorer.store.release(deployment.release)
         manifest = Manifest.read(folder / names.MANIFEST_FILE)
         live = self._answers(manifest.library, folder / names.MODEL_FOLDER, manifest.candidate.digest, holdout)
         found = paired_difference(self._config.gates.compare, holdout.actual, candidate, live)
         return self._judged(deployment, manifest, found)
 
-    def _answers(self, library: str, folder: Path, digest: str, holdout: Holdout) -> tuple[float, ...]:
-        return score(self._store, Question(library, folder, digest, self._holdout_sha256), holdout).predictions
+    def _answers(self, library: str, folder: Path, digest: str, holdout: Holdout) -> list[Prediction]:
+        scores = self._scorer.score(Question(library, folder, digest, self._holdout_sha256), holdout)
+        if (bad := len(holdout.rows) - len(scores.finite)) > 0:
+            raise Refused(f"expected a finite answer of {library} to every row of the hold-out, found {bad} without")
+        return scores.finite
 
     def _first(self, value: float) -> Comparison:
         metric = self._config.gates.compare.metric
@@ -85,8 +89,9 @@ class _Comparing:
             update={
                 "live": live,
                 "live_value": found.live,
-                "difference": found.live - found.candidate,
+                "difference": found.better_by,
                 "interval": (found.low, found.high),
+                "allowed": found.allowed,
             }
         )
 
@@ -103,6 +108,7 @@ class _Comparing:
             live_value=None,
             difference=None,
             interval=None,
+            allowed=None,
             confidence=gate.confidence,
             margin=gate.margin,
             verdict=verdict,

@@ -1,8 +1,9 @@
 """fetch: bring the promoted model and its exam here, and prove that they are the logged ones."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import yaml
@@ -68,9 +69,21 @@ def _refuse_unfit(promotion: Promotion) -> None:
 
 
 def _library(folder: Path) -> str:
-    """The native flavor of an MLflow model folder."""
+    """The native flavor of an MLflow model folder. Raises Refused when its MLmodel names files outside of it."""
     flavors = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8")).get("flavors", {})
+    for where, text in _texts(flavors, "flavors"):
+        if text.startswith("/") or ".." in Path(text).parts:
+            raise Refused(f"expected MLmodel to name files of its own folder, found {where}: {text!r}")
     native = sorted(set(flavors) - {"python_function"})
     if len(native) != 1:
         raise Refused(f"expected one native flavor in MLmodel, found {native or 'none'}")
     return str(native[0])
+
+
+def _texts(content: Any, where: str) -> Iterator[tuple[str, str]]:
+    """Every string in parsed YAML, with the names on the way to it."""
+    if isinstance(content, str):
+        yield where, content
+    parts = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, value in parts:
+        yield from _texts(value, f"{where}.{key}")

@@ -1,41 +1,78 @@
-"""The exam: hold-out rows as plain values, questions apart from answers."""
+"""The exam: hold-out rows as plain values, questions apart from answers, and rows at the edge of what can be asked."""
 
 import csv
-from collections.abc import Callable
+import math
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from services.contract.errors import Refused
-from services.contract.model_config import Data
+from services.contract.model_config import ModelConfig
+from services.contract.release import Column
+from services.contract.task import TARGETS
 
+Row = list[Any]
 _CONVERT: dict[str, Callable[[str], Any]] = {
-    "double": float,
+    "double": lambda text: float(text) if text else math.nan,
     "long": int,
     "string": str,
     "boolean": lambda text: text == "True",
 }
+_EXTREMES: dict[str, tuple[Any, ...]] = {"double": (0.0, -1e9, 1e9), "long": (0, -(10**9), 10**9)}
+_UNSEEN = "never seen before, \u2603"
 
 
 @dataclass(frozen=True)
 class Holdout:
-    """`rows` in the order of the declared columns, and the `actual` target of each."""
+    """`rows` in the order of the declared columns, the `actual` target of each, and `edges`: rows without one."""
 
-    rows: list[list[Any]]
-    actual: list[float]
+    rows: list[Row]
+    actual: list[Any]
+    edges: list[Row]
 
 
-def read_holdout(path: Path, data: Data) -> Holdout:
+def read_holdout(path: Path, config: ModelConfig) -> Holdout:
     """Raises Refused when a column is missing or a value has another type."""
+    data = config.data
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.reader(file)
         header = next(reader, [])
         if header != [*data.columns, data.target]:
             raise Refused(f"{path}: expected columns {', '.join([*data.columns, data.target])}; found {header}")
-        convert = [_CONVERT[kind] for kind in data.columns.values()]
-        rows = list(reader)
+        lines = list(reader)
+    convert = [_CONVERT[kind] for kind in data.columns.values()]
+    target = _CONVERT[TARGETS[config.task]]
     try:
-        questions = [[to(text) for to, text in zip(convert, row, strict=False)] for row in rows]
-        return Holdout(questions, [float(row[-1]) for row in rows])
+        rows = [[to(text) for to, text in zip(convert, line, strict=False)] for line in lines]
+        actual = [target(line[-1]) for line in lines]
     except ValueError as error:
         raise Refused(f"{path}: expected values of the declared types, found: {error}") from error
+    return Holdout(rows, actual, edge_rows(rows, config.inputs))
+
+
+def edge_rows(rows: Sequence[Row], inputs: Sequence[Column]) -> list[Row]:
+    """What hold-out rows seldom hold: unseen words, missing and extreme values, the longest text, other scripts."""
+    return [*_spread(rows, inputs), *(row for row in _odd_texts(rows, inputs) if row)]
+
+
+def _spread(rows: Sequence[Row], inputs: Sequence[Column]) -> Iterator[Row]:
+    """A hold-out row with one value changed, for each column."""
+    template = rows[0]
+    for place, column in enumerate(inputs):
+        changes: tuple[Any, ...] = (_UNSEEN, "") if column.type == "string" else _EXTREMES.get(column.type, ())
+        for value in (*changes, *(() if column.required else (math.nan,))):
+            yield [*template[:place], value, *template[place + 1 :]]
+    if any(not column.required for column in inputs):
+        yield [value if column.required else math.nan for value, column in zip(template, inputs, strict=True)]
+
+
+def _odd_texts(rows: Sequence[Row], inputs: Sequence[Column]) -> Iterator[Row | None]:
+    for place in (place for place, column in enumerate(inputs) if column.type == "string"):
+        yield max(rows, key=lambda row: len(row[place]))
+        yield next((row for row in rows if not _is_latin(row[place])), None)
+
+
+def _is_latin(text: str) -> bool:
+    return all(unicodedata.name(letter, "LATIN").startswith("LATIN") for letter in text if letter.isalpha())

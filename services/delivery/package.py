@@ -1,25 +1,28 @@
 """package: candidate and both verdicts become a release, identified by the digest of everything in it."""
 
 import hashlib
+import math
 import shutil
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from services.contract import names
 from services.contract.candidate import Candidate
 from services.contract.errors import Refused
-from services.contract.model_config import ModelConfig, load_model_config
-from services.contract.release import Golden, Manifest, Release
+from services.contract.model_config import load_model_config
+from services.contract.release import Form, Golden, Manifest, Release, Servable
 from services.contract.verdict import Comparison, Validation, Verdict
-from services.delivery.holdout import read_holdout
 from services.delivery.output import keep, say
-from services.delivery.scoring import Question, score
+from services.delivery.scoring import Question, Scorer
+from services.delivery.servable import Ask, Exam, ask_service, choose
 from services.delivery.settings import Settings
-from services.delivery.store import Store
 
 GOLDEN_ROWS = 64
+# Another machine's arithmetic may round its last digits otherwise.
+GOLDEN_TOLERANCE = 1e-9
 
 
 def package(
@@ -39,8 +42,11 @@ def package(
     for verdict in verdicts:
         refuse_unless_passed(found, verdict)
     config = load_model_config(settings.trackback_models, found.promotion.model)
-    release = packaged(Store(settings.trackback_store), found, config, *verdicts)
-    say(f"packaged {config.name} {found.promotion.label} as release {release.digest[:12]}…")
+    release = packaged(Scorer.of(settings, config), found, *verdicts, ask_service(settings.trackback_environments))
+    for note in release.manifest.servable.notes:
+        say(note)
+    online = "" if release.manifest.servable.form else ", for batch only"
+    say(f"packaged {config.name} {found.promotion.label} as release {release.digest[:12]}…{online}")
     keep(release, out, names.RELEASE_FILE)
 
 
@@ -55,41 +61,81 @@ def refuse_unless_passed(candidate: Candidate, verdict: Validation | Comparison)
         raise Refused(f"expected a {kind} that passed, found {verdict.verdict}: nothing is packaged without it")
 
 
-def packaged(
-    store: Store, candidate: Candidate, config: ModelConfig, validation: Validation, comparison: Comparison
-) -> Release:
-    golden = _golden(store, candidate, config).to_json().encode()
-    manifest = Manifest(
-        model=config.name,
-        revision=candidate.promotion.label,
-        description=config.description,
-        library=candidate.library,
-        unit=config.data.unit,
-        inputs=config.inputs,
-        limits=config.serving,
-        golden=hashlib.sha256(golden).hexdigest(),
-        candidate=candidate,
-        validation=validation,
-        comparison=comparison,
-    )
-    with store.staging() as staging:
+def packaged(scorer: Scorer, candidate: Candidate, validation: Validation, comparison: Comparison, ask: Ask) -> Release:
+    """The release in the store. Raises Refused when the candidate's files or answers are not there."""
+    packing = _Packing(scorer, candidate, validation, comparison)
+    with scorer.store.staging() as staging:
+        forms = scorer.forms(packing.question, staging)
+        packing.copy(staging)
+        servable = choose(forms, packing.exam(), partial(packing.write, staging), ask, say)
+        folder = packing.write(staging, servable)
+        manifest = Manifest.read(folder / names.MANIFEST_FILE)
+        return Release(digest=scorer.store.put_release(folder), manifest=manifest)
+
+
+class _Packing:
+    def __init__(self, scorer: Scorer, candidate: Candidate, validation: Validation, comparison: Comparison) -> None:
+        self._config, self._candidate = scorer.config, candidate
+        self._verdicts = validation, comparison
+        model, holdout = candidate.digest, candidate.run.holdout.sha256
+        self.question = Question(candidate.library, scorer.store.model(model), model, holdout)
+        self._holdout = scorer.holdout(holdout)
+        self._scores = scorer.score(self.question, self._holdout)
+
+    def exam(self) -> Exam:
+        rows = [*self._holdout.rows, *self._holdout.edges]
+        expected = [*self._scores.predictions, *self._scores.finite_edges]
+        return Exam(rows, expected, len(self._holdout.edges), self._config.gates.latency_p99_ms)
+
+    def copy(self, staging: Path) -> None:
+        shutil.copytree(self.question.folder, staging / "release" / names.MODEL_FOLDER)
+
+    def write(self, staging: Path, servable: Servable) -> Path:
+        """Everything but the model as MLflow stored it, in place of what an earlier form needed."""
         folder = staging / "release"
-        shutil.copytree(store.model(candidate.digest), folder / names.MODEL_FOLDER)
+        shutil.rmtree(folder / names.SERVABLE_FOLDER, ignore_errors=True)
+        if servable.form and servable.form.file.startswith(f"{names.SERVABLE_FOLDER}/"):
+            (folder / names.SERVABLE_FOLDER).mkdir()
+            shutil.copy(staging / Path(servable.form.file).name, folder / servable.form.file)
+        golden = self._golden(servable.form).to_json().encode()
         (folder / names.GOLDEN_FILE).write_bytes(golden)
-        manifest.write(folder / names.MANIFEST_FILE)
-        return Release(digest=store.put_release(folder), manifest=manifest)
+        self._manifest(servable, hashlib.sha256(golden).hexdigest()).write(folder / names.MANIFEST_FILE)
+        return folder
+
+    def _golden(self, form: Form | None) -> Golden:
+        """Rows at the edge, and hold-out rows spread evenly over the file, with the library's own answers."""
+        edges = zip(self._holdout.edges, self._scores.finite_edges, strict=True)
+        chosen = [(row, answer) for row, answer in edges if answer is not None][: GOLDEN_ROWS // 2]
+        rows = len(self._holdout.rows)
+        left = GOLDEN_ROWS - len(chosen)
+        spread = range(0, rows, max(1, rows // left))[:left]
+        chosen += [(self._holdout.rows[place], self._scores.finite[place]) for place in spread]
+        return Golden(
+            columns=tuple(self._config.data.columns),
+            rows=tuple(tuple(map(_or_null, row)) for row, _ in chosen),
+            predictions=tuple(answer for _, answer in chosen),
+            tolerance=max(GOLDEN_TOLERANCE, form.tolerance if form else 0.0),
+        )
+
+    def _manifest(self, servable: Servable, golden: str) -> Manifest:
+        config, candidate = self._config, self._candidate
+        validation, comparison = self._verdicts
+        return Manifest(
+            model=config.name,
+            revision=candidate.promotion.label,
+            description=config.description,
+            library=candidate.library,
+            task=config.task,
+            unit=config.data.unit,
+            servable=servable,
+            inputs=config.inputs,
+            limits=config.serving,
+            golden=golden,
+            candidate=candidate,
+            validation=validation,
+            comparison=comparison,
+        )
 
 
-def _golden(store: Store, candidate: Candidate, config: ModelConfig) -> Golden:
-    """Hold-out rows spread evenly over the file, with the library's own answers."""
-    sha256 = candidate.run.holdout.sha256
-    holdout = read_holdout(store.holdout(sha256), config.data)
-    question = Question(candidate.library, store.model(candidate.digest), candidate.digest, sha256)
-    predictions = score(store, question, holdout).predictions
-    step = max(1, len(holdout.rows) // GOLDEN_ROWS)
-    chosen = range(0, len(holdout.rows), step)[:GOLDEN_ROWS]
-    return Golden(
-        columns=tuple(config.data.columns),
-        rows=tuple(tuple(holdout.rows[index]) for index in chosen),
-        predictions=tuple(predictions[index] for index in chosen),
-    )
+def _or_null(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import mlflow
 from mlflow.entities import Run, ViewType
@@ -14,12 +15,16 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from services.contract import names
-from services.contract.candidate import DataDigest, RunFacts
+from services.contract.candidate import DataDigest, DataSchema, Environment, Machine, RunFacts, SourcesDigest
 from services.contract.digest import digest_directory
 from services.contract.errors import Refused
 from services.contract.promotion import TagValue
+from services.contract.record import Record
 
 __all__ = ["Registry", "Run", "check_model_digest", "model_id", "run_facts"]
+
+
+Shape = TypeVar("Shape", bound=Record)
 
 
 class Registry:
@@ -124,8 +129,12 @@ def run_facts(run: Run) -> RunFacts:
         libraries=json.loads(_tag(run, names.LIBRARIES_TAG)),
         parameters=run.data.params,
         metrics=run.data.metrics,
-        training=DataDigest.from_json(_tag(run, names.TRAINING_DATA_TAG), names.TRAINING_DATA_TAG),
-        holdout=DataDigest.from_json(_tag(run, names.HOLDOUT_TAG), names.HOLDOUT_TAG),
+        training=_record(run, names.TRAINING_DATA_TAG, DataDigest),
+        holdout=_record(run, names.HOLDOUT_TAG, DataDigest),
+        data_schema=_record(run, names.SCHEMA_TAG, DataSchema),
+        sources=_record(run, names.SOURCES_TAG, SourcesDigest),
+        environment=_record(run, names.ENVIRONMENT_TAG, Environment),
+        machine=_record(run, names.MACHINE_TAG, Machine),
     )
 
 
@@ -138,6 +147,10 @@ def check_model_digest(run: Run, folder: Path) -> str:
             "its files were changed in the artifact store; train and promote again"
         )
     return found
+
+
+def _record(run: Run, tag: str, shape: type[Shape]) -> Shape:
+    return shape.from_json(_tag(run, tag), tag)
 
 
 def _tag(run: Run, name: str) -> str:

@@ -51,10 +51,10 @@ def _live(comparison: Comparison) -> str:
 
 def _interval_chart(comparison: Comparison) -> str:
     """The interval on a line, with zero and the least that the gate accepts."""
-    if comparison.interval is None or comparison.live_value is None:
+    if comparison.interval is None or comparison.allowed is None:
         return ""
     low, high = comparison.interval
-    limit = -comparison.margin * comparison.live_value
+    limit = -comparison.allowed
     left, right = min(low, limit, 0.0), max(high, limit, 0.0)
 
     def at(value: float) -> float:

@@ -1,30 +1,19 @@
 """A model's answers to the hold-out, computed in a limited child process and kept by digest."""
 
 import json
-import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import ConfigDict
+from typing import Self
 
 from services.contract.errors import Refused
-from services.contract.record import Record, Sha256
-from services.delivery.holdout import Holdout
-from services.delivery.settings import ROOT
+from services.contract.model_config import ModelConfig
+from services.contract.record import Sha256
+from services.delivery.holdout import Holdout, read_holdout
+from services.delivery.limited import run_limited
+from services.delivery.order import Forms, Order, Scores
+from services.delivery.settings import Settings
 from services.delivery.store import Store
-
-SECONDS = 60
-
-
-class Scores(Record):
-    """One prediction a row, finite or not, and the milliseconds that single rows took."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=True)
-
-    predictions: tuple[float, ...]
-    latency_ms: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -37,35 +26,53 @@ class Question:
     holdout: Sha256
 
 
-def score(store: Store, question: Question, holdout: Holdout) -> Scores:
-    """Raises Refused when the model cannot be loaded or asked within the limits."""
-    kept = store.scores_path(question.model, question.holdout)
-    if kept.is_file():
-        return Scores.read(kept)
-    with store.staging() as staging:
-        questions, answers = staging / "questions.json", staging / "answers.json"
-        questions.write_text(json.dumps(holdout.rows))
-        _run(["-m", "services.delivery.child", question.library, str(question.folder), str(questions), str(answers)])
-        scores = Scores.read(answers)
-    if len(scores.predictions) != len(holdout.rows):
-        raise Refused(f"expected {len(holdout.rows)} predictions, found {len(scores.predictions)}")
-    scores.write(kept)
-    return scores
+@dataclass(frozen=True)
+class Scorer:
+    """Asks models in the environment of their library, which is below `environments`."""
+
+    store: Store
+    environments: Path
+    config: ModelConfig
+
+    @classmethod
+    def of(cls, settings: Settings, config: ModelConfig) -> Self:
+        return cls(Store(settings.trackback_store), settings.trackback_environments, config)
+
+    def holdout(self, sha256: Sha256) -> Holdout:
+        return read_holdout(self.store.holdout(sha256), self.config)
+
+    def score(self, question: Question, holdout: Holdout) -> Scores:
+        """Raises Refused when the model cannot be loaded or asked within the limits."""
+        kept = self.store.scores_path(question.model, question.holdout)
+        if kept.is_file() and _fits(scores := Scores.read(kept), holdout):
+            return scores
+        with self.store.staging() as staging:
+            rows, edges = (tuple(map(tuple, part)) for part in (holdout.rows, holdout.edges))
+            order = Order(inputs=self.config.inputs, rows=rows, edges=edges)
+            self._child("score", question, order, staging / "answers.json")
+            scores = Scores.read(staging / "answers.json")
+        if not _fits(scores, holdout):
+            raise Refused(f"expected {len(holdout.rows)} predictions, found {len(scores.predictions)}")
+        scores.write(kept)
+        return scores
+
+    def forms(self, question: Question, folder: Path) -> Forms:
+        """The ways to serve the model, preferred first; its ONNX graph is written into `folder`, if it has one."""
+        self._child("convert", question, Order(inputs=self.config.inputs), folder / "forms.json")
+        return Forms.read(folder / "forms.json")
+
+    def _child(self, job: str, question: Question, order: Order, result: Path) -> None:
+        path = result.with_name("order.json")
+        path.write_text(json.dumps(order.model_dump(mode="json")))
+        arguments = [job, question.library, str(question.folder), str(path), str(result)]
+        run_limited(python_of(self.environments, question.library), ["-m", "services.delivery.child", *arguments])
 
 
-def _run(arguments: list[str]) -> None:
-    environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    try:
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise Refused(f"expected answers within {SECONDS} s, found none: the model hangs") from None
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or ["no message"]
-        raise Refused(f"{lines[-1]} (exit {done.returncode})")
+def python_of(environments: Path, library: str) -> Path:
+    """A library that needs an environment of its own has one of its name; the others are in that of the verbs."""
+    own = environments / library / "bin" / "python"
+    return own if own.exists() else Path(sys.executable)
+
+
+def _fits(scores: Scores, holdout: Holdout) -> bool:
+    return len(scores.predictions) == len(holdout.rows) and len(scores.edges) == len(holdout.edges)

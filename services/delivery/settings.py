@@ -1,4 +1,4 @@
-"""Where the verbs find MLflow, GoCD, the rollout service, the models and the store."""
+"""Where the verbs find MLflow, GoCD, the rollout service, the models, the store and the environments."""
 
 from pathlib import Path
 
@@ -18,6 +18,7 @@ class Settings(BaseSettings):
     trackback_rollout_url: str = "http://127.0.0.1:8154"
     trackback_models: Path = ROOT / "training" / "models"
     trackback_store: Path = ROOT / ".trackback" / "store"
+    trackback_environments: Path = ROOT / ".venv"
 
     @property
     def mlflow_ui_url(self) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from services.contract import names
+from services.contract.candidate import RunFacts, SourcesDigest
 from services.contract.deployment import Deployment
 from services.contract.errors import Refused
 from services.contract.release import Manifest
@@ -68,6 +69,7 @@ def _assembled(settings: Settings, manifest: Manifest, deployments: tuple[Deploy
         candidate=candidate,
         validation=manifest.validation,
         comparison=manifest.comparison,
+        servable=manifest.servable,
         pipeline=pipeline,
         links=links,
     )
@@ -88,10 +90,26 @@ def _lines(trace: Trace) -> str:
         "libraries": ", ".join(f"{name} {version}" for name, version in sorted(run.libraries.items())),
         "parameters": ", ".join(f"{name}={value}" for name, value in sorted(run.parameters.items())),
         "metrics": ", ".join(f"{name} {value:.6g}" for name, value in sorted(run.metrics.items())),
+        "environment": _environment(run),
+        "machine": f"{run.machine.processor}, {run.machine.cores} cores, {run.machine.system}",
         "training data": f"{run.training.sha256} ({run.training.rows} rows of {run.training.source})",
         "hold-out": f"{run.holdout.sha256} ({run.holdout.rows} rows)",
+        "made from": _sources(run.sources),
         "model files": f"{trace.candidate.digest} ({len(trace.candidate.files)} files)",
+        "served as": "; ".join(trace.servable.notes),
         "comparison": trace.comparison.summary,
         **{f"{name} page": url for name, url in trace.links.items()},
     }
     return "".join(f"{name:15} {value}\n" for name, value in rows.items())
+
+
+def _environment(run: RunFacts) -> str:
+    lock = f"locked by {run.environment.lock}" if run.environment.lock else "as no lock file says"
+    return f"{run.environment.sha256} ({run.environment.packages} packages, {lock}; Python {run.machine.python})"
+
+
+def _sources(sources: SourcesDigest) -> str:
+    packages = (
+        ", ".join(f"{name} {version}" for name, version in sorted(sources.packages.items())) or "a file of one's own"
+    )
+    return f"{sources.sha256} ({sources.files} files: {packages})"

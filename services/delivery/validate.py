@@ -1,6 +1,5 @@
 """validate: the candidate alone, on the exam that a commit has pinned."""
 
-import math
 from pathlib import Path
 from typing import Annotated
 
@@ -12,14 +11,15 @@ from services.contract.candidate import Candidate
 from services.contract.errors import Refused
 from services.contract.model_config import ModelConfig, Threshold, load_model_config
 from services.contract.record import write_atomically
+from services.contract.task import Task
 from services.contract.verdict import Check, Validation, Verdict, overall
 from services.delivery.ahead import import_ahead
-from services.delivery.holdout import Holdout, read_holdout
+from services.delivery.holdout import Holdout
+from services.delivery.order import Scores, percentiles
 from services.delivery.output import keep, say, stop_unless_passed
 from services.delivery.report import validation_page
-from services.delivery.scoring import Question, Scores, score
+from services.delivery.scoring import Question, Scorer
 from services.delivery.settings import Settings
-from services.delivery.store import Store
 
 CandidateFile = Annotated[Path, typer.Option(help="candidate.json as fetch wrote it.")]
 OutFolder = Annotated[Path | None, typer.Option(help="Write JSON and HTML report into this folder, not to stdout.")]
@@ -34,7 +34,7 @@ def validate(candidate: CandidateFile, out: OutFolder = None) -> None:
     settings = Settings()
     found = Candidate.read(candidate)
     config = load_model_config(settings.trackback_models, found.promotion.model)
-    validation = validated(Store(settings.trackback_store), found, config)
+    validation = validated(Scorer.of(settings, config), found)
     for check in validation.checks:
         say(f"{check.verdict.upper():12} {check.name}: expected {check.expected}; found {check.found}")
     if out:
@@ -43,21 +43,22 @@ def validate(candidate: CandidateFile, out: OutFolder = None) -> None:
     stop_unless_passed(validation.verdict)
 
 
-def validated(store: Store, candidate: Candidate, config: ModelConfig) -> Validation:
-    folder = store.model(candidate.digest)
+def validated(scorer: Scorer, candidate: Candidate) -> Validation:
+    config = scorer.config
+    folder = scorer.store.model(candidate.digest)
     checks = [_exam(candidate, config), _library(candidate, config), _signature(folder, config)]
     metrics: dict[str, float] = {}
     latency: dict[str, float] = {}
     if all(check.verdict is Verdict.PASS for check in checks):
-        holdout = read_holdout(store.holdout(candidate.run.holdout.sha256), config.data)
+        holdout = scorer.holdout(candidate.run.holdout.sha256)
         question = Question(candidate.library, folder, candidate.digest, candidate.run.holdout.sha256)
         try:
-            scores = score(store, question, holdout)
+            scores = scorer.score(question, holdout)
         except Refused as refused:
             checks.append(Check(name="load", verdict=Verdict.FAIL, expected="a model that answers", found=str(refused)))
         else:
-            metrics, latency = _measure(scores, holdout)
-            checks += [_loaded(scores), _finite(scores), _latency(latency, config), *_thresholds(metrics, config)]
+            metrics, latency = _measure(config.task, scores, holdout), percentiles(scores.latency_ms)
+            checks += [_loaded(scores), _finite(scores), *_latency(latency, config), *_thresholds(metrics, config)]
     return Validation(
         model=config.name,
         revision=candidate.promotion.label,
@@ -87,19 +88,17 @@ def _signature(folder: Path, config: ModelConfig) -> Check:
     """Compares MLmodel's signature with the declared columns, names, order and types."""
     signature = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8")).get("signature") or {}
     inputs = yaml.safe_load(signature.get("inputs") or "[]")
-    found = [f"{column.get('name')} {column.get('type')}" for column in inputs]
-    expected = [f"{column.name} {column.type}" for column in config.inputs]
+    found = [f"{one.get('name')} {one.get('type')}{'' if one.get('required', True) else '?'}" for one in inputs]
+    expected = [f"{column.name} {column.type}{'' if column.required else '?'}" for column in config.inputs]
     return _check("signature", found == expected, ", ".join(expected), ", ".join(found) or "no signature")
 
 
-def _measure(scores: Scores, holdout: Holdout) -> tuple[dict[str, float], dict[str, float]]:
-    ordered = sorted(scores.latency_ms)
-    latency = {"p50": ordered[len(ordered) // 2], "p99": ordered[math.ceil(len(ordered) * 0.99) - 1]}
-    if not all(map(math.isfinite, scores.predictions)):
-        return {}, latency
-    from services.contract.metrics import regression_metrics  # imported ahead, while the child process answers
+def _measure(task: Task, scores: Scores, holdout: Holdout) -> dict[str, float]:
+    if len(scores.finite) < len(holdout.rows):
+        return {}
+    from services.contract.metrics import measure  # imported ahead, while the child process answers
 
-    return regression_metrics(holdout.actual, scores.predictions), latency
+    return measure(task, holdout.actual, scores.finite)
 
 
 def _loaded(scores: Scores) -> Check:
@@ -107,13 +106,17 @@ def _loaded(scores: Scores) -> Check:
 
 
 def _finite(scores: Scores) -> Check:
-    bad = sum(not math.isfinite(value) for value in scores.predictions)
-    return _check("finite", bad == 0, "only finite answers", f"{bad} NaN or infinite of {len(scores.predictions)}")
+    rows = len(scores.predictions)
+    bad = rows - len(scores.finite)
+    return _check("finite", bad == 0, "only finite answers", f"{bad} NaN, infinite or none of {rows}")
 
 
-def _latency(latency: dict[str, float], config: ModelConfig) -> Check:
-    limit = config.gates.latency_p99_ms
-    return _check("latency", latency["p99"] <= limit, f"p99 ≤ {limit:g} ms a row", f"p99 {latency['p99']:.1f} ms")
+def _latency(latency: dict[str, float], config: ModelConfig) -> list[Check]:
+    """No check for a library that does not serve by itself: `package` asks the form that will."""
+    if not latency:
+        return []
+    limit, p99 = config.gates.latency_p99_ms, latency["p99"]
+    return [_check("latency", p99 <= limit, f"p99 ≤ {limit:g} ms a row", f"p99 {p99:.1f} ms")]
 
 
 def _thresholds(metrics: dict[str, float], config: ModelConfig) -> list[Check]:

@@ -1,4 +1,4 @@
-"""Starts the service that answers for one release: on a port by hand, or under the rollout service's control."""
+"""Answers for one release: on a port by hand, under the rollout service's control, or for a file of rows."""
 
 import argparse
 import asyncio
@@ -13,6 +13,7 @@ from pathlib import Path
 import uvloop
 
 from services.contract.errors import Refused
+from services.prediction.ask import answer_file
 from services.prediction.control import Control
 from services.prediction.door import BACKLOG
 from services.prediction.predictor import Predictor, load_predictor
@@ -31,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.control and not sys.stdin.readline():
             raise Refused("expected a line on stdin before loading, found its end: whoever started this has gone")
         predictor = load_predictor(options.release, options.digest)
+        if options.ask:
+            sys.stdout.write(answer_file(predictor, options.ask).to_json())
+            return 0
         # What is loaded stays: the collector need never look at it again.
         gc.collect()
         gc.freeze()
@@ -56,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SOCKET",
         help="wait for a line on stdin, load, answer checks on SOCKET.http and take commands on SOCKET",
     )
+    way.add_argument("--ask", type=Path, metavar="FILE", help="answer FILE, a JSON list of rows, on stdout and end")
     return parser
 
 

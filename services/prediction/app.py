@@ -1,19 +1,22 @@
 """What the service answers over HTTP."""
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp
 
+from services.contract.prediction import Labelled, Prediction
 from services.contract.record import ModelName, Record, Revision, RunId, Sha256
 from services.contract.release import Column, ServingLimits
+from services.contract.task import Task
 from services.prediction.guard import Guard
 from services.prediction.invalid import Invalid, Problem, answer_invalid
 from services.prediction.invocations import FORMS, read_invocation
 from services.prediction.predictor import Predictor
 
 REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (400, 408, 413, 415, 422, 503)}
+FACTS = ("description", "library", "task", "unit", "inputs", "limits")
 
 
 class Identity(Record):
@@ -22,10 +25,13 @@ class Identity(Record):
     release: Sha256
 
 
-class Answer(Record):
-    """One prediction a row, in the rows' order and the model's unit."""
+AnswerForOne = TypeVar("AnswerForOne", float, Labelled)
 
-    predictions: tuple[float, ...]
+
+class Answer(Record, Generic[AnswerForOne]):
+    """One prediction a row, in the rows' order: a number in the model's unit, or a label and its probability."""
+
+    predictions: tuple[AnswerForOne, ...]
     model: Identity
 
 
@@ -39,6 +45,8 @@ class Metadata(Record):
     description: str
     run_id: RunId
     library: str
+    runtime: str
+    task: Task
     unit: str
     inputs: tuple[Column, ...]
     limits: ServingLimits
@@ -61,20 +69,23 @@ def _add_invocations(app: FastAPI, predictor: Predictor) -> None:
     manifest = predictor.manifest
     model = _identity(predictor).model_dump(mode="json")
     body = _request_body(manifest.inputs)
+    answer = Answer[float] if manifest.task == "regression" else Answer[Labelled]
 
-    @app.post("/invocations", response_model=Answer, responses=REFUSALS, openapi_extra=body)
+    @app.post("/invocations", response_model=answer, responses=REFUSALS, openapi_extra=body)
     async def invocations(request: Request) -> JSONResponse:
         """Predicts for rows in one of the four forms of MLflow's scoring protocol."""
         try:
             _check_content_type(request)
             rows = read_invocation(await request.body(), manifest.inputs, manifest.limits.max_rows)
-            return JSONResponse({"predictions": predictor.predict(rows), "model": model})
+            predictions = [_as_json(prediction) for prediction in predictor.predict(rows)]
+            return JSONResponse({"predictions": predictions, "model": model})
         except Invalid as refusal:
             return answer_invalid(refusal)
 
 
 def _add_facts(app: FastAPI, predictor: Predictor) -> None:
     manifest, identity = predictor.manifest, _identity(predictor)
+    run_id = manifest.candidate.run.run_id
 
     @app.get("/health/live")
     async def live() -> Readiness:
@@ -86,8 +97,14 @@ def _add_facts(app: FastAPI, predictor: Predictor) -> None:
 
     @app.get("/metadata")
     async def metadata() -> Metadata:
-        facts = {name: getattr(manifest, name) for name in ("description", "library", "unit", "inputs", "limits")}
-        return Metadata(model=identity, run_id=manifest.candidate.run.run_id, **facts)
+        facts = {name: getattr(manifest, name) for name in FACTS}
+        return Metadata(model=identity, run_id=run_id, runtime=predictor.form.runtime, **facts)
+
+
+def _as_json(prediction: Prediction) -> float | dict[str, Any]:
+    if isinstance(prediction, Labelled):
+        return {"label": prediction.label, "probability": prediction.probability}
+    return prediction
 
 
 def _check_content_type(request: Request) -> None:

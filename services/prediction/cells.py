@@ -68,5 +68,5 @@ def _check(rows: Sequence[Sequence[Any]], inputs: Sequence[Column], checked: lis
 
 def _cell(value: Any, column: Column) -> Cell:
     if value is None and not column.required:
-        return math.nan if column.type in ("double", "long") else None
+        return math.nan
     return KINDS[column.type](value)

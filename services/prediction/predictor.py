@@ -3,11 +3,13 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from services.contract import names
 from services.contract.digest import file_sha256, verify_directory
 from services.contract.errors import Refused
-from services.contract.release import Golden, Manifest, Release
+from services.contract.prediction import Prediction, number_of
+from services.contract.release import Column, Form, Golden, Manifest, Release, Servable
 from services.prediction.cells import KINDS, check_rows
 from services.prediction.invalid import Invalid
 from services.prediction.invocations import read_table
@@ -15,42 +17,68 @@ from services.prediction.runtimes import Cell, Model, find_runtime
 
 
 class Predictor:
-    def __init__(self, release: Release, model: Model) -> None:
+    def __init__(self, release: Release, form: Form, model: Model) -> None:
         self.release = release
         self.manifest = release.manifest
+        self.form = form
         self._model = model
 
-    def predict(self, rows: Sequence[Sequence[Cell]]) -> list[float]:
+    def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
         """Raises Invalid when the model has no finite answer for these rows."""
         try:
             predictions = self._model.predict(rows)
-        # scikit-learn's word for a row it cannot take, such as a category that was never trained.
+        # A runtime's word for a row it cannot take, such as a category that was never trained.
         except ValueError as error:
             raise Invalid(422, "the model cannot take these rows: a value is outside what it was trained on") from error
-        if not all(map(math.isfinite, predictions)):
+        if not all(math.isfinite(number_of(prediction)) for prediction in predictions):
             raise Invalid(422, "the model has no finite answer: a number is far outside what it was trained on")
         return predictions
+
+    def ask(self, rows: Sequence[Sequence[Any]], columns: Sequence[str] | None = None) -> list[Prediction]:
+        """Of values as JSON has them, in the order of `columns` or of the inputs. Raises Invalid like a request."""
+        inputs = self.manifest.inputs
+        table = read_table(columns or [column.name for column in inputs], rows, inputs)
+        return self.predict(check_rows(table, inputs))
 
 
 def load_predictor(folder: Path, digest: str) -> Predictor:
     """Raises Refused for changed files, untrusted types and answers that differ from the golden ones."""
     verify_directory(folder, digest)
     manifest = Manifest.read(folder / names.MANIFEST_FILE)
+    form = _form(manifest.servable)
     golden_path = folder / names.GOLDEN_FILE
     if (found := file_sha256(golden_path)) != manifest.golden:
         raise Refused(f"{golden_path}: expected digest {manifest.golden[:12]}…, found {found[:12]}…: package it again")
-    if unknown := {column.type for column in manifest.inputs} - set(KINDS):
-        raise Refused(f"expected inputs of {', '.join(KINDS)}, found {', '.join(sorted(unknown))}")
-    model = find_runtime(manifest.library).load(folder / names.MODEL_FOLDER)
-    predictor = Predictor(Release(digest=digest, manifest=manifest), model)
+    _check_inputs(manifest.inputs)
+    model = find_runtime(form.runtime).load(_model_file(folder, form), manifest.inputs)
+    predictor = Predictor(Release(digest=digest, manifest=manifest), form, model)
     _replay(predictor, Golden.read(golden_path))
     return predictor
 
 
+def _form(servable: Servable) -> Form:
+    if servable.form is None:
+        raise Refused(f"expected a release that can answer, found one for batch only: {'; '.join(servable.notes)}")
+    return servable.form
+
+
+def _check_inputs(inputs: Sequence[Column]) -> None:
+    if unknown := {column.type for column in inputs} - set(KINDS):
+        raise Refused(f"expected inputs of {', '.join(KINDS)}, found {', '.join(sorted(unknown))}")
+    if wrong := [column.name for column in inputs if not column.required and column.type != "double"]:
+        raise Refused(f"expected optional inputs of type double only, found {', '.join(wrong)}")
+
+
+def _model_file(folder: Path, form: Form) -> Path:
+    file = folder / form.file
+    if not file.resolve().is_relative_to(folder.resolve()) or not file.is_file():
+        raise Refused(f"{folder}: expected the model in a file of the release, found '{form.file}' outside or missing")
+    return file
+
+
 def _replay(predictor: Predictor, golden: Golden) -> None:
     try:
-        rows = read_table(golden.columns, golden.rows, predictor.manifest.inputs)
-        found = predictor.predict(check_rows(rows, predictor.manifest.inputs))
+        found = predictor.ask(golden.rows, golden.columns)
     except Invalid as error:
         raise Refused(f"expected golden rows that the model takes, found: {error}") from error
     golden.check(found)

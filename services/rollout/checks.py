@@ -8,6 +8,7 @@ import httpx
 
 from services.contract import names
 from services.contract.errors import Refused
+from services.contract.prediction import Prediction, read_predictions
 from services.rollout.store import StoredRelease
 
 ANSWER_SECONDS = 10.0
@@ -32,15 +33,14 @@ def _batches(release: StoredRelease) -> Iterator[list[tuple[Any, ...]]]:
         yield list(rows[start : start + size])
 
 
-def _ask(client: httpx.Client, release: StoredRelease, rows: list[tuple[Any, ...]]) -> list[float]:
+def _ask(client: httpx.Client, release: StoredRelease, rows: list[tuple[Any, ...]]) -> list[Prediction]:
     question = {"dataframe_split": {"columns": release.golden.columns, "data": rows}}
     answer = client.post("/invocations", json=question)
     if answer.status_code != 200:
         raise Refused(f"expected 200 for golden rows, found {answer.status_code}: {answer.text[:200]}")
     if (found := answer.headers.get(names.RELEASE_HEADER)) != release.digest:
         raise Refused(f"expected answers of release {release.digest[:12]}…, found {found}")
-    predictions: list[float] = answer.json()["predictions"]
-    return predictions
+    return read_predictions(answer.json().get("predictions"), "the candidate's answer")
 
 
 def confirm(url: str, release: str, seconds: float = CONFIRM_SECONDS) -> None:

@@ -10,8 +10,8 @@ from threading import Lock
 
 import psutil
 
-from services.contract import names
 from services.contract.errors import Refused
+from services.contract.release import Manifest
 from services.rollout.serving import Serving
 from services.rollout.serving_process import CLOSE_SECONDS, ProcessRecord, ServingProcess, beside
 from services.rollout.settings import Settings
@@ -67,7 +67,7 @@ class Processes:
                 path.unlink()
 
     def _spawn(self, release: StoredRelease, control: Path) -> ServingProcess:
-        command = [str(self._python(release.manifest.library)), "-m", "services.prediction", str(release.folder)]
+        command = [str(self._python(release.manifest)), "-m", "services.prediction", str(release.folder)]
         command += ["--digest", release.digest, "--control", control.name]
         with beside(control, "log").open("wb") as output:
             child = subprocess.Popen(
@@ -79,10 +79,15 @@ class Processes:
         self._let_load(child)
         return ServingProcess(record, control, self._settings.load_seconds, child)
 
-    def _python(self, library: str) -> Path:
-        path = self._settings.environments / f"prediction-{library}" / "bin" / "python"
-        if not names.MODEL_NAME.fullmatch(library) or not path.exists():
-            raise Refused(f"expected an environment for {library}, found no {path}: set it up as README.md shows")
+    def _python(self, manifest: Manifest) -> Path:
+        form = manifest.servable.form
+        if form is None:
+            raise Refused(
+                f"expected a release that can answer, found one for batch only: {manifest.servable.notes[-1]}"
+            )
+        path = self._settings.environments / f"prediction-{form.runtime}" / "bin" / "python"
+        if not path.exists():
+            raise Refused(f"expected an environment for {form.runtime}, found no {path}: set it up as README.md shows")
         return path
 
     def _let_load(self, child: subprocess.Popen[bytes]) -> None:

@@ -12,7 +12,7 @@ PREFIX = "TRACKBACK_ROLLOUT_"
 
 
 class Settings(BaseSettings):
-    """`store` holds `releases/`, `environments` holds `prediction-<library>/bin/python`; seconds and bytes."""
+    """`store` holds `releases/`, `environments` holds `prediction-<runtime>/bin/python`; seconds and bytes."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 

@@ -76,7 +76,7 @@ def test_bad_candidates_are_refused_and_the_live_one_goes_on(rollout: RolloutSer
         ReleasePlan(number=4, spoil=lambda folder: (folder / "model/model.skops").write_bytes(b"no model")),
     )
     with SteadyClient(rollout.url) as client:
-        reasons = {"golden row 0": wrong, "its files were changed": flipped, "cannot load it": broken}
+        reasons = {"golden row 0": wrong, "its files were changed": flipped, "expected a skops file": broken}
         for reason, release in reasons.items():
             answer = rollout.deploy(release.digest)
             assert (answer.status_code, reason in answer.json()["message"]) == (409, True), answer.text

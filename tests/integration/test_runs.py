@@ -15,8 +15,8 @@ from services.contract import names
 from services.contract.candidate import Candidate
 from services.contract.digest import digest_directory
 from services.contract.errors import Refused
+from services.contract.estimator import SKLEARN_TRUSTED
 from services.contract.promotion import Promotion, TagValue
-from services.contract.trusted import SKLEARN_TRUSTED
 from services.delivery.fetch import fetched
 from services.delivery.promote import promoted
 from services.delivery.registry import Registry
@@ -70,7 +70,7 @@ def trained(mlflow_url: str, tmp_path_factory: pytest.TempPathFactory) -> Traine
     csv = tmp_path_factory.mktemp("data") / "mine.csv"
     diamonds.head(500).to_csv(csv, index=False)
     mlflow.set_tracking_uri(mlflow_url)
-    return train(Order(MODELS, MODEL, "linear", csv, False), lambda _: None)
+    return train(Order(MODELS, MODEL, "linear", csv), lambda _: None)
 
 
 @pytest.fixture
@@ -88,8 +88,9 @@ def test_a_run_holds_everything_that_went_into_it(bench: Bench, tmp_path: Path) 
     assert set(versions) == {"python", "mlflow", "scikit-learn", "skops", "numpy", "pandas"}
     assert run.data.params["variant"] == "linear"
     assert run.data.params["estimator.fit_intercept"] == "True"
-    assert run.data.metrics == bench.trained.metrics
-    assert {"mean_absolute_error", "r2_score", "root_mean_squared_error"} == set(run.data.metrics)
+    cost = {names.SECONDS_METRIC, names.MEMORY_METRIC}
+    assert {name: value for name, value in run.data.metrics.items() if name not in cost} == bench.trained.metrics
+    assert {"mean_absolute_error", "r2_score", "root_mean_squared_error", *cost} == set(run.data.metrics)
     assert len(run.data.tags[names.GIT_COMMIT_TAG]) == 40
     folder = Path(mlflow.artifacts.download_artifacts(f"models:/{bench.trained.model_id}", dst_path=str(tmp_path)))
     assert run.data.tags[names.MODEL_DIGEST_TAG] == digest_directory(folder)
@@ -177,6 +178,25 @@ def test_fetch_refuses_files_that_were_changed_in_the_artifact_store(bench: Benc
     finally:
         httpx.put(url, content=before).raise_for_status()
     assert not list((bench.settings.trackback_store / "staging").iterdir())
+
+
+def test_fetch_refuses_an_mlmodel_that_names_a_file_outside_of_its_folder(bench: Bench, tmp_path: Path) -> None:
+    """As somebody would plant it who can also write tags."""
+    client, model_id = bench.client, bench.trained.model_id
+    folder = Path(mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=str(tmp_path)))
+    mlmodel = folder / "MLmodel"
+    before, digest = mlmodel.read_bytes(), digest_directory(folder)
+    experiment = client.get_run(bench.trained.run_id).info.experiment_id
+    url = f"{bench.url}/api/2.0/mlflow-artifacts/artifacts/{experiment}/models/{model_id}/artifacts/MLmodel"
+    mlmodel.write_text(before.decode().replace("model.skops", "../../../secret.skops"))
+    httpx.put(url, content=mlmodel.read_bytes()).raise_for_status()
+    client.set_tag(bench.trained.run_id, names.MODEL_DIGEST_TAG, digest_directory(folder))
+    try:
+        with pytest.raises(Refused, match=r"expected MLmodel to name files of its own folder, found flavors\..*secret"):
+            bench.fetch()
+    finally:
+        httpx.put(url, content=before).raise_for_status()
+        client.set_tag(bench.trained.run_id, names.MODEL_DIGEST_TAG, digest)
 
 
 def test_promote_writes_sequence_time_and_promoter_and_counts_up(bench: Bench) -> None:

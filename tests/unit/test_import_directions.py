@@ -23,6 +23,16 @@ ONLY_IN = {
     "mlflow": ("training/", "services/delivery/registry.py"),
     "pandas": ("training/",),
     "docker": ("services/rollout/containers.py",),
+    # One file a room, so that another library is one more file.
+    "fasttext": (
+        "training/flavors/fasttext.py",
+        "services/delivery/flavors/fasttext.py",
+        "services/prediction/runtimes/fasttext.py",
+    ),
+    "pyspark": ("training/flavors/spark.py", "training/models/flight-delay/", "services/delivery/flavors/spark.py"),
+    "skops": ("services/contract/estimator.py",),
+    "skl2onnx": ("services/delivery/flavors/sklearn.py",),
+    "onnxruntime": ("services/prediction/runtimes/onnx.py",),
 }
 
 
@@ -68,7 +78,20 @@ def test_a_library_is_named_only_where_the_design_allows(library: str) -> None:
     assert wrong == []
 
 
-def test_the_prediction_service_needs_nothing_that_its_environment_lacks() -> None:
-    locked = (ROOT / "requirements" / "prediction-sklearn.txt").read_text()
-    for absent in ("mlflow", "pandas", "httpx", "psutil"):
-        assert f"\n{absent}==" not in locked
+@pytest.mark.parametrize(
+    ("runtime", "absent"),
+    [
+        ("sklearn", ("mlflow", "pandas", "httpx", "psutil", "onnxruntime")),
+        ("onnx", ("mlflow", "pandas", "httpx", "psutil", "scikit-learn", "scipy", "pyspark", "onnx")),
+        ("fasttext", ("mlflow", "pandas", "httpx", "psutil", "scikit-learn", "onnxruntime", "fasttext-numpy2")),
+    ],
+)
+def test_a_service_installs_only_what_its_models_need(runtime: str, absent: tuple[str, ...]) -> None:
+    locked = (ROOT / "requirements" / f"prediction-{runtime}.txt").read_text()
+    assert [name for name in absent if f"\n{name}==" in f"\n{locked}"] == []
+
+
+def test_every_runtime_has_an_environment_of_its_name() -> None:
+    runtimes = {path.stem for path in (ROOT / "services" / "prediction" / "runtimes").glob("[a-z]*.py")}
+    locked = {path.stem.removeprefix("prediction-") for path in (ROOT / "requirements").glob("prediction-*.txt")}
+    assert runtimes == locked

@@ -3,16 +3,19 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from services.contract import names
+from services.contract.prediction import Labelled, Prediction
 from services.contract.release import Release, ServingLimits
 from services.prediction.predictor import Predictor, load_predictor
+from services.prediction.runtimes import Cell
 from services.prediction.service import Service
 from tests.release_factory import ROWS, ReleasePlan, build_release, expected_predictions
 
@@ -95,9 +98,69 @@ def test_metadata_say_what_the_model_takes_and_where_it_came_from(predictor: Pre
     async def story(client: httpx.AsyncClient, _: socket.socket) -> None:
         found = (await client.get("/metadata")).json()
         assert (found["run_id"], found["unit"], found["limits"]["max_rows"]) == ("a" * 32, "dollars", 5)
+        assert (found["library"], found["runtime"], found["task"]) == ("sklearn", "sklearn", "regression")
         assert [column["name"] for column in found["inputs"]] == ["carat", "cut", "grade"]
 
     talk(predictor, story)
+
+
+class Judge:
+    """A model that tells dear from cheap by the carat."""
+
+    def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
+        return [Labelled(label=self.label(row), probability=0.25) for row in rows]
+
+    def label(self, row: Sequence[Cell]) -> int | str:
+        return int(float(row[0] or 0) > 1)
+
+
+class NamingJudge(Judge):
+    def label(self, row: Sequence[Cell]) -> int | str:
+        return f"größer {row[0]}"
+
+
+def judging(predictor: Predictor, task: str, judge: Judge) -> Predictor:
+    manifest = predictor.manifest.model_copy(update={"task": task})
+    return Predictor(Release(digest=predictor.release.digest, manifest=manifest), predictor.form, judge)
+
+
+@pytest.mark.parametrize(
+    ("task", "judge", "labels"),
+    [("binary-classification", Judge(), [0, 1]), ("classification", NamingJudge(), ["größer 0.5", "größer 2.0"])],
+    ids=["0 or 1", "names"],
+)
+def test_a_classifier_answers_a_label_and_its_probability(
+    task: str, judge: Judge, labels: list[int | str], predictor: Predictor
+) -> None:
+    async def story(client: httpx.AsyncClient, _: socket.socket) -> None:
+        answer = await client.post("/invocations", json={"instances": [[0.5, "Ideal", 1], [2, "Ideal", 1]]})
+        assert answer.json()["predictions"] == [{"label": label, "probability": 0.25} for label in labels]
+        assert (await client.get("/metadata")).json()["task"] == task
+
+    talk(judging(predictor, task, judge), story)
+
+
+@pytest.mark.parametrize(
+    ("task", "kind"), [("regression", "number"), ("classification", "object"), ("binary-classification", "object")]
+)
+def test_the_description_of_the_interface_says_what_this_task_answers(
+    task: str, kind: str, predictor: Predictor
+) -> None:
+    async def story(client: httpx.AsyncClient, _: socket.socket) -> None:
+        found = (await client.get("/openapi.json")).json()
+        answer = found["paths"]["/invocations"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+        items = resolved(found, answer)["properties"]["predictions"]["items"]
+        assert resolved(found, items)["type"] == kind
+        assert sorted(resolved(found, items).get("properties", ())) == (
+            ["label", "probability"] if kind == "object" else []
+        )
+
+    talk(judging(predictor, task, Judge()), story)
+
+
+def resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    name = schema.get("$ref", "").rpartition("/")[2]
+    return dict(document["components"]["schemas"][name]) if name else schema
 
 
 def sent(headers: str, body: bytes) -> bytes:

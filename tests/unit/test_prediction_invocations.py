@@ -1,6 +1,7 @@
 """MLflow's protocol: four forms of the same rows, and every wrong input named without repeating it."""
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -131,8 +132,28 @@ def test_at_most_ten_problems_are_listed() -> None:
     assert len(refusal.value.problem.problems) == 10
 
 
-def test_an_optional_column_may_be_absent_or_null() -> None:
-    inputs = (Column(name="cut", type="string"), Column(name="note", type="string", required=False))
-    body = json.dumps({"instances": [{"cut": "a"}]}).encode()
-    assert read_invocation(body, inputs, 10) == [["a", None]]
-    assert read_invocation(b'{"instances": [["a", null]]}', inputs, 10) == [["a", None]]
+OPTIONAL = (Column(name="cut", type="string"), Column(name="depth", type="double", required=False))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"dataframe_split": {"columns": ["cut"], "data": [["a"]]}},
+        {"dataframe_split": {"columns": ["depth", "cut"], "data": [[None, "a"]]}},
+        {"dataframe_records": [{"cut": "a"}]},
+        {"dataframe_records": [{"cut": "a", "depth": None}]},
+        {"inputs": {"cut": ["a"]}},
+        {"inputs": {"cut": ["a"], "depth": [None]}},
+        {"instances": [{"cut": "a"}]},
+        {"instances": [["a", None]]},
+    ],
+    ids=lambda content: json.dumps(content),
+)
+def test_an_optional_number_that_is_absent_or_null_is_nan_for_the_model(content: dict[str, Any]) -> None:
+    ((cut, depth),) = read_invocation(json.dumps(content).encode(), OPTIONAL, 10)
+    assert (cut, isinstance(depth, float) and math.isnan(depth)) == ("a", True)
+
+
+def test_nan_is_no_way_to_leave_an_optional_number_out() -> None:
+    with pytest.raises(Invalid, match="row 0, column 'depth': expected a finite number, found NaN"):
+        read_invocation(b'{"instances": [["a", NaN]]}', OPTIONAL, 10)

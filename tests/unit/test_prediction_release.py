@@ -1,6 +1,13 @@
 """Only a release that is what it says it is may answer."""
 
+import math
+import pickle
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import skops.io
@@ -9,11 +16,14 @@ from sklearn.preprocessing import FunctionTransformer
 
 from services.contract.digest import digest_directory
 from services.contract.errors import Refused
-from services.contract.release import Column, Release
+from services.contract.prediction import Labelled, Prediction
+from services.contract.release import Column, Form, Release, Servable
+from services.delivery.flavors.sklearn import to_onnx
 from services.prediction.__main__ import main
 from services.prediction.invalid import Invalid
-from services.prediction.predictor import load_predictor
-from tests.release_factory import INPUTS, ROWS, ReleasePlan, build_release, expected_predictions, train
+from services.prediction.predictor import Predictor, load_predictor
+from services.prediction.runtimes import Cell
+from tests.release_factory import INPUTS, ROWS, SKLEARN, ReleasePlan, build_release, expected_predictions, train
 
 called: list[str] = []
 
@@ -64,6 +74,104 @@ def test_a_type_that_is_not_on_our_list_is_refused_before_it_is_built(tmp_path: 
     assert called == []
 
 
+def test_a_pickle_in_place_of_the_skops_file_is_refused_with_its_own_message(tmp_path: Path) -> None:
+    def plant(folder: Path) -> None:
+        (folder / "model" / "model.skops").write_bytes(pickle.dumps(Planted()))
+
+    release = build_release(tmp_path, ReleasePlan(spoil=plant))
+    with pytest.raises(Refused, match="expected a skops file, found another, such as a pickle: it is never loaded"):
+        load_predictor(folder_of(tmp_path, release), release.digest)
+    assert called == []
+
+
+def republished(store: Path, release: Release, **changes: Any) -> Release:
+    """The release with another manifest."""
+    folder = folder_of(store, release)
+    manifest = release.manifest.model_copy(update=changes)
+    manifest.write(folder / "manifest.json")
+    changed = Release(digest=digest_directory(folder), manifest=manifest)
+    folder.rename(folder_of(store, changed))
+    return changed
+
+
+def as_a_graph(store: Path, plan: ReleasePlan) -> Release:
+    """Served by onnxruntime."""
+    estimator = train(plan.price_per_carat)
+
+    def convert(folder: Path) -> None:
+        (folder / "servable").mkdir()
+        (folder / "servable" / "model.onnx").write_bytes(to_onnx(estimator, folder, plan.inputs))
+
+    form = Form(runtime="onnx", file="servable/model.onnx", tolerance=1e-12)
+    release = build_release(store, replace(plan, estimator=estimator, spoil=convert))
+    return republished(store, release, servable=Servable(form=form, notes=()))
+
+
+def test_a_release_in_the_form_of_a_graph_repeats_the_librarys_golden_predictions(tmp_path: Path) -> None:
+    release = as_a_graph(tmp_path, ReleasePlan())
+    predictor = load_predictor(folder_of(tmp_path, release), release.digest)
+    assert predictor.form.runtime == "onnx"
+    assert predictor.predict(ROWS) == pytest.approx(list(expected_predictions(tmp_path, release)), rel=1e-12)
+
+
+def test_the_graph_of_another_model_is_refused(tmp_path: Path) -> None:
+    release = as_a_graph(tmp_path, ReleasePlan(golden_shift=0.01))
+    with pytest.raises(Refused, match="golden row 0: expected .*, found .*: not the model that was trained"):
+        load_predictor(folder_of(tmp_path, release), release.digest)
+
+
+def test_serving_a_graph_imports_no_training_library(tmp_path: Path) -> None:
+    release = as_a_graph(tmp_path, ReleasePlan())
+    folder = folder_of(tmp_path, release)
+    program = f"""if True:
+        import sys
+        from pathlib import Path
+        from services.prediction.predictor import load_predictor
+        load_predictor(Path({str(folder)!r}), {release.digest!r})
+        print(*sorted({{name.partition(".")[0] for name in sys.modules}}))
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "onnxruntime" in loaded
+    assert not loaded & {"sklearn", "skops", "scipy", "pandas", "mlflow", "pyspark", "onnx", "skl2onnx"}
+
+
+def test_a_release_for_batch_only_is_refused_with_the_reason(tmp_path: Path) -> None:
+    servable = Servable(form=None, notes=("no graph: unknown step", "no library online: Spark"))
+    release = republished(tmp_path, build_release(tmp_path), servable=servable)
+    with pytest.raises(Refused, match="one for batch only: no graph: unknown step; no library online: Spark"):
+        load_predictor(folder_of(tmp_path, release), release.digest)
+
+
+@pytest.mark.parametrize("file", ["../outside.skops", "/etc/hostname", "model/missing.skops", "model"])
+def test_a_model_that_is_no_file_of_the_release_is_refused(file: str, tmp_path: Path) -> None:
+    built = build_release(tmp_path)
+    (tmp_path / "releases" / "outside.skops").write_bytes(
+        (folder_of(tmp_path, built) / "model/model.skops").read_bytes()
+    )
+    servable = Servable(form=SKLEARN.model_copy(update={"file": file}), notes=())
+    release = republished(tmp_path, built, servable=servable)
+    with pytest.raises(Refused, match=f"expected the model in a file of the release, found '{file}'"):
+        load_predictor(folder_of(tmp_path, release), release.digest)
+
+
+def test_a_runtime_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    servable = Servable(form=SKLEARN.model_copy(update={"runtime": "os"}), notes=())
+    release = republished(tmp_path, build_release(tmp_path), servable=servable)
+    with pytest.raises(Refused, match="expected a release for .*onnx.*, found one for 'os'"):
+        load_predictor(folder_of(tmp_path, release), release.digest)
+
+
+@pytest.mark.parametrize("answer", [math.nan, math.inf, Labelled(label="a", probability=math.nan)], ids=str)
+def test_an_answer_that_is_no_finite_number_is_never_given(answer: Prediction, tmp_path: Path) -> None:
+    class Lost:
+        def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
+            return [answer for _ in rows]
+
+    with pytest.raises(Invalid, match="the model has no finite answer"):
+        Predictor(build_release(tmp_path), SKLEARN, Lost()).predict(ROWS)
+
+
 def test_a_model_that_answers_differently_than_at_training_is_refused(tmp_path: Path) -> None:
     release = build_release(tmp_path, ReleasePlan(golden_shift=0.01))
     with pytest.raises(Refused, match="golden row 0: expected .*, found .*: not the model that was trained"):
@@ -79,6 +187,13 @@ def test_golden_rows_that_do_not_fit_the_inputs_are_refused(tmp_path: Path) -> N
 def test_an_input_of_a_type_that_nobody_knows_is_refused(tmp_path: Path) -> None:
     release = build_release(tmp_path, ReleasePlan(inputs=(*INPUTS[:2], Column(name="grade", type="tensor"))))
     with pytest.raises(Refused, match="found tensor"):
+        load_predictor(folder_of(tmp_path, release), release.digest)
+
+
+def test_an_optional_input_that_is_no_double_is_refused(tmp_path: Path) -> None:
+    cut = Column(name="cut", type="string", required=False)
+    release = build_release(tmp_path, ReleasePlan(inputs=(INPUTS[0], cut, INPUTS[2])))
+    with pytest.raises(Refused, match="expected optional inputs of type double only, found cut"):
         load_predictor(folder_of(tmp_path, release), release.digest)
 
 

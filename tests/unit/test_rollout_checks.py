@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from services.contract.errors import Refused
+from services.contract.prediction import number_of
 from services.rollout.checks import confirm, replay_golden
 from services.rollout.store import Store, StoredRelease
 from tests.release_factory import build_release
@@ -54,7 +55,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> StoredRelease:
 
 
 def replay(path: Path, release: StoredRelease, status: int, identity: str, shift: float) -> None:
-    predictions = [answer + shift for answer in release.golden.predictions]
+    predictions = [number_of(answer) + shift for answer in release.golden.predictions]
     with PlayedCandidate(path, status, identity, predictions) as candidate:
         thread = Thread(target=candidate.serve_forever, args=(0.01,))
         thread.start()

@@ -1,1 +1,54 @@
-"""One file a machine-learning library: how it is fitted and logged."""
+"""One file a machine-learning library: how rows are read, a model is fitted, asked and logged."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import pandas
+from mlflow.models import ModelSignature
+
+from services.contract.errors import Refused
+from services.contract.model_config import Data
+from services.contract.prediction import Prediction
+from services.contract.task import Task
+
+
+class Flavor(Protocol):
+    """`LIBRARIES` are the distributions whose versions matter, the library itself among them."""
+
+    LIBRARIES: tuple[str, ...]
+    RUNS_ON_A_CLUSTER: bool
+
+    def read(self, path: Path, data: Data, task: Task) -> pandas.DataFrame:
+        """A user's own file. Raises Refused, naming the column or row that is wrong."""
+
+    def fit(self, plan: Any, inputs: pandas.DataFrame, target: pandas.Series, master: str | None) -> Any:
+        """`plan` is what `build` in the model's train.py gives; `master` is a cluster's URL, None for this machine."""
+
+    def predict(self, model: Any, inputs: pandas.DataFrame) -> Sequence[Prediction]:
+        """One answer a row."""
+
+    def parameters(self, model: Any) -> dict[str, Any]:
+        """The fitted model's parameters, defaults included."""
+
+    def learning_curves(self, model: Any, inputs: pandas.DataFrame, target: pandas.Series) -> dict[str, list[float]]:
+        """A value for each step of the training, by metric; empty when the library keeps none."""
+
+    def log_model(
+        self, model: Any, signature: ModelSignature, example: pandas.DataFrame, requirements: list[str]
+    ) -> str:
+        """Logs to the active run; the id of the logged model."""
+
+
+def find_flavor(library: str) -> Flavor:
+    known = sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+    if library not in known:
+        raise Refused(f"expected a model of {', '.join(known)}, found one of '{library}'")
+    try:
+        return cast(Flavor, import_module(f"training.flavors.{library}"))
+    except ModuleNotFoundError as error:
+        raise Refused(
+            f"expected an environment with {error.name}, found none here: set it up with scripts/setup {library}, and "
+            f"run PYTHONPATH=. .venv/{library}/bin/python -m training …"
+        ) from error

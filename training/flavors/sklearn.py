@@ -1,37 +1,75 @@
 """scikit-learn: fitted on a DataFrame, logged as skops so that no service ever loads a pickle."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import mlflow
 import pandas
-from mlflow.models import infer_signature
+from mlflow.models import ModelSignature
+from sklearn import metrics
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from services.contract import names
-from services.contract.trusted import SKLEARN_TRUSTED
+from services.contract.estimator import SKLEARN_TRUSTED, ask_estimator
+from services.contract.model_config import Data
+from services.contract.prediction import Prediction
+from services.contract.task import Task
+from training.dataset import read_csv
 
 LIBRARIES = ("mlflow", "scikit-learn", "skops", "numpy", "pandas")
+RUNS_ON_A_CLUSTER = False
 
 
-def predict(estimator: Any, inputs: pandas.DataFrame) -> Any:
-    """One value a row."""
-    return estimator.predict(inputs)
+def read(path: Path, data: Data, task: Task) -> pandas.DataFrame:
+    return read_csv(path, data, task)
 
 
-def parameters(estimator: Any) -> dict[str, Any]:
-    """The last step's parameters, defaults included."""
-    return {f"estimator.{key}": value for key, value in estimator[-1].get_params(deep=False).items()}
+def fit(plan: Any, inputs: pandas.DataFrame, target: pandas.Series, master: str | None) -> Any:  # noqa: ARG001
+    """`plan` is an unfitted pipeline."""
+    return plan.fit(inputs, target)
 
 
-def log_model(estimator: Any, example: pandas.DataFrame, versions: dict[str, str]) -> str:
-    """The id of the logged model."""
+def predict(model: Any, inputs: pandas.DataFrame) -> Sequence[Prediction]:
+    return ask_estimator(model, inputs)
+
+
+def parameters(model: Any) -> dict[str, Any]:
+    """Of each step, defaults included; those of the last one, the estimator, are called `estimator.<name>`."""
+    last = model.steps[-1][0]
+    named = {key: value for key, value in model.get_params().items() if _is_plain(value)}
+    return {_dotted(key, last): value for key, value in named.items() if "__" in key}
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _dotted(key: str, last: str) -> str:
+    step, _, rest = key.partition("__")
+    return ("estimator" if step == last else step) + "." + rest.replace("__", ".")
+
+
+def learning_curves(model: Any, inputs: pandas.DataFrame, target: pandas.Series) -> dict[str, list[float]]:
+    """Of boosted trees, after each tree, on these rows."""
+    estimator = model[-1]
+    if isinstance(estimator, HistGradientBoostingRegressor):
+        stages = estimator.staged_predict(model[:-1].transform(inputs))
+        return {"mean_absolute_error": [float(metrics.mean_absolute_error(target, stage)) for stage in stages]}
+    if isinstance(estimator, HistGradientBoostingClassifier):
+        stages, labels = estimator.staged_predict_proba(model[:-1].transform(inputs)), estimator.classes_
+        return {"log_loss": [float(metrics.log_loss(target, stage, labels=labels)) for stage in stages]}
+    return {}
+
+
+def log_model(model: Any, signature: ModelSignature, example: pandas.DataFrame, requirements: list[str]) -> str:
     logged = mlflow.sklearn.log_model(
-        estimator,
+        model,
         name=names.LOGGED_MODEL_NAME,
         serialization_format="skops",
         skops_trusted_types=sorted(SKLEARN_TRUSTED),
-        signature=infer_signature(example, predict(estimator, example)),
+        signature=signature,
         input_example=example,
-        # Given, because inferring them takes seconds and picks up what happens to be imported.
-        pip_requirements=[f"{name}=={versions[name]}" for name in LIBRARIES],
+        pip_requirements=requirements,
     )
     return str(logged.model_id)

@@ -1,1 +1,42 @@
-"""One file a machine-learning library: how a candidate is loaded and asked, inside the child process."""
+"""One file a machine-learning library: how a candidate is loaded, asked and turned into ONNX, in a child process."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from services.contract.errors import Refused
+from services.contract.prediction import Prediction
+from services.contract.release import Column, Form
+
+
+class Flavor(Protocol):
+    """`NATIVE` is how the library itself serves its model online, None when it is not fit for it."""
+
+    NATIVE: Form | None
+
+    def load(self, folder: Path) -> Any:
+        """From an MLflow model folder. Raises Refused for a file that is missing, damaged or not to be trusted."""
+
+    def predict(self, model: Any, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:
+        """The library's own answers, one a row; a row has the inputs in order, NaN for an optional one left out.
+
+        Raises ValueError when the model cannot take a row.
+        """
+
+    def to_onnx(self, model: Any, folder: Path, inputs: Sequence[Column]) -> bytes:
+        """A graph with an input `input_<place>` of shape (rows,), string or double, for each column, and one output
+        `prediction` (double), or `label` (int64 or string) and `probability` (double), each of shape (rows,).
+
+        Raises Refused, with the reason, for a model that cannot be written so.
+        """
+
+
+def find_flavor(library: str) -> Flavor:
+    known = sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+    if library not in known:
+        raise Refused(f"expected a model of {', '.join(known)}, found one of '{library}'")
+    try:
+        return cast(Flavor, import_module(f"services.delivery.flavors.{library}"))
+    except ModuleNotFoundError as error:
+        raise Refused(f"expected an environment with {error.name}, found none: scripts/setup {library}") from error

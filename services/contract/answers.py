@@ -1,0 +1,14 @@
+"""What the prediction service answers to a file of rows, and at what cost: how another room asks it without HTTP."""
+
+from services.contract.prediction import Prediction
+from services.contract.record import Record
+
+
+class Answers(Record):
+    """An answer a row, None for a row that gets a 422 over HTTP; milliseconds that single rows took; seconds from the
+    start of the process to the first answer; resident memory at the end."""
+
+    predictions: tuple[Prediction | None, ...]
+    latency_ms: tuple[float, ...]
+    ready_seconds: float
+    memory_bytes: int

@@ -1,0 +1,75 @@
+"""A file of rows instead of HTTP requests: the same checks and the same answers, with what they cost."""
+
+import json
+import math
+import os
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from services.contract.answers import Answers
+from services.contract.errors import Refused
+from services.contract.prediction import Prediction
+from services.prediction.invalid import Invalid
+from services.prediction.predictor import Predictor
+
+TIMED_ROWS = 100
+Rows = Sequence[Sequence[Any]]
+
+
+def answer_file(predictor: Predictor, path: Path) -> Answers:
+    """`path` holds a JSON list of rows, each a list of the inputs in order, null or NaN for one left out."""
+    ready_seconds, rows, size = seconds_since_start(), read_rows(path), predictor.manifest.limits.max_rows
+    parts = [_answers(predictor, rows[start : start + size]) for start in range(0, len(rows), size)]
+    return Answers(
+        predictions=tuple(answer for part in parts for answer in part),
+        latency_ms=tuple(_milliseconds(predictor, row) for row in rows[:TIMED_ROWS]),
+        ready_seconds=ready_seconds,
+        memory_bytes=resident_bytes(),
+    )
+
+
+def read_rows(path: Path) -> Rows:
+    """NaN becomes None. Raises Refused for what is no list of rows."""
+    try:
+        rows = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise Refused(f"{path}: expected a JSON list of rows, cannot read it: {error}") from error
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        raise Refused(f"{path}: expected a JSON list of rows, each a list of values, found something else")
+    return [[None if isinstance(value, float) and math.isnan(value) else value for value in row] for row in rows]
+
+
+def _answers(predictor: Predictor, rows: Rows) -> list[Prediction | None]:
+    """A row that cannot be answered is None and does not spoil the others."""
+    try:
+        return list(predictor.ask(rows))
+    except Invalid:
+        if len(rows) == 1:
+            return [None]
+    half = len(rows) // 2
+    return [*_answers(predictor, rows[:half]), *_answers(predictor, rows[half:])]
+
+
+def _milliseconds(predictor: Predictor, row: Sequence[Any]) -> float:
+    started = time.perf_counter()
+    _answers(predictor, [row])
+    return (time.perf_counter() - started) * 1000
+
+
+def seconds_since_start() -> float:
+    """Since the kernel made this process, to a hundredth; without /proc, the processor time that it took so far."""
+    if sys.platform != "linux":
+        return time.process_time()
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_bytes() -> int:
+    """Now; without /proc, the most that it ever was."""
+    if sys.platform != "linux":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

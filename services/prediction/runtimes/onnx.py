@@ -1,0 +1,107 @@
+"""A graph through onnxruntime: the only module that knows it."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy
+import onnxruntime
+
+from services.contract.errors import Refused
+from services.contract.prediction import Labelled, Prediction
+from services.contract.release import Column
+from services.prediction.runtimes import Cell
+
+_NUMBER = "prediction"
+_LABELLED = ["label", "probability"]
+_ONLY_FATAL = 4
+_DOUBLE, _STRING = "tensor(double)", "tensor(string)"
+_OUTPUTS = {_NUMBER: (_DOUBLE,), "label": ("tensor(int64)", _STRING), "probability": (_DOUBLE,)}
+_ERRORS = onnxruntime.capi.onnxruntime_pybind11_state
+_UNANSWERED = (_ERRORS.Fail, _ERRORS.InvalidArgument, _ERRORS.RuntimeException)
+
+
+class OnnxModel:
+    def __init__(self, session: Any, inputs: Sequence[Column]) -> None:
+        known = {_input_name(place): place for place in range(len(inputs))}
+        self._session = session
+        self._places = {known[given.name]: given for given in session.get_inputs()}
+        self._outputs = [output.name for output in session.get_outputs()]
+
+    def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
+        """Raises ValueError for a row that the graph fails on, such as a category it does not know."""
+        fed = {
+            given.name: numpy.array([row[place] for row in rows], dtype=object if given.type == _STRING else float)
+            for place, given in self._places.items()
+        }
+        try:
+            found = dict(zip(self._outputs, self._session.run(self._outputs, fed), strict=True))
+        except _UNANSWERED as error:
+            raise ValueError("the graph fails on these rows") from error
+        return _predictions(found, len(rows))
+
+
+def load(file: Path, inputs: Sequence[Column]) -> OnnxModel:
+    """Raises Refused for what is no graph, reads another file or has other inputs and outputs than ours."""
+    session = _session(file)
+    if problem := _input_problem(session, inputs) or _output_problem(session):
+        raise Refused(f"{file}: {problem}: package the model again")
+    return OnnxModel(session, inputs)
+
+
+def _session(file: Path) -> Any:
+    try:
+        return onnxruntime.InferenceSession(file.read_bytes(), _options(), providers=["CPUExecutionProvider"])
+    except OSError as error:
+        raise Refused(f"{file}: expected an ONNX graph, cannot read it: {error.strerror}") from error
+    except _ERRORS.InvalidProtobuf as error:
+        raise Refused(f"{file}: expected an ONNX graph, found something else: package the model again") from error
+    # A graph fails in whatever way onnxruntime happens to fail; its message may have several lines.
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise Refused(f"{file}: expected a whole ONNX graph in one file, cannot load it: {reason}") from error
+
+
+def _options() -> Any:
+    onnxruntime.disable_telemetry_events()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = _ONLY_FATAL
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    # A graph may keep weights in other files, by default anywhere below the working directory. Here is no file.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
+    return options
+
+
+def _input_problem(session: Any, inputs: Sequence[Column]) -> str | None:
+    kinds = {_input_name(place): _STRING if column.type == "string" else _DOUBLE for place, column in enumerate(inputs)}
+    for given in session.get_inputs():
+        if (expected := kinds.get(given.name)) is None:
+            return f"expected inputs {', '.join(kinds)}, found '{given.name}'"
+        if given.type != expected or len(given.shape) != 1:
+            return f"{given.name}: expected {expected} of shape (rows,), found {given.type} of {given.shape}"
+    return None
+
+
+def _output_problem(session: Any) -> str | None:
+    found = {output.name: output.type for output in session.get_outputs()}
+    if sorted(found) not in ([_NUMBER], _LABELLED):
+        return f"expected outputs {_NUMBER}, or {' and '.join(_LABELLED)}, found {', '.join(found)}"
+    wrong = [f"{name} {kind}" for name, kind in found.items() if kind not in _OUTPUTS[name]]
+    return f"expected numbers in double precision, and labels, found {', '.join(wrong)}" if wrong else None
+
+
+def _predictions(found: dict[str, Any], rows: int) -> list[Prediction]:
+    for name, array in found.items():
+        if array.shape != (rows,):
+            raise Refused(f"expected an output '{name}' of {rows} rows, found an array of {array.shape}")
+    if _NUMBER in found:
+        return list(found[_NUMBER].tolist())
+    answers = zip(*(found[name].tolist() for name in _LABELLED), strict=True)
+    return [Labelled(label=label, probability=probability) for label, probability in answers]
+
+
+def _input_name(place: int) -> str:
+    return f"input_{place}"

@@ -1,0 +1,51 @@
+"""The text of a CSV cell as a value of the type that model.yaml declares."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+_LABEL = {"0": 0, "1": 1}
+_TRUTH = {"true": True, "false": False}
+_SHOWN = 60
+
+
+def convert(text: str, kind: str) -> Any:
+    """Raises ValueError that says what was expected and found; `label` is the target of a binary task."""
+    expected, to = _KINDS[kind]
+    try:
+        return to(text)
+    except (ValueError, KeyError):
+        found = repr(text) if len(text) <= _SHOWN else f"{text[:_SHOWN]!r}…"
+        raise ValueError(f"expected {expected}, found {found}") from None
+
+
+def _number(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError
+    return number
+
+
+def _number_or_nothing(text: str) -> float:
+    return _number(text) if text else math.nan
+
+
+def _whole_number(text: str) -> int:
+    if not -(2**63) <= (number := int(text)) < 2**63:
+        raise ValueError
+    return number
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError
+    return text
+
+
+_KINDS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "double": ("a number", _number),
+    "optional double": ("a number or an empty field", _number_or_nothing),
+    "long": ("a whole number", _whole_number),
+    "string": ("a text", _text),
+    "boolean": ("true or false", lambda text: _TRUTH[text.lower()]),
+    "label": ("0 or 1", lambda text: _LABEL[text]),
+}

@@ -1,0 +1,38 @@
+"""A model's rows and where they come from: files of installed packages, or one file that is given by hand."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas
+
+from services.contract.candidate import Sources
+from services.contract.errors import Refused
+from services.contract.model_config import ModelConfig
+from training.dataset import Dataset, split
+from training.flavors import find_flavor
+from training.model_code import find_function
+from training.sources import file_sources, package_files, package_sources
+
+
+@dataclass(frozen=True)
+class Rows:
+    sources: Sources
+    dataset: Dataset
+
+
+def load_rows(config: ModelConfig, folder: Path, csv: Path | None) -> Rows:
+    """`folder` holds the model's data.py. Raises Refused for a file that is missing or wrong."""
+    if csv is None:
+        sources, source = package_sources(config.data.packages), config.data.source
+        frame = _from_packages(config, folder)
+    else:
+        sources, source = file_sources(csv), csv.name
+        frame = find_flavor(config.library).read(csv, config.data, config.task)
+    return Rows(sources, split(frame, config.data, config.task, source))
+
+
+def _from_packages(config: ModelConfig, folder: Path) -> pandas.DataFrame:
+    files = package_files(config.data.packages)
+    if missing := [name for name, path in files.items() if not path.is_file()]:
+        raise Refused(f"expected {missing[0]}, which its package lists, found no such file: install the package again")
+    return find_function(folder, "data.py", "load")(list(files.values()))

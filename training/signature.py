@@ -1,0 +1,17 @@
+"""A model's signature as model.yaml declares it; inferring it would depend on which rows come first."""
+
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
+
+from services.contract.model_config import ModelConfig
+from services.contract.task import TARGETS
+
+
+def signature(config: ModelConfig) -> ModelSignature:
+    """Inputs in the declared order, and as output a number, or a label with its probability."""
+    kind = TARGETS[config.task]
+    labelled = Schema([ColSpec(kind, "label"), ColSpec("double", "probability")])
+    return ModelSignature(
+        inputs=Schema([ColSpec(column.type, column.name, required=column.required) for column in config.inputs]),
+        outputs=Schema([ColSpec(kind)]) if config.task == "regression" else labelled,
+    )
