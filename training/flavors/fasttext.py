@@ -1,0 +1,244 @@
+"""fastText, for which MLflow has no flavor: a model is logged together with this file, so it loads where we are not."""
+
+from __future__ import annotations
+
+import math
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+from shutil import copyfile
+from typing import TYPE_CHECKING, Any
+
+import fasttext
+import mlflow
+import pandas
+from mlflow.models import Model, ModelSignature
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+
+# This file's name in a model's `code/`: there it must not hide the library, and none of our rooms is around it.
+LOADER = "trackback_fasttext"
+if __name__ != LOADER:
+    from services.contract import names
+    from services.contract.errors import Refused
+    from services.contract.prediction import Labelled
+    from training.dataset import read_csv
+if TYPE_CHECKING:
+    from services.contract.model_config import Data
+    from services.contract.prediction import Prediction
+    from services.contract.task import Task
+
+LIBRARIES = ("mlflow", "fasttext-numpy2", "numpy", "pandas")
+RUNS_ON_A_CLUSTER = False
+
+MODEL_FILE = "data/model.bin"
+_OUTPUTS = Schema([ColSpec(DataType.string, "label"), ColSpec(DataType.double, "probability")])
+_PARAMS = ParamSchema([ParamSpec("k", DataType.integer, 1), ParamSpec("threshold", DataType.double, 0.0)])
+_PREFIX = "__label__"
+_END_OF_LINE = "</s>"
+# Each thread fills one tenth of fastText's input matrix, an eleventh what the division leaves over. With fewer, some of
+# it is whatever the memory held before.
+_THREADS = 11
+_LR = 0.1
+_GIVEN_BY_US = {"input", "label", "label_prefix"}
+_ARGUMENTS = (
+    "lr", "dim", "ws", "epoch", "minCount", "minCountLabel", "neg", "wordNgrams", "bucket", "minn", "maxn", "thread",
+    "lrUpdateRate", "t", "seed", "pretrainedVectors",
+)  # fmt: skip
+
+
+def one_line(text: str) -> str:
+    """The words that fastText is to read: any white space is a space, its own marks are left out.
+
+    Those are `__label__…`, which would become a label, and `</s>`, behind which it would read no further.
+    """
+    words = text.encode(errors="replace").decode().replace("\0", " ").split()
+    return " ".join(word for word in words if word != _END_OF_LINE and not word.startswith(_PREFIX))
+
+
+def read(path: Path, data: Data, task: Task) -> pandas.DataFrame:
+    """A CSV file when its name says so, else lines of `__label__X text`. Raises Refused, naming what is wrong."""
+    if path.suffix.lower() == ".csv":
+        frame = read_csv(path, data, task)
+        return frame.assign(**{data.target: frame[data.target].astype(str).str.removeprefix(_PREFIX)})
+    _refuse_unless_one(list(data.columns))
+    try:
+        with path.open("rb") as file:
+            rows = [_row(words, f"{path}:{line}") for line, words in _lines(file, path)]
+    except OSError as error:
+        raise Refused(f"{path}: expected lines of '{_PREFIX}X text', cannot read them: {error.strerror}") from error
+    return pandas.DataFrame(rows, columns=[data.target, *data.columns])
+
+
+def _lines(file: Iterator[bytes], path: Path) -> Iterator[tuple[int, list[str]]]:
+    for number, line in enumerate(file, 1):
+        try:
+            words = line.decode().split()
+        except UnicodeDecodeError as error:
+            raise Refused(f"{path}:{number}: expected text in UTF-8, found other bytes") from error
+        if words:
+            yield number, words
+
+
+def _row(words: list[str], where: str) -> tuple[str, str]:
+    labels = [word for word in words if word.startswith(_PREFIX)]
+    text = " ".join(word for word in words if not word.startswith(_PREFIX))
+    if len(labels) != 1:
+        raise Refused(f"{where}: expected one label, such as {_PREFIX}en, found {len(labels)}")
+    if not text:
+        raise Refused(f"{where}: expected a text beside {labels[0]}, found none")
+    return labels[0].removeprefix(_PREFIX), text
+
+
+def fit(plan: dict[str, Any], inputs: pandas.DataFrame, target: pandas.Series, master: str | None) -> Any:  # noqa: ARG001
+    """`plan` holds arguments of `train_supervised`. Raises Refused for those or labels that fastText cannot take."""
+    arguments = _arguments(plan)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "training.txt"
+        with file.open("w", encoding="utf-8", newline="\n") as lines:
+            lines.writelines(f"{_marked(label)} {text}\n" for label, text in zip(target, _texts(inputs), strict=True))
+        try:
+            return fasttext.train_supervised(input=str(file), **arguments)
+        except (TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise Refused(f"expected a plan that fastText's train_supervised takes, found {plan}: {reason}") from error
+        except RuntimeError as error:
+            if "NaN" not in str(error):
+                raise
+            rate = arguments["lr"]
+            raise Refused(f"expected finite weights, found NaN with lr {rate}: train with a lower lr") from error
+
+
+def _arguments(plan: dict[str, Any]) -> dict[str, Any]:
+    if ours := sorted(_GIVEN_BY_US & plan.keys()):
+        raise Refused(f"expected a plan without {', '.join(ours)}, found it there: the flavor gives it to fastText")
+    threads = plan.get("thread", _THREADS)
+    if not isinstance(threads, int) or threads < _THREADS:
+        raise Refused(
+            f"expected thread of at least {_THREADS}, found {threads}: with fewer, fastText leaves part of its matrix "
+            "uninitialised and may end with NaN"
+        )
+    return {"lr": _LR, "verbose": 0, **plan, "thread": threads}
+
+
+def _marked(label: Any) -> str:
+    if not isinstance(label, str) or label.split() != [one_line(label)]:
+        raise Refused(
+            f"expected labels of one word without {_PREFIX}, found {label!r}: fastText ends a label at white space, so "
+            "write New_York for New York"
+        )
+    return f"{_PREFIX}{label}"
+
+
+def _texts(inputs: pandas.DataFrame) -> list[str]:
+    _refuse_unless_one(list(inputs.columns))
+    return [one_line(text) for text in inputs.iloc[:, 0]]
+
+
+def _refuse_unless_one(columns: list[str]) -> None:
+    if len(columns) != 1:
+        raise Refused(f"expected one column of text, found {', '.join(columns)}: fastText reads one text a row")
+
+
+def predict(model: Any, inputs: pandas.DataFrame) -> Sequence[Prediction]:
+    """The likeliest label of each text. Raises Refused when the model knows no word of one."""
+    best = _answers(model, _texts(inputs), k=1, threshold=0.0)
+    if unknown := best.count([]):
+        raise Refused(f"expected a model that knows a word of every text, found {unknown} without: lower minCount")
+    return [Labelled(label=label, probability=probability) for ((label, probability),) in best]
+
+
+def _answers(model: Any, texts: list[str], k: int, threshold: float) -> list[list[tuple[str, float]]]:
+    """Labels and their probabilities for each text, best first; none of those below the threshold."""
+    # Always a list: on a single string most builds of fastText fail with NumPy 2.
+    labels, probabilities = model.predict(texts, k=k, threshold=threshold)
+    return [
+        [(label.removeprefix(_PREFIX), min(float(probability), 1.0)) for label, probability in zip(*row, strict=True)]
+        for row in zip(labels, probabilities, strict=True)
+    ]
+
+
+def parameters(model: Any) -> dict[str, Any]:
+    """What the model was trained with, as fastText itself says it."""
+    arguments = model.f.getArgs()
+    return {
+        "fasttext.loss": arguments.loss.name,
+        **{f"fasttext.{name}": getattr(arguments, name) for name in _ARGUMENTS},
+    }
+
+
+def learning_curves(model: Any, inputs: pandas.DataFrame, target: pandas.Series) -> dict[str, list[float]]:  # noqa: ARG001
+    """None: fastText prints its loss to the terminal and keeps nothing."""
+    return {}
+
+
+def log_model(model: Any, signature: ModelSignature, example: pandas.DataFrame, requirements: list[str]) -> str:
+    """Logs to the active run, with the outputs and parameters of this flavor; the id of the logged model."""
+    logged = Model.log(
+        artifact_path=None,
+        name=names.LOGGED_MODEL_NAME,
+        flavor=sys.modules[__name__],
+        model=model,
+        signature=ModelSignature(inputs=signature.inputs, outputs=_OUTPUTS, params=_PARAMS),
+        input_example=example,
+        pip_requirements=requirements,
+    )
+    return str(logged.model_id)
+
+
+def save_model(
+    model: Any,
+    path: str,
+    pip_requirements: list[str],
+    mlflow_model: Model | None = None,
+    signature: ModelSignature | None = None,
+    input_example: pandas.DataFrame | None = None,
+) -> None:
+    """Writes an MLflow model folder. The requirements are given, because inferring them takes seconds."""
+    described = mlflow_model or Model()
+    described.add_flavor("fasttext", fasttext_version=metadata.version("fasttext-numpy2"), data=MODEL_FILE)
+    with tempfile.TemporaryDirectory() as folder:
+        file, loader = Path(folder) / Path(MODEL_FILE).name, Path(folder) / f"{LOADER}.py"
+        model.save_model(str(file))
+        copyfile(__file__, loader)
+        mlflow.pyfunc.save_model(
+            path=path,
+            mlflow_model=described,
+            loader_module=LOADER,
+            data_path=str(file),
+            code_paths=[str(loader)],
+            signature=signature,
+            input_example=input_example,
+            pip_requirements=pip_requirements,
+        )
+
+
+def load_model(model_uri: str, dst_path: str | None = None) -> Any:
+    """fastText's own model from an MLflow URI or folder."""
+    folder = mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=dst_path)
+    return fasttext.load_model(str(Path(folder) / MODEL_FILE))
+
+
+def _load_pyfunc(path: str) -> Classifier:
+    return Classifier(fasttext.load_model(path))
+
+
+class Classifier:
+    """What MLflow's pyfunc asks."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def predict(self, table: pandas.DataFrame, params: dict[str, Any] | None = None) -> pandas.DataFrame:
+        """Columns `label` and `probability` of each text: the best one above the threshold, None and NaN without one.
+
+        For `k` other than 1 both hold lists, best first; -1 is all labels.
+        """
+        asked = {"k": 1, "threshold": 0.0, **(params or {})}
+        answers = _answers(self._model, [one_line(text) for text in table.iloc[:, 0]], **asked)
+        if asked["k"] == 1:
+            found: list[tuple[Any, Any]] = [answer[0] if answer else (None, math.nan) for answer in answers]
+        else:
+            found = [([label for label, _ in answer], [one for _, one in answer]) for answer in answers]
+        return pandas.DataFrame(found, columns=["label", "probability"], index=table.index)
