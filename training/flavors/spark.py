@@ -1,0 +1,195 @@
+"""Spark MLlib: fitted on this machine or on a cluster, logged so that the model has an id of its own."""
+
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import mlflow
+import pandas
+import pyarrow
+from mlflow.models import Model, ModelSignature
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.ml import Pipeline, PipelineModel
+from pyspark.ml.classification import GBTClassificationModel, LogisticRegressionModel
+from pyspark.ml.functions import vector_to_array
+from pyspark.sql import DataFrame, SparkSession
+
+from services.contract import names
+from services.contract.errors import Refused
+from services.contract.model_config import Data
+from services.contract.prediction import Labelled, Prediction
+from services.contract.task import Task
+from training.dataset import read_csv
+
+# MLflow's pyfunc imports Spark Connect, which ends the process with exit 0 when one of the last three is missing.
+LIBRARIES = ("mlflow", "pyspark", "pyarrow", "numpy", "pandas", "grpcio", "grpcio-status", "zstandard")
+RUNS_ON_A_CLUSTER = True
+
+_LOCALHOST = "127.0.0.1"
+_SETTINGS = {
+    "spark.driver.memory": "2g",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    # Else the optimizer itself transforms the rows, on one core and interpreted.
+    "spark.sql.execution.arrow.localRelationThreshold": "0",
+    # Rows in a partition, however many cores there are: trees take their thresholds from a sample of each.
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
+}
+_ON_THIS_MACHINE = {
+    "spark.driver.host": _LOCALHOST,
+    "spark.driver.bindAddress": _LOCALHOST,
+    "spark.sql.shuffle.partitions": "4",
+}
+# Spark's own defaults greet whoever starts it; its gateway changes the level unless it has one of its own.
+_LOGGING = """
+rootLogger.level = error
+logger.gateway.name = org.apache.spark.api.python.PythonGatewayServer
+logger.gateway.level = error
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %p %c{1}: %m%n%ex{1}
+"""
+
+
+def read(path: Path, data: Data, task: Task) -> pandas.DataFrame:
+    """The declared columns of a CSV file. Raises Refused, naming the column or row that is wrong."""
+    return read_csv(path, data, task)
+
+
+def fit(
+    plan: Callable[[], Pipeline], inputs: pandas.DataFrame, target: pandas.Series, master: str | None
+) -> PipelineModel:
+    """`plan` is called when there is a session, because Spark cannot make a stage without one.
+
+    Raises Refused, with Spark's own reason, when the pipeline cannot be made or fitted on these rows.
+    """
+    frame = _frame(_session(master), {**_columns(inputs), str(target.name): target}).cache()
+    try:
+        return plan().fit(frame)
+    except (PySparkException, Py4JError, TypeError) as error:
+        raise Refused(
+            f"expected a pipeline that can be fitted on these rows, cannot fit it: {_reason(error)}"
+        ) from error
+    finally:
+        frame.unpersist()
+
+
+def predict(model: PipelineModel, inputs: pandas.DataFrame) -> Sequence[Prediction]:
+    """Raises Refused for a model that answers anything but 0 or 1 with a probability."""
+    answers = model.transform(_frame(_session(None), _columns(inputs)))
+    if "probability" not in answers.columns:
+        raise Refused("expected a classifier with a column 'probability', found a model without one")
+    table = answers.select("prediction", vector_to_array(answers["probability"]).alias("probability")).toArrow()
+    labels, probabilities = (table[name].to_pylist() for name in ("prediction", "probability"))
+    return [Labelled(label=int(label), probability=one) for label, (_, one) in zip(labels, probabilities, strict=True)]
+
+
+def parameters(model: PipelineModel) -> dict[str, str]:
+    """Each stage's own and default ones, without the names that Spark makes up for a stage."""
+    found: dict[str, str] = {}
+    kinds: Counter[str] = Counter()
+    for stage in model.stages:
+        kind = type(stage).__name__
+        kinds[kind] += 1
+        prefix = f"{kind}-{kinds[kind]}" if kinds[kind] > 1 else kind
+        values = {param.name: str(value) for param, value in stage.extractParamMap().items()}
+        found |= {f"{prefix}.{name}": value for name, value in values.items() if stage.uid not in value}
+    return found
+
+
+def learning_curves(model: PipelineModel, inputs: pandas.DataFrame, target: pandas.Series) -> dict[str, list[float]]:
+    """What the training minimizes, after each step: as it went for a regression, on these rows for trees."""
+    classifier = model.stages[-1]
+    if isinstance(classifier, LogisticRegressionModel) and classifier.hasSummary:
+        return {"objective": [float(value) for value in classifier.summary.objectiveHistory]}
+    if isinstance(classifier, GBTClassificationModel):
+        frame = _frame(_session(None), {**_columns(inputs), str(target.name): target})
+        features = PipelineModel(model.stages[:-1]).transform(frame)
+        return {"loss": [float(value) for value in classifier.evaluateEachIteration(features)]}
+    return {}
+
+
+def log_model(
+    model: PipelineModel,
+    signature: ModelSignature,
+    example: pandas.DataFrame,  # noqa: ARG001  with one, MLflow loads the model again to try it, which takes Spark long
+    requirements: list[str],
+) -> str:
+    """The id of the logged model."""
+    with tempfile.TemporaryDirectory() as temporary:
+        # mlflow.spark.log_model of 3.17 writes an artifact of the run, without a model id.
+        logged = Model.log(
+            artifact_path=None,
+            name=names.LOGGED_MODEL_NAME,
+            flavor=mlflow.spark,
+            spark_model=model,
+            dfs_tmpdir=temporary,
+            signature=signature,
+            pip_requirements=requirements,
+        )
+    return str(logged.model_id)
+
+
+def _columns(inputs: pandas.DataFrame) -> dict[str, pandas.Series]:
+    return {str(name): inputs[name] for name in inputs}
+
+
+def _frame(session: SparkSession, columns: Mapping[str, pandas.Series]) -> DataFrame:
+    # By way of arrays, because from a DataFrame Arrow would make null of NaN, which is not what serving gives a model.
+    return session.createDataFrame(
+        pyarrow.table({name: pyarrow.array(values.to_numpy()) for name, values in columns.items()})
+    )
+
+
+def _session(master: str | None) -> SparkSession:
+    """The one that runs, or a new one. Raises Refused when there is no Java or the master does not answer."""
+    if running := SparkSession.getActiveSession():
+        return running
+    _refuse_without_java()
+    where = master or "local[*]"
+    with _quiet() as logging:
+        builder = SparkSession.builder.appName("trackback").master(where)
+        for key, value in {**_SETTINGS, **logging, **addresses(where)}.items():
+            builder = builder.config(key, value)
+        try:
+            return builder.getOrCreate()
+        except (PySparkException, Py4JError) as error:
+            raise Refused(f"expected a Spark session at {where}, cannot start it: {_reason(error)}") from error
+
+
+def addresses(master: str) -> dict[str, str]:
+    """A cluster's workers must reach the driver, so only a session on this machine is kept to it."""
+    if not master.startswith("local"):
+        return {}
+    os.environ["SPARK_LOCAL_IP"] = _LOCALHOST
+    return _ON_THIS_MACHINE
+
+
+@contextmanager
+def _quiet() -> Iterator[dict[str, str]]:
+    """The setting that makes the JVM log as `_LOGGING` says; it reads the file once, when it starts."""
+    with tempfile.TemporaryDirectory() as temporary:
+        file = Path(temporary) / "log4j2.properties"
+        file.write_text(_LOGGING)
+        yield {"spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={file.as_uri()}"}
+
+
+def _refuse_without_java() -> None:
+    home = os.environ.get("JAVA_HOME")
+    if not shutil.which(str(Path(home) / "bin" / "java") if home else "java"):
+        where = f"in JAVA_HOME, {home}" if home else "on PATH"
+        raise Refused(f"expected a Java of version 17 or newer {where}, found none: Spark needs one")
+
+
+def _reason(error: Exception) -> str:
+    """The last cause that a stack trace of the JVM names, or the first line."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return [lines[0], *(line for line in lines if line.startswith("Caused by: "))][-1]
