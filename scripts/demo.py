@@ -8,7 +8,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from scripts.story import Story
+from scripts.story import TALES, Story
 from services.contract.errors import Refused
 from services.embedded.platform import Platform, unwind_on_signals
 from services.embedded.platform_settings import PlatformSettings
@@ -16,9 +16,10 @@ from services.embedded.platform_settings import PlatformSettings
 
 def main(
     once: Annotated[bool, typer.Option("--once", help="Stop everything at the end of the story.")] = False,
+    model: Annotated[str, typer.Option(help=f"What the story is about: {', '.join(TALES)}.")] = "diamond-price",
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the state of earlier starts first.")] = False,
 ) -> None:
-    """Start the platform on 127.0.0.1 and take three models through it; stays up until Ctrl-C.
+    """Start the platform on 127.0.0.1 and take three runs of a model through it; stays up until Ctrl-C.
 
     Ports: TRACKBACK_MLFLOW_PORT (5000), TRACKBACK_GOCD_PORT (8153), TRACKBACK_ROLLOUT_PORT (8154),
     TRACKBACK_SERVING_PORT (8200). State: TRACKBACK_STATE (.trackback). Example: scripts/demo --once
@@ -28,9 +29,10 @@ def main(
     platform = Platform(settings, _say)
     began = time.monotonic()
     try:
+        story = Story(settings.urls, platform.environment, model, _say)
         platform.start(fresh)
         _say(f"the platform is up after {time.monotonic() - began:.1f} s")
-        Story(settings.urls, platform.environment, _say).tell()
+        story.tell()
         if not once:
             _say("\nThe platform stays up; Ctrl-C stops it.")
             signal.pause()

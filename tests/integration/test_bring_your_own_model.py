@@ -1,76 +1,113 @@
 """docs/bring-your-own-model.md, followed to the letter up to a release that could be deployed."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
-import mlflow
 import pytest
 
-from services.contract.model_config import load_model_config
-from services.contract.promotion import Promotion
+from services.contract.release import Release
 from services.contract.verdict import Verdict
-from services.delivery.compare import compared
-from services.delivery.fetch import fetched
-from services.delivery.package import packaged
-from services.delivery.settings import Settings
-from services.delivery.store import Store
-from services.delivery.validate import validated
 from services.embedded.pipelines import load_pipelines
-from training.job import Order, train
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "bring-your-own-model.md").read_text()
-BLOCKS = re.findall(r"```(?:yaml|python)\n(.*?)```", PAGE, re.DOTALL)
-FILES = re.findall(r"^`training/models/diabetes/([\w.]+)`", PAGE, re.MULTILINE)
+MODEL, LIBRARY = PAGE.split("# Bring your own library")
+PIPELINES = "services/gocd/pipelines.gocd.yaml"
+
+
+def blocks(text: str) -> dict[str, str]:
+    """The code of each section by the first file that the section names."""
+    found = {}
+    for section in text.split("\n## ")[1:]:
+        code = re.search(r"```(?:yaml|python)\n(.*?)```", section, re.DOTALL)
+        if code:
+            file = re.search(r"`((?:training|services)/[\w./-]+\.\w+)`", section)
+            found[file[1] if file else "train.py"] = code[1]
+    return found
 
 
 @pytest.fixture
-def models(tmp_path: Path) -> Path:
-    folder = tmp_path / "models" / "diabetes"
-    folder.mkdir(parents=True)
-    for name, block in zip(FILES, BLOCKS, strict=False):
-        (folder / name).write_text(block)
-    return tmp_path / "models"
+def checkout(tmp_path: Path) -> Path:
+    """A copy of ours, in which somebody follows the page."""
+    for folder in ("services", "training", "requirements"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "tests" / "integration").mkdir(parents=True)
+    shutil.copy(ROOT / "tests" / "integration" / "to_release.py", tmp_path / "tests" / "integration")
+    write(tmp_path, {path: code for path, code in blocks(MODEL).items() if path != PIPELINES})
+    return tmp_path
 
 
-def test_the_page_shows_three_files_and_the_pipelines() -> None:
-    assert FILES == ["model.yaml", "data.py", "train.py"]
-    assert len(BLOCKS) == 4
+def write(checkout: Path, files: dict[str, str]) -> None:
+    for path, code in files.items():
+        (checkout / path).parent.mkdir(exist_ok=True)
+        (checkout / path).write_text(code)
 
 
-def test_the_model_of_the_page_becomes_a_release(
-    models: Path, mlflow_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_url)
-    monkeypatch.setenv("TRACKBACK_STORE", str(tmp_path / "store"))
-    mlflow.set_tracking_uri(mlflow_url)
-    told: list[str] = []
-    run = train(Order(models, "diabetes", None, None, False), told.append)
-    assert "is not the exam pinned in diabetes/model.yaml" in " ".join(told)
-    page = models / "diabetes" / "model.yaml"
-    page.write_text(page.read_text().replace("holdout_sha256: null", f"holdout_sha256: {run.holdout_sha256}"))
-    settings, config = Settings(), load_model_config(models, "diabetes")
-    promotion = Promotion(
-        model="diabetes",
-        label=f"1-{run.run_id[:8]}",
-        run_id=run.run_id,
-        run_status="FINISHED",
-        experiment_id="1",
-        model_id=run.model_id,
-        promotion="true",
+def to_release(checkout: Path, mlflow_url: str) -> tuple[Release, str]:
+    """The release of `diabetes`, and what was told on the way."""
+    variables = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(checkout),
+        "MLFLOW_TRACKING_URI": mlflow_url,
+        "TRACKBACK_MODELS": str(checkout / "training" / "models"),
+        "TRACKBACK_STORE": str(checkout / "store"),
+        "TRACKBACK_ENVIRONMENTS": str(ROOT / ".venv"),
+    }
+    command = [sys.executable, "-m", "tests.integration.to_release", "diabetes"]
+    done = subprocess.run(
+        command, cwd=checkout, env=variables, capture_output=True, text=True, check=False, timeout=120
     )
-    store = Store(settings.trackback_store)
-    candidate = fetched(settings, promotion, None)
-    validation = validated(store, candidate, config)
-    assert validation.verdict is Verdict.PASS, validation.checks
-    comparison = compared(store, candidate, config, None)
-    release = packaged(store, candidate, config, validation, comparison)
-    assert (store.release(release.digest) / "golden.json").is_file()
+    assert done.returncode == 0, done.stderr
+    return Release.from_json(done.stdout[done.stdout.index("{") :]), done.stderr
+
+
+def test_the_page_names_a_file_for_all_of_its_code() -> None:
+    assert list(blocks(MODEL)) == [
+        "training/models/diabetes/model.yaml",
+        "training/models/diabetes/data.py",
+        "training/models/diabetes/train.py",
+        PIPELINES,
+    ]
+    assert list(blocks(LIBRARY)) == [
+        "training/flavors/lightgbm.py",
+        "services/delivery/flavors/lightgbm.py",
+        "train.py",
+    ]
+
+
+def test_the_model_of_the_page_becomes_a_release(checkout: Path, mlflow_url: str) -> None:
+    release, told = to_release(checkout, mlflow_url)
+    assert "is not the exam pinned in diabetes/model.yaml" in told
+    assert release.manifest.validation.verdict is Verdict.PASS, release.manifest.validation.checks
+    assert release.manifest.candidate.run.sources.packages.keys() == {"scikit-learn"}
+    assert release.manifest.servable.form, release.manifest.servable.notes
+    assert release.manifest.servable.form.runtime == "onnx"
+
+
+def test_the_library_of_the_page_is_one_more_file_a_room(checkout: Path, mlflow_url: str) -> None:
+    files = blocks(LIBRARY)
+    model = checkout / "training" / "models" / "diabetes"
+    files["training/models/diabetes/train.py"] = files.pop("train.py")
+    write(checkout, files)
+    page = model / "model.yaml"
+    declared = page.read_text().replace("library: sklearn", "library: lightgbm")
+    page.write_text(declared.replace("ridge: {alpha: 0.1}", "boosted: {num_iterations: 50}"))
+    release, _ = to_release(checkout, mlflow_url)
+    assert release.manifest.library == "lightgbm"
+    assert release.manifest.validation.verdict is Verdict.PASS, release.manifest.validation.checks
+    assert release.manifest.servable.form, release.manifest.servable.notes
+    assert release.manifest.servable.form.runtime == "onnx"
+    assert "agrees on " in release.manifest.servable.notes[0]
 
 
 def test_the_pipelines_of_the_page_are_accepted_behind_ours(tmp_path: Path) -> None:
     file = tmp_path / "pipelines.gocd.yaml"
-    file.write_text((ROOT / "services" / "gocd" / "pipelines.gocd.yaml").read_text() + "\n" + BLOCKS[3])
+    file.write_text((ROOT / PIPELINES).read_text() + "\n" + blocks(MODEL)[PIPELINES])
     assert list(load_pipelines(file).pipelines) == [
-        "diamond-price", "diamond-price-online", "diabetes", "diabetes-online"
+        "diamond-price", "diamond-price-online", "language-id", "language-id-online", "flight-delay",
+        "flight-delay-online", "diabetes", "diabetes-online",
     ]  # fmt: skip

@@ -2,14 +2,13 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 import httpx
 
 from services.contract import names
-from tests.journey.traveller import DIAMOND
+from tests.journey.traveller import Traveller
 from tests.poll import poll_until
 
 THREADS = 4
@@ -18,8 +17,8 @@ THREADS = 4
 class KeepsAsking:
     """A request fails on anything but 200, and is not asked again. `answers` counts the revisions that answered."""
 
-    def __init__(self, url: Callable[[], str]) -> None:
-        self._url = url()
+    def __init__(self, traveller: Traveller) -> None:
+        self._url, self._question = traveller.invocations_url(), traveller.question
         self.answers: Counter[str] = Counter()
         self.failures: list[str] = []
         self._stop = threading.Event()
@@ -45,7 +44,7 @@ class KeepsAsking:
 
     def _ask(self, http: httpx.Client) -> None:
         try:
-            answer = http.post(self._url, json={"dataframe_records": [DIAMOND]})
+            answer = http.post(self._url, json=self._question)
             problem = None if answer.status_code == 200 else f"{answer.status_code}: {answer.text[:200]}"
         except httpx.HTTPError as error:
             problem = f"{type(error).__name__}: {error}"

@@ -86,7 +86,7 @@ def delivered_once(scene: Scene, before: int, run_id: str) -> None:
 )
 def test_a_part_that_is_killed_costs_no_request_and_no_promotion(scene: Scene, victim: str, during: str) -> None:
     run_id, before = scene.next_run(), scene.traveller.newest(MODEL)
-    with KeepsAsking(scene.traveller.invocations_url) as client:
+    with KeepsAsking(scene.traveller) as client:
         scene.traveller.promote(run_id, f"while {victim} is killed")
         poll_until(scene.stage_runs(during, before), f"stage {during} to run", pause=0.02)
         scene.kill(victim)

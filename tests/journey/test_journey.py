@@ -58,7 +58,7 @@ def test_a_run_that_is_tagged_in_mlflow_reaches_production(traveller: Traveller,
 def test_a_second_promotion_changes_the_answer_without_a_failed_request(traveller: Traveller, story: Story) -> None:
     story.runs["second"] = traveller.train("--variant", "boosted-slow")
     before, old = traveller.newest(MODEL), traveller.ask()
-    with KeepsAsking(traveller.invocations_url) as client:
+    with KeepsAsking(traveller) as client:
         traveller.promote(story.runs["second"], "learns more slowly, errs a little less")
         build = traveller.delivered(before, story.runs["second"])
     new = traveller.ask()
@@ -76,7 +76,7 @@ def test_a_second_promotion_changes_the_answer_without_a_failed_request(travelle
 
 def test_the_first_run_promoted_again_answers_again_as_a_new_revision(traveller: Traveller, story: Story) -> None:
     before = traveller.newest(MODEL)
-    with KeepsAsking(traveller.invocations_url) as client:
+    with KeepsAsking(traveller) as client:
         traveller.promote(story.runs["first"], "back to what we know")
         traveller.delivered(before, story.runs["first"])
     answer = traveller.ask()
@@ -143,7 +143,7 @@ def test_an_answer_of_an_earlier_release_traces_back_as_well(traveller: Travelle
 def test_a_rollback_lets_the_previous_release_answer_without_a_failed_request(
     traveller: Traveller, story: Story
 ) -> None:
-    with KeepsAsking(traveller.invocations_url) as client:
+    with KeepsAsking(traveller) as client:
         traveller.trackback("rollback", MODEL, "--reason", "second thoughts")
         assert traveller.ask().headers[names.REVISION_HEADER] == story.revisions[-2]
     assert client.failures == []

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.poll import poll_until
 Json = dict[str, Any]
 MODEL = "diamond-price"
 # From the hold-out; sold for 4,357 US dollars.
-DIAMOND = {
+DIAMOND: Json = {
     "carat": 1.01, "cut": "Ideal", "color": "H", "clarity": "SI2", "depth": 61.7, "table": 56.0,
     "x": 6.41, "y": 6.46, "z": 3.97,
 }  # fmt: skip
@@ -24,18 +24,26 @@ _ENDED = ("Passed", "Failed", "Cancelled")
 
 
 class Traveller:
-    def __init__(self, urls: Urls, environment: dict[str, str]) -> None:
+    """Travels with one model; `row` is a question that it can be asked."""
+
+    def __init__(
+        self, urls: Urls, environment: dict[str, str], model: str = MODEL, row: Mapping[str, Any] = DIAMOND
+    ) -> None:
         self._urls, self._environment = urls, environment
+        self.model, self.question = model, {"dataframe_records": [dict(row)]}
+
+    def with_model(self, model: str, row: Mapping[str, Any]) -> "Traveller":
+        return Traveller(self._urls, self._environment, model, row)
 
     def trackback(self, *arguments: str) -> Json:
         done = subprocess.run(
-            [_TRACKBACK, *arguments], env=self._environment, capture_output=True, text=True, check=False, timeout=120
+            [_TRACKBACK, *arguments], env=self._environment, capture_output=True, text=True, check=False, timeout=400
         )
         assert done.returncode == 0, f"trackback {' '.join(arguments)}: {done.stderr}"
         return dict(json.loads(done.stdout))
 
     def train(self, *options: str) -> str:
-        return str(self.trackback("train", MODEL, *options)["run_id"])
+        return str(self.trackback("train", self.model, *options)["run_id"])
 
     def tag(self, run_id: str, value: str) -> None:
         """As MLflow's UI does when a person types a tag."""
@@ -43,7 +51,7 @@ class Traveller:
         httpx.post(f"{self._urls.mlflow}/api/2.0/mlflow/runs/set-tag", json=body).raise_for_status()
 
     def promote(self, run_id: str, reason: str) -> None:
-        self.trackback("promote", MODEL, "--run", run_id, "--reason", reason)
+        self.trackback("promote", self.model, "--run", run_id, "--reason", reason)
 
     def instances(self, pipeline: str) -> list[Json]:
         answer = self._get(f"{self._urls.gocd}/api/pipelines/{pipeline}/history?page_size=10")
@@ -55,10 +63,12 @@ class Traveller:
 
     def delivered(self, after: int, run_id: str) -> Json:
         """The build of this run that came after counter `after`, ended, with its deployment ended when it passed."""
-        build = self._ended(MODEL, lambda one: one["counter"] > after and _revision(one).endswith(f"-{run_id[:8]}"))
+        build = self._ended(
+            self.model, lambda one: one["counter"] > after and _revision(one).endswith(f"-{run_id[:8]}")
+        )
         if _results(build) == {"Passed"}:
-            origin = f"{MODEL}/{build['counter']}/"
-            online = self._ended(f"{MODEL}-online", lambda one: _revision(one).startswith(origin))
+            origin = f"{self.model}/{build['counter']}/"
+            online = self._ended(f"{self.model}-online", lambda one: _revision(one).startswith(origin))
             assert _results(online) == {"Passed"}, self.console(online, "deploy")
         return build
 
@@ -76,17 +86,17 @@ class Traveller:
         return self._get(self._urls.gocd + path)
 
     def state(self) -> Json:
-        return dict(self._get(f"{self._urls.rollout}/models/{MODEL}").json())
+        return dict(self._get(f"{self._urls.rollout}/models/{self.model}").json())
 
     def invocations_url(self) -> str:
         return f"{self.state()['url']}/invocations"
 
     def ask(self) -> httpx.Response:
-        return httpx.post(self.invocations_url(), json={"dataframe_records": [DIAMOND]}).raise_for_status()
+        return httpx.post(self.invocations_url(), json=self.question).raise_for_status()
 
     def champion(self) -> str:
         """The run that MLflow's alias names."""
-        path = f"/api/2.0/mlflow/registered-models/alias?name={MODEL}&alias={names.CHAMPION_ALIAS}"
+        path = f"/api/2.0/mlflow/registered-models/alias?name={self.model}&alias={names.CHAMPION_ALIAS}"
         return str(self._get(self._urls.mlflow + path).json()["model_version"]["run_id"])
 
     def run(self, run_id: str) -> Json:

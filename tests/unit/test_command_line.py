@@ -1,6 +1,7 @@
 """The command line as a person meets it: help with an example for each verb, one line for what is refused."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -21,7 +22,12 @@ def run(module: str, *arguments: str, **variables: str) -> "subprocess.Completed
 
 @pytest.mark.parametrize(
     ("module", "verb"),
-    [*(("services.delivery", verb) for verb in VERBS), ("training", "train"), ("training", "schema")],
+    [
+        *(("services.delivery", verb) for verb in VERBS),
+        ("training", "train"),
+        ("training", "schema"),
+        ("training", "verify-data"),
+    ],
 )
 def test_every_verb_has_help_with_an_example(module: str, verb: str) -> None:
     done = run(module, verb, "--help")
@@ -87,11 +93,21 @@ def test_the_schema_of_model_yaml_is_printed_as_json() -> None:
     assert {"name", "data", "gates", "variants"} <= set(schema["properties"])
 
 
-def test_the_command_line_says_what_to_run_when_nothing_is_set_up(tmp_path: Path) -> None:
-    (tmp_path / "scripts").mkdir()
-    script = tmp_path / "scripts" / "trackback"
-    script.write_bytes((ROOT / "scripts" / "trackback").read_bytes())
-    script.chmod(0o755)
-    done = subprocess.run([script, "status"], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr == f"expected the environment 'delivery', found none: run {tmp_path}/scripts/setup first\n"
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        (["status"], "delivery"),
+        (["schema"], "training"),
+        (["train", "diamond-price"], "training"),
+        (["train", "flight-delay"], "spark"),
+        (["train", "no-such-model"], "training"),
+    ],
+)
+def test_a_verb_sets_up_its_environment_when_there_is_none(
+    tmp_path: Path, arguments: list[str], environment: str
+) -> None:
+    for folder in ("scripts", "requirements", "training/models"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    (tmp_path / "scripts" / "setup").write_text("#!/bin/sh\necho set up $1\nexit 7\n")
+    done = subprocess.run([tmp_path / "scripts" / "trackback", *arguments], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, f"set up {environment}\n")

