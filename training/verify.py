@@ -14,6 +14,7 @@ from services.contract.model_config import ModelConfig, load_model_config
 from services.contract.record import ModelName, Record, RunId
 from training.dataset import schema
 from training.job import Say
+from training.library_environment import enter
 from training.rows import load_rows
 from training.sources import file_sources, in_short, other_files, other_versions, package_sources
 from training.tracking import expecting
@@ -45,6 +46,8 @@ def verify(question: Question, say: Say) -> VerifiedData | list[str]:
     """
     run, model = _find(question.run_id)
     config = load_model_config(question.models, model)
+    if question.csv:
+        enter(config.library)
     recorded = _recorded_sources(run)
     say(f"comparing the files of {question.csv or config.data.source}")
     found = _sources(question, config, recorded)

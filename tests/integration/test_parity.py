@@ -81,6 +81,7 @@ class Shipped:
     rows: list[list[Any]]
     scores: Scores
     mlflow_url: str
+    csv: Path
 
     @property
     def columns(self) -> list[str]:
@@ -91,7 +92,8 @@ class Shipped:
 def shipped(request: pytest.FixtureRequest, mlflow_url: str, tmp_path_factory: pytest.TempPathFactory) -> Shipped:
     subject: Subject = request.param
     place = tmp_path_factory.mktemp(subject.model)
-    run = train(subject, sample(subject, place / "sample.csv"), mlflow_url)
+    csv = sample(subject, place / "sample.csv")
+    run = trackback(mlflow_url, "train", subject.model, "--variant", subject.variant, "--data", str(csv))
     settings = Settings(mlflow_tracking_uri=mlflow_url, trackback_store=place / "store")
     scorer = Scorer.of(settings, pinned(subject.model, run["holdout_sha256"]))
     candidate = fetched(settings, promotion(subject.model, run), None)
@@ -102,9 +104,8 @@ def shipped(request: pytest.FixtureRequest, mlflow_url: str, tmp_path_factory: p
         candidate.library, scorer.store.model(candidate.digest), candidate.digest, candidate.run.holdout.sha256
     )
     scores = scorer.score(question, holdout)
-    return Shipped(
-        subject, release, scorer.store.release(release.digest), [*holdout.rows, *holdout.edges], scores, mlflow_url
-    )
+    rows = [*holdout.rows, *holdout.edges]
+    return Shipped(subject, release, scorer.store.release(release.digest), rows, scores, mlflow_url, csv)
 
 
 def sample(subject: Subject, path: Path) -> Path:
@@ -116,9 +117,8 @@ def sample(subject: Subject, path: Path) -> Path:
     return path
 
 
-def train(subject: Subject, csv: Path, mlflow_url: str) -> dict[str, Any]:
-    script = str(ROOT / "scripts" / "trackback")
-    command = [script, "train", subject.model, "--variant", subject.variant, "--data", str(csv)]
+def trackback(mlflow_url: str, *arguments: str) -> dict[str, Any]:
+    command = [str(ROOT / "scripts" / "trackback"), *arguments]
     environment = {**os.environ, "MLFLOW_TRACKING_URI": mlflow_url}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stderr
@@ -271,3 +271,11 @@ def test_a_flipped_byte_in_any_file_is_refused_before_the_model_is_loaded(shippe
             assert done.stderr.splitlines()[-1].endswith("its files were changed")
             assert f"services.prediction.runtimes.{form.runtime}" not in done.stderr
         path.write_bytes(good)
+
+
+def test_the_data_of_a_run_is_verified_from_the_users_own_file(shipped: Shipped) -> None:
+    """In the environment of the library, which may be another than that of the command."""
+    run = shipped.release.manifest.candidate.run
+    verified = trackback(shipped.mlflow_url, "verify-data", run.run_id, "--data", str(shipped.csv))
+    assert verified["training"] == run.training.model_dump()
+    assert verified["holdout"] == run.holdout.model_dump()

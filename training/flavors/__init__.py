@@ -1,15 +1,14 @@
 """One file a machine-learning library: how rows are read, a model is fitted, asked and logged."""
 
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import pandas
 from mlflow.models import ModelSignature
 
-from services.contract.errors import Refused
 from services.contract.model_config import Data
+from services.contract.modules import find_module
 from services.contract.prediction import Prediction
 from services.contract.task import Task
 
@@ -42,13 +41,4 @@ class Flavor(Protocol):
 
 
 def find_flavor(library: str) -> Flavor:
-    known = sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
-    if library not in known:
-        raise Refused(f"expected a model of {', '.join(known)}, found one of '{library}'")
-    try:
-        return cast(Flavor, import_module(f"training.flavors.{library}"))
-    except ModuleNotFoundError as error:
-        raise Refused(
-            f"expected an environment with {error.name}, found none here: set it up with scripts/setup {library}, and "
-            f"run PYTHONPATH=. .venv/{library}/bin/python -m training …"
-        ) from error
+    return cast(Flavor, find_module("training.flavors", library, "a model of"))

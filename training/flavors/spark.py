@@ -190,6 +190,6 @@ def _refuse_without_java() -> None:
 
 
 def _reason(error: Exception) -> str:
-    """The last cause that a stack trace of the JVM names, or the first line."""
+    """The last cause that a stack trace of the JVM names, or what it begins with, or the first line."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return [lines[0], *(line for line in lines if line.startswith("Caused by: "))][-1]
+    return [lines[0], *(line.removeprefix(": ") for line in lines if line.startswith((": ", "Caused by: ")))][-1]

@@ -1,11 +1,10 @@
 """One file a machine-learning library: how a candidate is loaded, asked and turned into ONNX, in a child process."""
 
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from services.contract.errors import Refused
+from services.contract.modules import find_module
 from services.contract.prediction import Prediction
 from services.contract.release import Column, Form
 
@@ -33,10 +32,4 @@ class Flavor(Protocol):
 
 
 def find_flavor(library: str) -> Flavor:
-    known = sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
-    if library not in known:
-        raise Refused(f"expected a model of {', '.join(known)}, found one of '{library}'")
-    try:
-        return cast(Flavor, import_module(f"services.delivery.flavors.{library}"))
-    except ModuleNotFoundError as error:
-        raise Refused(f"expected an environment with {error.name}, found none: scripts/setup {library}") from error
+    return cast(Flavor, find_module("services.delivery.flavors", library, "a model of"))

@@ -1,11 +1,10 @@
 """The forms of model that can be served, one module each; only the one that a release names is imported."""
 
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from services.contract.errors import Refused
+from services.contract.modules import find_module
 from services.contract.prediction import Prediction
 from services.contract.release import Column
 
@@ -26,7 +25,4 @@ class Runtime(Protocol):
 
 
 def find_runtime(name: str) -> Runtime:
-    known = sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
-    if name not in known:
-        raise Refused(f"expected a release for {', '.join(known)}, found one for '{name}'")
-    return cast(Runtime, import_module(f"services.prediction.runtimes.{name}"))
+    return cast(Runtime, find_module("services.prediction.runtimes", name, "a release for"))
