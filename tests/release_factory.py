@@ -43,6 +43,7 @@ class ReleasePlan:
     limits: ServingLimits = ServingLimits()
     inputs: tuple[Column, ...] = INPUTS
     estimator: Any = None
+    servable: Servable = Servable(form=SKLEARN, notes=())
     spoil: Callable[[Path], object] | None = None
 
     @property
@@ -107,7 +108,7 @@ def _manifest(folder: Path, plan: ReleasePlan) -> Manifest:
         library="sklearn",
         task="regression",
         unit="dollars",
-        servable=Servable(form=SKLEARN, notes=()),
+        servable=plan.servable,
         inputs=plan.inputs,
         limits=plan.limits,
         golden=file_sha256(folder / names.GOLDEN_FILE),

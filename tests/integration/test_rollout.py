@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from services.contract.deployment import Action
-from services.contract.release import Release
+from services.contract.release import Release, Servable
 from tests.poll import poll_until
 from tests.release_factory import ReleasePlan, build_release, expected_predictions
 from tests.rollout_service import RolloutService, SteadyClient, ask, running
@@ -75,8 +75,15 @@ def test_bad_candidates_are_refused_and_the_live_one_goes_on(rollout: RolloutSer
         rollout.store,
         ReleasePlan(number=4, spoil=lambda folder: (folder / "model/model.skops").write_bytes(b"no model")),
     )
+    batch = ReleasePlan(number=5, servable=Servable(form=None, notes=("onnx: a stage it does not know",)))
+    offline = build_release(rollout.store, batch)
     with SteadyClient(rollout.url) as client:
-        reasons = {"golden row 0": wrong, "its files were changed": flipped, "expected a skops file": broken}
+        reasons = {
+            "for batch only: onnx: a stage it": offline,
+            "golden row 0": wrong,
+            "its files were changed": flipped,
+            "expected a skops file": broken,
+        }
         for reason, release in reasons.items():
             answer = rollout.deploy(release.digest)
             assert (answer.status_code, reason in answer.json()["message"]) == (409, True), answer.text
