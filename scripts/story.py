@@ -109,6 +109,7 @@ class Story:
         delivery = self._watch.delivery(self._model, run_id)
         if delivery.stopped_at:
             raise Refused(f"expected the delivery of {run_id[:8]} to pass, found it stopped at {delivery.stopped_at}")
+        self._say(self._served(delivery.build))
         self._ask(run_id)
         self._say(f"from promote to the first answer of the new model: {first_answer.seconds():.1f} s")
         return delivery
@@ -160,6 +161,11 @@ class Story:
         self._say(f"pipelines  {self._urls.gocd}")
         self._say(f"MLflow     {self._urls.mlflow}")
         self._say(f"the model  {self._state()['url']}/docs")
+
+    def _served(self, build: Json) -> str:
+        """What the console of `package` says of the form that answers: how soon it is ready, and what it needs."""
+        console = self._artifact(build, "package", "cruise-output/console.log").decode()
+        return next((line[line.index("served by ") :] for line in console.splitlines() if "served by " in line), "")
 
     def _artifact(self, instance: Json, stage: str, name: str) -> bytes:
         counter = next(one["counter"] for one in instance["stages"] if one["name"] == stage)

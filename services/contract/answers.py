@@ -6,7 +6,7 @@ from services.contract.record import Record
 
 class Answers(Record):
     """An answer a row, None for a row that gets a 422 over HTTP; milliseconds that single rows took; seconds from the
-    start of the process to the first answer; resident memory at the end."""
+    start of the process until it was loaded and tested, and its resident memory then."""
 
     predictions: tuple[Prediction | None, ...]
     latency_ms: tuple[float, ...]

@@ -22,13 +22,15 @@ Rows = Sequence[Sequence[Any]]
 
 def answer_file(predictor: Predictor, path: Path) -> Answers:
     """`path` holds a JSON list of rows, each a list of the inputs in order, null or NaN for one left out."""
-    ready_seconds, rows, size = seconds_since_start(), read_rows(path), predictor.manifest.limits.max_rows
+    # Before the rows are read, because a service never holds so many.
+    ready_seconds, memory_bytes = seconds_since_start(), resident_bytes()
+    rows, size = read_rows(path), predictor.manifest.limits.max_rows
     parts = [_answers(predictor, rows[start : start + size]) for start in range(0, len(rows), size)]
     return Answers(
         predictions=tuple(answer for part in parts for answer in part),
         latency_ms=tuple(_milliseconds(predictor, row) for row in rows[:TIMED_ROWS]),
         ready_seconds=ready_seconds,
-        memory_bytes=resident_bytes(),
+        memory_bytes=memory_bytes,
     )
 
 

@@ -116,6 +116,7 @@ def test_the_demo_tells_its_story_once_and_ends(tmp_path: Path) -> None:
     # Sold for 4,357 dollars: the better model errs less, and the bad one never answers.
     assert abs(second - 4357) < abs(first - 4357)
     assert third == second
+    assert done.stdout.count("served by onnx: ready in ") == 2
     assert "stopped at the gate 'validate':" in done.stdout
     assert re.search(r"training data\s+[0-9a-f]{64} \(43206 rows of plotnine.data.diamonds\)", done.stdout)
     assert re.search(r"pipeline\s+diamond-price 2\n", done.stdout)
