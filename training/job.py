@@ -69,7 +69,8 @@ def train(order: Order, say: Say) -> TrainedRun:
     say(f"{config.name}: reading {order.csv or config.data.source}")
     rows = load_rows(config, folder, order.csv)
     training, holdout = rows.dataset.training.digest, rows.dataset.holdout.digest
-    say(f"{config.name}: {training.rows} rows to train on, {holdout.rows} held out")
+    labels = f", {rows.dataset.training.target.nunique()} labels" if config.task == "classification" else ""
+    say(f"{config.name}: {training.rows} rows to train on, {holdout.rows} held out{labels}")
     if holdout.sha256 != config.data.holdout_sha256:
         say(_other_exam(config, holdout.sha256))
     provenance = Provenance(config, folder, rows, flavor.LIBRARIES, installed(LOCKS))

@@ -102,6 +102,12 @@ def serve(file: Path, texts: list[str]) -> list[Any]:
     return answers
 
 
+def test_the_readme_tells_how_many_texts_and_languages_there_are(dataset: Dataset) -> None:
+    rows = dataset.training.digest.rows + dataset.holdout.digest.rows
+    told = f"{rows:,} messages of Django and Sphinx in {dataset.training.target.nunique()} languages"
+    assert told in (ROOT / "README.md").read_text()
+
+
 def test_the_gates_let_the_cheap_variant_pass_and_stop_one_that_learnt_shuffled_labels(
     dataset: Dataset, model: Any
 ) -> None:
