@@ -161,7 +161,12 @@ assert numpy.abs(weights).max() < 10, numpy.abs(weights).max()
     assert done.returncode == 0, done.stderr
 
 
-def test_a_training_that_ends_with_nan_says_what_to_do() -> None:
+def test_a_training_that_ends_with_nan_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ends_with_nan(**_: Any) -> None:
+        """In its words. Made to happen, it may abort the process, when two of its threads raise at once."""
+        raise RuntimeError("Encountered NaN.")
+
+    monkeypatch.setattr("fasttext.train_supervised", ends_with_nan)
     said = refused(training.fit, {**PLAN, "lr": 1e6}, *texts(), None)
     assert said == "expected finite weights, found NaN with lr 1000000.0: train with a lower lr"
 
