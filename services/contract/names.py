@@ -41,6 +41,15 @@ MODEL_FOLDER = "model"
 SERVABLE_FOLDER = "servable"
 ONNX_FILE = "model.onnx"
 
+RELEASE_FOLDER = "/release"
+SERVING_PORT = 8000
+IMAGES = "trackback"
+MODEL_LABEL = "trackback.model"
+REVISION_LABEL = "trackback.revision"
+RUN_LABEL = "trackback.run"
+RELEASE_LABEL = "trackback.release"
+BASE_LABEL = "org.opencontainers.image.base.digest"
+
 MODEL_HEADER = "X-Trackback-Model"
 REVISION_HEADER = "X-Trackback-Revision"
 RELEASE_HEADER = "X-Trackback-Release"

@@ -12,6 +12,8 @@ from services.contract.record import ModelName, Record, Revision, Sha256
 from services.contract.task import Task
 from services.contract.verdict import Comparison, Validation
 
+ImageDigest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+
 
 class Column(Record):
     """An input column; `type` is MLflow's name for it: `double`, `long`, `string` or `boolean`.
@@ -90,8 +92,18 @@ class Manifest(Record):
     comparison: Comparison
 
 
+class Image(Record):
+    """The release as a container image: `repository` without a registry's host, the digests as `sha256:<hex>`."""
+
+    release: Sha256
+    repository: str
+    digest: ImageDigest
+    base: ImageDigest
+
+
 class Release(Record):
-    """What travels: the digest of the release folder and its manifest."""
+    """What travels: the digest of the release folder, its manifest, and where there is a registry its image."""
 
     digest: Sha256
     manifest: Manifest
+    image: Image | None = None

@@ -8,7 +8,7 @@ import httpx
 import typer
 
 from services.contract import names
-from services.contract.deployment import Deployment, DeployRequest, ModelState
+from services.contract.deployment import Deployment, DeployRequest
 from services.contract.errors import Refused
 from services.contract.release import Release
 from services.delivery.ahead import import_ahead
@@ -30,32 +30,33 @@ def deploy(
     import_ahead("services.delivery.registry")
     settings = Settings()
     found = Release.read(release)
-    deployment = _deploy(settings, found)
+    deployment = deployed(settings, found)
     say(f"{found.manifest.model} {found.manifest.revision} answers since {deployment.at:%H:%M:%S} UTC")
     _crown(settings, found)
     keep(deployment, out, names.DEPLOYMENT_FILE)
 
 
-def _deploy(settings: Settings, release: Release) -> Deployment:
+def deployed(settings: Settings, release: Release) -> Deployment:
+    """Raises Refused when the rollout service says no, or another release answers than this one."""
     Store(settings.trackback_store).release(release.digest)
-    rollout, manifest = Rollout(settings.trackback_rollout_url, PATIENCE), release.manifest
-    promotion = manifest.candidate.promotion
+    rollout = Rollout(settings.trackback_rollout_url, PATIENCE, settings.rollout_token)
+    model, promotion = release.manifest.model, release.manifest.candidate.promotion
     request = DeployRequest(
         release=release.digest, by=promotion.promoted_by or getpass.getuser(), reason=promotion.reason
     )
-    deployment = rollout.deploy(manifest.model, request)
-    _see_it_answer(rollout.state(manifest.model), release)
+    deployment = rollout.deploy(model, request)
+    _see_it_answer(settings.answers_at(model) or rollout.state(model).url, release)
     return deployment
 
 
-def _see_it_answer(state: ModelState, release: Release) -> None:
+def _see_it_answer(url: str | None, release: Release) -> None:
     """Asks the service itself, because only its own word counts."""
     try:
-        found = httpx.get(f"{state.url}/health/ready", timeout=10).headers.get(names.RELEASE_HEADER)
+        found = httpx.get(f"{url}/health/ready", timeout=10).headers.get(names.RELEASE_HEADER)
     except httpx.HTTPError as error:
-        raise Refused(f"expected release {release.digest[:12]}… at {state.url}, cannot reach it: {error}") from error
+        raise Refused(f"expected release {release.digest[:12]}… at {url}, cannot reach it: {error}") from error
     if found != release.digest:
-        raise Refused(f"expected release {release.digest[:12]}… to answer at {state.url}, found {found or 'no name'}")
+        raise Refused(f"expected release {release.digest[:12]}… to answer at {url}, found {found or 'no name'}")
 
 
 def _crown(settings: Settings, release: Release) -> None:

@@ -3,6 +3,8 @@
 import hashlib
 import math
 import shutil
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,10 +17,15 @@ from services.contract.errors import Refused
 from services.contract.model_config import load_model_config
 from services.contract.release import Form, Golden, Manifest, Release, Servable
 from services.contract.verdict import Comparison, Validation, Verdict
+from services.delivery.container_image import build_image
+from services.delivery.image_registry import ImageRegistry
 from services.delivery.output import keep, say
 from services.delivery.scoring import Question, Scorer
 from services.delivery.servable import Ask, Exam, ask_service, choose
 from services.delivery.settings import Settings
+from services.delivery.store import Store
+
+Connect = Callable[[str], ImageRegistry]
 
 GOLDEN_ROWS = 64
 # Another machine's arithmetic may round its last digits otherwise.
@@ -33,6 +40,7 @@ def package(
 ) -> None:
     """Put model, manifest and golden predictions into the store as a release; write release.json.
 
+    Where there is a registry, a release that can answer is pushed to it as a container image as well.
     Example: trackback package --candidate out/candidate.json --validation out/validation.json
     --comparison out/comparison.json --out out
     """
@@ -47,7 +55,7 @@ def package(
         say(note)
     online = "" if release.manifest.servable.form else ", for batch only"
     say(f"packaged {config.name} {found.promotion.label} as release {release.digest[:12]}…{online}")
-    keep(release, out, names.RELEASE_FILE)
+    keep(with_image(settings, release), out, names.RELEASE_FILE)
 
 
 def refuse_unless_passed(candidate: Candidate, verdict: Validation | Comparison) -> None:
@@ -71,6 +79,20 @@ def packaged(scorer: Scorer, candidate: Candidate, validation: Validation, compa
         folder = packing.write(staging, servable)
         manifest = Manifest.read(folder / names.MANIFEST_FILE)
         return Release(digest=scorer.store.put_release(folder), manifest=manifest)
+
+
+def with_image(settings: Settings, release: Release, connect: Connect = ImageRegistry) -> Release:
+    """The release and, where there is a registry and it can answer, its image; recorded in the store."""
+    if settings.trackback_registry_url is None or release.manifest.servable.form is None:
+        return release
+    store, began = Store(settings.trackback_store), time.monotonic()
+    folder = store.release(release.digest)
+    with store.staging() as staging, connect(settings.trackback_registry_url) as registry:
+        built = build_image(registry, release, folder, settings.trackback_base_tag, staging)
+    store.put_image(built.image)
+    known = "was there already" if built.known else f"pushed in {time.monotonic() - began:.1f} s"
+    say(f"image {built.image.repository}@{built.image.digest}: {known}, {built.layer_bytes:,} bytes on its base")
+    return release.model_copy(update={"image": built.image})
 
 
 class _Packing:

@@ -57,14 +57,14 @@ def promoted(settings: Settings, model: str, run_id: str, reason: str, who: str)
     value = str(TagValue(sequence=highest + 1, at=datetime.now(UTC), who=_one_line(who)))
     # The reason first: once the promoting tag is there, GoCD may read both.
     registry.set_tags(run_id, {names.REASON_TAG: reason, names.PROMOTE_TAG: value})
-    triggered = _trigger(settings.trackback_gocd_url, model)
+    triggered = _trigger(settings, model)
     return Promoted(model=model, run_id=run_id, tag=names.PROMOTE_TAG, value=value, reason=reason, triggered=triggered)
 
 
-def _trigger(url: str, model: str) -> bool:
+def _trigger(settings: Settings, model: str) -> bool:
     """The tag is what promotes; GoCD polls for it anyway, so failing to hurry it is no failure."""
     try:
-        with GoCD(url) as gocd:
+        with GoCD(settings.trackback_gocd_url, settings.gocd_token) as gocd:
             return gocd.trigger_package(model)
     except Refused as refused:
         say(f"note: GoCD was not asked to look at once and will see the tag when it polls ({refused})")

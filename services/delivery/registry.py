@@ -32,6 +32,8 @@ class Registry:
 
     def __init__(self, tracking_uri: str) -> None:
         os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+        # The server would name its object store as it reaches it itself, which no client outside its network does.
+        os.environ["MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD"] = "false"
         # About a minute, in which a server that was killed is back; MLflow's own 7 are four minutes of silence.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "5")
         logging.getLogger("mlflow").setLevel(logging.ERROR)

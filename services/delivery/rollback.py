@@ -21,6 +21,7 @@ def rollback(
     Example: trackback rollback diamond-price --reason "prices of large stones are off"
     """
     request = RollbackRequest(by=who or getpass.getuser(), reason=reason)
-    deployment = Rollout(Settings().trackback_rollout_url).rollback(model, request)
+    settings = Settings()
+    deployment = Rollout(settings.trackback_rollout_url, token=settings.rollout_token).rollback(model, request)
     say(f"{model} is back on {deployment.revision} ({deployment.release[:12]}…)")
     emit(deployment)

@@ -22,8 +22,8 @@ class Rollout:
     is not, and is never asked twice.
     """
 
-    def __init__(self, url: str, patience: float = 0) -> None:
-        self._url, self._patience = url.rstrip("/"), patience
+    def __init__(self, url: str, patience: float = 0, token: str | None = None) -> None:
+        self._url, self._patience, self._token = url.rstrip("/"), patience, token
 
     def state(self, model: str) -> ModelState:
         return self._ask(ModelState, "GET", f"/models/{model}")
@@ -36,17 +36,18 @@ class Rollout:
         return self._ask(Deployment, "POST", f"/models/{model}/deploy", request)
 
     def rollback(self, model: str, request: RollbackRequest) -> Deployment:
-        return Rollout(self._url)._ask(Deployment, "POST", f"/models/{model}/rollback", request)
+        return Rollout(self._url, token=self._token)._ask(Deployment, "POST", f"/models/{model}/rollback", request)
 
     def _ask(self, shape: type[Answer], method: str, path: str, body: Record | None = None) -> Answer:
         return shape.from_json(self._send(method, path, body).content, self._url + path)
 
     def _send(self, method: str, path: str, body: Record | None) -> httpx.Response:
         content = body.model_dump(mode="json") if body else None
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         deadline = time.monotonic() + self._patience
         while True:
             try:
-                answer = httpx.request(method, self._url + path, json=content, timeout=_DEPLOY_SECONDS)
+                answer = httpx.request(method, self._url + path, json=content, headers=headers, timeout=_DEPLOY_SECONDS)
                 break
             except httpx.HTTPError as error:
                 if time.monotonic() >= deadline:
@@ -54,6 +55,11 @@ class Rollout:
                         f"expected the rollout service at {self._url}, cannot reach it ({error}): is it up?"
                     ) from error
                 time.sleep(_PAUSE_SECONDS)
+        if answer.status_code == 401:
+            raise Refused(
+                f"expected the rollout service at {self._url} to know us, found {'another' if self._token else 'no'} "
+                "token: set TRACKBACK_ROLLOUT_TOKEN_FILE or TRACKBACK_ROLLOUT_TOKEN to its own"
+            )
         if answer.status_code != 200:
             raise Refused(_message(answer))
         return answer

@@ -46,7 +46,7 @@ def status(
     Example: trackback status --text
     """
     settings = Settings()
-    with GoCD(settings.trackback_gocd_url) as gocd:
+    with GoCD(settings.trackback_gocd_url, settings.gocd_token) as gocd:
         rollout = Rollout(settings.trackback_rollout_url)
         found = Status(
             models=tuple(

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from services.contract.digest import digest_directory, file_sha256, verify_directory
 from services.contract.errors import Refused
+from services.contract.release import Image
 
 
 class Store:
-    """Folders `models/<digest>`, `releases/<digest>` and files `holdouts/<sha256>.csv` below `root`."""
+    """Below `root`: folders `models/<digest>` and `releases/<digest>`, files `holdouts/<sha256>.csv` and
+    `images/<digest of the release>.json`."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -32,6 +34,13 @@ class Store:
 
     def put_release(self, folder: Path) -> str:
         return self._put("releases", folder)
+
+    def put_image(self, image: Image) -> None:
+        """The record that lets the rollout service start it."""
+        path = self._root / "images" / f"{image.release}.json"
+        image.write(path)
+        # As all of the store: another user reads it.
+        path.chmod(0o444)
 
     def put_holdout(self, file: Path, expected: str) -> None:
         """Raises Refused unless the file's SHA-256 is `expected`."""

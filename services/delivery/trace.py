@@ -59,8 +59,7 @@ def _assembled(settings: Settings, manifest: Manifest, deployments: tuple[Deploy
     run, pipeline = candidate.run, candidate.pipeline
     links = {"run": f"{settings.mlflow_ui_url}/#/experiments/{run.experiment_id}/runs/{run.run_id}"}
     if pipeline:
-        gocd = settings.trackback_gocd_url.rstrip("/")
-        links["pipeline"] = f"{gocd}/pipelines/value_stream_map/{pipeline.name}/{pipeline.counter}"
+        links["pipeline"] = f"{settings.gocd_ui_url}/pipelines/value_stream_map/{pipeline.name}/{pipeline.counter}"
     return Trace(
         model=manifest.model,
         revision=manifest.revision,

@@ -5,10 +5,12 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import uvloop
 
@@ -53,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("release", type=Path, help="the release's folder")
     parser.add_argument("--digest", required=True, help="the SHA-256 that the folder must have")
     way = parser.add_mutually_exclusive_group(required=True)
-    way.add_argument("--port", type=int, help=f"accept on this port of {HOST} at once")
+    way.add_argument("--port", type=int, help="accept on this port at once")
     way.add_argument(
         "--control",
         type=Path,
@@ -61,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
         help="wait for a line on stdin, load, answer checks on SOCKET.http and take commands on SOCKET",
     )
     way.add_argument("--ask", type=Path, metavar="FILE", help="answer FILE, a JSON list of rows, on stdout and end")
+    parser.add_argument(
+        "--host", default=HOST, help=f"the address of --port; {HOST} if not given, 0.0.0.0 in a container only"
+    )
     return parser
 
 
@@ -73,19 +78,26 @@ async def _serve(predictor: Predictor, options: argparse.Namespace) -> None:
         await service.stopped.wait()
         control.cancel()
     else:
-        await service.go(_listen(options.port))
-        sys.stderr.write(
-            f"{predictor.manifest.model} {predictor.manifest.revision} answers at http://{HOST}:{options.port}\n"
-        )
+        await service.go(_listen(options.host, options.port))
+        manifest = predictor.manifest
+        sys.stderr.write(f"{manifest.model} {manifest.revision} answers at http://{options.host}:{options.port}\n")
         await service.stopped.wait()
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server((HOST, port), backlog=BACKLOG)
+        return socket.create_server((host, port), backlog=BACKLOG)
     except OSError as error:
-        raise Refused(f"expected port {port} to be free: {error.strerror}: choose another with --port") from error
+        raise Refused(
+            f"expected to listen at {host}:{port}: {error.strerror}: choose another --port or --host"
+        ) from error
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":
+    # The first process of a container is not ended by a signal that it does not handle, not even while it loads.
+    signal.signal(signal.SIGTERM, _end)
     sys.exit(main())

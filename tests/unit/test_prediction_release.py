@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from services.prediction.__main__ import main
 from services.prediction.invalid import Invalid
 from services.prediction.predictor import Predictor, load_predictor
 from services.prediction.runtimes import Cell
+from tests.poll import poll_until
 from tests.release_factory import INPUTS, ROWS, SKLEARN, ReleasePlan, build_release, expected_predictions, train
 
 called: list[str] = []
@@ -212,3 +214,35 @@ def test_at_the_command_line_a_refusal_is_one_line_and_exit_1(
     release = build_release(tmp_path)
     assert main([str(folder_of(tmp_path, release)), "--digest", "0" * 64, "--port", "1"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_an_address_that_cannot_be_listened_at_is_one_line_that_names_it(tmp_path: Path) -> None:
+    release = build_release(tmp_path)
+    # An address of RFC 5737, which is nobody's.
+    asked = ["--digest", release.digest, "--host", "192.0.2.1", "--port", "8000"]
+    command = [sys.executable, "-m", "services.prediction", str(folder_of(tmp_path, release)), *asked]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    assert done.returncode == 1
+    assert done.stderr.startswith("expected to listen at 192.0.2.1:8000: ")
+    assert done.stderr.endswith(": choose another --port or --host\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads from /proc which signals a process handles")
+def test_a_service_that_has_not_loaded_yet_ends_at_once_when_told_to(tmp_path: Path) -> None:
+    release = build_release(tmp_path)
+    command = [sys.executable, "-m", "services.prediction", str(folder_of(tmp_path, release))]
+    command += ["--digest", release.digest, "--control", str(tmp_path / "control")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        # Without a line on stdin it stays before loading.
+        poll_until(lambda: handles(process.pid, signal.SIGTERM), "it to handle SIGTERM", seconds=10, pause=0.02)
+        process.terminate()
+        assert process.wait(10) == 128 + signal.SIGTERM
+        assert process.stderr
+        assert process.stderr.read() == b""
+
+
+def handles(pid: int, number: signal.Signals) -> bool:
+    """Source: proc_pid_status(5), SigCgt."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = int(status.split("SigCgt:")[1].split()[0], 16)
+    return bool(caught >> (number - 1) & 1)

@@ -1,0 +1,189 @@
+"""A release as an image in a real registry, run by a real engine: read-only, as nobody, without a capability."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import httpx
+import pytest
+from docker.errors import ImageNotFound
+from docker.models.containers import Container
+
+from services.contract import names
+from services.contract.release import Image, Release
+from services.delivery.package import with_image
+from services.delivery.settings import Settings
+from tests.engine import engine  # noqa: F401  a fixture
+from tests.poll import poll_until
+from tests.release_factory import ROWS, build_release, expected_predictions
+
+ROOT = Path(__file__).parents[2]
+BASE = f"{names.IMAGES}/prediction-sklearn"
+TAG = "test"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A registry with the base in it, and a release in a store."""
+
+    engine: docker.DockerClient
+    address: str
+    settings: Settings
+    release: Release
+
+
+def image_of(client: docker.DockerClient, variable: str) -> str:
+    """The name in the environment, else that of the stand-in for it. Without it there is nothing to test with."""
+    lines = (ROOT / "tests" / "offline.env").read_text().splitlines()
+    offline = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    name = os.environ.get(variable, offline[variable])
+    try:
+        client.images.get(name)
+    except ImageNotFound:
+        reason = f"expected the image {name} ({variable}), found none: run scripts/offline-images"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    return name
+
+
+@pytest.fixture(scope="module")
+def address(engine: docker.DockerClient) -> Iterator[str]:  # noqa: F811
+    """Of a registry of our own."""
+    image = image_of(engine, "REGISTRY_IMAGE")
+    registry = engine.containers.run(image, detach=True, ports={"5000/tcp": ("127.0.0.1", 0)})
+    try:
+        found = f"127.0.0.1:{port_of(registry, 5000)}"
+        poll_until(lambda: answers(f"http://{found}/v2/"), "the registry to answer", seconds=20)
+        yield found
+    finally:
+        registry.remove(force=True, v=True)
+
+
+@pytest.fixture(scope="module")
+def bench(
+    engine: docker.DockerClient,  # noqa: F811
+    address: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Bench]:
+    base, store = f"{address}/{BASE}:{TAG}", tmp_path_factory.mktemp("store")
+    arguments = {"PYTHON_IMAGE": image_of(engine, "PYTHON_IMAGE"), "RUNTIME": "sklearn", "VERSION": TAG}
+    given = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
+    command = ["docker", "build", "--file", "services/prediction/Dockerfile", *given, "--tag", base, "."]
+    variables = {**os.environ, "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stderr[-4000:]
+    settings = Settings(trackback_store=store, trackback_registry_url=f"http://{address}", trackback_base_tag=TAG)
+    try:
+        assert '"error"' not in engine.images.push(base)
+        yield Bench(engine, address, settings, build_release(store))
+    finally:
+        engine.images.remove(base)
+
+
+@pytest.fixture(scope="module")
+def image(bench: Bench) -> Image:
+    packaged = with_image(bench.settings, bench.release)
+    assert packaged.image
+    return packaged.image
+
+
+@pytest.fixture
+def service(bench: Bench, image: Image) -> Iterator[Container]:
+    """As the rollout service starts it: by digest, and with next to nothing that it may do."""
+    name = f"{bench.address}/{image.repository}@{image.digest}"
+    container = bench.engine.containers.run(
+        name,
+        detach=True,
+        read_only=True,
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges:true"],
+        mem_limit="512m",
+        pids_limit=128,
+        ports={f"{names.SERVING_PORT}/tcp": ("127.0.0.1", 0)},
+    )
+    try:
+        yield container
+    finally:
+        container.remove(force=True)
+        bench.engine.images.remove(name)
+
+
+def port_of(container: Container, port: int) -> str:
+    def look() -> str | None:
+        container.reload()
+        assert container.status in ("created", "running"), container.logs().decode()
+        found = container.ports.get(f"{port}/tcp")
+        return str(found[0]["HostPort"]) if found else None
+
+    return poll_until(look, f"port {port} of {container.name}")
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def url_of(service: Container) -> str:
+    url = f"http://127.0.0.1:{port_of(service, names.SERVING_PORT)}"
+    poll_until(lambda: port_of(service, names.SERVING_PORT) and answers(f"{url}/health/ready"), f"{url} to be ready")
+    return url
+
+
+def state_of(service: Container) -> dict[str, Any]:
+    service.reload()
+    return dict(service.attrs["State"])
+
+
+def test_a_release_packaged_again_is_the_same_image_and_nothing_is_sent(
+    bench: Bench, image: Image, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert with_image(bench.settings, bench.release).image == image
+    assert f"{image.digest}: was there already, " in capsys.readouterr().err
+    assert Image.read(bench.settings.trackback_store / "images" / f"{bench.release.digest}.json") == image
+
+
+def test_the_image_answers_with_next_to_nothing_that_it_may_do(bench: Bench, service: Container) -> None:
+    url = url_of(service)
+    question = {"instances": ROWS}
+    answer = httpx.post(f"{url}/invocations", json=question, trust_env=False)
+    expected = list(expected_predictions(bench.settings.trackback_store, bench.release))
+    assert answer.json()["predictions"] == pytest.approx(expected, rel=1e-9)
+    assert answer.headers[names.RELEASE_HEADER] == bench.release.digest
+    code, status = service.exec_run(["cat", "/proc/1/status"])
+    found = dict(line.split(":\t", 1) for line in status.decode().splitlines() if ":\t" in line)
+    assert code == 0
+    assert (found["Uid"].split()[1], found["Gid"].split()[1]) == ("10001", "10001")
+    assert (int(found["CapEff"], 16), int(found["CapBnd"], 16), found["NoNewPrivs"]) == (0, 0, "1")
+
+
+def test_the_engine_sees_that_it_is_healthy_and_whose_release_it_is(bench: Bench, service: Container) -> None:
+    poll_until(lambda: state_of(service)["Health"]["Status"] == "healthy", "the engine's health check", seconds=30)
+    assert service.labels[names.RELEASE_LABEL] == bench.release.digest
+    assert service.labels[names.RUN_LABEL] == bench.release.manifest.candidate.run.run_id
+    assert service.labels["org.opencontainers.image.version"] == TAG
+
+
+def test_it_ends_gracefully_when_the_engine_stops_it(service: Container) -> None:
+    url_of(service)
+    service.stop(timeout=10)
+    assert state_of(service)["ExitCode"] == 0
+
+
+def test_an_image_whose_release_was_changed_never_answers(bench: Bench, image: Image) -> None:
+    """The engine lays a changed file over the release; the service knows its digest."""
+    name = f"{bench.address}/{image.repository}@{image.digest}"
+    changed = bench.settings.trackback_store / "golden.json"
+    changed.write_text("{}")
+    mounts = {str(changed): {"bind": f"{names.RELEASE_FOLDER}/golden.json", "mode": "ro"}}
+    container = bench.engine.containers.run(name, detach=True, read_only=True, volumes=mounts)
+    try:
+        assert container.wait(timeout=30)["StatusCode"] == 1
+        assert "its files were changed" in container.logs().decode()
+    finally:
+        container.remove(force=True)
+        bench.engine.images.remove(name)
