@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -35,11 +35,12 @@ def free_port() -> int:
 
 
 class RolloutService:
-    """`python -m services.rollout` on free ports, with its state below `folder`."""
+    """`python -m services.rollout` on free ports, with its state below `folder` and `settings` of its backend."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, object] | None = None, token: str = "") -> None:
         self.store, self.state = folder / "store", folder / "state"
         self._port, self._first_port = free_port(), free_port()
+        self._settings = settings or {}
         self._environments = folder / "environments"
         self._environments.mkdir()
         installed = PROJECT / ".venv" / "prediction-sklearn"
@@ -47,7 +48,9 @@ class RolloutService:
         (self._environments / "prediction-sklearn").symlink_to(installed if installed.is_dir() else sys.prefix)
         self._log = folder / "rollout.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self._port}", timeout=60, trust_env=False)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        url = f"http://127.0.0.1:{self._port}"
+        self.http = httpx.Client(base_url=url, timeout=60, headers=headers, trust_env=False)
 
     @property
     def url(self) -> str:
@@ -66,6 +69,7 @@ class RolloutService:
             "STORE": self.store,
             "ENVIRONMENTS": self._environments,
             "DRAIN_SECONDS": 2,
+            **self._settings,
         }
         variables = {f"TRACKBACK_ROLLOUT_{name}": str(value) for name, value in settings.items()}
         with self._log.open("ab") as log:
@@ -74,7 +78,7 @@ class RolloutService:
 
     def start(self) -> None:
         self._process = self.spawn()
-        poll_until(self._healthy, "the rollout service's health", seconds=20, pause=0.02)
+        poll_until(self._healthy, "the rollout service's health", seconds=60, pause=0.02)
 
     def kill(self) -> None:
         assert self._process
@@ -120,8 +124,7 @@ class RolloutService:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[RolloutService]:
-    service = RolloutService(folder)
+def running(service: RolloutService) -> Iterator[RolloutService]:
     service.start()
     try:
         yield service
@@ -143,7 +146,8 @@ class SteadyClient:
     """Asks without pause over connections it keeps and over new ones; nothing is asked twice."""
 
     def __init__(self, url: str, kept: int = 4, fresh: int = 2) -> None:
-        self._address = urlsplit(url).netloc
+        address = urlsplit(url)
+        self._address, self._path = address.netloc, f"{address.path}/invocations"
         self._stop = Event()
         self.answers: Counter[str] = Counter()
         self.failures: list[str] = []
@@ -179,7 +183,7 @@ class SteadyClient:
 
     def _ask(self, connection: HTTPConnection) -> None:
         try:
-            connection.request("POST", "/invocations", QUESTION, JSON)
+            connection.request("POST", self._path, QUESTION, JSON)
             answer = connection.getresponse()
             answer.read()
             self.answers[answer.headers[names.RELEASE_HEADER]] += 1

@@ -1,13 +1,14 @@
 """A machine for the rollout to play on: its processes only say what they do."""
 
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.contract.deployment import DeployRequest, RollbackRequest
 from services.contract.errors import Refused
 from services.rollout.listeners import Listeners
-from services.rollout.serving import Serving
+from services.rollout.serving import Serving, Unreachable
 from services.rollout.store import Store, StoredRelease
 from services.rollout.traffic import Means
 from tests.release_factory import ReleasePlan, build_release, train
@@ -18,16 +19,22 @@ BACK = RollbackRequest(by="grace", reason="complaints")
 
 @dataclass(eq=False)
 class PlayedServing:
-    """A process that does as it is told, except what it `refuses`."""
+    """Does as it is told, except what it `refuses`; nobody finds the way to it while its address is `lost`."""
 
     model: str
     release: str
+    listeners: Listeners
     refuses: frozenset[str] = frozenset()
     running: bool = True
     accepts_on: socket.socket | None = None
+    lost: bool = False
+    without_address: bool = False
 
     def alive(self) -> bool:
         return self.running
+
+    def reachable(self) -> bool:
+        return not self.lost
 
     def wait_ready(self) -> None:
         self._do("wait_ready")
@@ -36,17 +43,14 @@ class PlayedServing:
         assert release.digest == self.release
         self._do("check")
 
-    def go(self, listener: socket.socket) -> None:
+    def go(self) -> None:
         self._do("go")
-        self.accepts_on = listener
+        self.accepts_on = self.listeners.lend(self.model)
+        self.lost = False
 
     def drain(self) -> None:
         self._do("drain")
         self.accepts_on = None
-
-    def listener(self) -> socket.socket | None:
-        self._do("listener")
-        return self.accepts_on
 
     def retire(self, grace: float) -> None:
         assert grace > 0
@@ -56,28 +60,46 @@ class PlayedServing:
         self.running, self.accepts_on = False, None
 
     def _do(self, verb: str) -> None:
+        if self.without_address and verb in ("go", "drain"):
+            raise Unreachable("the address cannot be changed")
         if not self.running or verb in self.refuses:
             raise Refused(f"it does not {verb}")
 
 
 @dataclass
-class PlayedLauncher:
-    """Remembers every process; the next ones refuse what `refuses` says."""
+class PlayedBackend:
+    """Remembers all that it started; the next ones refuse what `refuses` says."""
 
+    listeners: Listeners
     refuses: frozenset[str] = frozenset()
+    unreachable: bool = False
     all: list[PlayedServing] = field(default_factory=list)
     left: list[PlayedServing] = field(default_factory=list)
 
     def start(self, release: StoredRelease) -> Serving:
-        self.all.append(PlayedServing(release.manifest.model, release.digest, self.refuses))
+        self.all.append(PlayedServing(release.model, release.digest, self.listeners, self.refuses))
         return self.all[-1]
 
     def adopt(self) -> list[Serving]:
         return list(self.left)
 
+    def url(self, model: str) -> str | None:
+        return self.listeners.url(model)
+
+    def open_address(self, model: str) -> None:
+        self.listeners.lend(model)
+
+    def close_address(self, model: str) -> None:
+        self.listeners.drop(model)
+
+    def confirm(self, model: str, release: str) -> None:
+        if self.unreachable or self.accepting() != [release]:
+            raise Refused(f"{self.url(model)} does not answer as {release[:8]}")
+
     def close(self) -> None:
         for serving in self.all:
             serving.kill()
+        self.listeners.close()
 
     def accepting(self) -> list[str]:
         return [serving.release for serving in self.all + self.left if serving.accepts_on]
@@ -93,16 +115,22 @@ class Stage:
     state: Path
     store: Path
     port: int
-    launcher: PlayedLauncher = field(default_factory=PlayedLauncher)
-    unreachable: bool = False
+
+    def __post_init__(self) -> None:
+        self.backend = PlayedBackend(self._listeners())
 
     def means(self) -> Means:
-        listeners = Listeners("127.0.0.1", self.port, self.state)
-        return Means(self.state, Store(self.store), self.launcher, listeners, self._confirm, drain_seconds=1.0)
+        return Means(self.state, Store(self.store), self.backend, drain_seconds=1.0)
 
-    def _confirm(self, url: str, release: str) -> None:
-        if self.unreachable or self.launcher.accepting() != [release]:
-            raise Refused(f"{url} does not answer as {release[:8]}")
+    def restart(self, left: Sequence[PlayedServing]) -> None:
+        """What the next service finds: what the last one `left`, and the sockets on which that accepts."""
+        self.backend.listeners.close()
+        self.backend = PlayedBackend(self._listeners(), left=list(left))
+        for serving in left:
+            serving.listeners = self.backend.listeners
+
+    def _listeners(self) -> Listeners:
+        return Listeners("127.0.0.1", self.port, self.state)
 
 
 def ask_for(digest: str) -> DeployRequest:

@@ -1,4 +1,4 @@
-"""Starts the rollout service: one of them for a state folder, on 127.0.0.1."""
+"""Starts the rollout service: one of them for a state folder."""
 
 import argparse
 import fcntl
@@ -7,18 +7,20 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from services.contract.errors import Refused
-from services.rollout.checks import confirm
+from services.rollout.container_backend import Containers
 from services.rollout.listeners import Listeners
 from services.rollout.processes import Processes
 from services.rollout.rollout import Rollout
 from services.rollout.server import Server
-from services.rollout.settings import PREFIX, Settings, read_settings
+from services.rollout.serving import Backend
+from services.rollout.settings import PREFIX, BackendName, Settings, read_settings
 from services.rollout.store import Store
+from services.rollout.token import read_token
 from services.rollout.traffic import Means
 
 # No model can have this name, so its folder stands beside theirs.
@@ -52,26 +54,36 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(settings: Settings, listener: socket.socket) -> None:
+    token = read_token(settings.token_file) if settings.token_file else None
     state = settings.state.absolute()
     absolute = settings.model_copy(
         update={"environments": settings.environments.absolute(), "store": settings.store.absolute()}
     )
     # Control sockets are named from here: a unix socket's path may have only 107 bytes.
     os.chdir(state)
-    means = Means(
-        state=state,
-        store=Store(absolute.store),
-        launcher=Processes(absolute, state / RUN_FOLDER),
-        listeners=Listeners(settings.host, settings.first_port, state),
-        confirm=confirm,
-        drain_seconds=settings.drain_seconds,
-    )
-    rollout = Rollout(means)
+    backend = BACKENDS[settings.backend](absolute, state)
+    rollout = Rollout(Means(state, Store(absolute.store), backend, settings.drain_seconds))
     try:
         rollout.open()
-        Server(rollout).run(sockets=[listener])
+        Server(rollout, token).run(sockets=[listener])
     finally:
         rollout.close()
+
+
+def _processes(settings: Settings, state: Path) -> Backend:
+    return Processes(settings, state / RUN_FOLDER, Listeners(settings.host, settings.first_port, state))
+
+
+def _containers(settings: Settings, state: Path) -> Backend:
+    containers = Containers(settings, state)
+    containers.prepare()
+    return containers
+
+
+BACKENDS: dict[BackendName, Callable[[Settings, Path], Backend]] = {
+    BackendName.PROCESSES: _processes,
+    BackendName.CONTAINERS: _containers,
+}
 
 
 @contextmanager

@@ -8,10 +8,14 @@ from services.contract.deployment import Deployment, DeployRequest, ModelState, 
 from services.contract.errors import Refused
 from services.contract.record import ModelName
 from services.rollout.rollout import Rollout
+from services.rollout.token import TokenCheck
 
 
-def create_app(rollout: Rollout) -> FastAPI:
+def create_app(rollout: Rollout, token: str | None = None) -> FastAPI:
+    """With a token, only whoever sends it may change anything."""
     app = FastAPI(title="Trackback rollout")
+    if token:
+        app.middleware("http")(TokenCheck(token))
     _add_refusals(app)
     _add_questions(app, rollout)
     _add_changes(app, rollout)

@@ -16,11 +16,21 @@ CONFIRM_SECONDS = 5.0
 PAUSE_SECONDS = 0.02
 
 
-def replay_golden(socket_path: str, release: StoredRelease) -> None:
+def socket_door(path: str) -> httpx.Client:
+    """To a candidate that listens on a unix socket."""
+    transport = httpx.HTTPTransport(uds=path, trust_env=False)
+    return httpx.Client(transport=transport, base_url="http://candidate", timeout=ANSWER_SECONDS)
+
+
+def network_door(address: str) -> httpx.Client:
+    """To a candidate at `host:port`."""
+    return httpx.Client(base_url=f"http://{address}", timeout=ANSWER_SECONDS, trust_env=False)
+
+
+def replay_golden(door: httpx.Client, release: StoredRelease) -> None:
     """Asks over the private door what any client asks. Raises Refused for another answer or another identity."""
-    transport = httpx.HTTPTransport(uds=socket_path, trust_env=False)
     try:
-        with httpx.Client(transport=transport, base_url="http://candidate", timeout=ANSWER_SECONDS) as client:
+        with door as client:
             found = [answer for batch in _batches(release) for answer in _ask(client, release, batch)]
     except httpx.HTTPError as error:
         raise Refused(f"expected the candidate to answer its golden rows, found {type(error).__name__}") from error
@@ -46,13 +56,14 @@ def _ask(client: httpx.Client, release: StoredRelease, rows: list[tuple[Any, ...
 def confirm(url: str, release: str, seconds: float = CONFIRM_SECONDS) -> None:
     """Returns once `url` answers as `release`. Raises Refused after `seconds` without."""
     deadline = time.monotonic() + seconds
-    while (found := _identity(url)) != release:
+    while (found := identity(url)) != release:
         if time.monotonic() > deadline:
             raise Refused(f"expected {url} to answer as release {release[:12]}…, found {found or 'no answer'}")
         time.sleep(PAUSE_SECONDS)
 
 
-def _identity(url: str) -> str | None:
+def identity(url: str) -> str | None:
+    """The release that answers at `url` and is ready, None when none does."""
     try:
         answer = httpx.get(f"{url}/health/ready", timeout=CONFIRM_SECONDS, trust_env=False)
     except httpx.HTTPError:

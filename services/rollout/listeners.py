@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Lock
 
 from services.contract.errors import Refused
-from services.rollout.state import ModelFiles, known_models
+from services.rollout.state import Address, ModelFiles, known_models
 
 BACKLOG = 2048
 LAST_PORT = 65535
@@ -19,20 +19,51 @@ class Listeners:
         self._first_port = first_port
         self._state = state
         self._lock = Lock()
+        self._closed = False
+        self._held: dict[str, socket.socket] = {}
 
-    def url(self, port: int) -> str:
-        return f"http://{self._host}:{port}"
+    def url(self, model: str) -> str | None:
+        port = ModelFiles(self._state, model).address().port
+        return f"http://{self._host}:{port}" if port else None
 
-    def open(self, model: str) -> socket.socket:
-        """Listens on the model's port, after assigning one if it has none. Raises Refused when it is taken."""
-        files = ModelFiles(self._state, model)
+    def hold(self, model: str, listener: socket.socket) -> None:
+        """Goes on with a socket on which the model is listened for already; the first one is kept."""
         with self._lock:
-            if port := files.port():
-                return self._listen(model, port)
-            return self._assign(model, files)
+            if model in self._held:
+                listener.close()
+            else:
+                self._held[model] = listener
+
+    def lend(self, model: str) -> socket.socket:
+        """Listens on the model's port, after assigning one if it has none. Raises Refused when it is taken."""
+        with self._lock:
+            if self._closed:
+                raise Refused("the rollout service is stopping: ask again when it is back")
+            if model not in self._held:
+                self._held[model] = self._open(model)
+            return self._held[model]
+
+    def drop(self, model: str) -> None:
+        """Listens no more; whoever asks now is told at once."""
+        with self._lock:
+            if listener := self._held.pop(model, None):
+                listener.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            for listener in self._held.values():
+                listener.close()
+            self._held.clear()
+
+    def _open(self, model: str) -> socket.socket:
+        files = ModelFiles(self._state, model)
+        if port := files.address().port:
+            return self._listen(model, port)
+        return self._assign(model, files)
 
     def _assign(self, model: str, files: ModelFiles) -> socket.socket:
-        assigned = {ModelFiles(self._state, other).port() for other in known_models(self._state)}
+        assigned = {ModelFiles(self._state, other).address().port for other in known_models(self._state)}
         for port in range(self._first_port, LAST_PORT + 1):
             if port in assigned:
                 continue
@@ -41,7 +72,7 @@ class Listeners:
             except Refused as error:
                 log.warning("%s: trying the next port", error)
                 continue
-            files.assign(port)
+            files.assign(Address(port=port))
             return listener
         raise Refused(f"expected a free port from {self._first_port} on for {model}, found none")
 

@@ -60,10 +60,10 @@ class ModelRollout:
             return deployment
 
     def _prepare(self, release: StoredRelease) -> Serving:
-        """A process that has proved itself and answers nobody yet."""
+        """A candidate that has proved itself and answers nobody yet."""
         self.traffic.note(Event.STARTED, release.digest)
         try:
-            candidate = self._means.launcher.start(release)
+            candidate = self._means.backend.start(release)
             _prove(candidate, release)
         except Refused as refusal:
             self.traffic.note(Event.REFUSED, release.digest, str(refusal))

@@ -12,6 +12,8 @@ import psutil
 
 from services.contract.errors import Refused
 from services.contract.release import Manifest
+from services.rollout.checks import confirm
+from services.rollout.listeners import Listeners
 from services.rollout.serving import Serving
 from services.rollout.serving_process import CLOSE_SECONDS, ProcessRecord, ServingProcess, beside
 from services.rollout.settings import Settings
@@ -23,11 +25,12 @@ ENVIRONMENT = {"PYTHONPATH": str(PROJECT), "LANG": "C.UTF-8", "OMP_NUM_THREADS":
 
 
 class Processes:
-    """A Launcher. `folder` holds the files of every process, and is nobody else's."""
+    """A Backend. `folder` holds the files of every process, and is nobody else's."""
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
+    def __init__(self, settings: Settings, folder: Path, listeners: Listeners) -> None:
         self._settings = settings
         self._folder = folder
+        self._listeners = listeners
         self._lock = Lock()
         self._closed = False
         self._all: list[ServingProcess] = []
@@ -43,13 +46,28 @@ class Processes:
     def adopt(self) -> list[Serving]:
         self._folder.mkdir(parents=True, exist_ok=True)
         records = [(path, ProcessRecord.read(path)) for path in self._folder.glob("[!.]*.json")]
-        found = [ServingProcess(record, path.with_suffix(""), self._settings.load_seconds) for path, record in records]
+        found = [self._serving(record, path.with_suffix("")) for path, record in records]
         self._all = [serving for serving in found if serving.alive()]
+        for serving in self._all:
+            with contextlib.suppress(Refused):
+                serving.give_listener()
         for serving in found:
             if serving not in self._all:
                 serving.kill()
         self._clear_away({path.stem for path, _ in records})
         return list(self._all)
+
+    def url(self, model: str) -> str | None:
+        return self._listeners.url(model)
+
+    def open_address(self, model: str) -> None:
+        self._listeners.lend(model)
+
+    def close_address(self, model: str) -> None:
+        self._listeners.drop(model)
+
+    def confirm(self, model: str, release: str) -> None:
+        confirm(self.url(model) or "", release)
 
     def close(self) -> None:
         with self._lock:
@@ -59,6 +77,7 @@ class Processes:
             serving.terminate()
         for serving in self._all:
             serving.see_off(deadline - time.monotonic())
+        self._listeners.close()
 
     def _clear_away(self, recorded: set[str]) -> None:
         """What a crash left of a process that never had a record, so never loaded."""
@@ -77,7 +96,12 @@ class Processes:
         record = ProcessRecord(model=release.manifest.model, release=release.digest, pid=child.pid, started=started)
         record.write(beside(control, "json"))
         self._let_load(child)
-        return ServingProcess(record, control, self._settings.load_seconds, child)
+        return self._serving(record, control, child)
+
+    def _serving(
+        self, record: ProcessRecord, control: Path, child: subprocess.Popen[bytes] | None = None
+    ) -> ServingProcess:
+        return ServingProcess(record, control, self._listeners, self._settings.load_seconds, child)
 
     def _python(self, manifest: Manifest) -> Path:
         form = manifest.servable.form

@@ -21,18 +21,16 @@ class Rollout:
 
     def open(self) -> None:
         """Adopts what an earlier service left running; what should be live and is not is started by its watch."""
-        found = self._means.launcher.adopt()
+        found = self._means.backend.adopt()
         for name in sorted({*known_models(self._means.state), *(serving.model for serving in found)}):
             model = ModelRollout(name, self._means)
             model.traffic.recover([serving for serving in found if serving.model == name])
             self._watch(name, model)
 
     def close(self) -> None:
-        """Ends every serving process; the state keeps what is live."""
+        """Ends everything that serves; the state keeps what is live."""
         self._closing.set()
-        self._means.launcher.close()
-        for model in self._models.values():
-            model.traffic.close()
+        self._means.backend.close()
 
     def states(self) -> list[ModelState]:
         states = [model.state() for _, model in sorted(self._models.items())]

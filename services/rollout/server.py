@@ -10,8 +10,8 @@ from services.rollout.rollout import Rollout
 
 
 class Server(uvicorn.Server):
-    def __init__(self, rollout: Rollout) -> None:
-        app = create_app(rollout)
+    def __init__(self, rollout: Rollout, token: str | None) -> None:
+        app = create_app(rollout, token)
         super().__init__(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1))
         self._rollout = rollout
 

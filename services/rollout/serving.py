@@ -1,13 +1,17 @@
-"""What the rollout needs of a serving process, whichever way it is run."""
+"""What the rollout needs of whatever runs its releases: something that serves, and where clients find it."""
 
-import socket
 from typing import Protocol
 
+from services.contract.errors import Refused
 from services.rollout.store import StoredRelease
 
 
+class Unreachable(Refused):
+    """A public address cannot be changed now, and what serves behind it is not to blame."""
+
+
 class Serving(Protocol):
-    """A process with one loaded release. Every call but `alive` raises Refused when it does not answer."""
+    """One loaded release. Calls raise Refused when it does not answer, unless they say otherwise."""
 
     @property
     def model(self) -> str: ...
@@ -15,7 +19,11 @@ class Serving(Protocol):
     @property
     def release(self) -> str: ...
 
-    def alive(self) -> bool: ...
+    def alive(self) -> bool:
+        """Never raises."""
+
+    def reachable(self) -> bool:
+        """Whether the public address leads here, once it was told to. Never raises."""
 
     def wait_ready(self) -> None:
         """Returns when the release is loaded and tested."""
@@ -23,28 +31,39 @@ class Serving(Protocol):
     def check(self, release: StoredRelease) -> None:
         """Replays the golden predictions through the private door."""
 
-    def go(self, listener: socket.socket) -> None:
-        """Accepts on `listener`; no change when it does already."""
+    def go(self) -> None:
+        """Answers at the model's public address; no change when it does already. Raises Unreachable, too."""
 
     def drain(self) -> None:
-        """Accepts no more, stays loaded."""
-
-    def listener(self) -> socket.socket | None:
-        """A copy of the listener on which it accepts."""
+        """Takes no more requests, stays loaded. Raises Unreachable, too."""
 
     def retire(self, grace: float) -> None:
-        """Drains, and ends after its last connection or `grace` seconds. Never raises."""
+        """Drains, and ends after its last request or `grace` seconds. Never raises."""
 
     def kill(self) -> None:
         """Ends it at once. Never raises."""
 
 
-class Launcher(Protocol):
+class Backend(Protocol):
+    """Runs releases on this machine. A model's public address is assigned once and stays."""
+
     def start(self, release: StoredRelease) -> Serving:
         """Raises Refused when it cannot be started at all."""
 
     def adopt(self) -> list[Serving]:
-        """The processes that an earlier rollout service left running."""
+        """What an earlier rollout service left running."""
+
+    def url(self, model: str) -> str | None:
+        """Where clients ask for the model, None before it has an address."""
+
+    def open_address(self, model: str) -> None:
+        """Makes the model known at its address, also while nothing answers there yet. Raises Refused."""
+
+    def close_address(self, model: str) -> None:
+        """The model is not known at its address any more. Never raises."""
+
+    def confirm(self, model: str, release: str) -> None:
+        """Raises Refused unless the public address answers as `release`."""
 
     def close(self) -> None:
-        """Ends every process, and starts no other."""
+        """Ends everything, and starts nothing more."""

@@ -1,7 +1,6 @@
 """One serving process on this machine: told over its control socket, known by pid and start time, always seen off."""
 
 import contextlib
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -12,8 +11,9 @@ import psutil
 from services.contract.control import Command, Status, Verb
 from services.contract.errors import Refused
 from services.contract.record import ModelName, Record, Sha256
-from services.rollout.checks import replay_golden
+from services.rollout.checks import replay_golden, socket_door
 from services.rollout.control import ask, shorter
+from services.rollout.listeners import Listeners
 from services.rollout.store import StoredRelease
 
 PAUSE_SECONDS = 0.02
@@ -35,10 +35,16 @@ class ServingProcess:
     """A Serving. `control` names its files: the control socket, and beside it `.http`, `.log` and `.json`."""
 
     def __init__(
-        self, record: ProcessRecord, control: Path, load_seconds: float, child: subprocess.Popen[bytes] | None = None
+        self,
+        record: ProcessRecord,
+        control: Path,
+        listeners: Listeners,
+        load_seconds: float,
+        child: subprocess.Popen[bytes] | None = None,
     ) -> None:
         self._record = record
         self._control = control
+        self._listeners = listeners
         self._load_seconds = load_seconds
         self._child = child
 
@@ -55,6 +61,10 @@ class ServingProcess:
             return False
         return self._process() is not None
 
+    def reachable(self) -> bool:
+        # A socket that was lent stays with its process.
+        return True
+
     def wait_ready(self) -> None:
         deadline = time.monotonic() + self._load_seconds
         while not self._answers():
@@ -65,16 +75,18 @@ class ServingProcess:
             time.sleep(PAUSE_SECONDS)
 
     def check(self, release: StoredRelease) -> None:
-        replay_golden(shorter(beside(self._control, "http")), release)
+        replay_golden(socket_door(shorter(beside(self._control, "http"))), release)
 
-    def go(self, listener: socket.socket) -> None:
-        self._ask(Verb.GO, listener=listener)
+    def go(self) -> None:
+        ask(self._control, Command(verb=Verb.GO), self._listeners.lend(self.model))
 
     def drain(self) -> None:
         self._ask(Verb.DRAIN)
 
-    def listener(self) -> socket.socket | None:
-        return ask(self._control, Command(verb=Verb.LISTENER))[1]
+    def give_listener(self) -> None:
+        """What it accepts on, for a rollout service that came after the one that opened it."""
+        if listener := ask(self._control, Command(verb=Verb.LISTENER))[1]:
+            self._listeners.hold(self.model, listener)
 
     def retire(self, grace: float) -> None:
         try:
@@ -118,8 +130,8 @@ class ServingProcess:
             return self._control.exists() and bool(self._ask(Verb.STATUS))
         return False
 
-    def _ask(self, verb: Verb, grace: float = 0.0, listener: socket.socket | None = None) -> Status:
-        return ask(self._control, Command(verb=verb, grace=grace), listener)[0]
+    def _ask(self, verb: Verb, grace: float = 0.0) -> Status:
+        return ask(self._control, Command(verb=verb, grace=grace))[0]
 
     def _process(self) -> psutil.Process | None:
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -1,9 +1,11 @@
 """The settings of the rollout service, from `TRACKBACK_ROLLOUT_*`."""
 
+from enum import StrEnum
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.contract.errors import Refused
 from services.contract.record import first_problem
@@ -11,8 +13,17 @@ from services.contract.record import first_problem
 PREFIX = "TRACKBACK_ROLLOUT_"
 
 
+class BackendName(StrEnum):
+    PROCESSES = "processes"
+    CONTAINERS = "containers"
+
+
+def _split(text: Any) -> Any:
+    return [part.strip() for part in text.split(",") if part.strip()] if isinstance(text, str) else text
+
+
 class Settings(BaseSettings):
-    """`store` holds `releases/`, `environments` holds `prediction-<runtime>/bin/python`; seconds and bytes."""
+    """`store` holds `releases/` and `images/`; seconds and bytes. Who changes what answers shows the token, if any."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
@@ -20,17 +31,38 @@ class Settings(BaseSettings):
     port: int = 8154
     state: Path = Path(".trackback/rollout")
     store: Path = Path(".trackback/store")
-    environments: Path = Path(".venv")
-    first_port: int = 8200
+    token_file: Path | None = None
     drain_seconds: float = 20.0
     load_seconds: float = 30.0
     memory_bytes: int = 4 << 30
+    backend: BackendName = BackendName.PROCESSES
+
+    # For processes: `environments` holds `prediction-<runtime>/bin/python`.
+    environments: Path = Path(".venv")
+    first_port: int = 8200
+
+    # For containers: `registry` and `base_images` as the engine names them, `public_url` as clients reach the gateway.
+    # Only containers that carry the name of `project` are ours.
+    registry: str = ""
+    base_images: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+    network: str = ""
+    gateway_runtime: str = ""
+    gateway_url: str = ""
+    public_url: str = ""
+    project: str = Field("trackback", pattern="^[a-z0-9]+([_-][a-z0-9]+)*$")
+
+
+FOR_CONTAINERS = ("token_file", "registry", "base_images", "network", "gateway_runtime", "gateway_url", "public_url")
 
 
 def read_settings() -> Settings:
-    """Raises Refused, naming the variable that is wrong."""
+    """Raises Refused, naming the variable that is wrong or missing."""
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         field, _, problem = first_problem(error).partition(": ")
         raise Refused(f"{PREFIX}{field.upper()}: {problem}") from error
+    missing = [f"{PREFIX}{name.upper()}" for name in FOR_CONTAINERS if not getattr(settings, name)]
+    if settings.backend is BackendName.CONTAINERS and missing:
+        raise Refused(f"expected {', '.join(missing)} for {PREFIX}BACKEND=containers, found none: set them")
+    return settings

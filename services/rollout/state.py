@@ -1,4 +1,4 @@
-"""What survives a crash: for each model its port, its journal, and the one pointer that decides what is live."""
+"""What survives a crash: for each model its address, its journal, and the one pointer that decides what is live."""
 
 import os
 from collections.abc import Iterator
@@ -27,7 +27,10 @@ def move(pointer: Pointer | None, live: Deployment) -> Pointer:
 
 
 class Address(Record):
-    port: int
+    """Where clients find a model: a port of this machine, or a slot of the gateway."""
+
+    port: int | None = None
+    slot: str | None = None
 
 
 class Event(StrEnum):
@@ -61,11 +64,11 @@ class ModelFiles:
     def point(self, pointer: Pointer) -> None:
         pointer.write(self._pointer)
 
-    def port(self) -> int | None:
-        return Address.read(self._address).port if self._address.exists() else None
+    def address(self) -> Address:
+        return Address.read(self._address) if self._address.exists() else Address()
 
-    def assign(self, port: int) -> None:
-        Address(port=port).write(self._address)
+    def assign(self, address: Address) -> None:
+        address.write(self._address)
 
     def append(self, entry: Entry) -> None:
         self._journal.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from services.contract import names
 from services.contract.digest import file_sha256, verify_directory
 from services.contract.errors import Refused
-from services.contract.release import Golden, Manifest, Release
+from services.contract.release import Golden, Image, Manifest, Release
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,10 @@ class StoredRelease:
         return self.release.digest
 
     @property
+    def model(self) -> str:
+        return self.release.manifest.model
+
+    @property
     def manifest(self) -> Manifest:
         return self.release.manifest
 
@@ -27,6 +31,7 @@ class StoredRelease:
 class Store:
     def __init__(self, folder: Path) -> None:
         self._releases = folder / "releases"
+        self._images = folder / "images"
 
     def find(self, model: str, digest: str) -> StoredRelease:
         """Raises Refused for a release that is absent, changed, of another model or at odds with itself."""
@@ -44,4 +49,14 @@ class Store:
         golden = folder / names.GOLDEN_FILE
         if (found := file_sha256(golden)) != manifest.golden:
             raise Refused(f"expected golden predictions {manifest.golden[:12]}…, found {found[:12]}…: package it again")
-        return StoredRelease(folder, Release(digest=digest, manifest=manifest), Golden.read(golden))
+        release = Release(digest=digest, manifest=manifest, image=self._image(digest))
+        return StoredRelease(folder, release, Golden.read(golden))
+
+    def _image(self, digest: str) -> Image | None:
+        path = self._images / f"{digest}.json"
+        if not path.exists():
+            return None
+        image = Image.read(path)
+        if image.release != digest:
+            raise Refused(f"{path}: expected the image of release {digest[:12]}…, found one of {image.release[:12]}…")
+        return image

@@ -1,10 +1,7 @@
-"""One model's traffic: which process answers, how another takes over, and who answers when one dies."""
+"""One model's traffic: which release answers, how another takes over, and who answers when one dies."""
 
 import logging
-import socket
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,24 +9,24 @@ from threading import Lock
 
 from services.contract.deployment import Deployment
 from services.contract.errors import Refused
-from services.rollout.listeners import Listeners
-from services.rollout.serving import Launcher, Serving
+from services.rollout.patience import Patience
+from services.rollout.serving import Backend, Serving, Unreachable
 from services.rollout.state import Entry, Event, ModelFiles, Pointer, move
 from services.rollout.store import Store
 
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 15.0
+LONGEST_PAUSE_SECONDS = 15.0
+# An address is cheap to put back, so what is loaded is not kept waiting for it.
+ADDRESS_PAUSE_SECONDS = 0.5
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Means:
-    """What the traffic of every model is made with; `confirm(url, release)` raises Refused for another answer."""
+    """What the traffic of every model is made with."""
 
     state: Path
     store: Store
-    launcher: Launcher
-    listeners: Listeners
-    confirm: Callable[[str, str], None]
+    backend: Backend
     drain_seconds: float
 
 
@@ -38,23 +35,21 @@ class Traffic:
         self._model = model
         self._means = means
         self._lock = Lock()
-        self._listener: socket.socket | None = None
         self._live: Serving | None = None
         self._previous: Serving | None = None
-        self._pause, self._not_before = FIRST_PAUSE_SECONDS, 0.0
+        self._patience = Patience()
         self.files = ModelFiles(means.state, model)
         self.pointer = self.files.pointer()
 
     @property
     def url(self) -> str | None:
-        port = self.files.port()
-        return self._means.listeners.url(port) if port and self.pointer else None
+        return self._means.backend.url(self._model) if self.pointer else None
 
     def answering(self) -> bool:
-        return self._live is not None and self._live.alive()
+        return self._live is not None and self._live.alive() and self._live.reachable()
 
     def warm(self, release: str) -> Serving | None:
-        """The process that answered before, if it still has `release` loaded."""
+        """What answered before, if it still has `release` loaded."""
         previous = self._previous
         return previous if previous and previous.release == release and previous.alive() else None
 
@@ -78,64 +73,62 @@ class Traffic:
             left.retire(self._means.drain_seconds)
 
     def recover(self, found: Sequence[Serving]) -> None:
-        """Takes over the processes that still run; the pointer decides which of them answers."""
+        """Takes over what still runs; the pointer decides which of it answers."""
         with self._lock:
             self.files.mend()
-            self._listener = _borrow_listener(found)
             if self.pointer:
                 self._live = _with_release(found, self.pointer.live)
                 self._previous = _with_release(found, self.pointer.previous)
-            if self._live and not self._obeys(self._live, lambda live: live.go(self._listening())):
+            if self._live and not self._obeys(self._live, self._live.go):
                 self._live = None
-            if self._previous and not self._obeys(self._previous, lambda previous: previous.drain()):
+            if self._previous and not self._obeys(self._previous, self._previous.drain):
                 self._previous = None
             for serving in found:
                 if serving not in (self._live, self._previous):
                     serving.retire(self._means.drain_seconds)
             if not self.pointer:
-                self._close_listener()
+                self._means.backend.close_address(self._model)
 
     def keep_answering(self) -> None:
         """Starts what should be live when it is not; after a failure waits a little longer each time."""
         with self._lock:
-            if not self.pointer or self.answering() or time.monotonic() < self._not_before:
+            if not self.pointer or not self._patience.over() or self.answering():
                 return
+            lost = self._live if self._live and self._live.alive() else None
             try:
-                self._restart(self.pointer.live)
-                self._pause = FIRST_PAUSE_SECONDS
+                if lost:
+                    lost.go()
+                    log.warning("%s: its address had been lost, %s is back", self._model, self.pointer.live.revision)
+                else:
+                    self._restart(self.pointer.live)
+                self._patience.succeed()
             except Refused as error:
                 log.error("%s does not answer: %s", self._model, error)
-                self._not_before = time.monotonic() + self._pause
-                self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
-
-    def close(self) -> None:
-        """Listens no more; whoever asks now is told at once."""
-        with self._lock:
-            self._close_listener()
+                self._patience.fail(ADDRESS_PAUSE_SECONDS if isinstance(error, Unreachable) else LONGEST_PAUSE_SECONDS)
 
     def _hand_over(self, serving: Serving, deployment: Deployment) -> Pointer:
-        serving.go(self._listening())
+        serving.go()
         if self._live and self._live.alive():
-            self._obeys(self._live, lambda live: live.drain())
+            self._obeys(self._live, self._live.drain)
         pointer = move(self.pointer, deployment)
-        self._means.confirm(self._means.listeners.url(self.files.port() or 0), deployment.release)
+        self._means.backend.confirm(self._model, deployment.release)
         self.files.point(pointer)
         return pointer
 
     def _give_back(self, serving: Serving) -> None:
         if self._live and self._live.alive():
-            self._obeys(self._live, lambda live: live.go(self._listening()))
+            self._obeys(self._live, self._live.go)
         if not self.pointer:
-            self._close_listener()
+            self._means.backend.close_address(self._model)
         self._previous = None if serving is self._previous else self._previous
         serving.retire(self._means.drain_seconds)
 
     def _restart(self, live: Deployment) -> None:
-        listener = self._listening()
-        serving = self._means.launcher.start(self._means.store.find(self._model, live.release))
+        self._means.backend.open_address(self._model)
+        serving = self._means.backend.start(self._means.store.find(self._model, live.release))
         try:
             serving.wait_ready()
-            serving.go(listener)
+            serving.go()
         except Refused:
             serving.kill()
             raise
@@ -143,34 +136,19 @@ class Traffic:
             self._live.kill()
         self._live = serving
         self.note(Event.RESTARTED, live.release)
-        log.warning("%s: its process had ended, %s answers again", self._model, live.revision)
+        log.warning("%s: what answered had ended, %s answers again", self._model, live.revision)
 
-    def _obeys(self, serving: Serving, order: Callable[[Serving], None]) -> bool:
-        """A process that does not obey is ended: what is live is then started again."""
+    def _obeys(self, serving: Serving, order: Callable[[], None]) -> bool:
+        """What does not obey is ended: what is live is then started again. A lost address is put back by the watch."""
         try:
-            order(serving)
+            order()
+        except Unreachable as error:
+            log.warning("%s: %s", self._model, error)
         except Refused as error:
-            log.warning("%s: %s: ending this process", self._model, error)
+            log.warning("%s: %s: ending what does not obey", self._model, error)
             serving.kill()
             return False
         return True
-
-    def _listening(self) -> socket.socket:
-        self._listener = self._listener or self._means.listeners.open(self._model)
-        return self._listener
-
-    def _close_listener(self) -> None:
-        if self._listener:
-            self._listener.close()
-        self._listener = None
-
-
-def _borrow_listener(found: Sequence[Serving]) -> socket.socket | None:
-    for serving in found:
-        with suppress(Refused):
-            if listener := serving.listener():
-                return listener
-    return None
 
 
 def _with_release(found: Sequence[Serving], deployment: Deployment | None) -> Serving | None:

@@ -20,7 +20,7 @@ from tests.rollout_service import RolloutService, SteadyClient, ask, running
 
 @pytest.fixture
 def rollout(tmp_path: Path) -> Iterator[RolloutService]:
-    with running(tmp_path) as service:
+    with running(RolloutService(tmp_path)) as service:
         yield service
 
 

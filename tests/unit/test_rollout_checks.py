@@ -11,7 +11,7 @@ import pytest
 
 from services.contract.errors import Refused
 from services.contract.prediction import number_of
-from services.rollout.checks import confirm, replay_golden
+from services.rollout.checks import confirm, replay_golden, socket_door
 from services.rollout.store import Store, StoredRelease
 from tests.release_factory import build_release
 from tests.rollout_service import free_port
@@ -60,7 +60,7 @@ def replay(path: Path, release: StoredRelease, status: int, identity: str, shift
         thread = Thread(target=candidate.serve_forever, args=(0.01,))
         thread.start()
         try:
-            replay_golden(str(path), release)
+            replay_golden(socket_door(str(path)), release)
         finally:
             candidate.shutdown()
             thread.join()

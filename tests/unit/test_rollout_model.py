@@ -38,7 +38,7 @@ def stage(tmp_path: Path, store: Path) -> Stage:
 def model(stage: Stage) -> Iterator[ModelRollout]:
     model = ModelRollout(MODEL, stage.means())
     yield model
-    model.traffic.close()
+    stage.backend.close()
 
 
 def test_a_deploy_is_live_on_the_first_free_port_and_told_in_the_journal(
@@ -50,7 +50,7 @@ def test_a_deploy_is_live_on_the_first_free_port_and_told_in_the_journal(
     state = model.state()
     assert (state.live, state.previous, state.answering) == (deployment, None, True)
     assert int(str(state.url).rpartition(":")[2]) > stage.port
-    assert stage.launcher.accepting() == [digests[0]]
+    assert stage.backend.accepting() == [digests[0]]
     assert [entry.event for entry in ModelFiles(stage.state, MODEL).entries()] == [Event.STARTED, Event.LIVE]
 
 
@@ -59,14 +59,14 @@ def test_after_a_deploy_the_one_before_stays_loaded_and_the_third_is_ended(
 ) -> None:
     for digest in digests:
         model.deploy(ask_for(digest))
-    assert stage.launcher.accepting() == [digests[2]]
-    assert stage.launcher.loaded() == digests[1:]
+    assert stage.backend.accepting() == [digests[2]]
+    assert stage.backend.loaded() == digests[1:]
 
 
 def test_the_same_delivery_again_changes_nothing(stage: Stage, model: ModelRollout, digests: list[str]) -> None:
     first = model.deploy(ask_for(digests[0]))
     assert model.deploy(ask_for(digests[0])) == first
-    assert len(stage.launcher.all) == 1
+    assert len(stage.backend.all) == 1
 
 
 def test_an_older_delivery_is_refused_before_anything_is_started(
@@ -75,7 +75,7 @@ def test_an_older_delivery_is_refused_before_anything_is_started(
     model.deploy(ask_for(digests[1]))
     with pytest.raises(Refused, match="after number 2, found number 1"):
         model.deploy(ask_for(digests[0]))
-    assert len(stage.launcher.all) == 1
+    assert len(stage.backend.all) == 1
 
 
 @pytest.mark.parametrize("verb", ["wait_ready", "check", "go"])
@@ -83,36 +83,36 @@ def test_a_candidate_that_fails_is_ended_and_the_live_one_goes_on(
     verb: str, stage: Stage, model: ModelRollout, digests: list[str]
 ) -> None:
     before = model.deploy(ask_for(digests[0]))
-    stage.launcher.refuses = frozenset({verb})
+    stage.backend.refuses = frozenset({verb})
     with pytest.raises(Refused, match=f"it does not {verb}"):
         model.deploy(ask_for(digests[1]))
     assert model.state().live == before
-    assert stage.launcher.accepting() == stage.launcher.loaded() == [digests[0]]
+    assert stage.backend.accepting() == stage.backend.loaded() == [digests[0]]
 
 
 def test_a_candidate_that_the_public_does_not_reach_gives_the_traffic_back(
     stage: Stage, model: ModelRollout, digests: list[str]
 ) -> None:
     model.deploy(ask_for(digests[0]))
-    stage.unreachable = True
+    stage.backend.unreachable = True
     with pytest.raises(Refused, match="the one before goes on"):
         model.deploy(ask_for(digests[1]))
-    assert stage.launcher.accepting() == stage.launcher.loaded() == [digests[0]]
+    assert stage.backend.accepting() == stage.backend.loaded() == [digests[0]]
 
 
 def test_a_live_process_that_does_not_leave_is_ended_and_no_obstacle(
     stage: Stage, model: ModelRollout, digests: list[str]
 ) -> None:
-    stage.launcher.refuses = frozenset({"drain"})
+    stage.backend.refuses = frozenset({"drain"})
     model.deploy(ask_for(digests[0]))
     model.deploy(ask_for(digests[1]))
-    assert stage.launcher.accepting() == stage.launcher.loaded() == [digests[1]]
+    assert stage.backend.accepting() == stage.backend.loaded() == [digests[1]]
 
 
 def test_a_first_candidate_that_fails_leaves_nothing_listening(
     stage: Stage, model: ModelRollout, digests: list[str]
 ) -> None:
-    stage.launcher.refuses = frozenset({"go"})
+    stage.backend.refuses = frozenset({"go"})
     with pytest.raises(Refused):
         model.deploy(ask_for(digests[0]))
     state = model.state()
@@ -127,9 +127,9 @@ def test_a_rollback_lets_the_loaded_process_answer_and_can_be_undone(
     back = model.rollback(BACK)
     assert (back.release, back.action, back.by, back.reason) == (first.release, Action.ROLLBACK, "grace", "complaints")
     assert model.state().previous == second
-    assert stage.launcher.accepting() == [digests[0]]
+    assert stage.backend.accepting() == [digests[0]]
     assert model.rollback(BACK).release == second.release
-    assert len(stage.launcher.all) == 2
+    assert len(stage.backend.all) == 2
 
 
 def test_a_rollback_starts_the_release_again_when_its_process_is_gone(
@@ -137,10 +137,10 @@ def test_a_rollback_starts_the_release_again_when_its_process_is_gone(
 ) -> None:
     for digest in digests[:2]:
         model.deploy(ask_for(digest))
-    stage.launcher.all[0].kill()
+    stage.backend.all[0].kill()
     model.rollback(BACK)
-    assert stage.launcher.accepting() == [digests[0]]
-    assert len(stage.launcher.all) == 3
+    assert stage.backend.accepting() == [digests[0]]
+    assert len(stage.backend.all) == 3
 
 
 def test_a_rollback_without_a_release_before_is_refused(model: ModelRollout, digests: list[str]) -> None:
@@ -165,7 +165,7 @@ def test_a_release_whose_files_were_changed_is_refused_before_anything_is_starte
         file.write("# one more line\n")
     with pytest.raises(Refused, match="its files were changed"):
         ModelRollout(MODEL, stage.means()).deploy(ask_for(release.digest))
-    assert stage.launcher.all == []
+    assert stage.backend.all == []
 
 
 def test_the_api_answers_in_records_and_refuses_in_one_line(stage: Stage, digests: list[str]) -> None:

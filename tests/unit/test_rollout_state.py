@@ -8,7 +8,7 @@ import pytest
 from services.contract.deployment import Action, Deployment
 from services.contract.errors import Refused
 from services.rollout.fence import check_fence
-from services.rollout.state import Entry, Event, ModelFiles, Pointer, move
+from services.rollout.state import Address, Entry, Event, ModelFiles, Pointer, move
 
 WHEN = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -72,14 +72,14 @@ def test_a_release_that_was_rolled_back_comes_back_by_a_promotion_only() -> None
 
 def test_files_give_back_what_was_written(tmp_path: Path) -> None:
     files = ModelFiles(tmp_path, "diamond-price")
-    assert (files.pointer(), files.port(), files.deployments()) == (None, None, [])
+    assert (files.pointer(), files.address(), files.deployments()) == (None, Address(), [])
     files.point(pointer(1, 2))
-    files.assign(8200)
+    files.assign(Address(port=8200, slot="slot-07"))
     files.append(live(1))
     files.append(Entry(at=WHEN, event=Event.REFUSED, release="0" * 64, message="it said no"))
     files.append(live(2))
     again = ModelFiles(tmp_path, "diamond-price")
-    assert (again.pointer(), again.port()) == (pointer(1, 2), 8200)
+    assert (again.pointer(), again.address()) == (pointer(1, 2), Address(port=8200, slot="slot-07"))
     assert again.deployments() == [deployment(1), deployment(2)]
 
 

@@ -1,0 +1,93 @@
+"""HAProxy's runtime API: which server answers in which slot, and which model is which slot."""
+
+import csv
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services.contract.errors import Refused
+from services.rollout.serving import Unreachable
+
+ANSWER_SECONDS = 2.0
+MAP = "/usr/local/etc/haproxy/models.map"
+# Frequent checks, because a container that ended is to be left within a second; pools, because a server that was added
+# while HAProxy runs otherwise opens a connection for every request.
+SERVER_OPTIONS = "check inter 300ms fastinter 100ms rise 1 fall 2 maxconn 100 pool-max-conn 64 pool-purge-delay 200ms"
+_ONLY_SERVERS = "4 -1"
+
+
+@dataclass(frozen=True)
+class Server:
+    """`status` in HAProxy's words; `busy` counts the requests that it answers or that wait for it."""
+
+    status: str
+    busy: int
+
+    @property
+    def up(self) -> bool:
+        return self.status.startswith("UP")
+
+    @property
+    def resting(self) -> bool:
+        """Takes no new requests and is kept all the same."""
+        return self.status.startswith("DRAIN")
+
+
+class Gateway:
+    """Every call raises Unreachable when HAProxy does not answer, and Refused when it says no."""
+
+    def __init__(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdigit():
+            raise Refused(f"expected the gateway's runtime API as host:port, found '{address}'")
+        self._address = (host, int(port))
+
+    def slots(self) -> list[str]:
+        return [line for line in self._ask("show backend").splitlines()[1:] if line.startswith("slot-")]
+
+    def models(self) -> dict[str, str]:
+        """The slot of every model that the gateway knows."""
+        rows = [line.split() for line in self._ask(f"show map {MAP}").splitlines() if line]
+        return {row[1]: row[2] for row in rows}
+
+    def know(self, model: str, slot: str) -> None:
+        known = self.models().get(model)
+        if known != slot:
+            self._tell(f"{'set' if known else 'add'} map {MAP} {model} {slot}")
+
+    def forget(self, model: str) -> None:
+        self._tell(f"del map {MAP} {model}", lambda reply: reply in ("", "Key not found."))
+
+    def servers(self, slot: str) -> dict[str, Server]:
+        listed = csv.DictReader(self._ask(f"show stat {slot} {_ONLY_SERVERS}").removeprefix("# ").splitlines())
+        return {row["svname"]: Server(row["status"], int(row["scur"]) + int(row["qcur"])) for row in listed}
+
+    def add(self, slot: str, server: str, address: str) -> None:
+        """The server takes requests from here on, if HAProxy finds it well."""
+        self._tell(f"add server {slot}/{server} {address} {SERVER_OPTIONS}", lambda reply: "registered" in reply)
+        self._tell(f"enable health {slot}/{server}")
+        self._tell(f"enable server {slot}/{server}")
+
+    def set_state(self, slot: str, server: str, state: str) -> None:
+        """`ready`, `drain` or `maint`."""
+        self._tell(f"set server {slot}/{server} state {state}")
+
+    def delete(self, slot: str, server: str) -> bool:
+        """False while connections are attached to it."""
+        return "deleted" in self._ask(f"del server {slot}/{server}")
+
+    def _tell(self, command: str, accepts: Callable[[str], bool] = lambda reply: not reply) -> None:
+        if not accepts(reply := self._ask(command)):
+            raise Refused(f"the gateway refused '{command}': {reply}")
+
+    def _ask(self, command: str) -> str:
+        try:
+            with socket.create_connection(self._address, timeout=ANSWER_SECONDS) as connection:
+                connection.sendall(f"{command}\n".encode())
+                connection.shutdown(socket.SHUT_WR)
+                with connection.makefile() as answer:
+                    reply = answer.read().strip()
+        except OSError as error:
+            name = ":".join(map(str, self._address))
+            raise Unreachable(f"expected the gateway's runtime API at {name}, cannot reach it: {error}") from error
+        return reply

@@ -1,0 +1,81 @@
+"""One container with a release: asked directly before it answers anybody, then reached through the gateway."""
+
+import contextlib
+import logging
+import time
+from threading import Thread
+
+from services.contract import names
+from services.contract.errors import Refused
+from services.rollout.checks import identity, network_door, replay_golden
+from services.rollout.containers import Container
+from services.rollout.route import Route
+from services.rollout.store import StoredRelease
+
+PAUSE_SECONDS = 0.02
+STOP_SECONDS = 5
+log = logging.getLogger(__name__)
+
+
+class ServingContainer:
+    """A Serving."""
+
+    def __init__(self, container: Container, route: Route, load_seconds: float) -> None:
+        self._container = container
+        self._route = route
+        self._load_seconds = load_seconds
+        self._address = f"{container.address}:{names.SERVING_PORT}"
+
+    @property
+    def model(self) -> str:
+        return self._container.labels[names.MODEL_LABEL]
+
+    @property
+    def release(self) -> str:
+        return self._container.labels[names.RELEASE_LABEL]
+
+    def alive(self) -> bool:
+        return self._container.running()
+
+    def reachable(self) -> bool:
+        with contextlib.suppress(Refused):
+            return self._route.leads_to(self._container.name)
+        return False
+
+    def wait_ready(self) -> None:
+        deadline = time.monotonic() + self._load_seconds
+        while (found := identity(f"http://{self._address}")) != self.release:
+            if found:
+                raise Refused(f"expected release {self.release[:12]}… in its container, found {found[:12]}…")
+            if not self.alive():
+                raise Refused(f"release {self.release[:12]}… ended while loading: {self._container.last_words()}")
+            if time.monotonic() > deadline:
+                raise Refused(f"release {self.release[:12]}… was not ready within {self._load_seconds:g} s")
+            time.sleep(PAUSE_SECONDS)
+
+    def check(self, release: StoredRelease) -> None:
+        replay_golden(network_door(self._address), release)
+
+    def go(self) -> None:
+        self._route.lead_to(self._container.name, self._address)
+
+    def drain(self) -> None:
+        self._route.drain(self._container.name)
+
+    def retire(self, grace: float) -> None:
+        Thread(target=self.see_off, args=(grace,), daemon=True).start()
+
+    def kill(self) -> None:
+        self.see_off(0.0)
+
+    def see_off(self, grace: float) -> None:
+        """The gateway first, so that nobody is sent to a container that ends."""
+        name = self._container.name
+        with contextlib.suppress(Refused):
+            self._route.leave(name, grace)
+        try:
+            self._container.remove(STOP_SECONDS if grace else 0)
+        except Refused as refusal:
+            log.warning("%s stays for now: %s", name, refusal)
+        with contextlib.suppress(Refused):
+            self._route.forget(name)

@@ -1,0 +1,297 @@
+"""The rollout with a real engine, HAProxy and registry: switches without a failed request, and faults that mend."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Thread
+
+import docker
+import httpx
+import pytest
+from docker.models.containers import Container
+
+from services.contract import names
+from services.contract.deployment import Action
+from services.contract.release import Image, Release
+from services.prediction.invalid import Problem
+from services.rollout.checks import identity
+from tests.engine import engine  # noqa: F401  a fixture
+from tests.poll import poll_until
+from tests.release_factory import ReleasePlan, expected_predictions, train
+from tests.rollout_containers import PREDICTION, RUNTIME_PORT, TAG, ContainerRollout, Neighbours, neighbours
+from tests.rollout_service import MODEL, SteadyClient, ask, running
+
+SWITCHES = 10
+
+
+@pytest.fixture(scope="module")
+def around(engine: docker.DockerClient) -> Iterator[Neighbours]:  # noqa: F811
+    with neighbours(engine) as found:
+        yield found
+
+
+@pytest.fixture
+def rollout(around: Neighbours, tmp_path: Path) -> Iterator[ContainerRollout]:
+    service = ContainerRollout(around, tmp_path)
+    try:
+        with running(service):
+            yield service
+    finally:
+        for container in service.everything():
+            container.remove(force=True)
+
+
+def recorded(rollout: ContainerRollout, count: int) -> list[Release]:
+    estimator = train(4000.0)
+    return [rollout.recorded(ReleasePlan(number=number, estimator=estimator)) for number in range(1, count + 1)]
+
+
+def answers(rollout: ContainerRollout, release: Release, seconds: float = 60) -> bool:
+    """Whether the release answers within so many seconds; until then there may be errors."""
+
+    def look() -> bool:
+        return identity(rollout.url) == release.digest
+
+    return poll_until(look, f"{release.digest[:8]} at {rollout.url}", seconds=seconds, pause=0.05)
+
+
+def test_the_bases_are_in_the_registry_when_it_is_healthy_and_are_not_pushed_twice(rollout: ContainerRollout) -> None:
+    answer = httpx.get(f"http://{rollout.neighbours.registry}/v2/{names.IMAGES}/{PREDICTION}/tags/list")
+    assert answer.json()["tags"] == [TAG]
+    rollout.stop()
+    rollout.start()
+    assert f"{PREDICTION}:{TAG} is in the registry already" in rollout.log().splitlines()[-1]
+
+
+def test_a_deployed_release_answers_at_the_gateway_with_its_identity(rollout: ContainerRollout) -> None:
+    (first,) = recorded(rollout, 1)
+    deployment = rollout.deployed(first.digest)
+    state = rollout.model()
+    assert (state.live, state.previous, state.answering, state.url) == (deployment, None, True, rollout.url)
+    assert ask(rollout.url) == (first.digest, list(expected_predictions(rollout.store, first)))
+    paths = ("/health/ready", "/metadata", "/docs")
+    assert [httpx.get(rollout.url + path, trust_env=False).status_code for path in paths] == [200] * 3
+    (container,) = rollout.everything()
+    assert container.name.startswith(f"{rollout.project}-{MODEL}-")
+    assert container.attrs["NetworkSettings"]["Ports"] == {}
+
+
+def test_switches_fail_no_request(rollout: ContainerRollout) -> None:
+    releases = recorded(rollout, SWITCHES + 1)
+    rollout.deployed(releases[0].digest)
+    with SteadyClient(rollout.url, kept=2, fresh=1) as client:
+        client.heard(releases[0].digest)
+        for release in releases[1:]:
+            rollout.deployed(release.digest)
+            client.heard(release.digest)
+    assert client.failures == []
+    assert set(client.answers) == {release.digest for release in releases}
+    poll_until(lambda: len(rollout.everything()) == 2, "the live container and the one before alone", seconds=20)
+
+
+def test_a_rollback_needs_no_new_container_and_fails_no_request(rollout: ContainerRollout) -> None:
+    first, second = recorded(rollout, 2)
+    rollout.deployed(first.digest)
+    rollout.deployed(second.digest)
+    before = {container.id for container in rollout.everything()}
+    with SteadyClient(rollout.url) as client:
+        client.heard(second.digest)
+        answer = rollout.rollback()
+        client.heard(first.digest)
+    assert (answer.json()["action"], answer.json()["release"]) == (Action.ROLLBACK, first.digest)
+    assert client.failures == []
+    assert {container.id for container in rollout.everything()} == before
+    assert rollout.rollback().json()["release"] == second.digest
+    assert ask(rollout.url)[0] == second.digest
+
+
+def rerecord(rollout: ContainerRollout, release: Release, image: Image) -> None:
+    image.write(rollout.store / "images" / f"{release.digest}.json")
+
+
+def rebuilt(rollout: ContainerRollout, release: Release, line: str) -> Image:
+    """The release's image with one more layer, pushed as whoever may write to the registry could."""
+    image = release.image
+    assert image
+    client, repository = rollout.neighbours.engine, f"{rollout.neighbours.registry}/{image.repository}"
+    folder = rollout.store.parent / "rebuilt"
+    folder.mkdir(exist_ok=True)
+    (folder / "Dockerfile").write_text(f"FROM {repository}@{image.digest}\nUSER 0\n{line}\nUSER 10001:10001\n")
+    client.images.build(path=str(folder), tag=f"{repository}:rebuilt", rm=True)
+    client.images.push(repository, "rebuilt")
+    digest = client.images.get_registry_data(f"{repository}:rebuilt").id
+    client.images.remove(f"{repository}:rebuilt", force=True)
+    return image.model_copy(update={"digest": digest})
+
+
+def test_images_that_are_not_what_was_recorded_are_refused_before_they_run(rollout: ContainerRollout) -> None:
+    first, second = recorded(rollout, 2)
+    rollout.deployed(first.digest)
+    assert first.image
+    assert second.image
+    of_another = first.image.model_copy(update={"release": second.digest})
+    reasons = {
+        "expected an image with the label": of_another,
+        f"expected release {second.digest[:12]}… in the image": rebuilt(
+            rollout, second, f"RUN echo >> {names.RELEASE_FOLDER}/model/MLmodel"
+        ),
+        "found a link or device": rebuilt(rollout, second, f"RUN ln -s /etc/passwd {names.RELEASE_FOLDER}/more"),
+        f"{second.digest}.json: expected the image of": first.image,
+        "expected the container engine to pull": second.image.model_copy(update={"digest": f"sha256:{'0' * 64}"}),
+    }
+    (live,) = rollout.everything()
+    for reason, image in reasons.items():
+        rerecord(rollout, second, image)
+        answer = rollout.deploy(second.digest)
+        assert (answer.status_code, reason in answer.json()["message"]) == (409, True), answer.text
+    (rollout.store / "images" / f"{second.digest}.json").unlink()
+    assert "found none: package it again" in rollout.deploy(second.digest).json()["message"]
+    assert rollout.everything() == [live]
+    assert ask(rollout.url)[0] == first.digest
+    rerecord(rollout, second, second.image)
+    assert rollout.deployed(second.digest).release == second.digest
+
+
+@pytest.mark.parametrize("deed", [lambda one: one.kill("SIGKILL"), lambda one: one.restart(timeout=0)])
+def test_a_container_that_was_killed_or_restarted_is_replaced(
+    rollout: ContainerRollout, deed: Callable[[Container], None]
+) -> None:
+    (first,) = recorded(rollout, 1)
+    rollout.deployed(first.digest)
+    (container,) = rollout.everything()
+    deed(container)
+    poll_until(lambda: container.id not in {one.id for one in rollout.everything()}, "its end", seconds=60)
+    assert answers(rollout, first)
+    assert len(rollout.everything()) == 1
+
+
+def test_a_model_without_a_release_is_unknown_at_the_gateway(around: Neighbours) -> None:
+    for path in ("/models/language-id/metadata", "/models", "/invocations", "/"):
+        answer = httpx.get(around.url + path, trust_env=False)
+        assert (answer.status_code, "expected /models/<name>" in Problem.from_json(answer.content).error) == (404, True)
+
+
+def test_a_gateway_that_lost_its_memory_is_told_again_and_no_container_is_started(rollout: ContainerRollout) -> None:
+    first, second = recorded(rollout, 2)
+    rollout.deployed(first.digest)
+    rollout.deployed(second.digest)
+    before = {container.id for container in rollout.everything()}
+    rollout.neighbours.gateway.kill("SIGKILL")
+    poll_until(lambda: not rollout.model().answering, "the loss to be seen", seconds=5, pause=0.02)
+    rollout.neighbours.gateway.start()
+    poll_until(rollout.neighbours.gateway_answers, "the gateway's health", seconds=20, pause=0.02)
+    assert answers(rollout, second, seconds=5)
+    assert {container.id for container in rollout.everything()} == before
+    rollout.rollback()
+    assert ask(rollout.url)[0] == first.digest
+
+
+def test_a_killed_rollout_service_is_not_noticed_and_the_next_one_adopts_its_containers_only(
+    rollout: ContainerRollout, around: Neighbours
+) -> None:
+    first, second, third = recorded(rollout, 3)
+    rollout.deployed(first.digest)
+    rollout.deployed(second.digest)
+    before = {container.id for container in rollout.everything()}
+    with SteadyClient(rollout.url) as client:
+        client.heard(second.digest)
+        rollout.kill()
+        image = around.engine.images.get(around.base)
+        labels = {names.MODEL_LABEL: MODEL, names.RELEASE_LABEL: third.digest}
+        nobodys, strangers = (
+            around.engine.containers.run(
+                image, ["60"], entrypoint=["sleep"], detach=True, labels={**labels, "trackback.project": project},
+                network=around.releases.name,
+            )
+            for project in (rollout.project, around.project)
+        )  # fmt: skip
+        try:
+            rollout.start()
+            client.heard(second.digest)
+            poll_until(lambda: {one.id for one in rollout.everything()} == before, "ours alone", seconds=20)
+            strangers.reload()
+            assert strangers.status == "running"
+        finally:
+            strangers.remove(force=True)
+        rollout.rollback()
+        client.heard(first.digest)
+        rollout.deployed(third.digest)
+        client.heard(third.digest)
+    assert nobodys.id not in before
+    assert client.failures == []
+
+
+def test_when_every_container_is_gone_the_live_release_is_started_again(rollout: ContainerRollout) -> None:
+    first, second = recorded(rollout, 2)
+    rollout.deployed(first.digest)
+    rollout.deployed(second.digest)
+    for container in rollout.everything():
+        container.remove(force=True)
+    assert answers(rollout, second)
+    rollout.rollback()
+    assert ask(rollout.url)[0] == first.digest
+
+
+def test_after_a_stop_no_container_is_left_and_the_next_service_answers_with_what_was_live(
+    rollout: ContainerRollout,
+) -> None:
+    (first,) = recorded(rollout, 1)
+    rollout.deployed(first.digest)
+    assert rollout.stop() == 0
+    assert rollout.everything() == []
+    answer = httpx.get(f"{rollout.url}/health/ready", trust_env=False)
+    assert answer.status_code == 503
+    assert Problem.from_json(answer.content).error == "no container answers for this model now: try again in a second"
+    rollout.start()
+    assert answers(rollout, first)
+
+
+def test_a_rollout_service_killed_during_a_deploy_leaves_one_release_answering(rollout: ContainerRollout) -> None:
+    first, second = recorded(rollout, 2)
+    rollout.deployed(first.digest)
+    with SteadyClient(rollout.url) as client:
+        client.heard(first.digest)
+        deploy = Thread(target=lambda: pytest.raises(httpx.TransportError, rollout.deploy, second.digest))
+        deploy.start()
+        poll_until(lambda: rollout.containers(second.digest), "the candidate", seconds=20, pause=0.02)
+        rollout.kill()
+        deploy.join()
+        rollout.start()
+        assert rollout.model().live
+        client.heard(first.digest)
+        assert rollout.deployed(second.digest).release == second.digest
+        client.heard(second.digest)
+    assert client.failures == []
+    poll_until(lambda: len(rollout.everything()) == 2, "the live container and the one before alone", seconds=20)
+
+
+PROBE = f"""
+import pathlib, socket, sys
+status = dict(line.split(":\\t") for line in pathlib.Path("/proc/1/status").read_text().splitlines() if ":\\t" in line)
+print(status["Uid"].split()[0], status["Gid"].split()[0], int(status["CapEff"], 16), int(status["CapBnd"], 16))
+print(status["NoNewPrivs"], status["Seccomp"])
+for path in ("/release/more", "/more", "/opt/trackback/more"):
+    try:
+        print(pathlib.Path(path).write_text("more"))
+    except OSError as error:
+        print(type(error).__name__, end=" ")
+for place in sys.argv[1:]:
+    try:
+        print(socket.create_connection((place, {RUNTIME_PORT}), timeout=3))
+    except OSError as error:
+        print(type(error).__name__, end=" ")
+"""
+
+
+def test_a_container_is_confined_and_does_not_reach_what_steers_the_gateway(rollout: ContainerRollout) -> None:
+    (first,) = recorded(rollout, 1)
+    rollout.deployed(first.digest)
+    (container,) = rollout.containers()
+    host = container.attrs["HostConfig"]
+    limits = [host[name] for name in ("Memory", "MemorySwap", "PidsLimit", "ReadonlyRootfs", "Init")]
+    assert limits == [512 << 20, 512 << 20, 128, True, True]
+    assert list(container.attrs["NetworkSettings"]["Networks"]) == [rollout.neighbours.releases.name]
+    addresses = [rollout.neighbours.gateway_address(rollout.neighbours.releases), "gateway-runtime"]
+    code, said = container.exec_run(["python", "-c", PROBE, *addresses])
+    lines = said.decode().split()
+    assert (code, lines[:6]) == (0, ["10001", "10001", "0", "0", "1", "2"])
+    assert lines[6:] == ["OSError", "OSError", "OSError", "ConnectionRefusedError", "gaierror"]
