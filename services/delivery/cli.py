@@ -9,21 +9,27 @@ import typer
 from services.contract.errors import Refused
 
 VERBS = ("promote", "status", "trace", "rollback", "fetch", "validate", "compare", "package", "deploy")
+GROUPS = ("gocd",)
 
 
 def build(arguments: list[str]) -> typer.Typer:
     """Imports only the verb that is asked for: some need libraries that take a second to import."""
     app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     app.callback()(_about)
-    for verb in arguments[:1] if arguments[:1] and arguments[0] in VERBS else VERBS:
-        app.command(verb)(getattr(import_module(f"services.delivery.{verb}"), verb))
+    for verb in arguments[:1] if arguments[:1] and arguments[0] in (*VERBS, *GROUPS) else (*VERBS, *GROUPS):
+        module = import_module(f"services.delivery.{verb}")
+        if verb in GROUPS:
+            app.add_typer(module.app, name=verb)
+        else:
+            app.command(verb)(getattr(module, verb))
     return app
 
 
 def _about() -> None:
     """The way from a promoted MLflow run to production through GoCD, and back.
 
-    People use promote, status, trace and rollback; pipelines use fetch, validate, compare, package and deploy.
+    People use promote, status, trace and rollback; pipelines use fetch, validate, compare, package and deploy;
+    administrators use gocd.
     Also: 'trackback train' and 'trackback schema'.
     """
 

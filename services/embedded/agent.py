@@ -10,7 +10,7 @@ from services.contract.errors import Refused
 from services.embedded.exec_task import Interrupted
 from services.embedded.history import FAILED, History, JobRun
 from services.embedded.job_order import JobOrder
-from services.embedded.pipelines import Pipelines
+from services.embedded.pipeline_set import PipelineSet
 from services.embedded.processes import end_trees
 from services.embedded.stage_history import StageHistory
 
@@ -25,7 +25,7 @@ class Runs(Protocol):
 class Agent:
     def __init__(
         self,
-        pipelines: Pipelines,
+        pipelines: PipelineSet,
         history: History,
         stages: StageHistory,
         runner: Runs,
@@ -111,10 +111,11 @@ class Agent:
         """Raises Refused when the pipelines no longer have that job."""
         stage = self._stages.stage(job.stage)
         instance = self._history.instance_of(stage)
-        config = self._pipelines.job(instance.pipeline, stage.name, job.name)
+        pipelines = self._pipelines.current
+        config = pipelines.job(instance.pipeline, stage.name, job.name)
         if config is None:
             place = f"{instance.pipeline}/{stage.name}/{job.name}"
             raise Refused(f"expected job {place} in the pipelines, found none: promote again with the present ones")
-        pipeline = self._pipelines.pipelines[instance.pipeline]
+        pipeline = pipelines.pipelines[instance.pipeline]
         causes = tuple(self._history.causes(instance))
         return JobOrder(job, stage, instance, causes, pipeline, pipeline.stage_configs[stage.name], config)

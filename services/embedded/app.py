@@ -5,6 +5,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from services.embedded.api import (
+    access,
+    config_repos,
     files,
     materials,
     packages,
@@ -17,10 +19,23 @@ from services.embedded.api import (
 )
 from services.embedded.api.protocol import HANDLERS, Server
 from services.embedded.engine import Engine
+from services.embedded.guard import Guard
 from services.embedded.page import render_page
 from services.embedded.plugin import PluginFailed
 
-_NOUNS = (server, pipelines, stages, files, repositories, packages, plugin_info, materials, value_stream)
+_NOUNS = (
+    server,
+    access,
+    config_repos,
+    pipelines,
+    stages,
+    files,
+    repositories,
+    packages,
+    plugin_info,
+    materials,
+    value_stream,
+)
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -31,12 +46,14 @@ def create_app(engine: Engine, hosts: list[str]) -> FastAPI:
     """`hosts` are the names under which it answers, so that no other site's name can be pointed at it."""
     app = FastAPI(title="Trackback CI", openapi_url=None)
     app.state.engine = engine
+    app.middleware("http")(Guard(engine.users))
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)
     for error, handler in HANDLERS.items():
         app.add_exception_handler(error, handler)
     app.add_exception_handler(PluginFailed, _plugin_failed)
     for noun in _NOUNS:
         app.include_router(noun.router)
+    app.include_router(config_repos.internal)
     app.add_api_route("/", page)
     app.add_api_route("/go", page)
     return app

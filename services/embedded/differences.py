@@ -32,7 +32,11 @@ ADDED: dict[str, dict[str, str]] = {
 }
 
 BEHAVIOUR: tuple[str, ...] = (
-    "Pipelines: package and pipeline materials, exec and fetch tasks only; anything else is refused at start.",
+    "Pipelines: package and pipeline materials, exec and fetch tasks only; anything else is refused.",
+    "Config repos: git with the YAML plugin, allow and deny rules on pipeline groups; they are made, but not changed"
+    " or removed. Each file is checked by itself, so a pipeline cannot wait for one of another file.",
+    "Users: an administrator and an operator who may not configure. Tokens are made and never revoked. A page without"
+    " a password is a 401; GoCD shows a form. Without passwords everybody may do everything, as in GoCD.",
     "After a failed poll a material rests for 5 seconds at first, or as configured; GoCD's constant is 300 seconds.",
     "A revision whose data holds anything but strings is refused; GoCD silently changes or drops such data.",
     "A `{{SECRET:…}}` in a plugin's data is not resolved; it is passed on as text.",
@@ -41,7 +45,7 @@ BEHAVIOUR: tuple[str, ...] = (
     "A job that ran when the server died keeps its record and is run again; GoCD clones it. Its states begin anew.",
     "Control characters are taken out of console lines.",
     "A secure value is kept in the state folder, readable by its owner, and shown as `********`; GoCD encrypts it.",
-    "Neither authentication nor pausing, cancelling, unlocking or re-running of single jobs.",
+    "No pausing, cancelling, unlocking or re-running of single jobs.",
     "Schedule requests take `update_materials_before_scheduling` and nothing else.",
     "The value-stream map is made after GoCD's source (ValueStreamMapModel); it was never compared with a recording."
     " It has no edit paths, durations, times or view types.",

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.embedded.agent import Agent
@@ -11,6 +11,7 @@ from services.embedded.backoff import Rhythm
 from services.embedded.catalog import Catalog
 from services.embedded.causes import Causes
 from services.embedded.clock import Clock, SystemClock
+from services.embedded.config_repos import ConfigRepos
 from services.embedded.database import Database
 from services.embedded.fetch_task import Fetcher
 from services.embedded.health import Health
@@ -19,10 +20,12 @@ from services.embedded.job_runner import JobRunner
 from services.embedded.materials import Materials
 from services.embedded.modifications import Modifications
 from services.embedded.package_plugin import PackagePlugin
+from services.embedded.pipeline_set import PipelineSet
 from services.embedded.pipelines import Pipelines
 from services.embedded.plugin import Plugin
 from services.embedded.scheduler import Conflict, Scheduler
 from services.embedded.stage_history import StageHistory
+from services.embedded.users import ANONYMOUS, Users
 
 
 @dataclass(frozen=True)
@@ -34,17 +37,19 @@ class Site:
     inherited: Mapping[str, str]
     agents: int
     mlflow_ui_url: str | None = None
+    passwords: Mapping[str, str] = field(default_factory=dict)
 
 
 class Engine:
     def __init__(
-        self, pipelines: Pipelines, plugin: Plugin, site: Site, rhythm: Rhythm, clock: Clock | None = None
+        self, pipelines: Pipelines | None, plugin: Plugin, site: Site, rhythm: Rhythm, clock: Clock | None = None
     ) -> None:
         clock = clock or SystemClock()
         stopping = threading.Event()
-        self.pipelines = pipelines
+        self._pipelines = PipelineSet(pipelines)
         self.site = site
         self.database = Database(site.state / "history.db")
+        self.users = Users(site.passwords, self.database, clock)
         self.catalog = Catalog(self.database)
         self.modifications = Modifications(self.database)
         self.history = History(self.database)
@@ -53,7 +58,7 @@ class Engine:
         self.plugin = PackagePlugin(plugin)
         self.artifacts = Artifacts(site.state / "artifacts")
         causes = Causes(self.catalog, self.modifications, self.history, clock)
-        self.scheduler = Scheduler(pipelines, self.history, self.stages, causes, lambda: self.agent.wake())
+        self.scheduler = Scheduler(self._pipelines, self.history, self.stages, causes, lambda: self.agent.wake())
         fetcher = Fetcher(self.artifacts, self.history, self.stages)
         runner = JobRunner(
             site.state,
@@ -67,10 +72,10 @@ class Engine:
             stopping,
         )
         self.agent = Agent(
-            pipelines, self.history, self.stages, runner, self.scheduler.finish_job, stopping, site.agents
+            self._pipelines, self.history, self.stages, runner, self.scheduler.finish_job, stopping, site.agents
         )
         self.materials = Materials(
-            pipelines,
+            self._pipelines,
             self.catalog,
             self.plugin,
             self.modifications,
@@ -79,20 +84,43 @@ class Engine:
             rhythm,
             self.scheduler.consider,
         )
+        self.config_repos = ConfigRepos(
+            self.database, site.state / "config-repos", self.health, clock, rhythm, self._take_over
+        )
         self._triggered: set[str] = set()
         self._triggering = threading.Lock()
 
+    @property
+    def pipelines(self) -> Pipelines:
+        """Those of this moment."""
+        return self._pipelines.current
+
+    def stage_names(self, pipeline: str) -> list[str]:
+        """None for a pipeline of the history that is no longer there."""
+        config = self.pipelines.pipelines.get(pipeline)
+        return config.stage_names if config else []
+
     def start(self) -> None:
+        self.config_repos.recover()
         self.agent.start()
         self.scheduler.consider_all()
         self.materials.refresh()
+        self.config_repos.start()
 
     def stop(self) -> None:
         """The database stays open until the process ends: a poll that hangs may still want to read it."""
+        self.config_repos.stop()
         self.materials.stop()
         self.agent.stop()
 
-    def trigger(self, pipeline: str, update_materials: bool) -> None:
+    def _take_over(self, source: str, pipelines: Pipelines | None) -> None:
+        """Between two steps of the scheduler, so that each step sees one state of the pipelines. Raises Refused."""
+        with self.database.transaction():
+            self._pipelines.replace(source, pipelines)
+        self.materials.refresh()
+        self.scheduler.consider_all()
+
+    def trigger(self, pipeline: str, update_materials: bool, by: str = ANONYMOUS) -> None:
         """Accepts a request to run; the run begins once its materials were asked. Raises Conflict."""
         with self._triggering:
             if pipeline in self._triggered:
@@ -100,16 +128,17 @@ class Engine:
             if obstacle := self.scheduler.obstacle(pipeline):
                 raise Conflict(obstacle)
             self._triggered.add(pipeline)
-        target: Callable[[str, bool], None] = self._run_triggered
-        threading.Thread(target=target, args=(pipeline, update_materials), daemon=True).start()
+        target: Callable[[str, bool, str], None] = self._run_triggered
+        threading.Thread(target=target, args=(pipeline, update_materials, by), daemon=True).start()
 
-    def _run_triggered(self, pipeline: str, update_materials: bool) -> None:
+    def _run_triggered(self, pipeline: str, update_materials: bool, by: str) -> None:
         subject = f"schedule {pipeline}"
         try:
             if update_materials:
-                packages = [it.package for it in self.pipelines.pipelines[pipeline].materials.values() if it.package]
-                self.materials.poll_and_wait(packages)
-            if self.scheduler.force(pipeline):
+                config = self.pipelines.pipelines.get(pipeline)
+                materials = config.materials.values() if config else ()
+                self.materials.poll_and_wait([it.package for it in materials if it.package])
+            if self.scheduler.force(pipeline, by):
                 self.health.well(subject)
             else:
                 reason = "Unable to find a revision of each of its materials"

@@ -9,14 +9,14 @@ from services.embedded.clock import Clock
 from services.embedded.health import Health
 from services.embedded.modifications import Modifications
 from services.embedded.package_plugin import PackagePlugin
-from services.embedded.pipelines import Pipelines
+from services.embedded.pipeline_set import PipelineSet
 from services.embedded.poller import Poller
 
 
 class Materials:
     def __init__(
         self,
-        pipelines: Pipelines,
+        pipelines: PipelineSet,
         catalog: Catalog,
         plugin: PackagePlugin,
         modifications: Modifications,
@@ -25,31 +25,46 @@ class Materials:
         rhythm: Rhythm,
         on_new: Callable[[list[str]], None],
     ) -> None:
-        self._users = _users(pipelines)
+        self._pipelines = pipelines
         self._catalog = catalog
         self._health = health
         self._lock = threading.Lock()
         self._pollers: dict[str, Poller] = {}
-        self._create: Callable[[Package, list[str]], Poller] = lambda package, users: Poller(
-            package, plugin, modifications, health, clock, rhythm, users, on_new
+        self._missing: set[str] = set()
+        self._create: Callable[[Package], Poller] = lambda package: Poller(
+            package, plugin, modifications, health, clock, rhythm, lambda: self._users().get(package.id, []), on_new
         )
 
     def refresh(self) -> None:
-        """Begins to poll packages that are new; says which ones are missing."""
-        defined = {package.id: package for package in self._catalog.packages()}
-        for identity, users in self._users.items():
-            if identity in defined:
-                self._health.well(identity)
-                self._begin(defined[identity], users)
-            else:
-                detail = f"Failed to find package repository with package id '{identity}'"
-                self._health.error(identity, f"Invalid Merged Configuration\nAffected: {', '.join(users)}.", detail)
-
-    def _begin(self, package: Package, users: list[str]) -> None:
+        """Polls the packages that pipelines wait for, and those only; says which ones are missing."""
+        users = self._users()
         with self._lock:
-            if package.fingerprint not in self._pollers:
-                self._pollers[package.fingerprint] = self._create(package, users)
-                self._pollers[package.fingerprint].start()
+            wanted = {it.fingerprint: it for it in self._catalog.packages() if it.id in users}
+            self._complain(users, missing=set(users) - {it.id for it in wanted.values()})
+            for fingerprint in set(self._pollers) - set(wanted):
+                self._pollers.pop(fingerprint).stop()
+                self._health.well(fingerprint)
+            for fingerprint in [it for it in wanted if it not in self._pollers]:
+                self._pollers[fingerprint] = self._create(wanted[fingerprint])
+                self._pollers[fingerprint].start()
+
+    def _complain(self, users: dict[str, list[str]], missing: set[str]) -> None:
+        for identity in self._missing - missing:
+            self._health.well(identity)
+        for identity in missing:
+            detail = f"Failed to find package repository with package id '{identity}'"
+            message = f"Invalid Merged Configuration\nAffected: {', '.join(users[identity])}."
+            self._health.error(identity, message, detail)
+        self._missing = missing
+
+    def _users(self) -> dict[str, list[str]]:
+        """The pipelines that wait for each package."""
+        users: dict[str, list[str]] = {}
+        for name, pipeline in self._pipelines.current.pipelines.items():
+            for material in pipeline.materials.values():
+                if material.package:
+                    users.setdefault(material.package, []).append(name)
+        return users
 
     def pollers(self) -> list[Poller]:
         with self._lock:
@@ -67,13 +82,3 @@ class Materials:
     def stop(self) -> None:
         for poller in self.pollers():
             poller.stop()
-
-
-def _users(pipelines: Pipelines) -> dict[str, list[str]]:
-    """The pipelines that wait for each package."""
-    users: dict[str, list[str]] = {}
-    for name, pipeline in pipelines.pipelines.items():
-        for material in pipeline.materials.values():
-            if material.package:
-                users.setdefault(material.package, []).append(name)
-    return users

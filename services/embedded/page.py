@@ -12,6 +12,7 @@ from services.embedded.differences import BEHAVIOUR
 from services.embedded.engine import Engine
 from services.embedded.history import UNKNOWN, Cause, Instance, StageRun
 from services.embedded.job_order import JobPlace
+from services.embedded.pipeline_config import PipelineConfig
 
 REFRESH_SECONDS = 3
 SHOWN = 10
@@ -44,23 +45,24 @@ def _problems(engine: Engine) -> Iterator[str]:
 
 
 def _models(engine: Engine) -> Iterator[str]:
-    for name, pipeline in engine.pipelines.pipelines.items():
+    configs = engine.pipelines.pipelines
+    for name, pipeline in configs.items():
         if any(material.package for material in pipeline.materials.values()):
-            yield f"<h2>{escape(name)}</h2>{_stream(engine, name)}"
+            online = [other for other, config in configs.items() if _follows(config, name)]
+            yield f"<h2>{escape(name)}</h2>{_stream(engine, name, online)}"
 
 
-def _stream(engine: Engine, name: str) -> str:
+def _stream(engine: Engine, name: str, online: list[str]) -> str:
     instances = engine.history.instances(name, SHOWN)
     if not instances:
         return "<p>Nothing was promoted yet.</p>"
-    online = [other for other in engine.pipelines.pipelines if _follows(engine, other, name)]
     head = "".join(f"<th>{escape(title)}</th>" for title in ["run", name, *online])
     rows = "".join(_row(engine, instance, online) for instance in instances)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-def _follows(engine: Engine, other: str, name: str) -> bool:
-    return any(material.pipeline == name for material in engine.pipelines.pipelines[other].materials.values())
+def _follows(other: PipelineConfig, name: str) -> bool:
+    return any(material.pipeline == name for material in other.materials.values())
 
 
 def _row(engine: Engine, instance: Instance, online: list[str]) -> str:
@@ -95,7 +97,7 @@ def web_link(url: object, text: str) -> str:
 def _instance(engine: Engine, instance: Instance) -> str:
     map_url = f"/go/pipelines/value_stream_map/{quote(instance.pipeline)}/{instance.counter}.json"
     lines = [f'<a href="{map_url}">{escape(instance.label)}</a>']
-    for name in engine.pipelines.pipelines[instance.pipeline].stage_names:
+    for name in engine.stage_names(instance.pipeline):
         stage = engine.stages.latest(instance, name)
         status = stage_status(stage)
         links = _links(engine, instance, stage) if stage else ""

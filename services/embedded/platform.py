@@ -89,8 +89,8 @@ class Platform:
 
     def _set_up_gocd(self) -> None:
         urls = self._settings.urls
-        command = [sys.executable, "-m", "services.gocd.setup", "--url", urls.gocd, "--mlflow-url", urls.mlflow]
-        command += ["--models", str(ROOT / "training" / "models")]
+        command = [sys.executable, "-m", "services.delivery", "gocd", "set-up", "--url", urls.gocd]
+        command += ["--mlflow-url", urls.mlflow, "--models", str(ROOT / "training" / "models")]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise Refused(done.stderr.strip())

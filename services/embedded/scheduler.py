@@ -1,15 +1,15 @@
 """GoCD's rules of what runs next: which instance starts, which stage follows, what waits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from services.embedded.causes import Causes
 from services.embedded.history import CANCELLED, COMPLETED, FAILED, PASSED, Cause, History, Instance, JobRun, StageRun
 from services.embedded.labels import label_of
 from services.embedded.pipeline_config import PipelineConfig
-from services.embedded.pipelines import Pipelines
+from services.embedded.pipeline_set import PipelineSet
 from services.embedded.stage_history import StageHistory
 
-AUTOMATIC, ANONYMOUS = "changes", "anonymous"
+AUTOMATIC = "changes"
 
 
 class Conflict(Exception):
@@ -21,7 +21,7 @@ class Scheduler:
 
     def __init__(
         self,
-        pipelines: Pipelines,
+        pipelines: PipelineSet,
         history: History,
         stages: StageHistory,
         causes: Causes,
@@ -33,20 +33,26 @@ class Scheduler:
         self._causes = causes
         self._on_scheduled = on_scheduled
 
+    @property
+    def _configs(self) -> Mapping[str, PipelineConfig]:
+        return self._pipelines.current.pipelines
+
     def consider(self, names: list[str]) -> None:
         """Starts an instance of each pipeline that has something new and nothing in its way."""
         for name in names:
             with self._history.database.transaction():
-                if not self.obstacle(name):
+                if name in self._configs and not self.obstacle(name):
                     self._start_if_changed(name)
         self._on_scheduled()
 
     def consider_all(self) -> None:
-        self.consider(list(self._pipelines.pipelines))
+        self.consider(list(self._configs))
 
     def obstacle(self, name: str) -> str | None:
         """Why no new instance can start now."""
-        first = self._pipelines.pipelines[name].stage_names[0]
+        if name not in self._configs:
+            return f"Pipeline '{name}' not found."
+        first = self._configs[name].stage_names[0]
         if self._stages.active_in(name, first):
             return (
                 f"Failed to trigger pipeline [{name}] {{ Stage [{first}] in pipeline [{name}] is still in progress }}"
@@ -59,23 +65,23 @@ class Scheduler:
         return None
 
     def _start_if_changed(self, name: str) -> None:
-        causes = self._causes.newest(name, self._pipelines.pipelines[name])
+        causes = self._causes.newest(name, self._configs[name])
         if causes and (changed := [cause for cause in causes if cause.changed]):
             self._start(name, causes, self._causes.message(changed[0]), AUTOMATIC)
 
-    def force(self, name: str) -> bool:
+    def force(self, name: str, by: str) -> bool:
         """Starts an instance with the newest revisions, new or not; False when a material has none."""
         with self._history.database.transaction():
             if obstacle := self.obstacle(name):
                 raise Conflict(obstacle)
-            causes = self._causes.newest(name, self._pipelines.pipelines[name])
+            causes = self._causes.newest(name, self._configs[name])
             if causes:
-                self._start(name, causes, f"Forced by {ANONYMOUS}", ANONYMOUS)
+                self._start(name, causes, f"Forced by {by}", by)
         self._on_scheduled()
         return causes is not None
 
     def _start(self, name: str, causes: list[Cause], message: str, by: str) -> None:
-        config = self._pipelines.pipelines[name]
+        config = self._configs[name]
         newest = next(iter(self._history.instances(name, 1)), None)
         counter = newest.counter + 1 if newest else 1
         label = label_of(config.label_template, counter, causes)
@@ -90,16 +96,19 @@ class Scheduler:
         stage = config.stage_configs[name]
         self._stages.add_stage(instance, name, stage.approval.type, by, stage.clean_workspace, list(stage.jobs))
 
-    def run_stage(self, instance: Instance, name: str) -> None:
+    def run_stage(self, instance: Instance, name: str, by: str) -> None:
         """A manual stage, or any stage of any instance again. Raises Conflict."""
         with self._history.database.transaction():
             if refusal := self.refusal(instance, name):
                 raise Conflict(refusal)
-            self._schedule(instance, self._pipelines.pipelines[instance.pipeline], name, ANONYMOUS)
+            self._schedule(instance, self._configs[instance.pipeline], name, by)
         self._on_scheduled()
 
     def refusal(self, instance: Instance, name: str) -> str | None:
         """Why this stage of this instance cannot be run by hand now."""
+        config = self._configs.get(instance.pipeline)
+        if not config or name not in config.stage_names:
+            return f"Stage '{name}' not found in pipeline '{instance.pipeline}'"
         return self._out_of_turn(instance, name) or self._in_progress(instance, name)
 
     def previous_stage_ran(self, instance: Instance, name: str) -> bool:
@@ -115,7 +124,7 @@ class Scheduler:
                 f"Can not run stage [{name}] in pipeline [{instance.pipeline}]"
                 " because its previous stage has not been run."
             )
-        approval = self._pipelines.pipelines[instance.pipeline].stage_configs[name].approval
+        approval = self._configs[instance.pipeline].stage_configs[name].approval
         if approval.allow_only_on_success and ran.result != PASSED:
             return f"Cannot schedule {name} as the previous stage {previous} has {ran.result}!"
         return None
@@ -134,7 +143,7 @@ class Scheduler:
         return None
 
     def _previous(self, pipeline: str, name: str) -> str | None:
-        names = self._pipelines.pipelines[pipeline].stage_names
+        names = self._configs[pipeline].stage_names
         position = names.index(name)
         return names[position - 1] if position else None
 
@@ -155,12 +164,12 @@ class Scheduler:
         result = next((it for it in (CANCELLED, FAILED) if it in results), PASSED)
         self._stages.finish_stage(stage, result)
         instance = self._history.instance_of(stage)
-        if instance.pipeline not in self._pipelines.pipelines:
+        if instance.pipeline not in self._configs:
             return []
         return [instance.pipeline, *self._after(instance, stage.name, stage.counter, result)]
 
     def _after(self, instance: Instance, name: str, counter: int, result: str) -> list[str]:
-        config = self._pipelines.pipelines[instance.pipeline]
+        config = self._configs[instance.pipeline]
         if name not in config.stage_names:
             return []
         following = config.stage_names[config.stage_names.index(name) + 1 :]
@@ -194,7 +203,7 @@ class Scheduler:
             self._schedule(instance, config, name, AUTOMATIC)
 
     def _tell_downstream(self, instance: Instance, stage: str, counter: int) -> list[str]:
-        downstream = self._pipelines.downstream(instance.pipeline, stage)
+        downstream = self._pipelines.current.downstream(instance.pipeline, stage)
         if downstream:
             self._causes.record_passed(instance, stage, counter)
         return downstream

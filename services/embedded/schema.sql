@@ -95,6 +95,19 @@ CREATE TABLE IF NOT EXISTS transitions (
   at INTEGER NOT NULL
 );
 
+CREATE TABLE IF NOT EXISTS config_repos (
+  id TEXT PRIMARY KEY,
+  definition TEXT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS access_tokens (
+  id INTEGER PRIMARY KEY,
+  user_name TEXT NOT NULL,
+  description TEXT NOT NULL,
+  hash TEXT NOT NULL UNIQUE,
+  created_at INTEGER NOT NULL
+);
+
 CREATE INDEX IF NOT EXISTS causes_by_material ON causes (fingerprint);
 CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state);
 CREATE INDEX IF NOT EXISTS transitions_by_job ON transitions (job);

@@ -17,6 +17,7 @@ from services.embedded.pipelines import load_pipelines
 from services.embedded.plugin_host import PluginHost, find_java
 from services.embedded.settings import Settings, inherited_environment, read_settings
 from services.embedded.state_lock import lock_state
+from services.embedded.users import ADMIN, OPERATOR, read_passwords
 
 # What is left of the five seconds in which the server ends goes to its jobs.
 SHUTDOWN_SECONDS = 1
@@ -34,11 +35,12 @@ def main() -> int:
 
 def run(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT. Raises Refused."""
-    pipelines = load_pipelines(settings.pipelines)
+    pipelines = load_pipelines(settings.pipelines) if settings.pipelines else None
+    site = _site(settings)
     with lock_state(settings.state), _listener(settings) as listener, _plugin_host(settings) as plugin:
         rhythm = Rhythm(settings.poll_seconds, settings.backoff_seconds, settings.backoff_max_seconds)
-        engine = Engine(pipelines, plugin, _site(settings), rhythm)
-        app = create_app(engine, [settings.host, "localhost", "127.0.0.1"])
+        engine = Engine(pipelines, plugin, site, rhythm)
+        app = create_app(engine, settings.names)
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=SHUTDOWN_SECONDS)
         _end_on_signals()
         try:
@@ -66,6 +68,7 @@ def _site(settings: Settings) -> Site:
         inherited=inherited_environment(),
         agents=settings.agents,
         mlflow_ui_url=settings.mlflow_ui_url,
+        passwords=read_passwords({ADMIN: settings.password_file, OPERATOR: settings.operator_password_file}),
     )
 
 

@@ -1,28 +1,35 @@
 """What the CI server is told from outside; the only module of it that reads the environment."""
 
+import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.contract.errors import Refused
 from services.contract.record import first_problem
+from services.embedded.located import problem_at
 
 PREFIX = "TRACKBACK_CI_"
+EVERYWHERE = ("0.0.0.0", "::")
 Seconds = Annotated[float, Field(gt=0)]
 
 
 class Settings(BaseSettings):
-    """Paths are those of the pipelines, the two jars and the folder that holds all state."""
+    """Paths are those of the pipelines, the two jars and the folder that holds all state. Without a file of
+    pipelines there are those of the config repos that GoCD's API is asked to follow.
+
+    `name` is how others call this host; with the files of the passwords nobody gets in without one.
+    """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
     state: Path
-    pipelines: Path
     plugin_jar: Path
     host_jar: Path
+    pipelines: Path | None = None
     java: str = "java"
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8153
@@ -31,10 +38,35 @@ class Settings(BaseSettings):
     backoff_max_seconds: Seconds = 30.0
     agents: Annotated[int, Field(ge=1, le=16)] = 2
     mlflow_ui_url: str | None = None
+    name: str | None = None
+    password_file: Path | None = None
+    operator_password_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _closed_to_others(self) -> Self:
+        if self.operator_password_file and not self.password_file:
+            raise problem_at(("password_file",), "expected the administrator's password beside the operator's")
+        if not self.password_file and not _is_loopback(self.host):
+            raise problem_at(("password_file",), f"expected one, because others can reach {self.host}")
+        if not self.name and self.host in EVERYWHERE:
+            raise problem_at(("name",), f"expected the name by which others reach it, because {self.host} is none")
+        return self
 
     @property
     def server_url(self) -> str:
-        return f"http://{self.host}:{self.port}/go"
+        return f"http://{self.name or self.host}:{self.port}/go"
+
+    @property
+    def names(self) -> list[str]:
+        """Those under which it answers."""
+        return [*dict.fromkeys([self.name or self.host, "localhost", "127.0.0.1"])]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def read_settings() -> Settings:

@@ -3,7 +3,7 @@
 Paths, Accept versions and fields: GoCD 26.1 API reference.
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,15 +12,34 @@ import httpx
 from services.contract.errors import Refused
 
 Json = dict[str, Any]
+Login = tuple[str, str]
+
+
+class _Bearer(httpx.Auth):
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"bearer {self._token}"
+        yield request
 
 
 class GoCD:
-    """Every method raises Refused when GoCD cannot be reached or says no."""
+    """As the owner of a token, as a user with a password, or as nobody; with a token the password is not sent.
 
-    def __init__(self, url: str, token: str | None = None) -> None:
-        headers = {"Authorization": f"bearer {token}"} if token else {}
-        self._url = url.rstrip("/")
-        self._http = httpx.Client(base_url=self._url, headers=headers, timeout=30)
+    Every method raises Refused when GoCD cannot be reached or says no.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        login: Login | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._auth = _Bearer(token) if token else httpx.BasicAuth(*login) if login else None
+        self._http = httpx.Client(base_url=self.url, timeout=30, transport=transport)
 
     def __enter__(self) -> Self:
         return self
@@ -28,17 +47,59 @@ class GoCD:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._http.close()
 
+    def is_up(self) -> bool:
+        """False while it cannot be reached or is starting. Raises Refused when something else answers there.
+
+        Asked without credentials, because with wrong ones GoCD refuses even what is open to everybody.
+        """
+        try:
+            answer = self._http.get("/api/v1/health", headers={"Accept": "application/json"})
+        except httpx.TransportError:
+            return False
+        if answer.status_code == 503:
+            return False
+        if answer.status_code != 200 or _field(answer, "health") != "OK":
+            raise Refused(
+                f"expected GoCD at {self.url}, found {answer.status_code} {answer.reason_phrase} at its health check:"
+                " give its address with the path, such as http://gocd.example:8153/go"
+            )
+        return True
+
+    def plugin(self, identity: str) -> Json | None:
+        """What GoCD says of a plugin; None when it has none of that name."""
+        answer = self._send("GET", f"/api/admin/plugin_info/{identity}", 7, expected=(200, 404))
+        return self._json(answer) if answer.status_code == 200 else None
+
     def repositories(self) -> list[Json]:
         return list(self._get("/api/admin/repositories", 1)["_embedded"]["package_repositories"])
 
     def packages(self) -> list[Json]:
         return list(self._get("/api/admin/packages", 2)["_embedded"]["packages"])
 
-    def create_repository(self, repository: Json) -> Json:
-        return self._post("/api/admin/repositories", 1, repository)
+    def config_repos(self) -> list[Json]:
+        return list(self._get("/api/admin/config_repos", 4)["_embedded"]["config_repos"])
 
-    def create_package(self, package: Json) -> Json:
-        return self._post("/api/admin/packages", 2, package)
+    def create(self, path: str, version: int, body: Json) -> Json:
+        return self._json(self._send("POST", path, version, body=body))
+
+    def replace(self, path: str, version: int, body: Json) -> Json:
+        """Only if nobody changed it since it was read here just now."""
+        tag = self._send("GET", path, version).headers.get("ETag", "")
+        return self._json(self._send("PUT", path, version, body=body, headers={"If-Match": tag}))
+
+    def look_at_config_repo(self, identity: str) -> bool:
+        """Lets GoCD read a config repo now; False when it is reading it already."""
+        path = f"/api/admin/config_repos/{identity}/trigger_update"
+        return self._send("POST", path, 4, expected=(201, 409)).status_code == 201
+
+    def user(self) -> str | None:
+        """Whom GoCD takes us for; None when it does not know us."""
+        answer = self._send("GET", "/api/current_user", 1, expected=(200, 401))
+        return str(self._json(answer)["login_name"]) if answer.status_code == 200 else None
+
+    def create_token(self, description: str) -> str:
+        """An access token of the user whose password we have; GoCD shows it this once."""
+        return str(self.create("/api/current_user/access_tokens", 1, {"description": description})["token"])
 
     def package_material(self, package: str) -> Json | None:
         """The material of a package that some pipeline uses, None when GoCD does not poll it (yet)."""
@@ -63,9 +124,6 @@ class GoCD:
     def _get(self, path: str, version: int) -> Json:
         return self._json(self._send("GET", path, version))
 
-    def _post(self, path: str, version: int, body: Json) -> Json:
-        return self._json(self._send("POST", path, version, body=body))
-
     def _json(self, answer: httpx.Response) -> Json:
         try:
             content = answer.json()
@@ -80,19 +138,46 @@ class GoCD:
         version: int,
         body: Json | None = None,
         expected: tuple[int, ...] = (200, 201, 202),
+        headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        headers: Mapping[str, str] = {"Accept": f"application/vnd.go.cd.v{version}+json", "X-GoCD-Confirm": "true"}
+        sent = {"Accept": f"application/vnd.go.cd.v{version}+json", "X-GoCD-Confirm": "true", **(headers or {})}
         try:
-            answer = self._http.request(method, path, headers=headers, json=body)
+            answer = self._http.request(method, path, headers=sent, json=body, auth=self._auth)
         except httpx.HTTPError as error:
-            raise Refused(f"expected GoCD at {self._url}, cannot reach it ({error}): is it up?") from error
+            raise Refused(f"expected GoCD at {self.url}, cannot reach it ({error}): is it up?") from error
         if answer.status_code not in expected:
-            raise Refused(f"expected GoCD to accept {method} {path}, found {answer.status_code}: {_message(answer)}")
+            what = f"expected GoCD to accept {method} {path}, found {answer.status_code}: {_message(answer)}"
+            raise Refused(what + _ADVICE.get(answer.status_code, ""))
         return answer
 
 
-def _message(answer: httpx.Response) -> str:
+# What a person can do about it; other refusals explain themselves.
+_ADVICE = {
+    401: " Give a token (TRACKBACK_GOCD_TOKEN or TRACKBACK_GOCD_TOKEN_FILE), or a user and a password.",
+    403: " Ask as a user who may do this; setting GoCD up needs an administrator.",
+}
+
+
+def _field(answer: httpx.Response, name: str) -> object:
     try:
-        return str(answer.json()["message"])
+        return answer.json()[name]
     except (ValueError, KeyError, TypeError):
-        return answer.text[:200].replace("\n", " ") or answer.reason_phrase
+        return None
+
+
+def _message(answer: httpx.Response) -> str:
+    """GoCD's words on one line; after a refused creation also which fields are wrong."""
+    words = str(_field(answer, "message") or answer.text[:200].strip() or answer.reason_phrase)
+    problems = sorted(set(_problems(_field(answer, "data"))) - {words})
+    return " ".join(" ".join([words, *problems]).split())
+
+
+def _problems(data: object) -> list[str]:
+    """The texts below every `errors` of what GoCD sends back."""
+    if isinstance(data, list):
+        return [text for part in data for text in _problems(part)]
+    if not isinstance(data, dict):
+        return []
+    here = data.get("errors")
+    texts = [str(text) for found in here.values() for text in found] if isinstance(here, dict) else []
+    return texts + [text for key, part in data.items() if key != "errors" for text in _problems(part)]

@@ -1,71 +1,71 @@
-"""Teach a GoCD server about MLflow: one package repository, one package a model. Removes nothing."""
+"""Teach a GoCD server about MLflow and our pipelines. What exists is left alone, and nothing is ever removed."""
 
-import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal
 
-import typer
-
-from services.contract import names
-from services.contract.errors import Refused
-from services.contract.model_config import list_models
+from services.contract.record import Record
 from services.gocd.client import GoCD, Json
+from services.gocd.definitions import CONFIG_REPO, PACKAGE, REPOSITORY, Definition, identity
+
+Outcome = Literal["unchanged", "created", "would create", "differs", "updated", "would update"]
 
 
-def set_up(gocd: GoCD, mlflow_url: str, ui_url: str, models: list[str], say: Callable[[str], None]) -> None:
-    """Creates what is missing; running it again changes nothing. Raises Refused when GoCD says no."""
-    if names.REPOSITORY_ID not in {known["repo_id"] for known in gocd.repositories()}:
-        gocd.create_repository(_repository(mlflow_url, ui_url))
-        say(f"created package repository '{names.REPOSITORY_ID}' for {mlflow_url}")
-    known_packages = {known["id"] for known in gocd.packages()}
-    for model in sorted(set(models) - known_packages):
-        gocd.create_package(_package(model))
-        say(f"created package '{model}'")
+class Step(Record):
+    """What became of one definition; `differences` are those that were found, whoever they are left to."""
+
+    kind: str
+    id: str
+    outcome: Outcome
+    differences: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        line = f"{self.outcome}: {self.kind} '{self.id}'"
+        return f"{line} ({'; '.join(self.differences)})" if self.differences else line
 
 
-def _repository(mlflow_url: str, ui_url: str) -> Json:
-    return {
-        "repo_id": names.REPOSITORY_ID,
-        "name": names.REPOSITORY_ID,
-        "plugin_metadata": {"id": names.PLUGIN_ID, "version": "1"},
-        "configuration": [{"key": "MLFLOW_URL", "value": mlflow_url}, {"key": "MLFLOW_UI_URL", "value": ui_url}],
-    }
+class SetUp(Record):
+    """`token` is the file that holds the access token, where one was asked for."""
+
+    gocd: str
+    dry_run: bool
+    steps: tuple[Step, ...]
 
 
-def _package(model: str) -> Json:
-    return {
-        "id": model,
-        "name": model,
-        "auto_update": True,
-        "package_repo": {"id": names.REPOSITORY_ID},
-        "configuration": [{"key": "EXPERIMENT", "value": model}, {"key": "TAG", "value": names.PROMOTE_TAG}],
-    }
+def set_up(
+    gocd: GoCD,
+    wanted: Sequence[Definition],
+    say: Callable[[str], None],
+    dry_run: bool = False,
+    update: bool = False,
+) -> Iterator[Step]:
+    """Defines in order what is missing. Raises Refused when GoCD says no."""
+    known = _known(gocd, {definition.kind for definition in wanted})
+    for definition in wanted:
+        step = _define(gocd, definition, known.get((definition.kind, definition.id)), dry_run, update)
+        say(str(step))
+        yield step
 
 
-def main(
-    url: Annotated[str, typer.Option(help="GoCD, with its /go.")],
-    mlflow_url: Annotated[str, typer.Option(help="MLflow as GoCD reaches it.")],
-    models: Annotated[Path, typer.Option(help="The folder training/models.")],
-    mlflow_ui_url: Annotated[str | None, typer.Option(help="MLflow as a browser reaches it.")] = None,
-    token: Annotated[str | None, typer.Option(envvar="TRACKBACK_GOCD_TOKEN", help="A GoCD access token.")] = None,
-) -> None:
-    """Create the package repository 'mlflow' and a package for each model.
-
-    Example: python -m services.gocd.setup --url http://127.0.0.1:8153/go --mlflow-url http://127.0.0.1:5000
-    --models training/models
-    """
-    try:
-        with GoCD(url, token) as gocd:
-            set_up(gocd, mlflow_url, mlflow_ui_url or mlflow_url, list_models(models), _say)
-    except Refused as refused:
-        _say(str(refused))
-        raise typer.Exit(1) from None
+def _known(gocd: GoCD, kinds: Iterable[str]) -> dict[tuple[str, str], Json]:
+    listings = {REPOSITORY: gocd.repositories, PACKAGE: gocd.packages, CONFIG_REPO: gocd.config_repos}
+    return {(kind, identity(found)): found for kind in kinds for found in listings[kind]()}
 
 
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
+def _define(gocd: GoCD, wanted: Definition, found: Json | None, dry_run: bool, update: bool) -> Step:
+    if found is None:
+        if not dry_run:
+            _create(gocd, wanted)
+        return Step(kind=wanted.kind, id=wanted.id, outcome="would create" if dry_run else "created")
+    differences = tuple(wanted.differences(found))
+    outcome: Outcome = "differs" if differences else "unchanged"
+    if differences and update and wanted.is_ours(found):
+        outcome = "would update" if dry_run else "updated"
+        if not dry_run:
+            gocd.replace(f"{wanted.path}/{wanted.id}", wanted.version, wanted.over(found).body)
+    return Step(kind=wanted.kind, id=wanted.id, outcome=outcome, differences=differences)
 
 
-if __name__ == "__main__":
-    typer.run(main)
+def _create(gocd: GoCD, wanted: Definition) -> None:
+    gocd.create(wanted.path, wanted.version, wanted.body)
+    if wanted.kind == CONFIG_REPO:
+        gocd.look_at_config_repo(wanted.id)

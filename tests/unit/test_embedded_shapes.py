@@ -31,6 +31,8 @@ ANSWERS = {
     "internal_materials": ("api/internal/materials", 1),
     "artifacts_listing": ("files/deploy-churn/1/fetch/1/fetch.json", 1),
     "plugin_info": ("api/admin/plugin_info/stub.package", 7),
+    "config_repos": ("api/admin/config_repos", 4),
+    "config_repo": ("api/admin/config_repos/platform-pipelines", 4),
 }
 
 Shape = dict[str, set[str]]
@@ -78,7 +80,17 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
         yield {name: ask(world, path, version) for name, (path, version) in ANSWERS.items()}
 
 
+CONFIG_REPO = {
+    "id": "platform-pipelines",
+    "plugin_id": "yaml.config.plugin",
+    "material": {"type": "git", "attributes": {"url": "file:///nowhere", "branch": "main", "auto_update": False}},
+    "configuration": [{"key": "file_pattern", "value": "gocd/**/*.gocd.yaml"}],
+    "rules": [{"directive": "allow", "action": "refer", "type": "pipeline_group", "resource": "ml"}],
+}
+
+
 def prepare(world: World) -> None:
+    assert world.post("admin/config_repos", 4, CONFIG_REPO).status_code == 200
     world.define()
     world.promote("r1")
     world.finished("failing/1/fetch/1")

@@ -26,12 +26,8 @@ def instance_shape(engine: Engine, instance: Instance) -> dict[str, Any]:
             "approver": newest.approved_by if newest else "",
             "material_revisions": [_material_revision(cause) for cause in engine.history.causes(instance)],
         },
-        "stages": [_stage(engine, instance, name) for name in _stage_names(engine, instance)],
+        "stages": [_stage(engine, instance, name) for name in engine.stage_names(instance.pipeline)],
     }
-
-
-def _stage_names(engine: Engine, instance: Instance) -> list[str]:
-    return engine.pipelines.pipelines[instance.pipeline].stage_names
 
 
 def _material_revision(cause: Cause) -> dict[str, Any]:

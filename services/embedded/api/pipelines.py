@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
 from services.embedded.api.pipeline_shape import instance_shape
-from services.embedded.api.protocol import CONFIRMED, NOT_FOUND, Server, accepts, answer
+from services.embedded.api.protocol import CONFIRMED, NOT_FOUND, Server, User, accepts, answer
 from services.embedded.engine import Engine
 from services.embedded.history import Instance
 from services.embedded.scheduler import Conflict
@@ -72,10 +72,10 @@ def status(engine: Server, name: str) -> JSONResponse:
 
 
 @router.post("/{name}/schedule", dependencies=[accepts(1), CONFIRMED])
-def schedule(engine: Server, name: str, options: ScheduleOptions | None = None) -> JSONResponse:
+def schedule(engine: Server, user: User, name: str, options: ScheduleOptions | None = None) -> JSONResponse:
     known(engine, name)
     try:
-        engine.trigger(name, (options or ScheduleOptions()).update_materials_before_scheduling)
+        engine.trigger(name, (options or ScheduleOptions()).update_materials_before_scheduling, user)
     except Conflict as conflict:
         raise HTTPException(409, str(conflict)) from conflict
     return answer(1, {"message": f"Request to schedule pipeline {name} accepted"}, 202)

@@ -19,7 +19,13 @@ def engine_of(request: Request) -> Engine:
     return engine
 
 
+def user_of(request: Request) -> str:
+    user: str = request.state.user
+    return user
+
+
 Server = Annotated[Engine, Depends(engine_of)]
+User = Annotated[str, Depends(user_of)]
 
 
 def accepts(version: int) -> Any:

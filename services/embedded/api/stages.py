@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import JSONResponse
 
-from services.embedded.api.protocol import CONFIRMED, Server, accepts, answer
+from services.embedded.api.protocol import CONFIRMED, Server, User, accepts, answer
 from services.embedded.engine import Engine
 from services.embedded.history import Instance, JobRun, StageRun
 from services.embedded.scheduler import Conflict
@@ -69,7 +69,7 @@ def _job(engine: Engine, job: JobRun) -> dict[str, Any]:
 
 
 @router.post("/run", dependencies=[accepts(2), CONFIRMED])
-def run(engine: Server, pipeline: str, counter: str, stage: str) -> JSONResponse:
+def run(engine: Server, user: User, pipeline: str, counter: str, stage: str) -> JSONResponse:
     place = f"{pipeline}/{counter}/{stage}"
     if not counter.isdecimal():
         raise HTTPException(422, f"Error while running [{place}]. Received non-numeric pipeline counter '{counter}'.")
@@ -80,7 +80,7 @@ def run(engine: Server, pipeline: str, counter: str, stage: str) -> JSONResponse
     if stage not in config.stage_configs:
         raise HTTPException(404, f"Stage '{stage}' not found in pipeline '{pipeline}'")
     try:
-        engine.scheduler.run_stage(instance, stage)
+        engine.scheduler.run_stage(instance, stage, user)
     except Conflict as conflict:
         raise HTTPException(_status(engine, instance, stage), str(conflict)) from conflict
     return answer(2, {"message": f"Request to schedule stage {place} accepted"}, 202)

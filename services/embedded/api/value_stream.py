@@ -57,9 +57,7 @@ def _instance(engine: Engine, instance: Instance) -> dict[str, Any]:
         "label": instance.label,
         "counter": instance.counter,
         "locator": f"/go/pipelines/value_stream_map/{instance.pipeline}/{instance.counter}",
-        "stages": [
-            _stage(engine, instance, name) for name in engine.pipelines.pipelines[instance.pipeline].stage_names
-        ],
+        "stages": [_stage(engine, instance, name) for name in engine.stage_names(instance.pipeline)],
     }
 
 

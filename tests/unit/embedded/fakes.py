@@ -3,7 +3,7 @@
 import json
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from services.embedded.plugin import PluginFailed, PluginInfo, PluginReply
 
@@ -32,6 +32,9 @@ class FakePlugin:
     """`offers` is the next answer for each package; `hangs` makes that package's polls wait."""
 
     plugin = PluginInfo(id="stub.package", version="1", name="Stub package repository")
+    repository_fields: ClassVar[dict[str, Any]] = REPOSITORY_FIELDS
+    package_fields: ClassVar[dict[str, Any]] = PACKAGE_FIELDS
+    names_package = "PKG"
 
     def __init__(self) -> None:
         self.offers: dict[str, Any] = {}
@@ -42,8 +45,8 @@ class FakePlugin:
     def call(self, name: str, body: str | None, timeout: float = 30) -> PluginReply:
         content = json.loads(body) if body else {}
         answers = {
-            "repository-configuration": REPOSITORY_FIELDS,
-            "package-configuration": PACKAGE_FIELDS,
+            "repository-configuration": self.repository_fields,
+            "package-configuration": self.package_fields,
             "validate-repository-configuration": self.problems,
             "validate-package-configuration": self.problems,
         }
@@ -52,7 +55,7 @@ class FakePlugin:
         return self._latest(name, content, timeout)
 
     def _latest(self, name: str, content: dict[str, Any], timeout: float) -> PluginReply:
-        package = content["package-configuration"]["PKG"]["value"]
+        package = content["package-configuration"][self.names_package]["value"]
         self.polls.append((name, content))
         if package in self.hangs and not self.hangs[package].wait(timeout):
             raise PluginFailed("no answer")
@@ -62,6 +65,21 @@ class FakePlugin:
         if isinstance(offer, PluginFailed):
             raise offer
         return PluginReply(code=200, body=offer if isinstance(offer, str) else json.dumps(offer))
+
+
+class FakeMlflowPlugin(FakePlugin):
+    """With the names and fields of our own plugin."""
+
+    plugin = PluginInfo(id="trackback.mlflow", version="1", name="MLflow")
+    repository_fields: ClassVar[dict[str, Any]] = {
+        "MLFLOW_URL": {"display-name": "MLflow URL", "display-order": "0"},
+        "MLFLOW_UI_URL": {"display-name": "UI", "display-order": "1", "part-of-identity": False, "required": False},
+    }
+    package_fields: ClassVar[dict[str, Any]] = {
+        "EXPERIMENT": {"display-name": "Experiment", "display-order": "0"},
+        "TAG": {"display-name": "Tag", "display-order": "1", "required": False},
+    }
+    names_package = "EXPERIMENT"
 
 
 class FakeClock:

@@ -4,7 +4,7 @@ import socket
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -105,21 +105,37 @@ def new_package(name: str) -> dict[str, Any]:
     }
 
 
+def written(pipelines: dict[str, Any]) -> str:
+    return yaml.safe_dump({"format_version": 10, "pipelines": pipelines}, sort_keys=False)
+
+
 def create_engine(
-    state: Path, pipelines: dict[str, Any], plugin: FakePlugin, rhythm: Rhythm = SLOW, clock: Clock | None = None
+    state: Path,
+    pipelines: dict[str, Any] | None,
+    plugin: FakePlugin,
+    rhythm: Rhythm = SLOW,
+    clock: Clock | None = None,
+    passwords: Mapping[str, str] | None = None,
 ) -> Engine:
     file = state / "pipelines.gocd.yaml"
-    file.write_text(yaml.safe_dump({"format_version": 10, "pipelines": pipelines}, sort_keys=False))
-    site = Site(state=state, server_url=URL, inherited={"INHERITED": "yes"}, agents=2)
-    return Engine(load_pipelines(file), plugin, site, rhythm, clock)
+    if pipelines:
+        file.write_text(written(pipelines))
+    site = Site(state=state, server_url=URL, inherited={"INHERITED": "yes"}, agents=2, passwords=dict(passwords or {}))
+    return Engine(load_pipelines(file) if pipelines else None, plugin, site, rhythm, clock)
 
 
 @contextmanager
 def running(
-    state: Path, pipelines: dict[str, Any], rhythm: Rhythm = SLOW, clock: Clock | None = None
+    state: Path,
+    pipelines: dict[str, Any] | None,
+    rhythm: Rhythm = SLOW,
+    clock: Clock | None = None,
+    plugin: FakePlugin | None = None,
+    passwords: Mapping[str, str] | None = None,
 ) -> Iterator[World]:
-    plugin = FakePlugin()
-    engine = create_engine(state, pipelines, plugin, rhythm, clock)
+    """With passwords, requests are those of nobody unless they say otherwise."""
+    plugin = plugin or FakePlugin()
+    engine = create_engine(state, pipelines, plugin, rhythm, clock, passwords)
     engine.start()
     try:
         with serving(create_app(engine, ["127.0.0.1"])) as url, httpx.Client(base_url=url, timeout=10) as http:

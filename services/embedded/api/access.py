@@ -1,0 +1,71 @@
+"""Who is asking, and the access tokens of that user."""
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+
+from services.embedded.api.protocol import CONFIRMED, NOT_FOUND, Server, User, accepts, answer, links
+from services.embedded.clock import from_milliseconds, iso_seconds
+from services.embedded.engine import Engine
+from services.embedded.users import ANONYMOUS, AccessToken
+
+VERSION = 1
+router = APIRouter(prefix="/go/api/current_user", dependencies=[accepts(VERSION)])
+
+
+class NewToken(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    description: str = ""
+
+
+def _with_a_password(engine: Server, request: Request) -> None:
+    """A token cannot make tokens."""
+    if not engine.users.security:
+        raise HTTPException(404, "Personal access tokens are not available, since security is disabled on this server.")
+    if request.state.by_token:
+        raise HTTPException(403, "Unsupported operation: Accessing this API using access token is forbidden.")
+
+
+WITH_A_PASSWORD = Depends(_with_a_password)
+
+
+@router.get("")
+def current_user(engine: Server, user: User) -> JSONResponse:
+    if user == ANONYMOUS:
+        raise HTTPException(404, NOT_FOUND)
+    url = f"{engine.site.server_url}/api/users"
+    found = {"_links": links(f"{url}/{user}", "users", f"{url}/:login_name"), "login_name": user, "display_name": user}
+    return answer(VERSION, found)
+
+
+@router.get("/access_tokens", dependencies=[WITH_A_PASSWORD])
+def tokens(engine: Server, user: User) -> JSONResponse:
+    shapes = [_shape(engine, token) for token in engine.users.tokens(user)]
+    url = f"{engine.site.server_url}/api/current_user/access_tokens"
+    return answer(VERSION, {"_links": links(url, "access-tokens"), "_embedded": {"access_tokens": shapes}})
+
+
+@router.post("/access_tokens", dependencies=[CONFIRMED, WITH_A_PASSWORD])
+def create(engine: Server, user: User, new: NewToken) -> JSONResponse:
+    """The one answer that holds what opens the door."""
+    token, shown = engine.users.create_token(user, new.description)
+    return answer(VERSION, {**_shape(engine, token), "token": shown})
+
+
+def _shape(engine: Engine, token: AccessToken) -> dict[str, Any]:
+    url = f"{engine.site.server_url}/api/current_user/access_tokens"
+    return {
+        "_links": links(f"{url}/{token.id}", "access-tokens", f"{url}/:id"),
+        "id": token.id,
+        "description": token.description,
+        "username": token.user,
+        "revoked": False,
+        "revoke_cause": None,
+        "revoked_by": None,
+        "revoked_at": None,
+        "created_at": iso_seconds(from_milliseconds(token.created_at)),
+        "last_used_at": None,
+    }

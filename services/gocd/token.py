@@ -1,0 +1,34 @@
+"""An access token in a file: made once, kept as long as GoCD knows it."""
+
+import os
+from pathlib import Path
+
+from services.contract.errors import Refused
+from services.gocd.client import GoCD, Login
+
+DESCRIPTION = "trackback: promote, look and run stages"
+
+
+def token_still_works(url: str, user: str, path: Path) -> bool:
+    """Whether the file holds a token of that user. Raises Refused when GoCD cannot be reached."""
+    if not path.is_file() or not (token := path.read_text(encoding="utf-8").strip()):
+        return False
+    with GoCD(url, token) as gocd:
+        return gocd.user() == user
+
+
+def make_token(url: str, login: Login, path: Path) -> None:
+    """Raises Refused when GoCD gives none, or the file cannot be written; then no token is left unused."""
+    _refuse_unwritable(path)
+    with GoCD(url, login=login) as gocd:
+        token = gocd.create_token(DESCRIPTION)
+    draft = path.with_name(f".{path.name}")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(token + "\n")
+    draft.replace(path)
+
+
+def _refuse_unwritable(path: Path) -> None:
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise Refused(f"{path.parent}: expected a folder that I may write the token into, found none: create it")
