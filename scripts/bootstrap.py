@@ -47,7 +47,7 @@ def platform() -> None:
 
 
 def spark() -> None:
-    java()
+    java("java")
     environment("spark")
 
 
@@ -108,7 +108,7 @@ def plugin() -> None:
     stamp, wanted = ROOT / "plugin" / "target" / ".sources", _digest(sources, "")
     if _is(stamp, wanted) and all((ROOT / jar).is_file() for jar in JARS):
         return
-    java()
+    java("javac")
     if not shutil.which("mvn"):
         apt("maven", "Maven")
     say("building the GoCD plugin with Maven (once; the first time it downloads Maven's own parts)")
@@ -128,8 +128,9 @@ def plugin() -> None:
     stamp.write_text(wanted)
 
 
-def java() -> None:
-    if (found := _java_version()) < JAVA or not shutil.which("javac"):
+def java(tool: str) -> None:
+    """A runtime is enough for Spark; Maven needs the compiler."""
+    if (found := _java_version()) < JAVA or not shutil.which(tool):
         apt("openjdk-17-jdk-headless", f"a JDK ≥ {JAVA} (found {found or 'none'})")
 
 

@@ -1,25 +1,49 @@
-"""The platform that the journey is told on: the one that the environment names, else one of our own."""
+"""The platforms that the journey is told on: the one that the environment names, else each of ours."""
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
+import docker
 import pytest
 
 from services.embedded.platform_settings import Urls
-from tests.journey.traveller import Traveller
+from tests.compose_stack import Stack, running_stack
+from tests.engine import engine
+from tests.journey.traveller import Access, Traveller
 from tests.platform_process import running_platform
 
+__all__ = ["engine"]
+
 _VARIABLES = ("TRACKBACK_MLFLOW_URL", "TRACKBACK_GOCD_URL", "TRACKBACK_ROLLOUT_URL")
+GIVEN = all(name in os.environ for name in _VARIABLES)
+PLATFORMS = ("given",) if GIVEN else ("one-machine", "compose")
+
+
+@pytest.fixture(scope="session")
+def stack(engine: docker.DockerClient) -> Iterator[Stack]:  # noqa: ARG001  skips where there is none
+    with running_stack("trackback-journey") as found:
+        yield found
+
+
+@pytest.fixture(scope="module", params=PLATFORMS)
+def access(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
+    if request.param == "compose":
+        yield of_stack(request.getfixturevalue("stack"))
+    elif request.param == "given":
+        mlflow, gocd, rollout = (os.environ[name] for name in _VARIABLES)
+        urls = Urls(mlflow=mlflow, gocd=gocd, rollout=rollout)
+        yield Access(urls, {**os.environ, **urls.environment()}, gocd_token=os.environ.get("TRACKBACK_GOCD_TOKEN"))
+    else:
+        with running_platform(tmp_path_factory.mktemp("journey") / "state") as platform:
+            yield Access(platform.urls, platform.environment)
 
 
 @pytest.fixture(scope="module")
-def traveller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traveller]:
-    if all(name in os.environ for name in _VARIABLES):
-        mlflow, gocd, rollout = (os.environ[name] for name in _VARIABLES)
-        urls = Urls(mlflow=mlflow, gocd=gocd, rollout=rollout)
-        yield Traveller(urls, {**os.environ, **urls.environment()})
-        return
-    state: Path = tmp_path_factory.mktemp("journey") / "state"
-    with running_platform(state) as platform:
-        yield Traveller(platform.urls, platform.environment)
+def traveller(access: Access) -> Traveller:
+    return Traveller(access)
+
+
+def of_stack(stack: Stack) -> Access:
+    """Commands run in the stack, as they do for whoever has nothing but an engine."""
+    command = ("docker", "compose", "run", "--rm", "--no-TTY", "--no-deps", "trackback")
+    return Access(stack.urls, {**os.environ, **stack.variables}, command, stack.secrets["TRACKBACK_GOCD_TOKEN"])

@@ -12,7 +12,7 @@ import pytest
 
 from services.contract import names
 from tests.journey.client import KeepsAsking
-from tests.journey.traveller import DIAMOND, MODEL, Traveller
+from tests.journey.traveller import DIAMOND, MODEL, Access, Traveller
 from tests.platform_process import RunningPlatform, family, platform_variables, processes_of, running_platform, says
 from tests.poll import poll_until
 
@@ -57,7 +57,7 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with running_platform(tmp_path_factory.mktemp("faults") / "state") as platform:
-        traveller = Traveller(platform.urls, platform.environment)
+        traveller = Traveller(Access(platform.urls, platform.environment))
         runs = [traveller.train("--variant", variant) for variant in ("boosted", "boosted-slow")]
         scene = Scene(platform, traveller, runs)
         traveller.promote(scene.next_run(), "to begin with")
@@ -126,12 +126,12 @@ def test_a_killed_serving_process_is_back_within_seconds_and_the_promotion_is_de
 def test_a_platform_whose_supervisor_is_killed_starts_again_with_the_same_answer(tmp_path: Path) -> None:
     state, variables = tmp_path / "state", platform_variables(tmp_path / "state")
     with running_platform(state, variables) as platform:
-        traveller = Traveller(platform.urls, platform.environment)
+        traveller = Traveller(Access(platform.urls, platform.environment))
         traveller.promote(traveller.train("--variant", "linear"), "to have something live")
         poll_until(lambda: traveller.newest(f"{MODEL}-online") > 0, "the deployment to begin")
         platform.process.kill()
     with running_platform(state, variables) as platform:
-        traveller = Traveller(platform.urls, platform.environment)
+        traveller = Traveller(Access(platform.urls, platform.environment))
         answered = poll_until(lambda: traveller.state()["live"], "the unfinished delivery to go live", seconds=60)
         assert traveller.ask().headers[names.REVISION_HEADER] == answered["revision"]
         leftover = [process.pid for process in Scene(platform, traveller, []).processes("services.rollout")]

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +20,35 @@ DIAMOND: Json = {
     "carat": 1.01, "cut": "Ideal", "color": "H", "clarity": "SI2", "depth": 61.7, "table": 56.0,
     "x": 6.41, "y": 6.46, "z": 3.97,
 }  # fmt: skip
-_TRACKBACK = Path(__file__).parents[2] / "scripts" / "trackback"
+_ROOT = Path(__file__).parents[2]
+_TRACKBACK = _ROOT / "scripts" / "trackback"
 _ENDED = ("Passed", "Failed", "Cancelled")
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where the platform is and how `trackback` reaches it; `gocd_token` where GoCD asks for one."""
+
+    urls: Urls
+    environment: dict[str, str]
+    trackback: tuple[str, ...] = (str(_TRACKBACK),)
+    gocd_token: str | None = None
 
 
 class Traveller:
     """Travels with one model; `row` is a question that it can be asked."""
 
-    def __init__(
-        self, urls: Urls, environment: dict[str, str], model: str = MODEL, row: Mapping[str, Any] = DIAMOND
-    ) -> None:
-        self._urls, self._environment = urls, environment
+    def __init__(self, access: Access, model: str = MODEL, row: Mapping[str, Any] = DIAMOND) -> None:
+        self._access, self._urls = access, access.urls
         self.model, self.question = model, {"dataframe_records": [dict(row)]}
 
     def with_model(self, model: str, row: Mapping[str, Any]) -> "Traveller":
-        return Traveller(self._urls, self._environment, model, row)
+        return Traveller(self._access, model, row)
 
     def trackback(self, *arguments: str) -> Json:
+        command = [*self._access.trackback, *arguments]
         done = subprocess.run(
-            [_TRACKBACK, *arguments], env=self._environment, capture_output=True, text=True, check=False, timeout=400
+            command, env=self._access.environment, cwd=_ROOT, capture_output=True, text=True, check=False, timeout=400
         )
         assert done.returncode == 0, f"trackback {' '.join(arguments)}: {done.stderr}"
         return dict(json.loads(done.stdout))
@@ -109,9 +120,13 @@ class Traveller:
     def _get(self, url: str) -> httpx.Response:
         """A person reloads a page whose server is just being started again."""
 
+        headers = {"Accept": "application/vnd.go.cd.v1+json"}
+        if self._access.gocd_token and url.startswith(self._urls.gocd):
+            headers["Authorization"] = f"bearer {self._access.gocd_token}"
+
         def look() -> httpx.Response | None:
             try:
-                return httpx.get(url, headers={"Accept": "application/vnd.go.cd.v1+json"}, timeout=30)
+                return httpx.get(url, headers=headers, timeout=30)
             except httpx.TransportError:
                 return None
 

@@ -1,0 +1,37 @@
+# What scripts/backup and scripts/restore share: whose stack it is, its containers and its volumes.
+# shellcheck shell=bash
+fail() {
+  echo "$1" >&2
+  exit 1
+}
+
+# The stack that the caller's variables lead to, as they do for `docker compose`.
+find_stack() {
+  config=$(docker compose config) || fail "expected 'docker compose config' to succeed here: is the engine's client installed?"
+  project=$(sed -n 's/^name: //p' <<< "$config")
+  image=$(grep -o --max-count=1 'trackback/delivery:.*' <<< "$config")
+  docker image inspect "$image" > /dev/null 2>&1 || fail "expected the image $image, found none: docker compose build secrets"
+}
+
+# Containers of services, by compose's labels: they are there whatever the profile is. `running SERVICE…`
+running() {
+  local service
+  for service in "$@"; do
+    docker ps --quiet --filter "label=com.docker.compose.project=$project" --filter "label=com.docker.compose.service=$service" \
+      --filter label=com.docker.compose.oneoff=False
+  done
+}
+
+# Which of the two CI servers the stack has.
+continuous_integration() {
+  docker compose config --services | grep --extended-regexp '^(gocd-server|embedded)$' || echo "no CI server"
+}
+
+# tar as root with one volume at /volume, and without a network: owners and S3's attributes are kept. `tar_volume VOLUME ro|rw ARGUMENT…`
+tar_volume() {
+  local volume=$1 mode=$2
+  shift 2
+  docker run --rm --interactive --network none --read-only --user 0:0 --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add FOWNER \
+    --security-opt no-new-privileges:true --volume "${project}_$volume:/volume:$mode" --entrypoint tar "$image" \
+    --directory /volume --numeric-owner "$@"
+}

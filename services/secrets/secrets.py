@@ -1,0 +1,73 @@
+"""Which secrets there are, who may read each, and how they are made."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+BYTES = 24
+
+
+@dataclass(frozen=True)
+class Secret:
+    """`readers` are folders; `variable` is the name under which the owner of the stack is shown it."""
+
+    name: str
+    readers: tuple[str, ...]
+    variable: str | None = None
+
+
+SECRETS = (
+    Secret("postgres-password", ("postgres", "mlflow")),
+    Secret("s3-access-key", ("object-store", "mlflow")),
+    Secret("s3-secret-key", ("object-store", "mlflow")),
+    Secret("admin-password", ("gocd", "operator"), "TRACKBACK_GOCD_PASSWORD"),
+    Secret("operator-password", ("gocd", "operator")),
+    Secret("agent-key", ("gocd", "agent")),
+    Secret("rollout-token", ("rollout", "agent", "operator"), "TRACKBACK_ROLLOUT_TOKEN"),
+    Secret("grafana-password", ("grafana", "operator"), "GRAFANA_PASSWORD"),
+)
+# Whoever reads them: the user of the official images, and of ours.
+USERS = {"postgres": 999, "rollout": 0, "grafana": 472}
+OURS = 1000
+# Not made here: gocd-setup asks GoCD for it.
+TOKEN_FILE, TOKEN_VARIABLE = "operator/gocd-token", "TRACKBACK_GOCD_TOKEN"
+
+
+def create(folder: Path) -> int:
+    """Makes every secret that has no value yet, and gives it to readers that lack it; how many were new."""
+    return sum(_give(secret, folder) for secret in SECRETS)
+
+
+def show(folder: Path) -> Iterator[tuple[str, str]]:
+    """Variable and value of all that a person may need."""
+    found = [(secret.variable, folder / secret.readers[-1] / secret.name) for secret in SECRETS if secret.variable]
+    for variable, path in [*found, (TOKEN_VARIABLE, folder / TOKEN_FILE)]:
+        if variable and path.is_file():
+            yield variable, path.read_text().strip()
+
+
+def _give(secret: Secret, folder: Path) -> bool:
+    places = [folder / reader / secret.name for reader in secret.readers]
+    known = [place.read_text() for place in places if place.is_file()]
+    value = known[0] if known else secrets.token_urlsafe(BYTES)
+    for place in places:
+        if not place.is_file():
+            _write(place, value)
+    return not known
+
+
+def _write(path: Path, value: str) -> None:
+    """Readable by its reader alone, and never half written."""
+    user = USERS.get(path.parent.name, OURS)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "w") as file:
+        file.write(value)
+    for owned in (draft, path.parent):
+        if os.geteuid() == 0:
+            os.chown(owned, user, user)
+    path.parent.chmod(0o700)
+    draft.replace(path)

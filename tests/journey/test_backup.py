@@ -1,0 +1,100 @@
+"""A stack that was lost with all its volumes: what was delivered is back from a backup, and delivery goes on."""
+
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from services.contract import names
+from tests.compose_stack import ROOT, Stack, run, running_stack
+from tests.journey.client import KeepsAsking
+from tests.journey.conftest import GIVEN, of_stack
+from tests.journey.traveller import MODEL, Traveller
+
+SECONDS = 300
+
+pytestmark = pytest.mark.skipif(GIVEN, reason="nobody's own stack is taken down: unset TRACKBACK_MLFLOW_URL")
+
+
+@pytest.fixture(scope="module")
+def stack(engine: docker.DockerClient) -> Iterator[Stack]:  # noqa: ARG001  skips where there is none
+    """One that nobody else uses: it is taken down in the middle."""
+    with running_stack("trackback-backup") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def traveller(stack: Stack) -> Traveller:
+    return Traveller(of_stack(stack))
+
+
+def deliver(traveller: Traveller, variant: str) -> str:
+    run_id, before = traveller.train("--variant", variant), traveller.newest(MODEL)
+    traveller.promote(run_id, f"{variant} is what we want")
+    traveller.delivered(before, run_id)
+    return run_id
+
+
+def lose_everything(stack: Stack) -> None:
+    stack.command("down", "--volumes")
+    releases = f"127.0.0.1:{stack.variables['REGISTRY_PORT']}/{names.IMAGES}/{MODEL}"
+    images = stack.docker("image", "ls", "--quiet", releases).split()
+    stack.docker("image", "rm", "--force", *images)
+    assert stack.docker("volume", "ls", "--quiet", "--filter", f"name=^{stack.project}_") == ""
+
+
+def refusal(*words: str | Path) -> str:
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=SECONDS)
+    assert done.returncode == 1
+    return done.stderr
+
+
+def everything_told(traveller: Traveller) -> dict[str, object]:
+    """What is live, where it came from, and what each server remembers of it."""
+    answer = traveller.ask()
+    trace = traveller.trackback("trace", MODEL)
+    run_id = traveller.champion()
+    return {
+        "revision": answer.headers[names.REVISION_HEADER],
+        "answer": answer.json(),
+        "trace": trace,
+        "run": traveller.run(run_id),
+        "verified": traveller.trackback("verify-data", run_id),
+        "builds": traveller.newest(MODEL),
+        "deployments": traveller.newest(f"{MODEL}-online"),
+        "secrets": run("scripts/secrets", "show", seconds=60),
+    }
+
+
+@pytest.mark.timeout(1500)
+def test_what_was_delivered_is_back_and_delivery_goes_on(stack: Stack, traveller: Traveller, tmp_path: Path) -> None:
+    deliver(traveller, "boosted")
+    before, folder = everything_told(traveller), tmp_path / "backup"
+
+    with KeepsAsking(traveller) as client:
+        run("scripts/backup", str(folder), seconds=SECONDS)
+    assert client.failures == []
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
+    assert "no state, found volumes" in refusal("scripts/restore", folder)
+
+    lose_everything(stack)
+    run("scripts/restore", str(folder), seconds=SECONDS)
+    stack.command("up", "--detach", "--wait")
+    assert everything_told(traveller) == before
+
+    again = deliver(traveller, "boosted-slow")
+    assert traveller.ask().headers[names.REVISION_HEADER] == f"2-{again[:8]}"
+
+
+def test_a_backup_that_was_changed_is_not_restored(tmp_path: Path) -> None:
+    (tmp_path / "postgres.dump").write_text("another")
+    (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  postgres.dump\n")
+    assert "expected its files as they were written" in refusal("scripts/restore", tmp_path)
+
+
+def test_a_backup_never_overwrites_another(tmp_path: Path) -> None:
+    assert f"{tmp_path}: expected a folder that is not there yet" in refusal("scripts/backup", tmp_path)
