@@ -33,5 +33,5 @@ tar_volume() {
   shift 2
   docker run --rm --interactive --network none --read-only --user 0:0 --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add FOWNER \
     --security-opt no-new-privileges:true --volume "${project}_$volume:/volume:$mode" --entrypoint tar "$image" \
-    --directory /volume --numeric-owner "$@"
+    --directory /volume --numeric-owner --xattrs --xattrs-include='user.*' "$@"
 }

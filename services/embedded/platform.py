@@ -98,7 +98,10 @@ class Platform:
     def _tell_the_verbs(self) -> None:
         names = (*self._settings.urls.environment(), "TRACKBACK_STORE")
         lines = "".join(f"{name}={self.environment[name]}\n" for name in names)
-        write_atomically(self._state / "platform.env", lines.encode())
+        path = self._state / "platform.env"
+        write_atomically(path, lines.encode())
+        # Nothing in it is secret, and whoever mounts the checkout may be another user.
+        path.chmod(0o644)
 
 
 def _answers(url: str) -> bool:

@@ -34,7 +34,8 @@ def traveller(stack: Stack) -> Traveller:
 def deliver(traveller: Traveller, variant: str) -> str:
     run_id, before = traveller.train("--variant", variant), traveller.newest(MODEL)
     traveller.promote(run_id, f"{variant} is what we want")
-    traveller.delivered(before, run_id)
+    build = traveller.delivered(before, run_id)
+    assert set(traveller.stages(build).values()) == {"Passed"}
     return run_id
 
 
