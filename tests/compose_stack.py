@@ -72,7 +72,9 @@ def running_stack(project: str) -> Iterator[Stack]:
             patch.setenv(name, value)
         if file.name == "offline.env":
             run("scripts/offline-images", seconds=BUILD_SECONDS)
-        run("docker", "compose", "--profile", "jobs", "build", "--quiet", seconds=BUILD_SECONDS)
+        # --profile puts the profiles of the variable out of force.
+        for profile in ((), ("--profile", "jobs")):
+            run("docker", "compose", *profile, "build", "--quiet", seconds=BUILD_SECONDS)
         with DockerCompose(ROOT, wait=True) as compose:
             shown = run("scripts/secrets", "show", seconds=60)
             yield Stack(compose, found, dict(line.split("=", 1) for line in shown.splitlines()))

@@ -1,12 +1,13 @@
 """The rollout service's API: what is live, deploy, rollback."""
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from services.contract.deployment import Deployment, DeployRequest, ModelState, RollbackRequest
 from services.contract.errors import Refused
 from services.contract.record import ModelName
+from services.rollout.metrics import CONTENT_TYPE
 from services.rollout.rollout import Rollout
 from services.rollout.token import TokenCheck
 
@@ -26,6 +27,10 @@ def _add_questions(app: FastAPI, rollout: Rollout) -> None:
     @app.get("/health")
     def health() -> dict[str, str]:
         return {"status": "ok"}
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        return Response(rollout.metrics(), media_type=CONTENT_TYPE)
 
     @app.get("/models")
     def models() -> list[ModelState]:

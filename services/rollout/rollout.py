@@ -4,6 +4,7 @@ import logging
 from threading import Event, Lock, Thread
 
 from services.contract.deployment import Deployment, DeployRequest, ModelState, RollbackRequest
+from services.rollout.metrics import Measured, exposition
 from services.rollout.model import ModelRollout
 from services.rollout.state import known_models
 from services.rollout.traffic import Means
@@ -35,6 +36,10 @@ class Rollout:
     def states(self) -> list[ModelState]:
         states = [model.state() for _, model in sorted(self._models.items())]
         return [state for state in states if state.live]
+
+    def metrics(self) -> str:
+        models = [model for _, model in sorted(self._models.items())]
+        return exposition(Measured.of(model.state(), model.traffic.files) for model in models)
 
     def state(self, name: str) -> ModelState:
         if model := self._models.get(name):

@@ -191,3 +191,21 @@ def test_the_api_answers_in_records_and_refuses_in_one_line(stage: Stage, digest
     assert answers[1].json()["live"] is None
     assert [answers[place].json()["message"].count("\n") for place in (2, 3, 4)] == [0, 0, 0]
     assert [state["live"] for state in answers[6].json()] == answers[7].json() == [answers[5].json()]
+
+
+def test_the_api_tells_its_metrics_to_whoever_asks(stage: Stage, digests: list[str]) -> None:
+    rollout = Rollout(stage.means())
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(create_app(rollout, "secret"))
+        async with httpx.AsyncClient(transport=transport, base_url="http://rollout") as client:
+            return await client.get("/metrics")
+
+    try:
+        rollout.deploy(MODEL, ask_for(digests[0]))
+        answer = asyncio.run(ask())
+    finally:
+        rollout.close()
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert f'trackback_answering{{model="{MODEL}"}} 1' in answer.text
+    assert f'trackback_deployments_total{{model="{MODEL}",action="deploy"}} 1' in answer.text
