@@ -10,7 +10,6 @@ from pathlib import Path
 
 import docker
 import httpx
-import pytest
 from docker.errors import ImageNotFound
 from docker.models.containers import Container
 from docker.models.networks import Network
@@ -18,6 +17,7 @@ from docker.models.networks import Network
 from services.contract.release import Release
 from services.delivery.package import with_image
 from services.delivery.settings import Settings
+from tests.engine import image_of
 from tests.poll import poll_until
 from tests.release_factory import ReleasePlan, build_release
 from tests.rollout_service import MODEL, PROJECT, RolloutService, free_port
@@ -100,19 +100,6 @@ class ContainerRollout(RolloutService):
             trackback_base_tag=TAG,
         )
         return with_image(settings, build_release(self.store, plan))
-
-
-def image_of(engine: docker.DockerClient, variable: str) -> str:
-    """The name in the environment, else that of its stand-in. Without the image there is nothing to test with."""
-    lines = (PROJECT / "tests" / "offline.env").read_text().splitlines()
-    offline = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-    name = os.environ.get(variable, offline[variable])
-    try:
-        engine.images.get(name)
-    except ImageNotFound:
-        reason = f"expected the image {name} ({variable}), found none: run scripts/offline-images"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    return name
 
 
 @contextmanager

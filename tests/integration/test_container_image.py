@@ -10,14 +10,13 @@ from typing import Any
 import docker
 import httpx
 import pytest
-from docker.errors import ImageNotFound
 from docker.models.containers import Container
 
 from services.contract import names
 from services.contract.release import Image, Release
 from services.delivery.package import with_image
 from services.delivery.settings import Settings
-from tests.engine import engine  # noqa: F401  a fixture
+from tests.engine import engine, image_of  # noqa: F401  a fixture
 from tests.poll import poll_until
 from tests.release_factory import ROWS, build_release, expected_predictions
 
@@ -34,19 +33,6 @@ class Bench:
     address: str
     settings: Settings
     release: Release
-
-
-def image_of(client: docker.DockerClient, variable: str) -> str:
-    """The name in the environment, else that of the stand-in for it. Without it there is nothing to test with."""
-    lines = (ROOT / "tests" / "offline.env").read_text().splitlines()
-    offline = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-    name = os.environ.get(variable, offline[variable])
-    try:
-        client.images.get(name)
-    except ImageNotFound:
-        reason = f"expected the image {name} ({variable}), found none: run scripts/offline-images"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    return name
 
 
 @pytest.fixture(scope="module")
