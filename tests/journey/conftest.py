@@ -9,7 +9,7 @@ import pytest
 from services.embedded.platform_settings import Urls
 from tests.compose_stack import Stack, running_stack
 from tests.engine import engine
-from tests.journey.traveller import Access, Traveller
+from tests.journey.traveller import TRACKBACK, Access, Traveller
 from tests.platform_process import running_platform
 
 __all__ = ["engine"]
@@ -30,9 +30,7 @@ def access(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param == "compose":
         yield of_stack(request.getfixturevalue("stack"))
     elif request.param == "given":
-        mlflow, gocd, rollout = (os.environ[name] for name in _VARIABLES)
-        urls = Urls(mlflow=mlflow, gocd=gocd, rollout=rollout)
-        yield Access(urls, {**os.environ, **urls.environment()}, gocd_token=os.environ.get("TRACKBACK_GOCD_TOKEN"))
+        yield given()
     else:
         with running_platform(tmp_path_factory.mktemp("journey") / "state") as platform:
             yield Access(platform.urls, platform.environment)
@@ -41,6 +39,13 @@ def access(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="module")
 def traveller(access: Access) -> Traveller:
     return Traveller(access)
+
+
+def given() -> Access:
+    mlflow, gocd, rollout = (os.environ[name] for name in _VARIABLES)
+    urls = Urls(mlflow=mlflow, gocd=gocd, rollout=rollout)
+    command = tuple(os.environ.get("TRACKBACK_COMMAND", TRACKBACK).split())
+    return Access(urls, {**os.environ, **urls.environment()}, command, os.environ.get("TRACKBACK_GOCD_TOKEN"))
 
 
 def of_stack(stack: Stack) -> Access:

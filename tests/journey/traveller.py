@@ -21,7 +21,7 @@ DIAMOND: Json = {
     "x": 6.41, "y": 6.46, "z": 3.97,
 }  # fmt: skip
 _ROOT = Path(__file__).parents[2]
-_TRACKBACK = _ROOT / "scripts" / "trackback"
+TRACKBACK = str(_ROOT / "scripts" / "trackback")
 _ENDED = ("Passed", "Failed", "Cancelled")
 
 
@@ -31,7 +31,7 @@ class Access:
 
     urls: Urls
     environment: dict[str, str]
-    trackback: tuple[str, ...] = (str(_TRACKBACK),)
+    trackback: tuple[str, ...] = (TRACKBACK,)
     gocd_token: str | None = None
 
 
