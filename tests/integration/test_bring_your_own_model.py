@@ -35,6 +35,7 @@ def checkout(tmp_path: Path) -> Path:
     """A copy of ours, in which somebody follows the page."""
     for folder in ("services", "training", "requirements"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "tests" / "integration").mkdir(parents=True)
     shutil.copy(ROOT / "tests" / "integration" / "to_release.py", tmp_path / "tests" / "integration")
     write(tmp_path, {path: code for path, code in blocks(MODEL).items() if path != PIPELINES})
