@@ -13,7 +13,8 @@ from tests.journey.traveller import MODEL, Traveller
 
 ALL_PASSED = {"fetch": "Passed", "validate": "Passed", "compare": "Passed", "package": "Passed"}
 
-pytestmark = pytest.mark.usefixtures("in_order")
+# The first one may have to build every image of the stack.
+pytestmark = [pytest.mark.usefixtures("in_order"), pytest.mark.timeout(1500)]
 
 
 @dataclass
