@@ -9,7 +9,7 @@ from services.contract import names
 from services.contract.trace import Trace
 from services.contract.verdict import Comparison, Validation, Verdict
 from tests.journey.client import KeepsAsking
-from tests.journey.traveller import MODEL, Traveller
+from tests.journey.traveller import MODEL, Access, Traveller
 
 ALL_PASSED = {"fetch": "Passed", "validate": "Passed", "compare": "Passed", "package": "Passed"}
 
@@ -27,19 +27,27 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story() -> Story:
+def story(access: Access) -> Story:  # noqa: ARG001  each platform has its own
     return Story()
 
 
 @pytest.fixture
-def in_order(story: Story, request: pytest.FixtureRequest) -> Iterator[None]:
+def in_order(story: Story, access: Access, request: pytest.FixtureRequest) -> Iterator[None]:  # noqa: ARG001
     """A chapter that follows a failed one would fail for the wrong reason."""
-    chapter = [item for item in request.session.items if item.path == request.node.path].index(request.node)
-    if chapter != story.chapters:
+    platform, failed = request.node.callspec.params["access"], request.session.testsfailed
+    told_there = [item for item in request.session.items if _platform(item, request.node) == platform]
+    if told_there.index(request.node) != story.chapters:
         pytest.fail("an earlier chapter of the story failed")
     yield
-    if not request.session.testsfailed:
+    if request.session.testsfailed == failed:
         story.chapters += 1
+
+
+def _platform(item: pytest.Item, chapter: pytest.Item) -> str | None:
+    """Where a chapter of the same story is told; None for any other test."""
+    return (
+        str(item.callspec.params["access"]) if item.path == chapter.path and isinstance(item, pytest.Function) else None
+    )
 
 
 def test_a_run_that_is_tagged_in_mlflow_reaches_production(traveller: Traveller, story: Story) -> None:
