@@ -22,7 +22,6 @@ BUILD_SECONDS = 1200
 class Stack:
     """A stack that is up; `variables` lead compose to it, `secrets` are what its owner is shown."""
 
-    compose: DockerCompose
     variables: dict[str, str]
     secrets: dict[str, str]
 
@@ -35,21 +34,27 @@ class Stack:
     def project(self) -> str:
         return self.variables["COMPOSE_PROJECT_NAME"]
 
-    def container(self, service: str) -> str:
-        """The id of a service's container."""
-        return str(self.compose.get_container(service, include_all=True).ID)
-
     def docker(self, *words: str, seconds: float = 120) -> str:
         return run("docker", *words, seconds=seconds)
 
     def command(self, *words: str, seconds: float = 300) -> str:
-        return run("docker", "compose", *words, seconds=seconds)
+        with environment(self.variables):
+            return run("docker", "compose", *words, seconds=seconds)
 
 
 def run(*words: str, seconds: float) -> str:
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=seconds)
     assert done.returncode == 0, f"{' '.join(words)}: {done.stderr[-2000:]}"
     return done.stdout
+
+
+@contextmanager
+def environment(added: dict[str, str]) -> Iterator[None]:
+    """Commands inside of the block mean this stack; those of other tests do not."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in added.items():
+            patch.setenv(name, value)
+        yield
 
 
 def variables(file: Path, project: str) -> dict[str, str]:
@@ -67,14 +72,18 @@ def running_stack(project: str) -> Iterator[Stack]:
     """Built where needed, up inside of the block, gone with its volumes afterwards."""
     file = Path(os.environ.get("TRACKBACK_COMPOSE_ENV", ROOT / "tests" / "offline.env"))
     found = variables(file, project)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in found.items():
-            patch.setenv(name, value)
+    with environment(found):
         if file.name == "offline.env":
             run("scripts/offline-images", seconds=BUILD_SECONDS)
         # --profile puts the profiles of the variable out of force.
         for profile in ((), ("--profile", "jobs")):
             run("docker", "compose", *profile, "build", "--quiet", seconds=BUILD_SECONDS)
-        with DockerCompose(ROOT, wait=True) as compose:
+    compose = DockerCompose(ROOT, wait=True)
+    try:
+        with environment(found):
+            compose.start()
             shown = run("scripts/secrets", "show", seconds=60)
-            yield Stack(compose, found, dict(line.split("=", 1) for line in shown.splitlines()))
+        yield Stack(found, dict(line.split("=", 1) for line in shown.splitlines()))
+    finally:
+        with environment(found):
+            compose.stop()

@@ -9,7 +9,7 @@ import docker
 import pytest
 
 from services.contract import names
-from tests.compose_stack import ROOT, Stack, run, running_stack
+from tests.compose_stack import ROOT, Stack, environment, run, running_stack
 from tests.journey.client import KeepsAsking
 from tests.journey.conftest import GIVEN, of_stack
 from tests.journey.traveller import MODEL, Traveller
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(GIVEN, reason="nobody's own stack is taken down:
 @pytest.fixture(scope="module")
 def stack(engine: docker.DockerClient) -> Iterator[Stack]:  # noqa: ARG001  skips where there is none
     """One that nobody else uses: it is taken down in the middle."""
-    with running_stack("trackback-backup") as found:
+    with running_stack("trackback-backup") as found, environment(found.variables):
         yield found
 
 
