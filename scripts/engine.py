@@ -77,11 +77,13 @@ def mount_cgroups() -> None:
 
 
 def running(file: Path) -> str:
-    """The name of the process whose number is in `file`, empty when there is none."""
+    """The name of the process whose number is in `file`, empty when there is none, or one that has ended unnoticed."""
     try:
-        return Path(f"/proc/{int(file.read_text())}/comm").read_text().strip()
+        status = Path(f"/proc/{int(file.read_text())}/status").read_text()
     except (OSError, ValueError):
         return ""
+    facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    return "" if facts["State"].startswith("Z") else facts["Name"]
 
 
 def plugins() -> None:
