@@ -58,7 +58,9 @@ class Experiment:
     def run(self, name: str, status: str = "FINISHED", model: str | None = "model") -> str:
         run_id: str = self._post("runs/create", experiment_id=self.id, run_name=name)["run"]["info"]["run_id"]
         if model:
-            self._post("logged-models", experiment_id=self.id, name=model, source_run_id=run_id)
+            logged = self._post("logged-models", experiment_id=self.id, name=model, source_run_id=run_id)
+            output = {"model_id": logged["model"]["info"]["model_id"], "step": 0}
+            self._post("runs/outputs", run_id=run_id, models=[output])
         self._post("runs/update", run_id=run_id, status=status, end_time=1795334460000)
         return run_id
 

@@ -1,8 +1,12 @@
 package io.trackback.host;
 
-/** Shows a plugin the JDK and GoCD's plugin API and nothing of this host, as GoCD does. */
+import java.util.List;
+
+/** Shows a plugin what GoCD's OSGi framework shows it: its plugin API, and of the JDK these packages only. */
 final class ApiOnlyLoader extends ClassLoader {
     private static final String API = "com.thoughtworks.go.plugin.api.";
+    // gocd 26.1.0, FelixGoPluginOSGiFramework: org.osgi.framework.bootdelegation.
+    private static final List<String> OF_THE_JDK = List.of("java.", "javax.", "org.xml.sax.", "org.w3c.dom.");
 
     ApiOnlyLoader() {
         super(ClassLoader.getPlatformClassLoader());
@@ -10,8 +14,12 @@ final class ApiOnlyLoader extends ClassLoader {
 
     @Override
     protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
-        return name.startsWith(API)
-                ? ApiOnlyLoader.class.getClassLoader().loadClass(name)
-                : super.loadClass(name, resolve);
+        if (name.startsWith(API)) {
+            return ApiOnlyLoader.class.getClassLoader().loadClass(name);
+        }
+        if (OF_THE_JDK.stream().noneMatch(name::startsWith)) {
+            throw new ClassNotFoundException(name);
+        }
+        return super.loadClass(name, resolve);
     }
 }

@@ -21,6 +21,7 @@ record LoadedPlugin(Descriptor descriptor, GoPlugin plugin) {
             throw new InvalidPlugin(jar + ": expected one @Extension class that is a GoPlugin, found "
                     + extensions.size());
         }
+        StderrLog.install(opened.descriptor());
         GoPlugin plugin = create(extensions.get(0));
         plugin.initializeGoApplicationAccessor(new SilentAccessor());
         return new LoadedPlugin(opened.descriptor(), plugin);

@@ -49,6 +49,7 @@ final class LoadedPluginTest {
         LoadedPlugin loaded = load(TestJar.echo());
         assertEquals("true", ask(loaded, "sees", "java.net.http.HttpClient"));
         assertEquals("true", ask(loaded, "sees", "com.thoughtworks.go.plugin.api.GoPlugin"));
+        assertEquals("false", ask(loaded, "sees", "com.sun.net.httpserver.HttpServer"));
         assertEquals("false", ask(loaded, "sees", "io.trackback.host.Main"));
         assertEquals("false", ask(loaded, "sees", "com.google.gson.Gson"));
     }

@@ -1,19 +1,24 @@
 package io.trackback.mlflow;
 
-import java.io.ByteArrayOutputStream;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.SequenceInputStream;
 import java.net.http.HttpResponse.BodySubscriber;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Flow.Subscription;
 
-/** Collects a body, and hangs up when it grows beyond its limit. */
-final class CappedBody implements BodySubscriber<byte[]> {
+/** Collects a body piece by piece, and hangs up when it grows beyond its limit. */
+final class CappedBody implements BodySubscriber<CappedBody.Collected> {
     private final int limit;
-    private final ByteArrayOutputStream collected = new ByteArrayOutputStream();
-    private final CompletableFuture<byte[]> body = new CompletableFuture<>();
+    private final List<InputStream> pieces = new ArrayList<>();
+    private final CompletableFuture<Collected> body = new CompletableFuture<>();
+    private int length;
     private Subscription subscription;
 
     CappedBody(int limit) {
@@ -21,7 +26,7 @@ final class CappedBody implements BodySubscriber<byte[]> {
     }
 
     @Override
-    public CompletionStage<byte[]> getBody() {
+    public CompletionStage<Collected> getBody() {
         return body;
     }
 
@@ -34,16 +39,21 @@ final class CappedBody implements BodySubscriber<byte[]> {
     @Override
     public void onNext(List<ByteBuffer> buffers) {
         for (ByteBuffer buffer : buffers) {
-            if (collected.size() + buffer.remaining() > limit) {
+            if (length + buffer.remaining() > limit) {
                 subscription.cancel();
                 body.completeExceptionally(new TooLong());
                 return;
             }
-            byte[] bytes = new byte[buffer.remaining()];
-            buffer.get(bytes);
-            collected.write(bytes, 0, bytes.length);
+            collect(buffer);
         }
         subscription.request(1);
+    }
+
+    private void collect(ByteBuffer buffer) {
+        byte[] piece = new byte[buffer.remaining()];
+        buffer.get(piece);
+        length += piece.length;
+        pieces.add(new ByteArrayInputStream(piece));
     }
 
     @Override
@@ -53,8 +63,10 @@ final class CappedBody implements BodySubscriber<byte[]> {
 
     @Override
     public void onComplete() {
-        body.complete(collected.toByteArray());
+        body.complete(new Collected(length, new SequenceInputStream(Collections.enumeration(pieces))));
     }
+
+    record Collected(int length, InputStream content) {}
 
     static final class TooLong extends IOException {
         private static final long serialVersionUID = 1L;

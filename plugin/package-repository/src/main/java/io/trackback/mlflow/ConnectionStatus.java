@@ -18,14 +18,4 @@ record ConnectionStatus(String status, List<String> messages) {
         mlflow.experiment("Default");
         return success("MLflow answers at " + repository.url());
     }
-
-    static ConnectionStatus ofPackage(Mlflow mlflow, PackageConfig material) {
-        String experiment = mlflow.experiment(material.experiment())
-                .orElseThrow(() -> new Refusal(material.noSuchExperiment()));
-        int promoted = mlflow.promoted(experiment, material.tag()).size();
-        return success(
-                promoted == 0
-                        ? material.nothingPromoted()
-                        : "runs with the tag '" + material.tag() + "': " + promoted);
-    }
 }

@@ -1,129 +1,100 @@
 package io.trackback.mlflow;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import com.google.gson.JsonParseException;
-import java.io.ByteArrayInputStream;
-import java.io.InputStreamReader;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpRequest.BodyPublishers;
-import java.net.http.HttpResponse;
-import java.time.Duration;
+import com.thoughtworks.go.plugin.api.logging.Logger;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 
-/** The questions of one poll: one deadline and one allowance of bytes for all of them. */
+/** The questions of one call: one deadline and one allowance of bytes for all of them. */
 final class Conversation {
+    private static final Logger LOG = Log.of(Conversation.class);
     private static final int BYTES = 8 << 20;
+    private static final String NOT_MLFLOW = "it did not answer as MLflow does: check the address in "
+            + RepositoryConfig.URL + ", and any proxy in between";
 
-    private final HttpClient client;
+    private final Transport transport;
     private final RepositoryConfig repository;
-    private final Duration limit;
-    private final long deadline;
+    private final Deadline deadline;
     private int bytesLeft = BYTES;
 
-    Conversation(HttpClient client, RepositoryConfig repository, Duration limit) {
-        this.client = client;
+    Conversation(Transport transport, RepositoryConfig repository, Deadline deadline) {
+        this.transport = transport;
         this.repository = repository;
-        this.limit = limit;
-        this.deadline = System.nanoTime() + limit.toNanos();
+        this.deadline = deadline;
     }
 
-    <T extends Reply> Optional<T> find(String path, Class<T> shape) {
-        HttpResponse<byte[]> response = send(request(path).GET());
-        return isMissing(response) ? Optional.empty() : Optional.of(read(response, shape));
+    <T extends Reply> T ask(Question question, Class<T> shape) {
+        return read(question, send(question), shape);
     }
 
-    <T extends Reply> T ask(String path, Object question, Class<T> shape) {
-        HttpRequest.Builder request = request(path)
-                .header("Content-Type", "application/json")
-                .POST(BodyPublishers.ofString(Json.MLFLOW.toJson(question)));
-        return read(send(request), shape);
-    }
-
-    private HttpRequest.Builder request(String path) {
-        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(repository.url() + "/api/2.0/mlflow/" + path));
-        if (!repository.authorization().isEmpty()) {
-            request.header("Authorization", repository.authorization());
+    /** Empty when MLflow says that there is none, which it does by this error code. */
+    <T extends Reply> Optional<T> find(Question question, Class<T> shape, String noneCode) {
+        Answer answer = send(question);
+        if (answer.status() == 400 || answer.status() == 404) {
+            ErrorReply error = parse(question, answer, ErrorReply.class);
+            if (noneCode.equals(error.errorCode())) {
+                return Optional.empty();
+            }
+            throw refusal(question, error.isMissing() ? "it has none: create it or correct the package" : NOT_MLFLOW);
         }
-        return request;
+        return Optional.of(read(question, answer, shape));
     }
 
-    private HttpResponse<byte[]> send(HttpRequest.Builder request) {
-        CompletableFuture<HttpResponse<byte[]>> reply =
-                client.sendAsync(request.build(), head -> new CappedBody(bytesLeft));
+    private Answer send(Question question) {
+        long start = System.nanoTime();
         try {
-            HttpResponse<byte[]> response = reply.get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
-            bytesLeft -= response.body().length;
-            return response;
-        } catch (TimeoutException late) {
-            throw refusal("did not answer within " + limit.toMillis() / 1000.0 + " s: check that it is not overloaded");
-        } catch (ExecutionException failure) {
-            throw failure.getCause() instanceof CappedBody.TooLong
-                    ? refusal("sent more than " + BYTES / (1 << 20) + " MiB: remove the tag from old runs")
-                    : refusal("cannot be reached: check that it runs, and the address in " + RepositoryConfig.URL);
-        } catch (InterruptedException stopped) {
-            Thread.currentThread().interrupt();
-            throw refusal("was not waited for: GoCD is stopping");
-        } finally {
-            // Ends an exchange that is still under way, so that no reply outlives the deadline.
-            reply.cancel(true);
+            Answer answer = transport.send(question.to(repository), bytesLeft, deadline);
+            bytesLeft -= answer.length();
+            LOG.debug("asked MLflow for " + question.words() + ": status " + answer.status() + ", " + answer.length()
+                    + " bytes, " + Log.millisecondsSince(start) + " ms");
+            return answer;
+        } catch (Unanswered none) {
+            throw refusal(question, none.getMessage());
         }
     }
 
-    private <T extends Reply> T read(HttpResponse<byte[]> response, Class<T> shape) {
-        if (response.statusCode() != 200) {
-            throw refused(response.statusCode());
+    private <T extends Reply> T read(Question question, Answer answer, Class<T> shape) {
+        if (answer.status() != 200) {
+            throw refusal(question, refused(answer.status()));
         }
-        T reply = parse(response, shape);
-        if (reply == null || !reply.isSound()) {
-            throw notMlflow();
-        }
-        return reply;
+        return parse(question, answer, shape);
     }
 
-    private boolean isMissing(HttpResponse<byte[]> response) {
-        if (response.statusCode() != 404) {
-            return false;
-        }
-        ErrorReply error = parse(response, ErrorReply.class);
-        return error != null && "RESOURCE_DOES_NOT_EXIST".equals(error.errorCode());
-    }
-
-    private <T> T parse(HttpResponse<byte[]> response, Class<T> shape) {
+    private <T extends Reply> T parse(Question question, Answer answer, Class<T> shape) {
         try {
-            return Json.MLFLOW.fromJson(new InputStreamReader(new ByteArrayInputStream(response.body()), UTF_8), shape);
+            T reply = Json.parse(answer.body(), shape);
+            if (reply.isSound()) {
+                return reply;
+            }
         } catch (JsonParseException notJson) {
-            throw notMlflow();
+            // Told below: its text is MLflow's own.
         }
+        throw notMlflow(question);
     }
 
-    private Refusal refused(int status) {
+    Refusal notMlflow(Question question) {
+        return refusal(question, NOT_MLFLOW);
+    }
+
+    private static String refused(int status) {
         if (status == 401) {
-            return refusal("refused the credentials: check user name, password or token of the repository");
+            return "it refused the credentials: check user name, password or token of the repository";
         }
         if (status == 403) {
-            return refusal("refuses access: check the rights of the user, and MLflow's list of allowed hosts");
+            return "it refuses access: check the rights of the user, and MLflow's list of allowed hosts";
         }
         if (status >= 300 && status < 400) {
-            return refusal("answered with a redirect: set " + RepositoryConfig.URL + " to where it leads");
+            return "it answered with a redirect: set " + RepositoryConfig.URL + " to where it leads";
         }
-        return status >= 500 ? refusal("failed with status " + status + ": see its log") : notMlflow();
+        return status >= 500 || status == 429 ? "it failed with status " + status + ": see its log" : NOT_MLFLOW;
     }
 
-    private Refusal notMlflow() {
-        return refusal("did not answer as MLflow does: check the address in " + RepositoryConfig.URL
-                + ", and any proxy in between");
+    private Refusal refusal(Question question, String found) {
+        return new Refusal("asked MLflow at " + repository.url() + " for " + question.words() + ", " + found);
     }
 
-    private Refusal refusal(String what) {
-        return new Refusal("MLflow at " + repository.url() + " " + what);
+    private record ErrorReply(String errorCode) implements Reply {
+        boolean isMissing() {
+            return "RESOURCE_DOES_NOT_EXIST".equals(errorCode);
+        }
     }
-
-    private record ErrorReply(String errorCode) {}
 }

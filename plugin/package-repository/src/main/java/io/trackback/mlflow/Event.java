@@ -10,15 +10,24 @@ import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.Optional;
 
-/** One promotion: the fact that this run carries this value. */
-record Event(Run run, Optional<TagValue> written) {
+/** One promotion: the fact that this run has this value. `modelId` is empty unless the promotion names a model itself. */
+record Event(Run run, String value, String reason, Instant at, String modelId, Optional<TagValue> written) {
     /** Written ones by sequence, then bare ones by end time, then by run. */
     static final Comparator<Event> OLDEST_FIRST = Comparator.comparingInt(Event::order)
             .thenComparing(event -> event.isWritten() ? Instant.EPOCH : event.run.ended())
             .thenComparing(event -> event.run.id());
 
-    static Event of(Run run) {
-        return new Event(run, TagValue.parse(run.promotion()));
+    /** MLflow does not say when a tag was set, so a bare one counts from the end of its run. */
+    static Event of(TaggedRun tagged) {
+        Optional<TagValue> written = TagValue.parse(tagged.value());
+        Instant at = written.map(TagValue::at).orElse(tagged.run().ended());
+        return new Event(tagged.run(), tagged.value(), tagged.reason(), at, "", written);
+    }
+
+    /** With the time, because MLflow gives a number anew when the version that had it is deleted. */
+    static Event of(ModelVersion version, Run run) {
+        String value = "version " + version.number() + " of " + version.created();
+        return new Event(run, value, "", version.created(), version.modelId(), Optional.empty());
     }
 
     /** The last written one; without any, the bare one that ended last. */
@@ -28,7 +37,7 @@ record Event(Run run, Optional<TagValue> written) {
     }
 
     String id() {
-        return id(run.id(), run.promotion());
+        return id(run.id(), value);
     }
 
     static String id(String runId, String value) {
@@ -40,10 +49,6 @@ record Event(Run run, Optional<TagValue> written) {
         }
     }
 
-    Instant at() {
-        return written.map(TagValue::at).orElse(run.ended());
-    }
-
     String who() {
         return written.map(TagValue::who).orElse("unknown");
     }
@@ -52,7 +57,7 @@ record Event(Run run, Optional<TagValue> written) {
         return written.map(value -> String.valueOf(value.sequence())).orElse("");
     }
 
-    private boolean isWritten() {
+    boolean isWritten() {
         return written.isPresent();
     }
 

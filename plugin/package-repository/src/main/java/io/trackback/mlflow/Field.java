@@ -11,8 +11,12 @@ record Field(
         boolean secure,
         @SerializedName("default-value") String defaultValue) {
 
-    static Field identity(int order, String displayName) {
+    static Field required(int order, String displayName) {
         return new Field(displayName, String.valueOf(order), true, true, false, "");
+    }
+
+    static Field identity(int order, String displayName) {
+        return identity(order, displayName, "");
     }
 
     static Field identity(int order, String displayName, String defaultValue) {

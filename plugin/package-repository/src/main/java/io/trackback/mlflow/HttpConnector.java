@@ -1,26 +1,28 @@
 package io.trackback.mlflow;
 
-import java.net.http.HttpClient;
 import java.time.Duration;
+import java.util.function.Supplier;
 
-/** Opens conversations over HTTP, all with one client. */
+/** Opens conversations over one transport, which is made at the first of them. */
 final class HttpConnector implements Connector {
-    private HttpClient client;
+    private final Supplier<Transport> make;
+    private Transport transport;
+
+    HttpConnector(Supplier<Transport> make) {
+        this.make = make;
+    }
 
     @Override
     public Mlflow connect(RepositoryConfig repository, Duration limit) {
-        return new HttpMlflow(new Conversation(client(), repository, limit));
+        return new HttpMlflow(new Conversation(transport(), repository, Deadline.in(limit)));
     }
 
-    // Built at the first message and not before, because GoCD's agents load the plugin too and never ask it;
+    // Not made before, because GoCD's agents load the plugin too and never ask it;
     // kept, because a client of Java 17 cannot be closed.
-    private synchronized HttpClient client() {
-        if (client == null) {
-            client = HttpClient.newBuilder()
-                    .version(HttpClient.Version.HTTP_1_1)
-                    .followRedirects(HttpClient.Redirect.NEVER)
-                    .build();
+    private synchronized Transport transport() {
+        if (transport == null) {
+            transport = make.get();
         }
-        return client;
+        return transport;
     }
 }

@@ -1,17 +1,21 @@
 package io.trackback.mlflow;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
+import static io.trackback.mlflow.Question.encoded;
 
-import java.net.URLEncoder;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /** MLflow over its REST API 2.0. */
 final class HttpMlflow implements Mlflow {
     private static final int PAGE = 200;
     private static final int PAGES = 10;
+    private static final int OUTPUTS = 100;
+    private static final String MISSING = "RESOURCE_DOES_NOT_EXIST";
+    private static final String ALIAS_MISSING = "INVALID_PARAMETER_VALUE";
 
     private final Conversation conversation;
 
@@ -21,25 +25,31 @@ final class HttpMlflow implements Mlflow {
 
     @Override
     public Optional<String> experiment(String name) {
-        String path = "experiments/get-by-name?experiment_name=" + URLEncoder.encode(name, UTF_8);
+        Question question = Question.get(
+                "the experiment '" + name + "'", "experiments/get-by-name?experiment_name=" + encoded(name));
         return conversation
-                .find(path, ExperimentReply.class)
+                .find(question, ExperimentReply.class, MISSING)
                 .map(ExperimentReply::experiment)
                 .filter(ExperimentReply.Experiment::isActive)
                 .map(ExperimentReply.Experiment::experimentId);
     }
 
     @Override
-    public List<Run> promoted(String experimentId, String tag) {
-        List<Run> runs = new ArrayList<>();
+    public List<TaggedRun> tagged(String experimentId, String tag) {
+        List<TaggedRun> runs = new ArrayList<>();
+        Set<String> tokens = new HashSet<>();
         String next = "";
-        for (int page = 0; page < PAGES; page++) {
-            RunsSearch search = RunsSearch.tagged(experimentId, tag, next);
-            RunsReply reply = conversation.ask("runs/search", search, RunsReply.class);
-            runs.addAll(reply.runs(tag));
+        while (tokens.size() < PAGES) {
+            Question question = Question.post(
+                    "the runs with the tag '" + tag + "'", "runs/search", RunsSearch.tagged(experimentId, tag, next));
+            RunsReply reply = conversation.ask(question, RunsReply.class);
+            runs.addAll(reply.tagged(tag));
             next = reply.nextPageToken();
             if (next.isEmpty()) {
                 return runs;
+            }
+            if (!tokens.add(next)) {
+                throw conversation.notMlflow(question);
             }
         }
         throw new Refusal("expected at most " + PAGE * PAGES + " runs with the tag '" + tag
@@ -47,10 +57,50 @@ final class HttpMlflow implements Mlflow {
     }
 
     @Override
-    public Optional<LoggedModel> model(Run run, String name) {
+    public Optional<ModelVersion> version(String registeredModel, String alias) {
+        Question question = Question.get(
+                "the alias '" + alias + "' of registered model '" + registeredModel + "'",
+                "registered-models/alias?name=" + encoded(registeredModel) + "&alias=" + encoded(alias));
         return conversation
-                .ask("logged-models/search", ModelsSearch.of(run, name), ModelsReply.class)
-                .newest(run, name);
+                .find(question, VersionReply.class, ALIAS_MISSING)
+                .map(VersionReply::modelVersion)
+                .map(version -> new ModelVersion(
+                        version.version(), version.runId(), modelId(version), Time.of(version.creationTimestamp())));
+    }
+
+    /** A copy of another model's version says only which, and MLflow follows it to the files. */
+    private String modelId(VersionReply.Version version) {
+        if (!version.source().matches("models:/[^/]+/[0-9]+")) {
+            return LoggedModel.idIn(version.source());
+        }
+        Question question = Question.get(
+                "the files of version " + version.version() + " of registered model '" + version.name() + "'",
+                "model-versions/get-download-uri?name=" + encoded(version.name()) + "&version=" + version.version());
+        return LoggedModel.idIn(Json.given(conversation.ask(question, LocationReply.class).artifactUri()));
+    }
+
+    @Override
+    public Run run(String id) {
+        Question question = Question.get("the run " + id, "runs/get?run_id=" + encoded(id));
+        return conversation.ask(question, SingleRunReply.class).run().run();
+    }
+
+    @Override
+    public Optional<LoggedModel> model(Run run, String name) {
+        if (run.modelIds().isEmpty()) {
+            return Optional.empty();
+        }
+        Question question = Question.post(
+                "the model of run " + run.shortId(), "logged-models/search", ModelsSearch.of(run, name));
+        return conversation.ask(question, ModelsReply.class).newest(run, name);
+    }
+
+    @Override
+    public Optional<LoggedModel> modelWithId(Run run, String id) {
+        Question question = Question.get("the model of run " + run.shortId(), "logged-models/" + id);
+        return conversation
+                .find(question, SingleModelReply.class, MISSING)
+                .flatMap(reply -> reply.model().of(run));
     }
 
     /** The order makes pages steady while new runs come in. */
@@ -77,10 +127,13 @@ final class HttpMlflow implements Mlflow {
             String filter,
             List<Map<String, Object>> orderBy,
             int maxResults) {
+        /** Of a run with very many outputs the last ones, which MLflow lists last. */
         static ModelsSearch of(Run run, String name) {
+            List<String> ids = run.modelIds();
+            String last = String.join("', '", ids.subList(Math.max(0, ids.size() - OUTPUTS), ids.size()));
             return new ModelsSearch(
                     List.of(run.experimentId()),
-                    "source_run_id = '" + run.id() + "' AND name = '" + name + "'",
+                    "source_run_id = '" + run.id() + "' AND name = '" + name + "' AND model_id IN ('" + last + "')",
                     List.of(Map.of("field_name", "creation_timestamp", "ascending", false)),
                     1);
         }

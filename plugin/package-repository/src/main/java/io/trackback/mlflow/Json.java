@@ -1,9 +1,16 @@
 package io.trackback.mlflow;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import com.google.gson.FieldNamingPolicy;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
+import com.google.gson.JsonParseException;
 import com.google.gson.Strictness;
+import com.google.gson.stream.JsonToken;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -18,6 +25,19 @@ final class Json {
 
     private static GsonBuilder strict() {
         return new GsonBuilder().setStrictness(Strictness.STRICT).disableHtmlEscaping();
+    }
+
+    /** MLflow's reply; raises JsonParseException for anything but one JSON object of this shape in UTF-8. */
+    static <T> T parse(InputStream body, Class<T> shape) {
+        try (SoundReader reader = new SoundReader(new InputStreamReader(body, UTF_8.newDecoder()))) {
+            T reply = MLFLOW.fromJson(reader, shape);
+            if (reply != null && reader.peek() == JsonToken.END_DOCUMENT) {
+                return reply;
+            }
+            throw new JsonParseException("no single object");
+        } catch (IOException broken) {
+            throw new JsonParseException(broken);
+        }
     }
 
     /** What a sender left out or set to null is empty. */

@@ -1,5 +1,6 @@
 package io.trackback.mlflow;
 
+import com.thoughtworks.go.plugin.api.logging.Logger;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -7,6 +8,7 @@ import java.util.function.Supplier;
 
 /** Turns each message's body into a configuration and asks whoever knows the answer. */
 final class Messages {
+    private static final Logger LOG = Log.of(Messages.class);
     private static final Duration POLL_LIMIT = Duration.ofSeconds(15);
     // Someone waits in front of GoCD's page for a check.
     private static final Duration CHECK_LIMIT = Duration.ofMillis(4500);
@@ -36,25 +38,34 @@ final class Messages {
         return checked(() -> {
             Request request = Request.parse(body);
             RepositoryConfig repository = RepositoryConfig.of(request.repository());
-            PackageConfig material = PackageConfig.of(request.material());
-            return ConnectionStatus.ofPackage(connector.connect(repository, CHECK_LIMIT), material);
+            Watch watch = PackageConfig.watch(request.material());
+            return ConnectionStatus.success(watch.found(connector.connect(repository, CHECK_LIMIT)));
         });
     }
 
     Revision latestRevision(String body) {
-        return poller(Request.parse(body)).latest();
+        return logged(poller(Request.parse(body)).latest());
     }
 
     /** An empty object tells GoCD that nothing has changed. */
     Object latestRevisionSince(String body) {
         Request request = Request.parse(body);
-        return poller(request).since(request.previous()).map(Object.class::cast).orElse(Map.of());
+        return poller(request)
+                .since(request.previous())
+                .map(Messages::logged)
+                .map(Object.class::cast)
+                .orElse(Map.of());
+    }
+
+    private static Revision logged(Revision revision) {
+        LOG.info("reports " + revision.revision() + ": " + revision.revisionComment());
+        return revision;
     }
 
     private Poller poller(Request request) {
         RepositoryConfig repository = RepositoryConfig.of(request.repository());
-        PackageConfig material = PackageConfig.of(request.material());
-        return new Poller(connector.connect(repository, POLL_LIMIT), repository.uiUrl(), material);
+        Watch watch = PackageConfig.watch(request.material());
+        return new Poller(connector.connect(repository, POLL_LIMIT), repository.uiUrl(), watch);
     }
 
     private static ConnectionStatus checked(Supplier<ConnectionStatus> check) {

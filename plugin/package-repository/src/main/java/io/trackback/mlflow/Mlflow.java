@@ -9,8 +9,16 @@ interface Mlflow {
     Optional<String> experiment(String name);
 
     /** Every run of the experiment that carries the tag, deleted ones excepted. */
-    List<Run> promoted(String experimentId, String tag);
+    List<TaggedRun> tagged(String experimentId, String tag);
+
+    /** The version that the alias points at, empty when the registered model has no such alias. */
+    Optional<ModelVersion> version(String registeredModel, String alias);
+
+    Run run(String id);
 
     /** The newest model that the run logged under this name. */
     Optional<LoggedModel> model(Run run, String name);
+
+    /** The model with this id if the run logged it. */
+    Optional<LoggedModel> modelWithId(Run run, String id);
 }

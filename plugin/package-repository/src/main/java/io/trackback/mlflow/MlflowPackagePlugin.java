@@ -14,10 +14,12 @@ import java.util.List;
 /** GoCD's way in: names each message and hands it on. No logic lives here. */
 @Extension
 public final class MlflowPackagePlugin implements GoPlugin {
+    private static final Logger LOG = Log.of(MlflowPackagePlugin.class);
+
     private final Messages messages;
 
     public MlflowPackagePlugin() {
-        this(new HttpConnector());
+        this(new HttpConnector(HttpTransport::new));
     }
 
     MlflowPackagePlugin(Connector connector) {
@@ -36,14 +38,17 @@ public final class MlflowPackagePlugin implements GoPlugin {
 
     @Override
     public GoPluginApiResponse handle(GoPluginApiRequest request) throws UnhandledRequestTypeException {
+        long start = System.nanoTime();
         try {
             return DefaultGoPluginApiResponse.success(Json.GOCD.toJson(answer(request)));
         } catch (Refusal refusal) {
             return DefaultGoPluginApiResponse.error(refusal.getMessage());
         } catch (RuntimeException | Error bug) {
             // Thrown on, it would reach a thread of GoCD and might show an operator MLflow's own text.
-            Logger.getLoggerFor(MlflowPackagePlugin.class).error("cannot answer " + request.requestName(), bug);
+            LOG.error("cannot answer " + request.requestName(), bug);
             return DefaultGoPluginApiResponse.error("the plugin failed at this message: see its log");
+        } finally {
+            LOG.debug(request.requestName() + " took " + Log.millisecondsSince(start) + " ms");
         }
     }
 

@@ -7,61 +7,97 @@ import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/** Which experiment is watched, the tag that promotes, and the name under which its runs log their model. */
-record PackageConfig(String experiment, String tag, String modelName) {
+/** The fields of a package: either an experiment whose tagged runs are watched, or an alias of a registered model. */
+final class PackageConfig {
     static final String EXPERIMENT = "EXPERIMENT";
     static final String TAG = "TAG";
+    static final String REGISTERED_MODEL = "REGISTERED_MODEL";
+    static final String ALIAS = "ALIAS";
     static final String MODEL_NAME = "MODEL_NAME";
     static final String DEFAULT_TAG = "promote";
     static final String DEFAULT_MODEL_NAME = "model";
 
     static final Map<String, Field> FIELDS = new TreeMap<>(Map.of(
-            EXPERIMENT, Field.identity(0, "Experiment"),
+            EXPERIMENT, Field.identity(0, "Experiment (or registered model and alias)"),
             TAG, Field.identity(1, "Tag that promotes a run", DEFAULT_TAG),
-            MODEL_NAME, Field.identity(2, "Name of the logged model", DEFAULT_MODEL_NAME)));
+            REGISTERED_MODEL, Field.identity(2, "Registered model (in place of an experiment)"),
+            ALIAS, Field.identity(3, "Alias that promotes a version"),
+            MODEL_NAME, Field.identity(4, "Name of the logged model", DEFAULT_MODEL_NAME)));
 
-    private static final Pattern EXPERIMENT_NAME = Pattern.compile("[^\\p{Cntrl}]{1,500}");
+    private static final Pattern ANY_NAME = Pattern.compile("[^\\p{Cntrl}]{1,500}");
     // Both stand inside quotes in MLflow's filters, so no quote may be in them.
-    private static final Pattern TAG_KEY = Pattern.compile("[A-Za-z0-9_./ -]{1,200}");
+    private static final Pattern TAG_KEY = Pattern.compile("[A-Za-z0-9_./: -]{1,200}");
     private static final Pattern LOGGED_MODEL_NAME = Pattern.compile("[^/:.%\"'`\\\\\\p{Cntrl}]{1,200}");
+    private static final Pattern REGISTERED_NAME = Pattern.compile("[^/:\\p{Cntrl}]{1,250}");
+    // MLflow keeps v1, v2, … for itself.
+    private static final Pattern ALIAS_NAME = Pattern.compile("(?!(?i:v)[0-9]+$)[A-Za-z0-9_-]{1,250}");
 
-    static PackageConfig of(Map<String, String> settings) {
+    private PackageConfig() {}
+
+    static Watch watch(Map<String, String> settings) {
         Problem.refuse(problems(settings));
-        return new PackageConfig(settings.get(EXPERIMENT), tag(settings), modelName(settings));
+        String modelName = settings.getOrDefault(MODEL_NAME, DEFAULT_MODEL_NAME);
+        return settings.containsKey(EXPERIMENT)
+                ? new TagWatch(settings.get(EXPERIMENT), settings.getOrDefault(TAG, DEFAULT_TAG), modelName)
+                : new AliasWatch(settings.get(REGISTERED_MODEL), settings.get(ALIAS), modelName);
     }
 
     static List<Problem> problems(Map<String, String> settings) {
-        return Stream.of(
-                        Problem.unless(
-                                EXPERIMENT_NAME.matcher(settings.getOrDefault(EXPERIMENT, "")).matches(),
-                                EXPERIMENT,
-                                "expected the name of an MLflow experiment, found none or one that is no name"),
-                        Problem.unless(
-                                TAG_KEY.matcher(tag(settings)).matches(),
-                                TAG,
-                                "expected letters, digits and _ . / - only, found other characters"),
-                        Problem.unless(
-                                LOGGED_MODEL_NAME.matcher(modelName(settings)).matches(),
+        return Stream.concat(
+                        (settings.containsKey(EXPERIMENT) ? ofExperiment(settings) : ofRegisteredModel(settings)),
+                        Stream.of(Problem.unless(
+                                matches(settings, MODEL_NAME, LOGGED_MODEL_NAME),
                                 MODEL_NAME,
-                                "expected the name of a logged model, found characters that MLflow refuses in one"))
+                                "expected the name of a logged model, found characters that MLflow refuses in one")))
                 .flatMap(Optional::stream)
                 .toList();
     }
 
-    private static String tag(Map<String, String> settings) {
-        return settings.getOrDefault(TAG, DEFAULT_TAG);
+    private static Stream<Optional<Problem>> ofExperiment(Map<String, String> settings) {
+        return Stream.of(
+                Problem.unless(
+                        matches(settings, EXPERIMENT, ANY_NAME),
+                        EXPERIMENT,
+                        "expected the name of an MLflow experiment, found one that is too long or has control characters"),
+                Problem.unless(
+                        matches(settings, TAG, TAG_KEY),
+                        TAG,
+                        "expected at most 200 letters, digits, blanks and _ . / : -, found something else"),
+                notWithExperiment(settings, REGISTERED_MODEL),
+                notWithExperiment(settings, ALIAS));
     }
 
-    private static String modelName(Map<String, String> settings) {
-        return settings.getOrDefault(MODEL_NAME, DEFAULT_MODEL_NAME);
+    private static Optional<Problem> notWithExperiment(Map<String, String> settings, String key) {
+        return Problem.unless(
+                !settings.containsKey(key),
+                key,
+                "expected either " + EXPERIMENT + ", or " + REGISTERED_MODEL + " and " + ALIAS + ", found both");
     }
 
-    String nothingPromoted() {
-        return "nothing promoted in experiment " + experiment + " yet: tag a run with '" + tag + "'";
+    private static Stream<Optional<Problem>> ofRegisteredModel(Map<String, String> settings) {
+        if (!settings.containsKey(REGISTERED_MODEL) && !settings.containsKey(ALIAS)) {
+            return Stream.of(Optional.of(new Problem(
+                    EXPERIMENT,
+                    "expected the name of an MLflow experiment, or " + REGISTERED_MODEL + " and " + ALIAS
+                            + ", found none")));
+        }
+        return Stream.of(
+                Problem.unless(
+                        REGISTERED_NAME.matcher(settings.getOrDefault(REGISTERED_MODEL, "")).matches(),
+                        REGISTERED_MODEL,
+                        "expected the name of a registered model beside " + ALIAS + ", found none or one that is no name"),
+                Problem.unless(
+                        ALIAS_NAME.matcher(settings.getOrDefault(ALIAS, "")).matches(),
+                        ALIAS,
+                        "expected the alias that promotes a version of " + REGISTERED_MODEL
+                                + ", found none or one that MLflow refuses"),
+                Problem.unless(
+                        settings.getOrDefault(TAG, DEFAULT_TAG).equals(DEFAULT_TAG),
+                        TAG,
+                        "expected a tag only beside " + EXPERIMENT + ", found one beside " + REGISTERED_MODEL));
     }
 
-    String noSuchExperiment() {
-        return "expected an experiment named '" + experiment + "' in MLflow, found none: create it or correct "
-                + EXPERIMENT;
+    private static boolean matches(Map<String, String> settings, String key, Pattern wanted) {
+        return !settings.containsKey(key) || wanted.matcher(settings.get(key)).matches();
     }
 }

@@ -5,9 +5,13 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
 import java.nio.charset.CodingErrorAction;
+import java.util.regex.Pattern;
 
 /** Text from MLflow made safe to hand to GoCD, which puts it into environments, logs and its database. */
 final class Plain {
+    // Control characters, and those that end a line or turn its direction on a page.
+    private static final Pattern MISLEADING =
+            Pattern.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069]");
     private static final int LIMIT = 4096;
     // The width of GoCD's column for a user.
     private static final int USER_LIMIT = 255;
@@ -23,10 +27,8 @@ final class Plain {
     }
 
     private static String broken(String text) {
-        StringBuilder plain = new StringBuilder();
-        text.codePoints().filter(point -> !Character.isISOControl(point)).forEach(plain::appendCodePoint);
         // GoCD would put a secret of its own in the place of such a reference.
-        return plain.toString().replace("{{SECRET:", "{ {SECRET:");
+        return MISLEADING.matcher(text).replaceAll("").replace("{{SECRET:", "{ {SECRET:");
     }
 
     /** At most `bytes` bytes of UTF-8, never half a character. */

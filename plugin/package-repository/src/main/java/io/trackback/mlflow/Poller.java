@@ -7,18 +7,18 @@ import java.util.Optional;
 final class Poller {
     private final Mlflow mlflow;
     private final String uiUrl;
-    private final PackageConfig material;
+    private final Watch watch;
 
-    Poller(Mlflow mlflow, String uiUrl, PackageConfig material) {
+    Poller(Mlflow mlflow, String uiUrl, Watch watch) {
         this.mlflow = mlflow;
         this.uiUrl = uiUrl;
-        this.material = material;
+        this.watch = watch;
     }
 
     /** The first poll: the newest promotion; all others count as seen. */
     Revision latest() {
-        List<Event> present = events();
-        Event newest = Event.newest(present).orElseThrow(() -> new Refusal(material.nothingPromoted()));
+        List<Event> present = watch.promotions(mlflow);
+        Event newest = Event.newest(present).orElseThrow(() -> new Refusal(watch.nothingPromoted()));
         return revision(1, newest, Seen.of(present));
     }
 
@@ -29,24 +29,15 @@ final class Poller {
         }
         Seen seen = previous.seen();
         int number = previous.number() + 1;
-        List<Event> present = events();
+        List<Event> present = watch.promotions(mlflow);
         return present.stream()
                 .filter(event -> !seen.has(event))
                 .min(Event.OLDEST_FIRST)
-                .map(event -> revision(number, event, seen.with(event, present)));
-    }
-
-    private List<Event> events() {
-        String experiment = mlflow.experiment(material.experiment())
-                .orElseThrow(() -> new Refusal(material.noSuchExperiment()));
-        return mlflow.promoted(experiment, material.tag()).stream()
-                .filter(Run::isFinished)
-                .map(Event::of)
-                .toList();
+                .map(event -> revision(number, event, watch.seen(seen, event, present)));
     }
 
     private Revision revision(int number, Event event, Seen seen) {
-        LoggedModel model = mlflow.model(event.run(), material.modelName()).orElse(LoggedModel.NONE);
-        return Revision.of(number, event, model, material, uiUrl, seen);
+        LoggedModel model = watch.model(mlflow, event).orElse(LoggedModel.NONE);
+        return Revision.of(number, event, model, watch, uiUrl, seen);
     }
 }

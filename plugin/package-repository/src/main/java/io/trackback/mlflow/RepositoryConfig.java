@@ -2,7 +2,6 @@ package io.trackback.mlflow;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import java.net.URI;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
@@ -20,15 +19,12 @@ record RepositoryConfig(String url, String uiUrl, String authorization) {
     static final String TOKEN = "MLFLOW_TOKEN";
 
     static final Map<String, Field> FIELDS = new TreeMap<>(Map.of(
-            URL, Field.identity(0, "MLflow URL"),
+            URL, Field.required(0, "MLflow URL"),
             UI_URL, Field.optional(1, "MLflow URL for browsers"),
             USERNAME, Field.optional(2, "User name"),
             PASSWORD, Field.secret(3, "Password"),
             TOKEN, Field.secret(4, "Token")));
 
-    private static final String A_URL = "http://mlflow:5000";
-    private static final String WANTED_URL =
-            "expected an address such as " + A_URL + ", without user name, query or fragment, found another value";
     private static final Pattern HEADER_TEXT = Pattern.compile("[!-~]*");
     private static final Pattern USER_NAME = Pattern.compile("[^:\\p{Cntrl}]*");
 
@@ -40,11 +36,10 @@ record RepositoryConfig(String url, String uiUrl, String authorization) {
     }
 
     static List<Problem> problems(Map<String, String> settings) {
-        String url = settings.getOrDefault(URL, "");
         return Stream.concat(
                         Stream.of(
-                                Problem.unless(isAddress(url), URL, WANTED_URL),
-                                Problem.unless(isAddress(settings.getOrDefault(UI_URL, A_URL)), UI_URL, WANTED_URL)),
+                                addressProblem(URL, settings.getOrDefault(URL, "")),
+                                addressProblem(UI_URL, settings.getOrDefault(UI_URL, "http://same-as-above"))),
                         credentialProblems(settings))
                 .flatMap(Optional::stream)
                 .toList();
@@ -61,17 +56,9 @@ record RepositoryConfig(String url, String uiUrl, String authorization) {
                 Problem.unless(HEADER_TEXT.matcher(token).matches(), TOKEN, "expected printable ASCII, found more"));
     }
 
-    private static boolean isAddress(String text) {
-        try {
-            URI uri = URI.create(text);
-            return ("http".equalsIgnoreCase(uri.getScheme()) || "https".equalsIgnoreCase(uri.getScheme()))
-                    && uri.getHost() != null
-                    && uri.getRawUserInfo() == null
-                    && uri.getRawQuery() == null
-                    && uri.getRawFragment() == null;
-        } catch (IllegalArgumentException notAnAddress) {
-            return false;
-        }
+    private static Optional<Problem> addressProblem(String key, String address) {
+        return Address.fault(address)
+                .map(found -> new Problem(key, "expected an address such as http://mlflow:5000, found " + found));
     }
 
     private static String authorization(Map<String, String> settings) {

@@ -17,32 +17,32 @@ record Revision(
     private static final DateTimeFormatter TIMESTAMP =
             DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSS'Z'").withZone(ZoneOffset.UTC);
 
-    static Revision of(int number, Event event, LoggedModel model, PackageConfig material, String uiUrl, Seen seen) {
+    static Revision of(int number, Event event, LoggedModel model, Watch watch, String uiUrl, Seen seen) {
         Run run = event.run();
         return new Revision(
                 number + "-" + run.shortId(),
                 timestamp(event.at()),
                 Plain.user(event.who()),
-                comment(event, material.experiment()),
+                comment(event, watch),
                 uiUrl + "/#/experiments/" + run.experimentId() + "/runs/" + run.id(),
-                data(event, model, material.experiment(), seen));
+                data(event, model, watch.model(), seen));
     }
 
     private static String timestamp(Instant at) {
         return TIMESTAMP.format(at);
     }
 
-    private static String comment(Event event, String model) {
+    private static String comment(Event event, Watch watch) {
         Run run = event.run();
-        String reason = run.reason().isBlank() ? "" : ": " + run.reason();
+        String reason = event.reason().isBlank() ? "" : ": " + event.reason();
         return Plain.text(
-                model + ": run " + run.name() + " (" + run.shortId() + ") promoted by " + event.who() + reason);
+                watch.model() + ": run " + run.name() + " (" + run.shortId() + ") " + watch.how(event) + reason);
     }
 
-    private static Map<String, String> data(Event event, LoggedModel model, String experiment, Seen seen) {
+    private static Map<String, String> data(Event event, LoggedModel model, String name, Seen seen) {
         Run run = event.run();
         Map<String, String> data = new TreeMap<>();
-        data.put("MODEL", experiment);
+        data.put("MODEL", name);
         data.put("RUN_ID", run.id());
         data.put("RUN_NAME", run.name());
         data.put("RUN_STATUS", run.status());
@@ -50,9 +50,9 @@ record Revision(
         data.put("MODEL_ID", model.id());
         data.put("MODEL_URI", model.uri());
         data.put("ARTIFACT_URI", model.artifactUri());
-        data.put("PROMOTION", run.promotion());
+        data.put("PROMOTION", event.value());
         data.put("PROMOTED_BY", Plain.user(event.who()));
-        data.put("REASON", run.reason());
+        data.put("REASON", event.reason());
         data.put("SEQUENCE", event.sequence());
         data.replaceAll((key, value) -> Plain.text(value));
         // It holds our own digests only and must stay whole.

@@ -1,11 +1,11 @@
 package io.trackback.mlflow;
 
 import java.time.Instant;
+import java.util.List;
 import java.util.Set;
 
-/** A run that carries the tag; `promotion` is the tag's value as it stands in MLflow. */
-record Run(
-        String id, String name, String status, String experimentId, Instant ended, String promotion, String reason) {
+/** A run of MLflow, and the ids of the models that it put out. */
+record Run(String id, String name, String status, String experimentId, Instant ended, List<String> modelIds) {
     private static final Set<String> UNFINISHED = Set.of("RUNNING", "SCHEDULED");
 
     boolean isFinished() {

@@ -4,8 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 final class ConfigurationTest {
@@ -30,12 +33,27 @@ final class ConfigurationTest {
                 "http://mlflow#x",
                 "http:///mlflow",
                 "http://ml flow",
-                "jar:http://mlflow!/"
+                "jar:http://mlflow!/",
+                "http://my_mlflow:5000",
+                "http://169.254.169.254/latest/meta-data",
+                "http://[fe80::1]:5000",
+                "http://[fe80::1%25eth0]:5000",
+                "http://[::ffff:169.254.169.254]",
+                "http://2852039166"
             })
     void anythingElseIsNoAddress(String url) {
         assertEquals(List.of("MLFLOW_URL"), wrongKeys(RepositoryConfig.problems(Map.of("MLFLOW_URL", url))));
         Map<String, String> ui = Map.of("MLFLOW_URL", "http://mlflow", "MLFLOW_UI_URL", url);
         assertEquals(List.of("MLFLOW_UI_URL"), wrongKeys(RepositoryConfig.problems(ui)));
+    }
+
+    @Test
+    void aPasswordInAnAddressIsNotRepeated() {
+        List<Problem> problems = RepositoryConfig.problems(Map.of("MLFLOW_URL", "http://ada:secret@mlflow"));
+        assertEquals(
+                "expected an address such as http://mlflow:5000, found a user name in it, which belongs into"
+                        + " MLFLOW_USERNAME",
+                problems.get(0).message());
     }
 
     @Test
@@ -83,13 +101,37 @@ final class ConfigurationTest {
     @Test
     void anExperimentIsEnough() {
         assertEquals(
-                new PackageConfig("diamond-price", "promote", "model"),
-                PackageConfig.of(Map.of("EXPERIMENT", "diamond-price")));
+                new TagWatch("diamond-price", "promote", "model"),
+                PackageConfig.watch(Map.of("EXPERIMENT", "diamond-price")));
     }
 
     @Test
-    void theExperimentIsRequired() {
-        assertEquals(List.of("EXPERIMENT"), wrongKeys(PackageConfig.problems(Map.of())));
+    void anAliasOfARegisteredModelIsEnough() {
+        assertEquals(
+                new AliasWatch("diamond-price", "champion", "model"),
+                PackageConfig.watch(Map.of("REGISTERED_MODEL", "diamond-price", "ALIAS", "champion", "TAG", "promote")));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "                                            | EXPERIMENT",
+                "REGISTERED_MODEL=m                          | ALIAS",
+                "ALIAS=a                                     | REGISTERED_MODEL",
+                "EXPERIMENT=x,REGISTERED_MODEL=m,ALIAS=a     | REGISTERED_MODEL ALIAS",
+                "EXPERIMENT=x,ALIAS=a                        | ALIAS",
+                "REGISTERED_MODEL=m,ALIAS=a,TAG=preview      | TAG",
+                "REGISTERED_MODEL=m,ALIAS=v3                 | ALIAS",
+                "REGISTERED_MODEL=m,ALIAS=a b                | ALIAS",
+                "REGISTERED_MODEL=m/n,ALIAS=a                | REGISTERED_MODEL",
+                "EXPERIMENT=x,MODEL_NAME=a/b                 | MODEL_NAME"
+            })
+    void whatIsWatchedIsOneThingAndTheMessageNamesTheField(String settings, String keys) {
+        Map<String, String> given = Stream.of(settings == null ? new String[0] : settings.split(","))
+                .map(each -> each.split("="))
+                .collect(Collectors.toMap(each -> each[0], each -> each[1]));
+        assertEquals(keys, String.join(" ", wrongKeys(PackageConfig.problems(given))));
     }
 
     @Test

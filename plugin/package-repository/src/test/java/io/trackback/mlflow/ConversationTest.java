@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 /** The HTTP client against a server that misbehaves in one way at a time. */
 final class ConversationTest {
     private static final String NOT_MLFLOW =
-            "did not answer as MLflow does: check the address in MLFLOW_URL, and any proxy in between";
+            "it did not answer as MLflow does: check the address in MLFLOW_URL, and any proxy in between";
 
     private LoopbackServer server;
 
@@ -34,7 +34,7 @@ final class ConversationTest {
 
     private String refusalOfExperiment(Mlflow mlflow) {
         String message = assertThrows(Refusal.class, () -> mlflow.experiment("x")).getMessage();
-        String start = "MLflow at " + server.url() + " ";
+        String start = "asked MLflow at " + server.url() + " for the experiment 'x', ";
         assertTrue(message.startsWith(start), message);
         return message.substring(start.length());
     }
@@ -58,20 +58,20 @@ final class ConversationTest {
     @Test
     void refusedCredentialsAreNamed() {
         assertEquals(
-                "refused the credentials: check user name, password or token of the repository",
+                "it refused the credentials: check user name, password or token of the repository",
                 refusalOfExperiment(401, "You are not authenticated, secret text"));
     }
 
     @Test
     void refusedAccessIsNamed() {
         assertEquals(
-                "refuses access: check the rights of the user, and MLflow's list of allowed hosts",
+                "it refuses access: check the rights of the user, and MLflow's list of allowed hosts",
                 refusalOfExperiment(403, "Invalid Host header"));
     }
 
     @Test
     void aServerErrorIsNamedWithoutItsText() {
-        assertEquals("failed with status 503: see its log", refusalOfExperiment(503, "secret text"));
+        assertEquals("it failed with status 503: see its log", refusalOfExperiment(503, "secret text"));
     }
 
     @Test
@@ -126,7 +126,7 @@ final class ConversationTest {
             exchange.sendResponseHeaders(302, -1);
         });
         assertEquals(
-                "answered with a redirect: set MLFLOW_URL to where it leads", refusalOfExperiment(server.mlflow()));
+                "it answered with a redirect: set MLFLOW_URL to where it leads", refusalOfExperiment(server.mlflow()));
         assertEquals(0, followed.get());
     }
 
@@ -134,12 +134,12 @@ final class ConversationTest {
     void nobodyThereIsUnreachable() {
         server.close();
         assertEquals(
-                "cannot be reached: check that it runs, and the address in MLFLOW_URL",
+                "it cannot be reached: check that it runs, and the address in MLFLOW_URL",
                 refusalOfExperiment(server.mlflow()));
     }
 
     @Test
-    void aConnectionCutShortIsUnreachable() {
+    void aConnectionCutShortBreaksOff() {
         server.answer("experiments/get-by-name", exchange -> {
             exchange.sendResponseHeaders(200, 1000);
             exchange.getResponseBody().write('{');
@@ -147,7 +147,7 @@ final class ConversationTest {
             throw new IOException("cut");
         });
         assertEquals(
-                "cannot be reached: check that it runs, and the address in MLFLOW_URL",
+                "its answer broke off or is no HTTP: check its log, and the address in MLFLOW_URL",
                 refusalOfExperiment(server.mlflow()));
     }
 
@@ -164,7 +164,7 @@ final class ConversationTest {
         });
         long start = System.nanoTime();
         assertEquals(
-                "did not answer within 0.4 s: check that it is not overloaded",
+                "it did not answer within 0.4 s: check that it runs and is not overloaded",
                 refusalOfExperiment(server.mlflow(Duration.ofMillis(400))));
         long took = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
         assertTrue(took < 2000, "took " + took + " ms");
@@ -175,10 +175,10 @@ final class ConversationTest {
     void theDeadlineHoldsForAllQuestionsTogether() {
         server.answer("runs/search", exchange -> {
             LoopbackServer.pause(150);
-            LoopbackServer.reply(exchange, 200, "{\"next_page_token\":\"x\"}");
+            LoopbackServer.reply(exchange, 200, "{\"next_page_token\":\"" + server.asked.size() + "\"}");
         });
         Mlflow mlflow = server.mlflow(Duration.ofMillis(400));
-        Refusal refusal = assertThrows(Refusal.class, () -> mlflow.promoted("1", "promote"));
+        Refusal refusal = assertThrows(Refusal.class, () -> mlflow.tagged("1", "promote"));
         assertTrue(refusal.getMessage().contains("did not answer within 0.4 s"), refusal.getMessage());
     }
 
@@ -188,14 +188,17 @@ final class ConversationTest {
             exchange.sendResponseHeaders(200, 0);
             LoopbackServer.writeForEver(exchange.getResponseBody(), 1 << 16, 0);
         });
-        assertEquals("sent more than 8 MiB: remove the tag from old runs", refusalOfExperiment(server.mlflow()));
+        assertEquals("it sent more than 8 MiB: remove the tag from old runs, and check that it is MLflow", refusalOfExperiment(server.mlflow()));
     }
 
     @Test
     void theAllowanceOfBytesHoldsForAllPagesTogether() {
-        server.answer("runs/search", 200, "{\"next_page_token\":\"x\",\"pad\":\"" + "p".repeat(3 << 20) + "\"}");
+        server.answer("runs/search", exchange -> LoopbackServer.reply(
+                exchange,
+                200,
+                "{\"next_page_token\":\"" + server.asked.size() + "\",\"pad\":\"" + "p".repeat(3 << 20) + "\"}"));
         Mlflow mlflow = server.mlflow();
-        Refusal refusal = assertThrows(Refusal.class, () -> mlflow.promoted("1", "promote"));
+        Refusal refusal = assertThrows(Refusal.class, () -> mlflow.tagged("1", "promote"));
         assertTrue(refusal.getMessage().contains("sent more than 8 MiB"), refusal.getMessage());
         assertEquals(3, server.asked.size());
     }

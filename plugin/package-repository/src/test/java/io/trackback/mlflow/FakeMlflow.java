@@ -7,10 +7,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** An MLflow with one experiment, `diamond-price`, in memory. */
+/** An MLflow in memory with one experiment and one registered model, both named `diamond-price`. */
 final class FakeMlflow implements Mlflow {
     private final Map<String, Run> runs = new HashMap<>();
+    private final Map<String, TaggedRun> tagged = new HashMap<>();
     private final Map<String, LoggedModel> models = new HashMap<>();
+    private final Map<String, ModelVersion> aliases = new HashMap<>();
     final List<String> questions = new ArrayList<>();
 
     /** Run `n` ends `n` seconds into 1970 and has logged a model; later runs have smaller ids. */
@@ -18,18 +20,29 @@ final class FakeMlflow implements Mlflow {
         return String.format("%032x", 1000 - n);
     }
 
+    static String modelId(int run) {
+        return "m-" + runId(run);
+    }
+
     FakeMlflow promote(int run, String value) {
         return promote(run, value, "FINISHED");
     }
 
     FakeMlflow promote(int run, String value, String status) {
-        String id = runId(run);
-        models.putIfAbsent(id, new LoggedModel("m-" + id, "mlflow-artifacts:/1/models/m-" + id + "/artifacts"));
-        return add(new Run(id, "run-" + run, status, "1", Instant.ofEpochSecond(run), value, ""));
+        LoggedModel model = new LoggedModel(
+                modelId(run), "mlflow-artifacts:/1/models/" + modelId(run) + "/artifacts");
+        models.putIfAbsent(runId(run), model);
+        return add(new TaggedRun(run(run, status), value, ""));
     }
 
-    FakeMlflow add(Run run) {
-        runs.put(run.id(), run);
+    static Run run(int run, String status) {
+        return new Run(
+                runId(run), "run-" + run, status, "1", Instant.ofEpochSecond(run), List.of(modelId(run)));
+    }
+
+    FakeMlflow add(TaggedRun run) {
+        runs.put(run.run().id(), run.run());
+        tagged.put(run.run().id(), run);
         return this;
     }
 
@@ -39,12 +52,30 @@ final class FakeMlflow implements Mlflow {
     }
 
     FakeMlflow remove(int run) {
-        runs.remove(runId(run));
+        tagged.remove(runId(run));
         return this;
     }
 
     FakeMlflow withoutModel(int run) {
         models.remove(runId(run));
+        return this;
+    }
+
+    /** The alias points at version `number`, which is the model of the run, from now on. */
+    FakeMlflow alias(String alias, int number, int run, String status) {
+        promote(run, "unused", status).remove(run);
+        return alias(
+                alias,
+                new ModelVersion(String.valueOf(number), runId(run), modelId(run), Instant.ofEpochSecond(number)));
+    }
+
+    FakeMlflow alias(String alias, ModelVersion version) {
+        aliases.put(alias, version);
+        return this;
+    }
+
+    FakeMlflow withoutAlias(String alias) {
+        aliases.remove(alias);
         return this;
     }
 
@@ -55,14 +86,32 @@ final class FakeMlflow implements Mlflow {
     }
 
     @Override
-    public List<Run> promoted(String experimentId, String tag) {
-        questions.add("promoted " + tag);
-        return List.copyOf(runs.values());
+    public List<TaggedRun> tagged(String experimentId, String tag) {
+        questions.add("tagged " + tag);
+        return List.copyOf(tagged.values());
+    }
+
+    @Override
+    public Optional<ModelVersion> version(String registeredModel, String alias) {
+        questions.add("version " + alias);
+        return Optional.ofNullable(aliases.get(alias));
+    }
+
+    @Override
+    public Run run(String id) {
+        questions.add("run");
+        return runs.get(id);
     }
 
     @Override
     public Optional<LoggedModel> model(Run run, String name) {
         questions.add("model " + name);
         return Optional.ofNullable(models.get(run.id()));
+    }
+
+    @Override
+    public Optional<LoggedModel> modelWithId(Run run, String id) {
+        questions.add("model with id");
+        return models.values().stream().filter(model -> model.id().equals(id)).findFirst();
     }
 }

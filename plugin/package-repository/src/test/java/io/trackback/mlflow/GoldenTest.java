@@ -68,13 +68,14 @@ final class GoldenTest {
     @Test
     void aRunOfMlflowBecomesTheRevisionOfTheExample() throws IOException {
         JsonObject golden = example("revision.json").getAsJsonObject();
-        Run run = Json.MLFLOW
-                .fromJson(golden.get("run"), RunsReply.RunReply.class)
+        TaggedRun tagged = Json.MLFLOW
+                .fromJson(golden.get("run"), RunReply.class)
                 .tagged("promote")
                 .orElseThrow();
-        FakeMlflow mlflow = new FakeMlflow().add(run).add(run.id(), model(golden, run));
-        PackageConfig material = new PackageConfig(golden.get("experiment").getAsString(), "promote", "model");
-        Revision revision = new Poller(mlflow, "http://localhost:5000", material)
+        Run run = tagged.run();
+        FakeMlflow mlflow = new FakeMlflow().add(tagged).add(run.id(), model(golden, run));
+        Watch watch = new TagWatch(golden.get("experiment").getAsString(), "promote", "model");
+        Revision revision = new Poller(mlflow, "http://localhost:5000", watch)
                 .since(Json.GOCD.fromJson(golden.get("previous"), PreviousRevision.class))
                 .orElseThrow();
         assertEquals(golden.get("revision"), Json.GOCD.toJsonTree(revision));
@@ -83,7 +84,7 @@ final class GoldenTest {
     private static LoggedModel model(JsonObject golden, Run run) {
         JsonElement logged = golden.getAsJsonObject("logged_model").get("model");
         ModelsReply reply =
-                new ModelsReply(List.of(Json.MLFLOW.fromJson(logged, ModelsReply.ModelReply.class)));
+                new ModelsReply(List.of(Json.MLFLOW.fromJson(logged, ModelReply.class)));
         return reply.newest(run, "model").orElseThrow();
     }
 }

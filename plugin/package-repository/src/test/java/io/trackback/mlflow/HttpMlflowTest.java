@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -56,9 +57,10 @@ final class HttpMlflowTest {
                     + (first ? ",\"next_page_token\":\"more\"}" : "}");
             LoopbackServer.reply(exchange, 200, page);
         });
-        List<Run> runs = server.mlflow().promoted("1", "promote");
-        Run expected = new Run(RUN, "boosted", "FINISHED", "1", Instant.ofEpochMilli(1795334460000L), "true", "why");
-        assertEquals(expected, runs.get(0));
+        List<TaggedRun> runs = server.mlflow().tagged("1", "promote");
+        Run run = new Run(
+                RUN, "boosted", "FINISHED", "1", Instant.ofEpochMilli(1795334460000L), List.of("m-" + RUN));
+        assertEquals(new TaggedRun(run, "true", "why"), runs.get(0));
         assertEquals(2, runs.size());
         assertEquals(
                 "POST /api/2.0/mlflow/runs/search {\"experiment_ids\":[\"1\"],"
@@ -71,9 +73,10 @@ final class HttpMlflowTest {
 
     @Test
     void moreRunsThanTenPagesAreAnError() {
-        server.answer("runs/search", 200, "{\"next_page_token\":\"x\"}");
+        server.answer("runs/search", exchange -> LoopbackServer.reply(
+                exchange, 200, "{\"next_page_token\":\"" + server.asked.size() + "\"}"));
         Mlflow mlflow = server.mlflow();
-        Refusal refusal = assertThrows(Refusal.class, () -> mlflow.promoted("1", "promote"));
+        Refusal refusal = assertThrows(Refusal.class, () -> mlflow.tagged("1", "promote"));
         assertEquals(
                 "expected at most 2000 runs with the tag 'promote', found more: remove the tag from old runs",
                 refusal.getMessage());
@@ -85,32 +88,33 @@ final class HttpMlflowTest {
         String nonsense = "null,{},{\"info\":{}},{\"info\":{\"run_id\":\"../x\"},\"data\":{}},";
         String wrong = run("X".repeat(32)) + "," + run(RUN).replace("promote", "other") + ",";
         server.answer("runs/search", 200, "{\"runs\":[" + nonsense + wrong + run(RUN) + "]}");
-        assertEquals(List.of(RUN), server.mlflow().promoted("1", "promote").stream().map(Run::id).toList());
+        assertEquals(List.of(RUN), server.mlflow().tagged("1", "promote").stream().map(it -> it.run().id()).toList());
     }
 
     @Test
     void anEndThatNobodyCanMeanIsBroughtIntoGocdsRange() {
         server.answer("runs/search", 200, "{\"runs\":[" + run(RUN).replace("1795334460000", "9223372036854775807") + ","
                 + run(FakeMlflow.runId(2)).replace("1795334460000", "-5").replace("1795334400000", "-7") + "]}");
-        List<Run> runs = server.mlflow().promoted("1", "promote");
-        assertEquals(Instant.parse("9999-12-31T23:59:59.999Z"), runs.get(0).ended());
-        assertEquals(Instant.EPOCH, runs.get(1).ended());
+        List<TaggedRun> runs = server.mlflow().tagged("1", "promote");
+        assertEquals(Instant.parse("9999-12-31T23:59:59.999Z"), runs.get(0).run().ended());
+        assertEquals(Instant.EPOCH, runs.get(1).run().ended());
     }
 
     @Test
     void aKilledRunWithoutAnEndCountsFromItsStart() {
         server.answer("runs/search", 200, "{\"runs\":[" + run(RUN).replace(",\"end_time\":1795334460000", "") + "]}");
-        List<Run> runs = server.mlflow().promoted("1", "promote");
-        assertEquals(Instant.ofEpochMilli(1795334400000L), runs.get(0).ended());
+        List<TaggedRun> runs = server.mlflow().tagged("1", "promote");
+        assertEquals(Instant.ofEpochMilli(1795334400000L), runs.get(0).run().ended());
     }
 
     @Test
     void theNewestModelOfTheRunIsFoundByItsName() {
         server.answer("logged-models/search", 200, "{\"models\":[" + model("m-" + RUN, "model", RUN) + "]}");
-        Run run = new Run(RUN, "", "FINISHED", "1", Instant.EPOCH, "true", "");
+        Run run = new Run(RUN, "", "FINISHED", "1", Instant.EPOCH, List.of("m-" + RUN));
         LoggedModel newest = new LoggedModel("m-" + RUN, "mlflow-artifacts:/1");
         assertEquals(Optional.of(newest), server.mlflow().model(run, "model"));
-        assertTrue(server.asked.get(0).contains("\"filter\":\"source_run_id = '" + RUN + "' AND name = 'model'\""));
+        assertTrue(server.asked.get(0).contains("\"filter\":\"source_run_id = '" + RUN + "' AND name = 'model'"
+                + " AND model_id IN ('m-" + RUN + "')\""));
     }
 
     @Test
@@ -118,8 +122,108 @@ final class HttpMlflowTest {
         server.answer("logged-models/search", 200, "{\"models\":[null,{},"
                 + model("m-" + RUN, "model", FakeMlflow.runId(2)) + "," + model("m-" + RUN, "other", RUN) + ","
                 + model("m-../../x", "model", RUN) + "]}");
-        Run run = new Run(RUN, "", "FINISHED", "1", Instant.EPOCH, "true", "");
+        Run run = new Run(RUN, "", "FINISHED", "1", Instant.EPOCH, List.of("m-" + RUN));
         assertEquals(Optional.empty(), server.mlflow().model(run, "model"));
+    }
+
+    @Test
+    void aModelThatTheRunDidNotPutOutIsNotTakenAndNotAskedFor() {
+        server.answer("logged-models/search", 200, "{\"models\":[" + model("m-" + RUN, "model", RUN) + "]}");
+        Run silent = new Run(RUN, "", "FINISHED", "1", Instant.EPOCH, List.of());
+        assertEquals(Optional.empty(), server.mlflow().model(silent, "model"));
+        assertEquals(List.of(), server.asked);
+        Run other = new Run(RUN, "", "FINISHED", "1", Instant.EPOCH, List.of("m-" + FakeMlflow.runId(2)));
+        assertEquals(Optional.empty(), server.mlflow().model(other, "model"));
+    }
+
+    @Test
+    void ofVeryManyOutputsTheLastHundredAreAskedFor() {
+        server.answer("logged-models/search", 200, "{}");
+        List<String> many = IntStream.range(0, 150).mapToObj(FakeMlflow::modelId).toList();
+        server.mlflow().model(new Run(RUN, "", "FINISHED", "1", Instant.EPOCH, many), "model");
+        assertTrue(server.asked.get(0).contains("model_id IN ('" + many.get(50) + "', '"), server.asked.get(0));
+        assertTrue(server.asked.get(0).contains("'" + many.get(149) + "')"), server.asked.get(0));
+    }
+
+    @Test
+    void pageTokensThatRepeatAreNotMlflows() {
+        server.answer("runs/search", exchange -> LoopbackServer.reply(
+                exchange, 200, "{\"next_page_token\":\"" + server.asked.size() % 2 + "\"}"));
+        Mlflow mlflow = server.mlflow();
+        Refusal refusal = assertThrows(Refusal.class, () -> mlflow.tagged("1", "promote"));
+        assertTrue(refusal.getMessage().contains("did not answer as MLflow does"), refusal.getMessage());
+        assertEquals(3, server.asked.size());
+    }
+
+    @Test
+    void anAliasLeadsToItsVersionRunAndModel() {
+        server.answer("registered-models/alias", 200, version("models:/m-" + RUN));
+        ModelVersion expected = new ModelVersion("3", RUN, "m-" + RUN, Instant.ofEpochMilli(1795334400000L));
+        assertEquals(Optional.of(expected), server.mlflow().version("a&b", "champion"));
+        assertEquals(
+                "GET /api/2.0/mlflow/registered-models/alias?name=a%26b&alias=champion ", server.asked.get(0));
+    }
+
+    @Test
+    void aCopiedVersionIsFollowedToItsFiles() {
+        server.answer("registered-models/alias", 200, version("models:/staging/7"));
+        String files = "mlflow-artifacts:/8/models/m-" + RUN + "/artifacts";
+        server.answer("model-versions/get-download-uri", 200, "{\"artifact_uri\":\"" + files + "\"}");
+        assertEquals("m-" + RUN, server.mlflow().version("prod", "champion").orElseThrow().modelId());
+        assertTrue(server.asked.get(1).contains("get-download-uri?name=prod&version=3"), server.asked.get(1));
+    }
+
+    @Test
+    void aVersionFromElsewhereNamesNoModel() {
+        server.answer("registered-models/alias", 200, version("s3://bucket/model"));
+        assertEquals("", server.mlflow().version("prod", "champion").orElseThrow().modelId());
+    }
+
+    @Test
+    void aMissingAliasIsAbsentAndAMissingModelIsTold() {
+        server.answer("registered-models/alias", exchange -> {
+            boolean model = exchange.getRequestURI().getQuery().contains("name=prod");
+            String code = model ? "INVALID_PARAMETER_VALUE" : "RESOURCE_DOES_NOT_EXIST";
+            LoopbackServer.reply(exchange, model ? 400 : 404, "{\"error_code\":\"" + code + "\"}");
+        });
+        Mlflow mlflow = server.mlflow();
+        assertEquals(Optional.empty(), mlflow.version("prod", "champion"));
+        assertEquals(
+                "asked MLflow at " + server.url() + " for the alias 'champion' of registered model 'pro', it has none:"
+                        + " create it or correct the package",
+                assertThrows(Refusal.class, () -> mlflow.version("pro", "champion")).getMessage());
+    }
+
+    @Test
+    void aRunIsFoundById() {
+        server.answer("runs/get", 200, "{\"run\":" + run(RUN) + "}");
+        Run run = server.mlflow().run(RUN);
+        assertEquals("boosted", run.name());
+        assertEquals(List.of("m-" + RUN), run.modelIds());
+        assertEquals("GET /api/2.0/mlflow/runs/get?run_id=" + RUN + " ", server.asked.get(0));
+    }
+
+    @Test
+    void aModelIsFoundByIdIfItIsTheRuns() {
+        server.answer("logged-models/m-" + RUN, 200, "{\"model\":" + model("m-" + RUN, "any", RUN) + "}");
+        Run run = new Run(RUN, "", "FINISHED", "1", Instant.EPOCH, List.of());
+        assertEquals(
+                Optional.of(new LoggedModel("m-" + RUN, "mlflow-artifacts:/1")),
+                server.mlflow().modelWithId(run, "m-" + RUN));
+        Run other = new Run(FakeMlflow.runId(2), "", "FINISHED", "1", Instant.EPOCH, List.of());
+        assertEquals(Optional.empty(), server.mlflow().modelWithId(other, "m-" + RUN));
+    }
+
+    @Test
+    void aDeletedModelIsAbsent() {
+        server.answer("logged-models/m-" + RUN, 404, "{\"error_code\":\"RESOURCE_DOES_NOT_EXIST\"}");
+        Run run = new Run(RUN, "", "FINISHED", "1", Instant.EPOCH, List.of());
+        assertEquals(Optional.empty(), server.mlflow().modelWithId(run, "m-" + RUN));
+    }
+
+    private static String version(String source) {
+        return "{\"model_version\":{\"name\":\"prod\",\"version\":\"3\",\"creation_timestamp\":1795334400000,"
+                + "\"source\":\"" + source + "\",\"run_id\":\"" + RUN + "\",\"status\":\"READY\"}}";
     }
 
     private static String experiment(String stage) {
@@ -131,7 +235,8 @@ final class HttpMlflowTest {
                 + "\"experiment_id\":\"1\",\"start_time\":1795334400000,\"end_time\":1795334460000},"
                 + "\"data\":{\"tags\":["
                 + "{\"key\":\"promote.reason\",\"value\":\"why\"},"
-                + "{\"key\":\"promote\",\"value\":\"true\"}]}}";
+                + "{\"key\":\"promote\",\"value\":\"true\"}]},"
+                + "\"outputs\":{\"model_outputs\":[{\"model_id\":\"m-" + id + "\",\"step\":0}]}}";
     }
 
     private static String model(String id, String name, String run) {

@@ -40,7 +40,7 @@ final class LoopbackServer implements AutoCloseable {
     }
 
     Mlflow mlflow(Duration limit) {
-        return new HttpConnector().connect(new RepositoryConfig(url(), url(), "Bearer abc"), limit);
+        return new HttpConnector(HttpTransport::new).connect(new RepositoryConfig(url(), url(), "Bearer abc"), limit);
     }
 
     void serve(String path, Answer answer) {

@@ -69,11 +69,13 @@ final class MessagesTest {
     }
 
     @Test
-    void aPackageNeedsAnExperimentAndHasDefaultsForTheRest() throws UnhandledRequestTypeException {
+    void aPackageIsIdentifiedByEachOfItsFieldsAndHasTwoDefaults() throws UnhandledRequestTypeException {
         JsonObject fields = fields("package-configuration");
-        assertEquals("[EXPERIMENT, MODEL_NAME, TAG]", fields.keySet().toString());
-        assertTrue(fields.getAsJsonObject("EXPERIMENT").get("required").getAsBoolean());
-        assertFalse(fields.getAsJsonObject("TAG").get("required").getAsBoolean());
+        assertEquals("[ALIAS, EXPERIMENT, MODEL_NAME, REGISTERED_MODEL, TAG]", fields.keySet().toString());
+        for (String key : fields.keySet()) {
+            assertFalse(fields.getAsJsonObject(key).get("required").getAsBoolean(), key);
+            assertTrue(fields.getAsJsonObject(key).get("part-of-identity").getAsBoolean(), key);
+        }
         assertEquals("promote", fields.getAsJsonObject("TAG").get("default-value").getAsString());
         assertEquals("model", fields.getAsJsonObject("MODEL_NAME").get("default-value").getAsString());
     }
@@ -101,7 +103,7 @@ final class MessagesTest {
                 good("check-package-connection", BOTH + "}"));
         mlflow.promote(1, "true");
         assertEquals(
-                "{\"status\":\"success\",\"messages\":[\"runs with the tag 'promote': 1\"]}",
+                "{\"status\":\"success\",\"messages\":[\"finished runs with the tag 'promote': 1\"]}",
                 good("check-package-connection", BOTH + "}"));
     }
 

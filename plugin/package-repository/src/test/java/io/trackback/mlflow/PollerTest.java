@@ -14,7 +14,7 @@ final class PollerTest {
     private final Poller poller = poller("diamond-price");
 
     private Poller poller(String experiment) {
-        return new Poller(mlflow, "http://mlflow", new PackageConfig(experiment, "promote", "model"));
+        return new Poller(mlflow, "http://mlflow", new TagWatch(experiment, "promote", "model"));
     }
 
     private static String written(int sequence) {
@@ -165,13 +165,13 @@ final class PollerTest {
     void aPollAsksThreeQuestionsAtMost() {
         mlflow.promote(1, written(1)).promote(2, written(2));
         poller.latest();
-        assertEquals(List.of("experiment diamond-price", "promoted promote", "model model"), mlflow.questions);
+        assertEquals(List.of("experiment diamond-price", "tagged promote", "model model"), mlflow.questions);
     }
 
     @Test
     void hostileTextFromARunIsMadePlain() {
-        mlflow.add(new Run(
-                FakeMlflow.runId(1), "{{SECRET:[a][b]}}\n", "FINISHED", "1", Instant.EPOCH, "x\0y", "z".repeat(9000)));
+        Run run = new Run(FakeMlflow.runId(1), "{{SECRET:[a][b]}}\n", "FINISHED", "1", Instant.EPOCH, List.of());
+        mlflow.add(new TaggedRun(run, "x\0y", "z".repeat(9000)));
         Revision revision = poller.latest();
         assertEquals("{ {SECRET:[a][b]}}", revision.data().get("RUN_NAME"));
         assertEquals("xy", revision.data().get("PROMOTION"));

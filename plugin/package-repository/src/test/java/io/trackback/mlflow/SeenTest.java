@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.time.Instant;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -12,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 final class SeenTest {
     private static Event event(int run) {
-        return Event.of(new Run(FakeMlflow.runId(run), "", "FINISHED", "1", Instant.EPOCH, "true", ""));
+        return Event.of(new TaggedRun(FakeMlflow.run(run, "FINISHED"), "true", ""));
     }
 
     private static Seen absent(int count) {

@@ -1,0 +1,129 @@
+package io.trackback.host;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.sun.net.httpserver.HttpServer;
+import com.thoughtworks.go.plugin.api.GoPlugin;
+import com.thoughtworks.go.plugin.api.request.DefaultGoPluginApiRequest;
+import com.thoughtworks.go.plugin.api.response.GoPluginApiResponse;
+import java.io.DataInputStream;
+import java.io.IOException;
+import java.lang.ref.ReferenceQueue;
+import java.lang.ref.WeakReference;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.jar.JarEntry;
+import java.util.jar.JarFile;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+
+/** The real jar as GoCD's servers and agents get it, built by the module before this one. */
+final class MlflowPluginTest {
+    private static final Path JAR = Path.of("../package-repository/target/trackback-mlflow-plugin.jar");
+    private static final int JAVA_17 = 61;
+
+    private static Set<String> threads() {
+        return Thread.getAllStackTraces().keySet().stream().map(Thread::getName).collect(Collectors.toSet());
+    }
+
+    private static List<JarEntry> classes(JarFile jar) {
+        return jar.stream().filter(entry -> entry.getName().endsWith(".class")).toList();
+    }
+
+    @Test
+    void atTheRootAreOurClassesOnlyAndLibrariesAreJarsUnderLib() throws IOException {
+        try (JarFile jar = new JarFile(JAR.toFile())) {
+            List<JarEntry> classes = classes(jar);
+            assertTrue(classes.size() > 10, "found " + classes);
+            for (JarEntry each : classes) {
+                assertTrue(each.getName().startsWith("io/trackback/mlflow/"), each.getName());
+            }
+            List<String> jars = jar.stream().map(JarEntry::getName).filter(name -> name.endsWith(".jar")).toList();
+            assertEquals(1, jars.size(), jars.toString());
+            assertTrue(jars.get(0).matches("lib/gson-[0-9.]+\\.jar"), jars.toString());
+            assertNull(jar.getManifest().getMainAttributes().getValue("Bundle-SymbolicName"));
+        }
+    }
+
+    @Test
+    void everyClassIsForJava17() throws IOException {
+        try (JarFile jar = new JarFile(JAR.toFile())) {
+            for (JarEntry each : classes(jar)) {
+                try (DataInputStream content = new DataInputStream(jar.getInputStream(each))) {
+                    assertEquals(0xCAFEBABE, content.readInt());
+                    content.readUnsignedShort();
+                    assertEquals(JAVA_17, content.readUnsignedShort(), each.getName());
+                }
+            }
+        }
+    }
+
+    @Test
+    void theDescriptorHasAVendorATargetVersionAndTheVersionOfTheBuild() throws IOException {
+        try (JarFile jar = new JarFile(JAR.toFile())) {
+            String xml = new String(jar.getInputStream(jar.getJarEntry("plugin.xml")).readAllBytes(), UTF_8);
+            assertTrue(xml.contains("<go-plugin id=\"trackback.mlflow\" version=\"1\">"), xml);
+            assertTrue(xml.matches("(?s).*<version>[0-9]+\\.[0-9]+\\.[0-9]+</version>.*"), xml);
+            assertTrue(xml.contains("<target-go-version>26.1.0</target-go-version>"), xml);
+            assertTrue(xml.matches("(?s).*<vendor>\\s*<name>Trackback</name>\\s*<url>https://.*</vendor>.*"), xml);
+        }
+    }
+
+    /** An agent loads it and never asks it. */
+    @Test
+    void loadingStartsNoThread() throws Exception {
+        Set<String> before = threads();
+        LoadedPlugin loaded = LoadedPlugin.load(JAR);
+        Set<String> after = threads();
+        after.removeAll(before);
+        assertEquals(Set.of(), after);
+        assertNotNull(loaded.plugin());
+    }
+
+    @Test
+    void nothingHoldsOnToAPluginThatHasPolledAndWasUnloaded() throws Exception {
+        ReferenceQueue<ClassLoader> collected = new ReferenceQueue<>();
+        WeakReference<ClassLoader> unloaded = new WeakReference<>(loaderOfAPluginThatPolled(), collected);
+        long deadline = System.nanoTime() + 30_000_000_000L;
+        do {
+            System.gc();
+        } while (collected.remove(50) == null && System.nanoTime() < deadline);
+        assertNull(unloaded.get(), "after 30 s; threads: " + threads());
+    }
+
+    private static ClassLoader loaderOfAPluginThatPolled() throws Exception {
+        GoPlugin plugin = LoadedPlugin.load(JAR).plugin();
+        HttpServer mlflow = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        mlflow.createContext("/", exchange -> {
+            byte[] body = "{\"error_code\":\"RESOURCE_DOES_NOT_EXIST\"}".getBytes(UTF_8);
+            exchange.sendResponseHeaders(404, body.length);
+            exchange.getResponseBody().write(body);
+            exchange.close();
+        });
+        mlflow.start();
+        try {
+            String url = "http://127.0.0.1:" + mlflow.getAddress().getPort();
+            assertEquals(
+                    "expected an experiment named 'x' in MLflow, found none: create it or correct EXPERIMENT",
+                    poll(plugin, url).responseBody());
+        } finally {
+            mlflow.stop(0);
+        }
+        return plugin.getClass().getClassLoader();
+    }
+
+    private static GoPluginApiResponse poll(GoPlugin plugin, String url) throws Exception {
+        DefaultGoPluginApiRequest request =
+                new DefaultGoPluginApiRequest("package-repository", "1.0", "latest-revision");
+        request.setRequestBody("{\"repository-configuration\":{\"MLFLOW_URL\":{\"value\":\"" + url + "\"}},"
+                + "\"package-configuration\":{\"EXPERIMENT\":{\"value\":\"x\"}}}");
+        return plugin.handle(request);
+    }
+}

@@ -1,0 +1,33 @@
+package io.trackback.mlflow;
+
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.util.List;
+import java.util.Set;
+
+/** Where MLflow keeps files, as far as it may travel through GoCD. */
+final class ArtifactUri {
+    private static final Set<String> SCHEMES = Set.of(
+            "mlflow-artifacts", "file", "s3", "r2", "b2", "gs", "wasbs", "abfss", "hdfs", "viewfs", "dbfs");
+
+    private ArtifactUri() {}
+
+    /** The text as it stands, or nothing when it is no place of files, holds credentials or leads upwards. */
+    static String sound(String text) {
+        try {
+            return isSound(text.startsWith("/") ? new URI("file", null, text, null) : new URI(text)) ? text : "";
+        } catch (URISyntaxException notAnAddress) {
+            return "";
+        }
+    }
+
+    private static boolean isSound(URI uri) {
+        return uri.getScheme() != null
+                && SCHEMES.contains(uri.getScheme())
+                && uri.getPath() != null
+                && !List.of(uri.getPath().split("/")).contains("..")
+                && (uri.getRawUserInfo() == null || !uri.getRawUserInfo().contains(":"))
+                && uri.getRawQuery() == null
+                && uri.getRawFragment() == null;
+    }
+}

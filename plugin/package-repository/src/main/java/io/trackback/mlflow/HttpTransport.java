@@ -1,0 +1,67 @@
+package io.trackback.mlflow;
+
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
+
+/** HTTP/1.1 without redirects; its threads end soon after their last work, so that nothing holds on to an unloaded plugin. */
+final class HttpTransport implements Transport {
+    private final Executor threads =
+            new ThreadPoolExecutor(0, Integer.MAX_VALUE, 2, TimeUnit.SECONDS, new SynchronousQueue<>(), work -> {
+                Thread thread = new Thread(work, "trackback-mlflow");
+                thread.setDaemon(true);
+                return thread;
+            });
+    private final HttpClient client = HttpClient.newBuilder()
+            .version(HttpClient.Version.HTTP_1_1)
+            .followRedirects(HttpClient.Redirect.NEVER)
+            .executor(threads)
+            .build();
+
+    @Override
+    public Answer send(HttpRequest request, int bytes, Deadline deadline) throws Unanswered {
+        String host = request.uri().getHost();
+        if (await(CompletableFuture.supplyAsync(() -> isLinkLocal(host), threads), deadline)) {
+            throw Unanswered.linkLocal();
+        }
+        HttpResponse<CappedBody.Collected> response =
+                await(client.sendAsync(request, head -> new CappedBody(bytes)), deadline);
+        CappedBody.Collected body = response.body();
+        return new Answer(response.statusCode(), body.length(), body.content());
+    }
+
+    /** A name that is unknown here is left to the client, which may know a proxy. */
+    private static boolean isLinkLocal(String host) {
+        try {
+            return Stream.of(InetAddress.getAllByName(host)).anyMatch(InetAddress::isLinkLocalAddress);
+        } catch (UnknownHostException unknown) {
+            return false;
+        }
+    }
+
+    private static <T> T await(CompletableFuture<T> coming, Deadline deadline) throws Unanswered {
+        try {
+            return coming.get(deadline.nanosLeft(), TimeUnit.NANOSECONDS);
+        } catch (TimeoutException late) {
+            throw Unanswered.late(deadline);
+        } catch (ExecutionException failure) {
+            throw Unanswered.because(failure.getCause());
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            throw Unanswered.stopped();
+        } finally {
+            // Ends an exchange that is still under way, so that no reply outlives the deadline.
+            coming.cancel(true);
+        }
+    }
+}
