@@ -6,7 +6,9 @@ import java.util.List;
 final class ApiOnlyLoader extends ClassLoader {
     private static final String API = "com.thoughtworks.go.plugin.api.";
     // gocd 26.1.0, FelixGoPluginOSGiFramework: org.osgi.framework.bootdelegation.
-    private static final List<String> OF_THE_JDK = List.of("java.", "javax.", "org.xml.sax.", "org.w3c.dom.");
+    // The last is for Java 17's own reflection, which asks the loader of the class that it looks into.
+    private static final List<String> OF_THE_JDK =
+            List.of("java.", "javax.", "org.xml.sax.", "org.w3c.dom.", "jdk.internal.reflect.");
 
     ApiOnlyLoader() {
         super(ClassLoader.getPlatformClassLoader());
