@@ -121,6 +121,7 @@ def plugin() -> None:
             "-DskipTests",
             "--file",
             ROOT / "plugin" / "pom.xml",
+            "clean",  # or classes of sources that are gone would stay in the jar
             "package",
         ]
     )

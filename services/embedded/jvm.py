@@ -15,7 +15,7 @@ START_SECONDS = 20.0
 STOP_SECONDS = 5.0
 # A reply that exhausts this memory ends the JVM instead of crippling it; the next call starts a new one.
 _JVM_OPTIONS = (
-    "-Xmx128m",
+    "-Xmx64m",
     "-XX:+ExitOnOutOfMemoryError",
     "-XX:+DisplayVMOutputToStderr",
     "-XX:TieredStopAtLevel=1",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -128,6 +129,29 @@ def test_a_second_poll_is_quiet_until_the_tag_changes(experiment: Experiment) ->
     third = experiment.poll(second)
     assert third["revision"] == f"3-{first_run[:8]}"
     assert experiment.poll(third) == {}
+
+
+def test_the_log_has_a_line_a_promotion_and_for_debugging_one_a_question_and_never_a_secret(
+    mlflow_url: str, jars: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JDK_JAVA_OPTIONS", "-Dplugin.trackback.mlflow.log.level=DEBUG")
+    log = tmp_path / "plugin.log"
+    with PluginHost(find_java(os.environ), *jars, tmp_path / "plugin", log) as host:
+        experiment = Experiment(mlflow_url, host)
+        run_id = experiment.run("boosted\n\x1b[31mred")
+        experiment.tag(run_id, WRITTEN)
+        message = json.loads(experiment.message())
+        message["repository-configuration"]["MLFLOW_TOKEN"] = {"value": "canary"}
+        assert host.call("latest-revision", json.dumps(message)).code == 200
+    lines = log.read_text().splitlines()
+    reports = [line.partition(" INFO ")[2] for line in lines if " INFO " in line]
+    expected = f"reports 1-{run_id[:8]}: {experiment.name}: run boosted[31mred ({run_id[:8]}) promoted by ada"
+    assert reports == [expected]
+    questions = [
+        line for line in lines if re.search(r"Z DEBUG asked MLflow for .*: status 200, \d+ bytes, \d+ ms$", line)
+    ]
+    assert len(questions) == 3
+    assert "canary" not in log.read_text()
 
 
 def test_an_empty_tag_value_is_a_promotion(experiment: Experiment) -> None:

@@ -10,7 +10,7 @@ import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.Optional;
 
-/** One promotion: the fact that this run has this value. `modelId` is empty unless the promotion names a model itself. */
+/** One promotion: this run has this value. `modelId` is empty unless the promotion names a model itself. */
 record Event(Run run, String value, String reason, Instant at, String modelId, Optional<TagValue> written) {
     /** Written ones by sequence, then bare ones by end time, then by run. */
     static final Comparator<Event> OLDEST_FIRST = Comparator.comparingInt(Event::order)

@@ -43,7 +43,12 @@ final class HttpMlflow implements Mlflow {
             Question question = Question.post(
                     "the runs with the tag '" + tag + "'", "runs/search", RunsSearch.tagged(experimentId, tag, next));
             RunsReply reply = conversation.ask(question, RunsReply.class);
-            runs.addAll(reply.tagged(tag));
+            if (reply.runs().size() > PAGE) {
+                throw conversation.notMlflow(question);
+            }
+            reply.tagged(tag).stream()
+                    .filter(tagged -> tagged.run().experimentId().equals(experimentId))
+                    .forEach(runs::add);
             next = reply.nextPageToken();
             if (next.isEmpty()) {
                 return runs;
@@ -65,24 +70,31 @@ final class HttpMlflow implements Mlflow {
                 .find(question, VersionReply.class, ALIAS_MISSING)
                 .map(VersionReply::modelVersion)
                 .map(version -> new ModelVersion(
-                        version.version(), version.runId(), modelId(version), Time.of(version.creationTimestamp())));
+                        version.version(),
+                        version.runId(),
+                        modelId(registeredModel, version),
+                        Time.of(version.creationTimestamp())));
     }
 
     /** A copy of another model's version says only which, and MLflow follows it to the files. */
-    private String modelId(VersionReply.Version version) {
+    private String modelId(String registeredModel, VersionReply.Version version) {
         if (!version.source().matches("models:/[^/]+/[0-9]+")) {
             return LoggedModel.idIn(version.source());
         }
         Question question = Question.get(
-                "the files of version " + version.version() + " of registered model '" + version.name() + "'",
-                "model-versions/get-download-uri?name=" + encoded(version.name()) + "&version=" + version.version());
+                "the files of version " + version.version() + " of registered model '" + registeredModel + "'",
+                "model-versions/get-download-uri?name=" + encoded(registeredModel) + "&version=" + version.version());
         return LoggedModel.idIn(Json.given(conversation.ask(question, LocationReply.class).artifactUri()));
     }
 
     @Override
     public Run run(String id) {
         Question question = Question.get("the run " + id, "runs/get?run_id=" + encoded(id));
-        return conversation.ask(question, SingleRunReply.class).run().run();
+        Run run = conversation.ask(question, SingleRunReply.class).run().run();
+        if (!run.id().equals(id)) {
+            throw conversation.notMlflow(question);
+        }
+        return run;
     }
 
     @Override
@@ -100,7 +112,8 @@ final class HttpMlflow implements Mlflow {
         Question question = Question.get("the model of run " + run.shortId(), "logged-models/" + id);
         return conversation
                 .find(question, SingleModelReply.class, MISSING)
-                .flatMap(reply -> reply.model().of(run));
+                .flatMap(reply -> reply.model().of(run))
+                .filter(model -> model.id().equals(id));
     }
 
     /** The order makes pages steady while new runs come in. */

@@ -14,7 +14,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Stream;
 
-/** HTTP/1.1 without redirects; its threads end soon after their last work, so that nothing holds on to an unloaded plugin. */
+/** HTTP/1.1 without redirects; its threads end soon after their last work, so that an unloaded plugin is let go. */
 final class HttpTransport implements Transport {
     private final Executor threads =
             new ThreadPoolExecutor(0, Integer.MAX_VALUE, 2, TimeUnit.SECONDS, new SynchronousQueue<>(), work -> {
@@ -27,6 +27,15 @@ final class HttpTransport implements Transport {
             .followRedirects(HttpClient.Redirect.NEVER)
             .executor(threads)
             .build();
+    private final Lookup names;
+
+    HttpTransport() {
+        this(InetAddress::getAllByName);
+    }
+
+    HttpTransport(Lookup names) {
+        this.names = names;
+    }
 
     @Override
     public Answer send(HttpRequest request, int bytes, Deadline deadline) throws Unanswered {
@@ -41,9 +50,9 @@ final class HttpTransport implements Transport {
     }
 
     /** A name that is unknown here is left to the client, which may know a proxy. */
-    private static boolean isLinkLocal(String host) {
+    private boolean isLinkLocal(String host) {
         try {
-            return Stream.of(InetAddress.getAllByName(host)).anyMatch(InetAddress::isLinkLocalAddress);
+            return Stream.of(names.addresses(host)).anyMatch(InetAddress::isLinkLocalAddress);
         } catch (UnknownHostException unknown) {
             return false;
         }
@@ -63,5 +72,10 @@ final class HttpTransport implements Transport {
             // Ends an exchange that is still under way, so that no reply outlives the deadline.
             coming.cancel(true);
         }
+    }
+
+    /** Finds the addresses of a name. */
+    interface Lookup {
+        InetAddress[] addresses(String host) throws UnknownHostException;
     }
 }

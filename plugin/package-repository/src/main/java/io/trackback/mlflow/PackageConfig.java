@@ -58,7 +58,7 @@ final class PackageConfig {
                 Problem.unless(
                         matches(settings, EXPERIMENT, ANY_NAME),
                         EXPERIMENT,
-                        "expected the name of an MLflow experiment, found one that is too long or has control characters"),
+                        "expected the name of an MLflow experiment, found a very long one or control characters"),
                 Problem.unless(
                         matches(settings, TAG, TAG_KEY),
                         TAG,
@@ -85,7 +85,7 @@ final class PackageConfig {
                 Problem.unless(
                         REGISTERED_NAME.matcher(settings.getOrDefault(REGISTERED_MODEL, "")).matches(),
                         REGISTERED_MODEL,
-                        "expected the name of a registered model beside " + ALIAS + ", found none or one that is no name"),
+                        "expected the name of a registered model beside " + ALIAS + ", found none or no name"),
                 Problem.unless(
                         ALIAS_NAME.matcher(settings.getOrDefault(ALIAS, "")).matches(),
                         ALIAS,

@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
 final class Plain {
     // Control characters, and those that end a line or turn its direction on a page.
     private static final Pattern MISLEADING =
-            Pattern.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069]");
+            Pattern.compile("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]");
     private static final int LIMIT = 4096;
     // The width of GoCD's column for a user.
     private static final int USER_LIMIT = 255;

@@ -25,7 +25,8 @@ final class Poller {
     /** The oldest promotion that was not seen; the others follow in later polls, so that none is lost. */
     Optional<Revision> since(PreviousRevision previous) {
         if (previous == null) {
-            throw new Refusal("expected the previous revision in GoCD's message, found none");
+            throw new Refusal("expected the previous revision in GoCD's message, found none:"
+                    + " report it with GoCD's version");
         }
         Seen seen = previous.seen();
         int number = previous.number() + 1;

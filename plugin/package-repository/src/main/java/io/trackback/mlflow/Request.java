@@ -14,12 +14,17 @@ record Request(Map<String, String> repository, Map<String, String> material, Pre
         try {
             sent = Json.GOCD.fromJson(body, Body.class);
         } catch (JsonParseException notJson) {
-            throw new Refusal("expected GoCD's message as a JSON object, found something else");
+            throw noMessage("something else");
         }
         if (sent == null) {
-            throw new Refusal("expected GoCD's message as a JSON object, found nothing");
+            throw noMessage("nothing");
         }
         return new Request(values(sent.repository()), values(sent.material()), sent.previous());
+    }
+
+    private static Refusal noMessage(String found) {
+        return new Refusal("expected GoCD's message as a JSON object, found " + found
+                + ": report it with GoCD's version");
     }
 
     private static Map<String, String> values(Map<String, Setting> settings) {

@@ -6,10 +6,10 @@ import java.util.Set;
 
 /** A run of MLflow, and the ids of the models that it put out. */
 record Run(String id, String name, String status, String experimentId, Instant ended, List<String> modelIds) {
-    private static final Set<String> UNFINISHED = Set.of("RUNNING", "SCHEDULED");
+    private static final Set<String> FINISHED = Set.of("FINISHED", "FAILED", "KILLED");
 
     boolean isFinished() {
-        return !UNFINISHED.contains(status);
+        return FINISHED.contains(status);
     }
 
     String shortId() {

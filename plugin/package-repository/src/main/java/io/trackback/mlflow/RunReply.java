@@ -2,6 +2,7 @@ package io.trackback.mlflow;
 
 import java.time.Instant;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
@@ -53,7 +54,11 @@ record RunReply(Info info, Data data, Outputs outputs) {
         }
 
         Optional<String> value(String key) {
-            return tags.stream().filter(tag -> key.equals(tag.key())).map(tag -> Json.given(tag.value())).findFirst();
+            return tags.stream()
+                    .filter(tag -> key.equals(tag.key()))
+                    .map(Tag::value)
+                    .filter(Objects::nonNull)
+                    .findFirst();
         }
     }
 

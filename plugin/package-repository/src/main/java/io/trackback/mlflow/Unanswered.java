@@ -42,7 +42,8 @@ final class Unanswered extends Exception {
             return new Unanswered("its certificate is not trusted: add it to the trust store of GoCD's JVM, or set "
                     + RepositoryConfig.URL + " to http");
         }
-        if (failure instanceof IOException) {
+        // The client lets the second one through: a Content-Length that is no number.
+        if (failure instanceof IOException || failure instanceof NumberFormatException) {
             return new Unanswered(
                     "its answer broke off or is no HTTP: check its log, and the address in " + RepositoryConfig.URL);
         }

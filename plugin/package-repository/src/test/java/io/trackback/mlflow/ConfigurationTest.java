@@ -109,7 +109,8 @@ final class ConfigurationTest {
     void anAliasOfARegisteredModelIsEnough() {
         assertEquals(
                 new AliasWatch("diamond-price", "champion", "model"),
-                PackageConfig.watch(Map.of("REGISTERED_MODEL", "diamond-price", "ALIAS", "champion", "TAG", "promote")));
+                PackageConfig.watch(
+                        Map.of("REGISTERED_MODEL", "diamond-price", "ALIAS", "champion", "TAG", "promote")));
     }
 
     @ParameterizedTest

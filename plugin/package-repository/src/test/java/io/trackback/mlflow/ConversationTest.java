@@ -5,6 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.URI;
+import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -188,7 +191,9 @@ final class ConversationTest {
             exchange.sendResponseHeaders(200, 0);
             LoopbackServer.writeForEver(exchange.getResponseBody(), 1 << 16, 0);
         });
-        assertEquals("it sent more than 8 MiB: remove the tag from old runs, and check that it is MLflow", refusalOfExperiment(server.mlflow()));
+        assertEquals(
+                "it sent more than 8 MiB: remove the tag from old runs, and check that it is MLflow",
+                refusalOfExperiment(server.mlflow()));
     }
 
     @Test
@@ -201,5 +206,27 @@ final class ConversationTest {
         Refusal refusal = assertThrows(Refusal.class, () -> mlflow.tagged("1", "promote"));
         assertTrue(refusal.getMessage().contains("sent more than 8 MiB"), refusal.getMessage());
         assertEquals(3, server.asked.size());
+    }
+
+    @Test
+    void aNameThatLeadsToALinkLocalAddressIsNotAsked() {
+        String url = "http://localhost:" + URI.create(server.url()).getPort();
+        server.answer("experiments/get-by-name", 200, "{}");
+        InetAddress[] metadata = {InetAddress.getLoopbackAddress(), linkLocal()};
+        Mlflow mlflow = new HttpConnector(() -> new HttpTransport(host -> metadata))
+                .connect(new RepositoryConfig(url, url, ""), Duration.ofSeconds(5));
+        assertEquals(
+                "asked MLflow at " + url + " for the experiment 'x', its name leads to a link-local address:"
+                        + " set MLFLOW_URL to where MLflow is",
+                assertThrows(Refusal.class, () -> mlflow.experiment("x")).getMessage());
+        assertEquals(List.of(), server.asked);
+    }
+
+    private static InetAddress linkLocal() {
+        try {
+            return InetAddress.getByAddress(new byte[] {(byte) 169, (byte) 254, (byte) 169, (byte) 254});
+        } catch (UnknownHostException impossible) {
+            throw new IllegalStateException(impossible);
+        }
     }
 }
