@@ -6,16 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.sun.net.httpserver.HttpServer;
 import com.thoughtworks.go.plugin.api.GoPlugin;
-import com.thoughtworks.go.plugin.api.request.DefaultGoPluginApiRequest;
-import com.thoughtworks.go.plugin.api.response.GoPluginApiResponse;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
@@ -26,7 +21,7 @@ import org.junit.jupiter.api.Test;
 
 /** The real jar as GoCD's servers and agents get it, built by the module before this one. */
 final class MlflowPluginTest {
-    private static final Path JAR = Path.of("../package-repository/target/trackback-mlflow-plugin.jar");
+    static final Path JAR = Path.of("../package-repository/target/trackback-mlflow-plugin.jar");
     private static final int JAVA_17 = 61;
 
     private static Set<String> threads() {
@@ -100,30 +95,9 @@ final class MlflowPluginTest {
 
     private static ClassLoader loaderOfAPluginThatPolled() throws Exception {
         GoPlugin plugin = LoadedPlugin.load(JAR).plugin();
-        HttpServer mlflow = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-        mlflow.createContext("/", exchange -> {
-            byte[] body = "{\"error_code\":\"RESOURCE_DOES_NOT_EXIST\"}".getBytes(UTF_8);
-            exchange.sendResponseHeaders(404, body.length);
-            exchange.getResponseBody().write(body);
-            exchange.close();
-        });
-        mlflow.start();
-        try {
-            String url = "http://127.0.0.1:" + mlflow.getAddress().getPort();
-            assertEquals(
-                    "expected an experiment named 'x' in MLflow, found none: create it or correct EXPERIMENT",
-                    poll(plugin, url).responseBody());
-        } finally {
-            mlflow.stop(0);
+        try (AbsentExperiment mlflow = new AbsentExperiment()) {
+            assertEquals(AbsentExperiment.ANSWER, mlflow.pollBy(plugin));
         }
         return plugin.getClass().getClassLoader();
-    }
-
-    private static GoPluginApiResponse poll(GoPlugin plugin, String url) throws Exception {
-        DefaultGoPluginApiRequest request =
-                new DefaultGoPluginApiRequest("package-repository", "1.0", "latest-revision");
-        request.setRequestBody("{\"repository-configuration\":{\"MLFLOW_URL\":{\"value\":\"" + url + "\"}},"
-                + "\"package-configuration\":{\"EXPERIMENT\":{\"value\":\"x\"}}}");
-        return plugin.handle(request);
     }
 }
