@@ -13,7 +13,7 @@ import java.util.Set;
 final class HttpMlflow implements Mlflow {
     private static final int PAGE = 200;
     private static final int PAGES = 10;
-    private static final int OUTPUTS = 100;
+    private static final int MODELS = 100;
     private static final String MISSING = "RESOURCE_DOES_NOT_EXIST";
     private static final String ALIAS_MISSING = "INVALID_PARAMETER_VALUE";
 
@@ -140,15 +140,12 @@ final class HttpMlflow implements Mlflow {
             String filter,
             List<Map<String, Object>> orderBy,
             int maxResults) {
-        /** Of a run with very many outputs the last ones, which MLflow lists last. */
         static ModelsSearch of(Run run, String name) {
-            List<String> ids = run.modelIds();
-            String last = String.join("', '", ids.subList(Math.max(0, ids.size() - OUTPUTS), ids.size()));
             return new ModelsSearch(
                     List.of(run.experimentId()),
-                    "source_run_id = '" + run.id() + "' AND name = '" + name + "' AND model_id IN ('" + last + "')",
+                    "source_run_id = '" + run.id() + "' AND name = '" + name + "'",
                     List.of(Map.of("field_name", "creation_timestamp", "ascending", false)),
-                    1);
+                    MODELS);
         }
     }
 }

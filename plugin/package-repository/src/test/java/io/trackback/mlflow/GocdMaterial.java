@@ -1,0 +1,88 @@
+package io.trackback.mlflow;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.Gson;
+import com.thoughtworks.go.plugin.api.exceptions.UnhandledRequestTypeException;
+import com.thoughtworks.go.plugin.api.request.DefaultGoPluginApiRequest;
+import com.thoughtworks.go.plugin.api.response.GoPluginApiResponse;
+import io.trackback.mlflow.GocdReader.Modification;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/** A package as GoCD keeps it: its configuration, and its newest modification, which goes along with later polls. */
+final class GocdMaterial {
+    private static final Gson GSON = new Gson();
+    private static final Set<String> WITHOUT_BODY = Set.of("repository-configuration", "package-configuration");
+    private static final DateTimeFormatter MILLISECONDS =
+            DateTimeFormatter.ofPattern("yyyy-MM-dd'T'HH:mm:ss.SSS'Z'").withZone(ZoneOffset.UTC);
+
+    private final MlflowPackagePlugin plugin;
+    private final Map<String, Object> configuration = new LinkedHashMap<>();
+    private final Set<String> revisions = new HashSet<>();
+    private Modification newest;
+
+    GocdMaterial(MlflowPackagePlugin plugin, Map<String, String> repository, Map<String, String> material) {
+        this.plugin = plugin;
+        configuration.put("repository-configuration", values(repository));
+        configuration.put("package-configuration", values(material));
+    }
+
+    private static Map<String, Map<String, String>> values(Map<String, String> settings) {
+        return settings.entrySet().stream()
+                .collect(Collectors.toMap(Map.Entry::getKey, entry -> Map.of("value", entry.getValue())));
+    }
+
+    Optional<Modification> newest() {
+        return Optional.ofNullable(newest);
+    }
+
+    /** How many revisions GoCD holds. */
+    int known() {
+        return revisions.size();
+    }
+
+    GoPluginApiResponse poll() {
+        return newest == null ? send("latest-revision") : send("latest-revision-since");
+    }
+
+    Optional<Modification> read(GoPluginApiResponse answer) {
+        return newest == null ? Optional.of(GocdReader.latest(answer)) : GocdReader.since(answer);
+    }
+
+    /** GoCD drops a revision that it has seen, without a word. */
+    void keep(Modification modification) {
+        assertTrue(revisions.add(modification.revision()), "a revision that is new, not " + modification.revision());
+        newest = modification;
+    }
+
+    /** One of the eight messages, with what GoCD says in it. */
+    GoPluginApiResponse send(String message) {
+        DefaultGoPluginApiRequest request = new DefaultGoPluginApiRequest("package-repository", "1.0", message);
+        request.setRequestBody(WITHOUT_BODY.contains(message) ? null : body(message));
+        try {
+            return plugin.handle(request);
+        } catch (UnhandledRequestTypeException unknown) {
+            throw new AssertionError(message, unknown);
+        }
+    }
+
+    private String body(String message) {
+        Map<String, Object> body = new LinkedHashMap<>(configuration);
+        if (message.equals("latest-revision-since")) {
+            newest().ifPresent(known -> body.put("previous-revision", previous(known)));
+        }
+        return GSON.toJson(body);
+    }
+
+    private static Map<String, Object> previous(Modification known) {
+        return Map.of(
+                "revision", known.revision(), "timestamp", MILLISECONDS.format(known.at()), "data", known.data());
+    }
+}

@@ -1,0 +1,90 @@
+package io.trackback.mlflow;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.thoughtworks.go.plugin.api.response.GoPluginApiResponse;
+import io.trackback.mlflow.GocdReader.Modification;
+import io.trackback.mlflow.ModelOfMlflow.Asked;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+
+/** A package that GoCD polls in all the ways in which it does, or fails to; each answer is checked. */
+final class PolledPackage {
+    private final ModelOfMlflow mlflow;
+    private final GocdMaterial material;
+    private final Expectation expectation;
+
+    PolledPackage(ModelOfMlflow mlflow, GocdMaterial material, Expectation expectation) {
+        this.mlflow = mlflow;
+        this.material = material;
+        this.expectation = expectation;
+    }
+
+    int known() {
+        return material.known();
+    }
+
+    /** Whether there was something to keep. */
+    boolean poll() {
+        Optional<Modification> answer = checked(material.poll());
+        answer.ifPresent(this::keep);
+        return answer.isPresent();
+    }
+
+    /** GoCD ends before it has kept the answer. */
+    void pollInVain() {
+        checked(material.poll());
+    }
+
+    void pollWhileFailingAt(Asked question) {
+        GoPluginApiResponse[] answer = new GoPluginApiResponse[1];
+        if (mlflow.whileFailingAt(question, () -> answer[0] = material.poll())) {
+            assertRefused(ModelOfMlflow.REFUSAL, answer[0]);
+        } else {
+            checked(answer[0]).ifPresent(this::keep);
+        }
+    }
+
+    /** Both know the same previous revision, and GoCD keeps one of the answers. */
+    void pollTwiceAtOnce() {
+        GoPluginApiResponse[] answers = new GoPluginApiResponse[2];
+        mlflow.whileTwoAsk(() -> {
+            CompletableFuture<GoPluginApiResponse> other = CompletableFuture.supplyAsync(material::poll);
+            answers[0] = material.poll();
+            answers[1] = other.join();
+        });
+        assertEquals(answers[0].responseCode(), answers[1].responseCode());
+        assertEquals(answers[0].responseBody(), answers[1].responseBody());
+        checked(answers[0]).ifPresent(this::keep);
+    }
+
+    void pollUntilQuiet(int atMost) {
+        for (int polls = 0; poll(); polls++) {
+            assertTrue(polls < atMost, "quiet after " + atMost + " reports");
+        }
+    }
+
+    private Optional<Modification> checked(GoPluginApiResponse response) {
+        Optional<String> refusal = expectation.refusal();
+        if (refusal.isPresent()) {
+            assertRefused(refusal.get(), response);
+            return Optional.empty();
+        }
+        Optional<Modification> answer = material.read(response);
+        answer.ifPresent(it -> assertEquals(
+                (material.known() + 1) + "-" + it.data().get("RUN_ID").substring(0, 8), it.revision()));
+        expectation.check(answer);
+        return answer;
+    }
+
+    private void keep(Modification answer) {
+        material.keep(answer);
+        expectation.kept(answer);
+    }
+
+    private static void assertRefused(String beginning, GoPluginApiResponse response) {
+        assertEquals(500, response.responseCode(), response.responseBody());
+        assertTrue(response.responseBody().startsWith(beginning), response.responseBody());
+    }
+}

@@ -1,0 +1,191 @@
+"""What `scripts/poll-cost` runs: what one poll of the plugin costs among many runs of which one is promoted."""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from scripts.bootstrap import JARS, ROOT, say
+from scripts.counting_proxy import CountingProxy, Traffic
+from scripts.crowded_mlflow import Experiment, copy_run, rest, running
+from services.contract.errors import Refused
+from services.embedded.platform import unwind_on_signals
+from services.embedded.plugin import PluginFailed
+from services.embedded.plugin_host import PluginHost, find_java
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a poll may cost; bytes are those of the answers, headers included."""
+
+    requests: int = 3
+    received: int = 16_000
+    milliseconds: float = 100
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one kind of question: the traffic of the dearest one, and the milliseconds of each."""
+
+    what: str
+    traffic: Traffic
+    milliseconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.milliseconds)
+
+    @property
+    def minimum(self) -> float:
+        return min(self.milliseconds)
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """An experiment with many runs, the one of them that is promoted, and the plugin that polls through the proxy."""
+
+    experiment: Experiment
+    run: str
+    proxy: CountingProxy
+    host: PluginHost
+
+    def polls(self, times: int) -> Iterator[Cost]:
+        """Raises Refused when a poll answers anything but what is new."""
+        self.experiment.promote(self.run, 1)
+        promoted = self._poll(None, "1-")
+        yield self._cost("first poll", times, lambda: self._poll(None, "1-"))
+        yield self._cost("quiet poll", times, lambda: self._poll(promoted, ""))
+        self.experiment.promote(self.run, 2)
+        yield self._cost("poll with a promotion", times, lambda: self._poll(promoted, "2-"))
+
+    def everything(self, page: int = 1000) -> Cost:
+        """All runs with all that was logged of them, once, as the plugin of 2018 asked for at every poll."""
+        with rest(self.proxy.url) as client:
+            asked = replace(self.experiment, rest=client)
+            return self._cost("all runs, as in 2018", 1, lambda: _count(asked.all_runs(page)))
+
+    def _cost(self, what: str, times: int, ask: Callable[[], object]) -> Cost:
+        say(f"{what}, {times} times" if times > 1 else what)
+        traffics, milliseconds = [], []
+        for _ in range(times):
+            before, began = self.proxy.traffic, time.perf_counter()
+            ask()
+            milliseconds.append(1000 * (time.perf_counter() - began))
+            traffics.append(self.proxy.traffic - before)
+        dearest = Traffic(max(one.requests for one in traffics), max(one.received for one in traffics))
+        return Cost(what, dearest, tuple(milliseconds))
+
+    def _poll(self, previous: dict[str, Any] | None, expected: str) -> dict[str, Any]:
+        """The plugin's revision, which begins as expected; empty when that is empty."""
+        message = {
+            "repository-configuration": {"MLFLOW_URL": {"value": self.proxy.url}},
+            "package-configuration": {"EXPERIMENT": {"value": self.experiment.name}},
+            "previous-revision": previous,
+        }
+        reply = self.host.call("latest-revision-since" if previous else "latest-revision", json.dumps(message))
+        revision: dict[str, Any] = json.loads(reply.body or "{}") if reply.code == 200 else {}
+        found = revision.get("revision", "")
+        if reply.code != 200 or not found.startswith(expected) or bool(found) != bool(expected):
+            raise Refused(f"expected revision '{expected}…' of the plugin, found {reply.code}: {reply.body}")
+        return revision
+
+
+def _count(pages: Iterable[Sequence[object]]) -> None:
+    seen = 0
+    for page in pages:
+        seen += len(page)
+        say(f"fetched {seen:,} runs")
+
+
+@contextmanager
+def crowd(folder: Path, runs: int) -> Iterator[Crowd]:
+    """MLflow with `runs` runs and the plugin in its JVM, both with all their state in `folder`."""
+    plugin_jar, host_jar = (ROOT / jar for jar in JARS)
+    plugin = PluginHost(find_java(os.environ), host_jar, plugin_jar, folder / "plugin")
+    say("starting MLflow on sqlite")
+    with plugin as host, running(folder) as server, rest(server.url) as client, CountingProxy(server.port) as proxy:
+        experiment = Experiment.create(client, "crowd")
+        run = experiment.log_run("the one")
+        say(f"filling its database with {runs:,} runs")
+        copy_run(server, run, runs - 1)
+        say(f"plugin {host.plugin.version} is loaded")
+        yield Crowd(experiment, run, proxy, host)
+
+
+def broken_limits(polls: Iterable[Cost], time_of: Callable[[Cost], float], limits: Limits) -> Iterator[str]:
+    """A line for each limit that a poll breaks; `time_of` says which of its times counts."""
+    for poll in polls:
+        found = (poll.traffic.requests, poll.traffic.received, time_of(poll))
+        for cost, limit, unit in zip(found, astuple(limits), ("requests", "bytes", "ms"), strict=True):
+            if cost > limit:
+                yield f"expected a {poll.what} to cost at most {limit:,} {unit}, found {round(cost, 1):,}"
+
+
+def report(crowd: Crowd, times: int, limits: Limits) -> int:
+    """Prints the table; 1 when the median poll of a kind breaks a limit."""
+    polls = list(crowd.polls(times))
+    for line in _table(polls, crowd.everything(), limits):
+        sys.stdout.write(line + "\n")
+    broken = list(broken_limits(polls, lambda poll: poll.median, limits))
+    for line in broken:
+        sys.stderr.write(line + "\n")
+    return 1 if broken else 0
+
+
+def _table(polls: Sequence[Cost], everything: Cost, limits: Limits) -> Iterator[str]:
+    yield f"{'':22} {'requests':>10} {'bytes':>12} {'median ms':>11} {'minimum ms':>11}"
+    for cost in (*polls, everything):
+        traffic = f"{cost.traffic.requests:10,} {cost.traffic.received:12,}"
+        yield f"{cost.what:22} {traffic} {cost.median:11,.1f} {cost.minimum:11,.1f}"
+    yield f"{'limit of a poll':22} {limits.requests:10,} {limits.received:12,} {limits.milliseconds:11,.1f}"
+    bytes_less = everything.traffic.received / max(poll.traffic.received for poll in polls)
+    time_less = everything.median / max(poll.median for poll in polls)
+    yield f"the dearest poll costs 1/{bytes_less:,.0f} of the bytes and 1/{time_less:,.0f} of the time of all runs"
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = _options(arguments)
+    unwind_on_signals()
+    with tempfile.TemporaryDirectory(prefix="poll-cost-") as folder, crowd(Path(folder), options.runs) as measured:
+        return report(measured, options.polls, Limits())
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    limits = Limits()
+    parser = argparse.ArgumentParser(
+        prog="scripts/poll-cost",
+        description="Measures what one poll of the GoCD plugin costs on a real MLflow (sqlite) with many runs of which"
+        " one is promoted, beside fetching all runs, as the plugin of 2018 did. Exit 1 when a poll costs more than"
+        f" {limits.requests} requests, {limits.received:,} bytes of answers or, in the median,"
+        f" {limits.milliseconds:g} ms.",
+        epilog="example: scripts/poll-cost --runs 1000 --polls 50",
+    )
+    parser.add_argument("--runs", type=_positive, default=20_000, help="runs in the experiment (%(default)s)")
+    parser.add_argument("--polls", type=_positive, default=15, help="polls of each kind (%(default)s)")
+    return parser.parse_args(arguments)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 on, found '{text}'")
+    return int(text)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (Refused, PluginFailed, httpx.HTTPError) as problem:
+        sys.stderr.write(f"{problem}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
