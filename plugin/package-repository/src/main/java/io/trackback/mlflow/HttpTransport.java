@@ -12,6 +12,7 @@ import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 
 /** HTTP/1.1 without redirects; its threads end soon after their last work, so that an unloaded plugin is let go. */
@@ -43,8 +44,25 @@ final class HttpTransport implements Transport {
         if (await(CompletableFuture.supplyAsync(() -> isLinkLocal(host), threads), deadline)) {
             throw Unanswered.linkLocal();
         }
-        HttpResponse<CappedBody.Collected> response =
-                await(client.sendAsync(request, head -> new CappedBody(bytes)), deadline);
+        AtomicBoolean begun = new AtomicBoolean();
+        try {
+            return exchange(request, bytes, deadline, begun);
+        } catch (Unanswered none) {
+            // The server may have closed a connection that was kept: the client repeats a GET then, and no POST.
+            // All of ours only read.
+            if (none.isBroken() && !begun.get()) {
+                return exchange(request, bytes, deadline, begun);
+            }
+            throw none;
+        }
+    }
+
+    private Answer exchange(HttpRequest request, int bytes, Deadline deadline, AtomicBoolean begun) throws Unanswered {
+        HttpResponse.BodyHandler<CappedBody.Collected> collect = head -> {
+            begun.set(true);
+            return new CappedBody(bytes);
+        };
+        HttpResponse<CappedBody.Collected> response = await(client.sendAsync(request, collect), deadline);
         CappedBody.Collected body = response.body();
         return new Answer(response.statusCode(), body.length(), body.content());
     }

@@ -16,7 +16,8 @@ import java.util.Set;
  * another type than is asked for, and more or longer values than fit into memory. What no record asks for is skipped.
  */
 final class SoundReader extends JsonReader {
-    private static final int VALUES = 200_000;
+    // 8 MiB of MLflow's own JSON, which is indented, hold no more.
+    private static final int VALUES = 100_000;
     private static final int NAMES = 1_000;
     // MLflow's own limit for a tag's value is 8,000; older ones were kept whole.
     private static final int TEXT = 1 << 20;

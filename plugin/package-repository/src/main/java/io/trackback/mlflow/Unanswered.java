@@ -10,8 +10,20 @@ import javax.net.ssl.SSLException;
 final class Unanswered extends Exception {
     private static final long serialVersionUID = 1L;
 
+    private final boolean broken;
+
     private Unanswered(String found) {
+        this(found, false);
+    }
+
+    private Unanswered(String found, boolean broken) {
         super(found);
+        this.broken = broken;
+    }
+
+    /** Whether there was a connection, which ended or spoke something else. */
+    boolean isBroken() {
+        return broken;
     }
 
     static Unanswered late(Deadline deadline) {
@@ -45,7 +57,8 @@ final class Unanswered extends Exception {
         // The client lets the second one through: a Content-Length that is no number.
         if (failure instanceof IOException || failure instanceof NumberFormatException) {
             return new Unanswered(
-                    "its answer broke off or is no HTTP: check its log, and the address in " + RepositoryConfig.URL);
+                    "its answer broke off or is no HTTP: check its log, and the address in " + RepositoryConfig.URL,
+                    true);
         }
         throw new IllegalStateException(failure);
     }
