@@ -48,9 +48,9 @@ class Experiment:
         return model_id
 
     def model_id(self, run_id: str) -> str:
-        """Of the model that the run logged last."""
-        outputs = self.get("runs/get", run_id=run_id)["run"]["outputs"]["model_outputs"]
-        found: str = outputs[-1]["model_id"]
+        """Of the only model that the run has logged."""
+        (output,) = self.get("runs/get", run_id=run_id)["run"]["outputs"]["model_outputs"]
+        found: str = output["model_id"]
         return found
 
     def finish(self, run_id: str, status: str = "FINISHED", end: int = END) -> None:

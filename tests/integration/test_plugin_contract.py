@@ -230,20 +230,29 @@ def test_every_promotion_arrives_once_and_in_order(experiment: Experiment) -> No
 
 def test_what_was_reported_stays_so_when_it_goes_and_comes_back(experiment: Experiment) -> None:
     material = of_tag(experiment)
-    seen, pending = experiment.run("seen"), experiment.run("pending")
-    experiment.tag(seen, written(1))
-    assert material.reported() == seen
-    experiment.delete(seen)
-    experiment.tag(pending, written(2))
-    experiment.delete(pending)
+    deleted, untagged, last = (experiment.run(name) for name in "abc")
+    for sequence, run_id in enumerate((deleted, untagged), 1):
+        experiment.tag(run_id, written(sequence))
+        assert material.reported() == run_id
+    experiment.delete(deleted)
+    experiment.untag(untagged)
+    experiment.tag(last, written(3))
+    assert material.reported() == last
+    experiment.restore(deleted)
+    experiment.tag(untagged, written(2))
     assert material.poll() is None
-    experiment.restore(seen)
+
+
+def test_a_deleted_run_is_reported_when_it_is_restored(experiment: Experiment) -> None:
+    material = of_tag(experiment)
+    first, deleted = experiment.run("a"), experiment.run("b")
+    experiment.tag(first, written(1))
+    assert material.reported() == first
+    experiment.tag(deleted, written(2))
+    experiment.delete(deleted)
     assert material.poll() is None
-    experiment.restore(pending)
-    assert material.reported() == pending
-    experiment.untag(seen)
-    experiment.tag(seen, written(1))
-    assert material.poll() is None
+    experiment.restore(deleted)
+    assert material.reported() == deleted
 
 
 @pytest.mark.parametrize("question", ["experiments/get-by-name", "runs/search", "logged-models/search"])

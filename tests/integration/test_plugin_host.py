@@ -6,8 +6,6 @@ import re
 import signal
 import threading
 import time
-import urllib.request
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from services.contract.errors import Refused
 from services.contract.promotion import event_id
 from services.embedded.plugin import PluginFailed, PluginInfo
 from services.embedded.plugin_host import PluginHost, find_java
+from tests.mlflow_experiment import Experiment
 
 PLUGIN = Path(__file__).parents[2] / "plugin"
 HOST_JAR = PLUGIN / "host/target/trackback-plugin-host.jar"
@@ -38,49 +37,6 @@ def jars() -> tuple[Path, Path]:
 def host(jars: tuple[Path, Path], tmp_path: Path) -> Iterator[PluginHost]:
     with PluginHost(find_java(os.environ), *jars, tmp_path / "plugin") as host:
         yield host
-
-
-class Experiment:
-    """A fresh experiment in MLflow and the package that watches it."""
-
-    def __init__(self, url: str, host: PluginHost) -> None:
-        self.url, self.host = url, host
-        self.name = f"diamond-{uuid.uuid4().hex[:8]}"
-        self.id = self._post("experiments/create", name=self.name)["experiment_id"]
-
-    def _post(self, path: str, **body: object) -> dict[str, Any]:
-        request = urllib.request.Request(
-            f"{self.url}/api/2.0/mlflow/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            found: dict[str, Any] = json.load(answer)
-            return found
-
-    def run(self, name: str, status: str = "FINISHED", model: str | None = "model") -> str:
-        run_id: str = self._post("runs/create", experiment_id=self.id, run_name=name)["run"]["info"]["run_id"]
-        if model:
-            logged = self._post("logged-models", experiment_id=self.id, name=model, source_run_id=run_id)
-            output = {"model_id": logged["model"]["info"]["model_id"], "step": 0}
-            self._post("runs/outputs", run_id=run_id, models=[output])
-        self._post("runs/update", run_id=run_id, status=status, end_time=1795334460000)
-        return run_id
-
-    def tag(self, run_id: str, value: str, key: str = "promote") -> None:
-        self._post("runs/set-tag", run_id=run_id, key=key, value=value)
-
-    def message(self, previous: dict[str, Any] | None = None) -> str:
-        values = {
-            "repository-configuration": {"MLFLOW_URL": {"value": self.url}},
-            "package-configuration": {"EXPERIMENT": {"value": self.name}},
-        }
-        return json.dumps({**values, "previous-revision": previous} if previous else values)
-
-    def poll(self, previous: dict[str, Any] | None = None) -> dict[str, Any]:
-        name = "latest-revision-since" if previous else "latest-revision"
-        reply = self.host.call(name, self.message(previous))
-        assert reply.code == 200, reply.body
-        revision: dict[str, Any] = json.loads(reply.body or "")
-        return revision
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from fastapi import HTTPException
 from pydantic import BaseModel
 
 from services.embedded.catalog import Property
-from services.embedded.package_plugin import Field
+from services.embedded.plugin_answers import Field
 
 NOT_SHOWN = "********"
 

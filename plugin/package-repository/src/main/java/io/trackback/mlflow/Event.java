@@ -24,7 +24,7 @@ record Event(Run run, String value, String reason, Instant at, String modelId, O
         return new Event(tagged.run(), tagged.value(), tagged.reason(), at, "", written);
     }
 
-    /** With the time, because MLflow gives a number anew when the version that had it is deleted. */
+    /** With the time, because a registered model that is deleted and created again numbers from 1 again. */
     static Event of(ModelVersion version, Run run) {
         String value = "version " + version.number() + " of " + version.created();
         return new Event(run, value, "", version.created(), version.modelId(), Optional.empty());
