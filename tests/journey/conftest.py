@@ -10,7 +10,7 @@ from services.embedded.platform_settings import Urls
 from tests.compose_stack import Stack, running_stack
 from tests.engine import engine
 from tests.journey.traveller import TRACKBACK, Access, Traveller
-from tests.platform_process import running_platform
+from tests.platform_process import RunningPlatform, running_platform
 
 __all__ = ["engine"]
 
@@ -25,15 +25,20 @@ def stack(engine: docker.DockerClient) -> Iterator[Stack]:  # noqa: ARG001  skip
         yield found
 
 
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    with running_platform(tmp_path_factory.mktemp("journey") / "state") as found:
+        yield found
+
+
 @pytest.fixture(scope="module", params=PLATFORMS)
-def access(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
+def access(request: pytest.FixtureRequest) -> Access:
     if request.param == "compose":
-        yield of_stack(request.getfixturevalue("stack"))
-    elif request.param == "given":
-        yield given()
-    else:
-        with running_platform(tmp_path_factory.mktemp("journey") / "state") as platform:
-            yield Access(platform.urls, platform.environment)
+        return of_stack(request.getfixturevalue("stack"))
+    if request.param == "given":
+        return given()
+    platform = request.getfixturevalue("platform")
+    return Access(platform.urls, platform.environment)
 
 
 @pytest.fixture(scope="module")
