@@ -1,4 +1,7 @@
-"""The compose stack as a test starts it: on stand-ins and ports of its own, with a project name of its own."""
+"""The compose stack as a test starts it: on stand-ins and ports of its own, with a project name of its own.
+
+As a program it builds the images and no more.
+"""
 
 import os
 import subprocess
@@ -67,9 +70,8 @@ def variables(file: Path, project: str) -> dict[str, str]:
     return {**found, **ports, "COMPOSE_PROJECT_NAME": project, "TESTCONTAINERS_RYUK_DISABLED": "true"}
 
 
-@contextmanager
-def running_stack(project: str) -> Iterator[Stack]:
-    """Built where needed, up inside of the block, gone with its volumes afterwards."""
+def build(project: str) -> dict[str, str]:
+    """Every image of the stack; the variables that mean the stack."""
     file = Path(os.environ.get("TRACKBACK_COMPOSE_ENV", ROOT / "tests" / "offline.env"))
     found = variables(file, project)
     with environment(found):
@@ -78,6 +80,13 @@ def running_stack(project: str) -> Iterator[Stack]:
         # --profile puts the profiles of the variable out of force.
         for profile in ((), ("--profile", "jobs")):
             run("docker", "compose", *profile, "build", "--quiet", seconds=BUILD_SECONDS)
+    return found
+
+
+@contextmanager
+def running_stack(project: str) -> Iterator[Stack]:
+    """Built where needed, up inside of the block, gone with its volumes afterwards."""
+    found = build(project)
     compose = DockerCompose(ROOT, wait=True)
     try:
         with environment(found):
@@ -87,3 +96,7 @@ def running_stack(project: str) -> Iterator[Stack]:
     finally:
         with environment(found):
             compose.stop()
+
+
+if __name__ == "__main__":
+    build("trackback-images")
