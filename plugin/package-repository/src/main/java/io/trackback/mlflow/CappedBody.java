@@ -6,9 +6,10 @@ import java.io.InputStream;
 import java.io.SequenceInputStream;
 import java.net.http.HttpResponse.BodySubscriber;
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
-import java.util.Collections;
+import java.util.ArrayDeque;
+import java.util.Enumeration;
 import java.util.List;
+import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Flow.Subscription;
@@ -16,7 +17,7 @@ import java.util.concurrent.Flow.Subscription;
 /** Collects a body piece by piece, and hangs up when it grows beyond its limit. */
 final class CappedBody implements BodySubscriber<CappedBody.Collected> {
     private final int limit;
-    private final List<InputStream> pieces = new ArrayList<>();
+    private final Queue<InputStream> pieces = new ArrayDeque<>();
     private final CompletableFuture<Collected> body = new CompletableFuture<>();
     private int length;
     private Subscription subscription;
@@ -63,7 +64,20 @@ final class CappedBody implements BodySubscriber<CappedBody.Collected> {
 
     @Override
     public void onComplete() {
-        body.complete(new Collected(length, new SequenceInputStream(Collections.enumeration(pieces))));
+        body.complete(new Collected(length, new SequenceInputStream(new Taken(pieces))));
+    }
+
+    /** Lets go of each piece when the next is read, because what is made of them needs the memory. */
+    private record Taken(Queue<InputStream> pieces) implements Enumeration<InputStream> {
+        @Override
+        public boolean hasMoreElements() {
+            return !pieces.isEmpty();
+        }
+
+        @Override
+        public InputStream nextElement() {
+            return pieces.remove();
+        }
     }
 
     record Collected(int length, InputStream content) {}

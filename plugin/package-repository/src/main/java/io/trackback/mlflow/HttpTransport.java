@@ -82,6 +82,8 @@ final class HttpTransport implements Transport {
         } catch (TimeoutException late) {
             throw Unanswered.late(deadline);
         } catch (ExecutionException failure) {
+            // The client leaves a connection open that spoke no sound HTTP; what is derived from its future ends it.
+            coming.newIncompleteFuture().cancel(true);
             throw Unanswered.because(failure.getCause());
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();

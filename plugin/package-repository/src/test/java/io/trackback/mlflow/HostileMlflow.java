@@ -1,0 +1,88 @@
+package io.trackback.mlflow;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.thoughtworks.go.plugin.api.response.GoPluginApiResponse;
+import io.trackback.mlflow.GocdReader.Modification;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Base64;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** An MLflow that answers well but for one topic, and a GoCD in front of it. */
+final class HostileMlflow implements AutoCloseable {
+    private static final String TOKEN = "token-5d1c9e";
+    private static final String PASSWORD = "password-7b3f20";
+    private static final List<String> SECRETS =
+            List.of(TOKEN, PASSWORD, Base64.getEncoder().encodeToString(("ada:" + PASSWORD).getBytes(UTF_8)));
+
+    private final RawServer server;
+
+    HostileMlflow() throws IOException {
+        server = new RawServer();
+        server.play(HostileMlflow::soundly);
+    }
+
+    private static void soundly(RawServer.Asked question, OutputStream out) throws IOException {
+        HostileBody.send(out, 200, HostileBody.sound(Topic.of(question.line())));
+    }
+
+    void play(Topic topic, RawServer.Script script) {
+        server.play((question, out) -> {
+            if (Topic.of(question.line()) == topic) {
+                script.play(question, out);
+            } else {
+                soundly(question, out);
+            }
+        });
+    }
+
+    void play(Topic topic, int status, byte[] body) {
+        play(topic, (question, out) -> HostileBody.send(out, status, body));
+    }
+
+    void playSoundly() {
+        server.play(HostileMlflow::soundly);
+    }
+
+    void assertHungUp() {
+        assertTrue(server.isHungUpOn(Duration.ofSeconds(5)), "the plugin has left a connection open");
+    }
+
+    boolean wasAskedFor(String path) {
+        return server.asked.stream().anyMatch(asked -> asked.line().contains(path));
+    }
+
+    /** The answer to one message, in which no secret may stand. */
+    GocdAnswer ask(MlflowPackagePlugin plugin, Topic topic, String message) {
+        GocdMaterial material = new GocdMaterial(plugin, repository(topic), topic.material());
+        if (message.equals("latest-revision-since")) {
+            material.keep(new Modification("41-00000000", Instant.EPOCH, "", "", "", Map.of("SEEN", "000000000000")));
+        }
+        GoPluginApiResponse response = material.send(message);
+        for (String secret : SECRETS) {
+            assertFalse(response.responseBody().contains(secret), response.responseBody());
+        }
+        return GocdAnswer.of(message, response);
+    }
+
+    /** With a token for experiments, with a password for registered models. */
+    private Map<String, String> repository(Topic topic) {
+        Map<String, String> repository = new HashMap<>(Map.of("MLFLOW_URL", server.url()));
+        repository.putAll(topic.material().containsKey("EXPERIMENT")
+                ? Map.of("MLFLOW_TOKEN", TOKEN)
+                : Map.of("MLFLOW_USERNAME", "ada", "MLFLOW_PASSWORD", PASSWORD));
+        return repository;
+    }
+
+    @Override
+    public void close() throws IOException {
+        server.close();
+    }
+}

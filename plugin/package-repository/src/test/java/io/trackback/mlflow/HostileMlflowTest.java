@@ -1,0 +1,209 @@
+package io.trackback.mlflow;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.trackback.mlflow.GocdAnswer.Kind;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.function.IntFunction;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.FieldSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The whole plugin against a server that breaks every rule, over real sockets: GoCD must be none the worse for it. */
+final class HostileMlflowTest {
+    private static final String LATEST = "latest-revision";
+    private static final String SINCE = "latest-revision-since";
+    private static final String CHECK = "check-package-connection";
+    // One for all tests, as GoCD has one: nothing that came before may harm it.
+    private static final HttpConnector HTTP = new HttpConnector(HttpTransport::new);
+    private static final MlflowPackagePlugin PLUGIN = new MlflowPackagePlugin(HTTP);
+    private static final Duration LIMIT = Duration.ofMillis(400);
+    private static final MlflowPackagePlugin HASTY =
+            new MlflowPackagePlugin((repository, limit) -> HTTP.connect(repository, LIMIT));
+
+    private HostileMlflow mlflow;
+
+    @BeforeEach
+    void start() throws IOException {
+        mlflow = new HostileMlflow();
+    }
+
+    /** Whatever it was, the next poll is answered. */
+    @AfterEach
+    void stop() throws IOException {
+        mlflow.playSoundly();
+        for (Topic topic : List.of(Topic.RUNS, Topic.RUN)) {
+            assertEquals(Kind.REVISION, mlflow.ask(PLUGIN, topic, LATEST).kind());
+        }
+        mlflow.close();
+    }
+
+    private void assertRefused(MlflowPackagePlugin plugin, Topic topic, String message) {
+        GocdAnswer answer = mlflow.ask(plugin, topic, message);
+        assertEquals(Kind.REFUSED, answer.kind(), message + " " + answer);
+        assertFalse(answer.sentence().startsWith("nothing promoted"), answer.sentence());
+    }
+
+    private void assertRefused(Topic topic) {
+        assertRefused(PLUGIN, topic, LATEST);
+        assertRefused(PLUGIN, topic, SINCE);
+        if (topic.isChecked()) {
+            assertRefused(PLUGIN, topic, CHECK);
+        }
+    }
+
+    private static void assertWithin(Duration limit, long start) {
+        Duration took = Duration.ofNanos(System.nanoTime() - start);
+        assertTrue(took.compareTo(limit) < 0, "took " + took);
+    }
+
+    @ParameterizedTest(name = "{0} is waited for until the time is over")
+    @MethodSource("io.trackback.mlflow.HostileAnswer#late")
+    void anAnswerThatDoesNotComeIsWaitedForUntilTheTimeIsOver(HostileAnswer answer) {
+        mlflow.play(Topic.RUNS, answer.script());
+        for (String message : List.of(LATEST, CHECK)) {
+            long start = System.nanoTime();
+            GocdAnswer refused = mlflow.ask(HASTY, Topic.RUNS, message);
+            assertTrue(refused.sentence().contains("did not answer within 0.4 s"), refused.sentence());
+            assertWithin(LIMIT.plusSeconds(2), start);
+            mlflow.assertHungUp();
+        }
+    }
+
+    @Test
+    void aCheckOfAServerThatHangsIsAnsweredWithinFiveSeconds() {
+        mlflow.play(Topic.EXPERIMENT, (question, out) -> question.awaitHangUp());
+        long start = System.nanoTime();
+        assertRefused(new MlflowPackagePlugin(), Topic.EXPERIMENT, CHECK);
+        assertWithin(Duration.ofSeconds(5), start);
+    }
+
+    @ParameterizedTest(name = "{0} is refused")
+    @MethodSource("io.trackback.mlflow.HostileAnswer#broken")
+    void aBrokenAnswerIsRefusedAndHungUpOn(HostileAnswer answer) {
+        for (Topic topic : List.of(Topic.EXPERIMENT, Topic.RUNS)) {
+            mlflow.play(topic, answer.script());
+            long start = System.nanoTime();
+            assertRefused(topic);
+            assertWithin(Duration.ofSeconds(15), start);
+            mlflow.assertHungUp();
+        }
+    }
+
+    @ParameterizedTest(name = "status {0} is refused")
+    @ValueSource(ints = {
+        100, 101, 102, 201, 202, 204, 205, 206, 300, 301, 302, 303, 304, 307, 308, 400, 401, 402, 403, 404, 405, 407,
+                408,
+        410, 418, 421, 426, 429, 451, 500, 502, 503, 504, 511, 600, 999
+    })
+    void aStatusThatIsNot200IsRefusedAndLeadsNowhere(int status) {
+        for (Topic topic : Topic.values()) {
+            mlflow.play(topic, status, HostileBody.sound(topic));
+            assertRefused(topic);
+        }
+        assertFalse(mlflow.wasAskedFor(GocdAnswer.CANARY), "followed a redirect");
+    }
+
+    @ParameterizedTest(name = "{0} is refused")
+    @MethodSource("io.trackback.mlflow.HostileBody#refused")
+    void aBodyThatIsNoSoundObjectIsRefusedWhateverWasAsked(HostileBody body) throws IOException {
+        for (Topic topic : Topic.values()) {
+            mlflow.play(topic, 200, body.from(topic));
+            assertRefused(topic);
+        }
+    }
+
+    @Test
+    void aByteOrderMarkChangesNothing() {
+        for (Topic topic : Topic.values()) {
+            mlflow.play(topic, 200, ("\ufeff" + HostileBody.planted(topic)).getBytes(UTF_8));
+            assertEquals(Kind.REVISION, mlflow.ask(PLUGIN, topic, LATEST).kind());
+        }
+    }
+
+    @ParameterizedTest(name = "the error {0} is refused")
+    @ValueSource(strings = {
+        "{\"error_code\":\"kanarek\",\"message\":\"kanarek\"}", "{\"error_code\":\"INTERNAL_ERROR\"}",
+        "{\"error_code\":404}", "{\"error_code\":null}", "{\"error_code\":[]}", "{}", "[]", "", "<html>kanarek</html>",
+        "{\"error_code\":\"RESOURCE_DOES_NOT_EXIST\"", "{\"error_code\":\"INVALID_PARAMETER_VALUE\"}}",
+        "{\"error_code\":\"RESOURCE_DOES_NOT_EXIST\",\"error_code\":\"RESOURCE_DOES_NOT_EXIST\"}"
+    })
+    void anErrorThatIsNotMlflowsIsRefused(String body) {
+        for (int status : new int[] {400, 404}) {
+            for (Topic topic : Topic.values()) {
+                mlflow.play(topic, status, body.getBytes(UTF_8));
+                assertRefused(topic);
+            }
+        }
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource({"io.trackback.mlflow.HostileRuns#all", "io.trackback.mlflow.HostileModels#all"})
+    void aHostileValueIsRefusedOrLeftOutOrMadePlain(HostileValue value) {
+        mlflow.play(value.topic(), 200, value.body());
+        switch (value.expect()) {
+            case REFUSED -> assertRefused(value.topic());
+            case NOTHING -> assertNothing(value.topic());
+            case REVISION -> assertRevision(value.topic());
+        }
+    }
+
+    private void assertNothing(Topic topic) {
+        assertTrue(mlflow.ask(PLUGIN, topic, LATEST).sentence().startsWith("nothing promoted"));
+        assertEquals(Kind.NOTHING_NEW, mlflow.ask(PLUGIN, topic, SINCE).kind());
+        assertTrue(mlflow.ask(PLUGIN, topic, CHECK).sentence().startsWith("nothing promoted"));
+    }
+
+    private void assertRevision(Topic topic) {
+        assertEquals(Kind.REVISION, mlflow.ask(PLUGIN, topic, LATEST).kind());
+        assertEquals(Kind.REVISION, mlflow.ask(PLUGIN, topic, SINCE).kind());
+        assertEquals(Kind.SUCCESS, mlflow.ask(PLUGIN, topic, CHECK).kind());
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("io.trackback.mlflow.HostileBulk#all")
+    void eightMegabytesOfOneThingFitIntoMemory(HostileBulk bulk) {
+        mlflow.play(bulk.topic(), (question, out) -> bulk.write(out));
+        if (bulk.refused()) {
+            assertRefused(PLUGIN, bulk.topic(), LATEST);
+        } else {
+            assertEquals(Kind.NOTHING_NEW, mlflow.ask(PLUGIN, bulk.topic(), SINCE).kind());
+        }
+    }
+
+    record Tokens(String name, int questions, IntFunction<String> token) {
+        @Override
+        public String toString() {
+            return name;
+        }
+    }
+
+    static final List<Tokens> ENDLESS_TOKENS = List.of(
+            new Tokens("one page token for ever", 2, page -> "\"again\""),
+            new Tokens("two page tokens in turn", 3, page -> "\"" + page % 2 + "\""),
+            new Tokens("ever new page tokens", 10, page -> "\"" + page + "\""),
+            new Tokens("page tokens of more than 1 MB", 1, page -> "\"" + "x".repeat(1_100_000) + "\""),
+            new Tokens("page tokens that are numbers", 1, String::valueOf),
+            new Tokens("page tokens that are objects", 1, page -> "{}"));
+
+    @ParameterizedTest(name = "{0}")
+    @FieldSource("ENDLESS_TOKENS")
+    void pagesThatDoNotEndAreRefused(Tokens tokens) {
+        int[] pages = {0};
+        mlflow.play(Topic.RUNS, (question, out) -> {
+            String token = "{\"next_page_token\":" + tokens.token().apply(pages[0]++) + ",";
+            HostileBody.send(out, 200, HostileBody.planted(Topic.RUNS).replaceFirst("\\{", token).getBytes(UTF_8));
+        });
+        assertRefused(PLUGIN, Topic.RUNS, LATEST);
+        assertEquals(tokens.questions(), pages[0]);
+    }
+}
