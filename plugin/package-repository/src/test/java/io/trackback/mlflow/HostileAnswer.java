@@ -77,9 +77,10 @@ record HostileAnswer(String name, RawServer.Script script) {
 
     private static Stream<HostileAnswer> lengths() {
         Stream<HostileAnswer> noNumbers = Stream.of(
-                        "", "many", "-5", "1e3", "0x10", "10, 10", "12 13", "9223372036854775808")
-                .map(length -> around("a Content-Length of '" + length + "'", "Content-Length: " + length, ""));
+                        "", "many", "1e3", "0x10", "10, 10", "12 13", "9223372036854775808")
+                .map(length -> under("a Content-Length of '" + length + "'", "Content-Length: " + length));
         Stream<HostileAnswer> wrong = Stream.of(
+                around("a Content-Length below nothing", "Content-Length: -5", ""),
                 around("a Content-Length that is too small", "Content-Length: 20", ""),
                 around("a Content-Length that is too big", "Content-Length: 100000", ""),
                 around("two lengths", "Content-Length: 20\r\nContent-Length: 21", ""),
@@ -97,7 +98,7 @@ record HostileAnswer(String name, RawServer.Script script) {
 
     private static Stream<HostileAnswer> headers() {
         return Stream.of("a blank: x", "nul\0: x", "x: a\0b", "\u00e9: x")
-                .map(header -> around("the header '" + header.replace('\0', '0') + "'", header, ""));
+                .map(header -> under("the header '" + header.replace('\0', '0') + "'", header));
     }
 
     private interface Writer {
@@ -118,6 +119,15 @@ record HostileAnswer(String name, RawServer.Script script) {
 
     private static HostileAnswer closed(String name, String answer) {
         return new HostileAnswer(name, (question, out) -> write(out, answer));
+    }
+
+    /** A sound reply under a header that is wrong. */
+    private static HostileAnswer under(String name, String header) {
+        HostileAnswer wrong = around(name, header, "");
+        return new HostileAnswer(name, (question, out) -> {
+            wrong.script().play(question, out);
+            question.awaitHangUp();
+        });
     }
 
     /** A sound reply with one thing wrong around it. */

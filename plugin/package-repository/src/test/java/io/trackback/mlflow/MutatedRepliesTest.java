@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * Replies of a real MLflow, spoilt at random: whatever comes, GoCD gets a promotion that really stands in them, or a
- * sentence. `-Dtrackback.replies` says how many polls, `-Dtrackback.seed` where to begin; a failure says both.
+ * sentence. `-Dtrackback.replies` says how many polls, `-Dtrackback.seed` where to begin; a failure tells its own seed.
  */
 final class MutatedRepliesTest {
     private static final int REPLIES = Integer.getInteger("trackback.replies", 20_000);

@@ -30,7 +30,7 @@ final class RawServer implements AutoCloseable {
         void play(Asked question, OutputStream out) throws IOException;
     }
 
-    /** One request: its first line, `GET /path HTTP/1.1`, and what comes after its body: the other side's end. */
+    /** One request: its first line, such as `GET /path HTTP/1.1`, and what comes after it. */
     record Asked(String line, InputStream rest) {
         void awaitHangUp() throws IOException {
             rest.transferTo(OutputStream.nullOutputStream());
