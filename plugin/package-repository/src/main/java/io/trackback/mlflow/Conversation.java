@@ -23,7 +23,7 @@ final class Conversation {
     }
 
     <T extends Reply> T ask(Question question, Class<T> shape) {
-        return read(question, send(question), shape);
+        return find(question, shape, "").orElseThrow(() -> notMlflow(question));
     }
 
     /** Empty when MLflow says that there is none, which it does by this error code. */
@@ -36,7 +36,10 @@ final class Conversation {
             }
             throw refusal(question, error.isMissing() ? "it has none: create it or correct the package" : NOT_MLFLOW);
         }
-        return Optional.of(read(question, answer, shape));
+        if (answer.status() != 200) {
+            throw refusal(question, refused(answer.status()));
+        }
+        return Optional.of(parse(question, answer, shape));
     }
 
     private Answer send(Question question) {
@@ -50,13 +53,6 @@ final class Conversation {
         } catch (Unanswered none) {
             throw refusal(question, none.getMessage());
         }
-    }
-
-    private <T extends Reply> T read(Question question, Answer answer, Class<T> shape) {
-        if (answer.status() != 200) {
-            throw refusal(question, refused(answer.status()));
-        }
-        return parse(question, answer, shape);
     }
 
     private <T extends Reply> T parse(Question question, Answer answer, Class<T> shape) {

@@ -204,6 +204,16 @@ final class HttpMlflowTest {
     }
 
     @Test
+    void aRunThatIsGoneForGoodIsTold() {
+        server.answer("runs/get", 404, "{\"error_code\":\"RESOURCE_DOES_NOT_EXIST\"}");
+        Mlflow mlflow = server.mlflow();
+        assertEquals(
+                "asked MLflow at " + server.url() + " for the run " + RUN
+                        + ", it has none: create it or correct the package",
+                assertThrows(Refusal.class, () -> mlflow.run(RUN)).getMessage());
+    }
+
+    @Test
     void aModelIsFoundByIdIfItIsTheRuns() {
         server.answer("logged-models/m-" + RUN, 200, "{\"model\":" + model("m-" + RUN, "any", RUN) + "}");
         Run run = new Run(RUN, "", "FINISHED", "1", Instant.EPOCH, List.of());
