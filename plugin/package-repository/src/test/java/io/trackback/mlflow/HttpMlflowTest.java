@@ -225,6 +225,13 @@ final class HttpMlflowTest {
     }
 
     @Test
+    void aReplyAboutAnotherModelThanWasAskedForIsNotTaken() {
+        server.answer("logged-models/m-" + RUN, 200, "{\"model\":" + model(FakeMlflow.modelId(2), "any", RUN) + "}");
+        Run run = new Run(RUN, "", "FINISHED", "1", Instant.EPOCH, List.of());
+        assertEquals(Optional.empty(), server.mlflow().modelWithId(run, "m-" + RUN));
+    }
+
+    @Test
     void aDeletedModelIsAbsent() {
         server.answer("logged-models/m-" + RUN, 404, "{\"error_code\":\"RESOURCE_DOES_NOT_EXIST\"}");
         Run run = new Run(RUN, "", "FINISHED", "1", Instant.EPOCH, List.of());
