@@ -6,8 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.thoughtworks.go.plugin.api.response.GoPluginApiResponse;
 import io.trackback.mlflow.GocdReader.Modification;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.PrintStream;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Base64;
@@ -15,7 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** An MLflow that answers well but for one topic, and a GoCD in front of it. */
+/** An MLflow that answers well but for one topic, and a GoCD in front of it, with its log. */
 final class HostileMlflow implements AutoCloseable {
     private static final String TOKEN = "token-5d1c9e";
     private static final String PASSWORD = "password-7b3f20";
@@ -23,9 +25,12 @@ final class HostileMlflow implements AutoCloseable {
             List.of(TOKEN, PASSWORD, Base64.getEncoder().encodeToString(("ada:" + PASSWORD).getBytes(UTF_8)));
 
     private final RawServer server;
+    private final PrintStream console = System.out;
+    private final ByteArrayOutputStream log = new ByteArrayOutputStream();
 
     HostileMlflow() throws IOException {
         server = new RawServer();
+        System.setOut(new PrintStream(log, true, UTF_8));
         server.play(HostileMlflow::soundly);
     }
 
@@ -66,10 +71,14 @@ final class HostileMlflow implements AutoCloseable {
             material.keep(new Modification("41-00000000", Instant.EPOCH, "", "", "", Map.of("SEEN", "000000000000")));
         }
         GoPluginApiResponse response = material.send(message);
-        for (String secret : SECRETS) {
-            assertFalse(response.responseBody().contains(secret), response.responseBody());
-        }
+        assertNoSecret(response.responseBody());
         return GocdAnswer.of(message, response);
+    }
+
+    private static void assertNoSecret(String text) {
+        for (String secret : SECRETS) {
+            assertFalse(text.contains(secret), text);
+        }
     }
 
     /** With a token for experiments, with a password for registered models. */
@@ -83,6 +92,8 @@ final class HostileMlflow implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
+        System.setOut(console);
         server.close();
+        assertNoSecret(log.toString(UTF_8));
     }
 }
