@@ -232,6 +232,15 @@ final class HttpMlflowTest {
     }
 
     @Test
+    void aPlaceWithAPasswordInItIsLeftOut() {
+        String reply = "{\"model\":" + model("m-" + RUN, "any", RUN) + "}";
+        String place = reply.replace("mlflow-artifacts:/1", "s3://key:secret@bucket/1");
+        server.answer("logged-models/m-" + RUN, 200, place);
+        Run run = new Run(RUN, "", "FINISHED", "1", Instant.EPOCH, List.of());
+        assertEquals(Optional.of(new LoggedModel("m-" + RUN, "")), server.mlflow().modelWithId(run, "m-" + RUN));
+    }
+
+    @Test
     void aDeletedModelIsAbsent() {
         server.answer("logged-models/m-" + RUN, 404, "{\"error_code\":\"RESOURCE_DOES_NOT_EXIST\"}");
         Run run = new Run(RUN, "", "FINISHED", "1", Instant.EPOCH, List.of());
