@@ -53,7 +53,7 @@ class GoCD:
         Asked without credentials, because with wrong ones GoCD refuses even what is open to everybody.
         """
         try:
-            answer = self._http.get("/api/v1/health", headers={"Accept": "application/json"})
+            answer = self._http.get("/api/v1/health", headers={"Accept": "application/vnd.go.cd.v1+json"})
         except httpx.TransportError:
             return False
         if answer.status_code == 503:

@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 
+from tests.unit.gocd_accept import accepted, not_found
+
 SAMPLES = Path(__file__).parent / "gocd_samples"
 
 
@@ -38,6 +40,9 @@ class Replay(httpx.BaseTransport):
         path = request.url.path.removeprefix("/go")
         body = json.loads(request.content) if request.content else None
         self.asked.append(Asked(request.method, path, request.headers, body))
+        accept = request.headers.get("accept")
+        if not accepted(path, accept):
+            return not_found(accept)
         waiting = self._answers.get((request.method, path))
         if not waiting:
             return httpx.Response(404, text="<html>Not found</html>")
