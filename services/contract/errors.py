@@ -3,3 +3,7 @@
 
 class Refused(Exception):
     """A request, file or state that cannot be accepted; its text is one line for a person."""
+
+
+class Undecided(Refused):
+    """Nothing was found out, so it says nothing of the model: the machine was busy or lacks something."""

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Self
 
 from services.contract.candidate import DataDigest
 from services.contract.record import ModelName, Record, Revision, Sha256
+
+LATENCY = "latency"
 
 
 class Verdict(StrEnum):
@@ -30,7 +33,7 @@ def overall(checks: Iterable[Check]) -> Verdict:
 
 
 class Validation(Record):
-    """The candidate on its own, on the hold-out; `latency_ms` is a row's median and 99th percentile."""
+    """The candidate on its own, on the hold-out; `latency_ms` is a row's median and 99th percentile when asked."""
 
     model: ModelName
     revision: Revision
@@ -40,6 +43,14 @@ class Validation(Record):
     checks: tuple[Check, ...]
     metrics: dict[str, float]
     latency_ms: dict[str, float]
+
+    def without_moments(self) -> Self:
+        """The same verdict without figures of time, for what is identified by its content."""
+        checks = tuple(
+            one.model_copy(update={"found": "measured when it was validated"}) if one.name == LATENCY else one
+            for one in self.checks
+        )
+        return self.model_copy(update={"checks": checks, "latency_ms": {}})
 
 
 class Live(Record):

@@ -6,7 +6,6 @@ usage: python -m services.delivery.child {score|convert} LIBRARY FOLDER ORDER RE
 import gc
 import math
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,22 +14,24 @@ from services.contract import names
 from services.contract.errors import Refused
 from services.contract.prediction import Prediction
 from services.contract.release import Column, Form
+from services.contract.stopwatch import time_rows
 from services.delivery.flavors import Flavor, find_flavor
-from services.delivery.order import Forms, Order, Scores
+from services.delivery.order import Forms, Order, Reply, Scores
 
-TIMED_ROWS = 100
 ONNX = Form(runtime="onnx", file=f"{names.SERVABLE_FOLDER}/{names.ONNX_FILE}", tolerance=1e-12)
 
 
 def score(flavor: Flavor, folder: Path, order: Order, result: Path) -> None:
-    """Answers every row, then, if the library serves by itself, some of them one at a time with a clock."""
+    """Answers every row, and, if the library serves by itself, times those that are to be timed one at a time."""
     model = flavor.load(folder)
-    rows, edges = _with_nan(order.rows), _with_nan(order.edges)
-    predictions = _answers(flavor, model, rows, order.inputs)
-    of_edges = _answers(flavor, model, edges, order.inputs)
-    timed = rows[:TIMED_ROWS] if flavor.NATIVE else []
-    latency = tuple(_milliseconds(flavor, model, row, order.inputs) for row in timed)
-    Scores(predictions=tuple(predictions), edges=tuple(of_edges), latency_ms=latency).write(result)
+    rows, edges, timed = map(_with_nan, (order.rows, order.edges, order.timed if flavor.NATIVE else ()))
+    Reply(
+        scores=Scores(
+            predictions=tuple(_answers(flavor, model, rows, order.inputs)),
+            edges=tuple(_answers(flavor, model, edges, order.inputs)),
+        ),
+        rounds=time_rows(lambda row: _answers(flavor, model, [row], order.inputs), timed, order.limit_ms),
+    ).write(result)
 
 
 def convert(flavor: Flavor, folder: Path, order: Order, result: Path) -> None:
@@ -61,12 +62,6 @@ def _answers(flavor: Flavor, model: Any, rows: Sequence[Any], inputs: Sequence[C
             return [None]
     half = len(rows) // 2
     return [*_answers(flavor, model, rows[:half], inputs), *_answers(flavor, model, rows[half:], inputs)]
-
-
-def _milliseconds(flavor: Flavor, model: Any, row: Any, inputs: Sequence[Column]) -> float:
-    started = time.perf_counter()
-    _answers(flavor, model, [row], inputs)
-    return (time.perf_counter() - started) * 1000
 
 
 def main(job: str, library: str, *paths: str) -> None:

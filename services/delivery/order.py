@@ -1,7 +1,6 @@
 """What the child process is given, and what it gives back: questions and answers, never the exam's solutions."""
 
 import math
-from collections.abc import Sequence
 from typing import Any, TypeGuard
 
 from pydantic import ConfigDict
@@ -9,24 +8,27 @@ from pydantic import ConfigDict
 from services.contract.prediction import Prediction, number_of
 from services.contract.record import Record
 from services.contract.release import Column, Form
+from services.contract.row_times import Round
 
 
 class Order(Record):
-    """`rows` are hold-out rows, `edges` are those beside; both hold the inputs in order, None where one is missing."""
+    """`rows` are hold-out rows, `edges` are those beside, `timed` are asked one at a time until they are within
+    `limit_ms`; all hold the inputs in order, None where one is missing."""
 
     inputs: tuple[Column, ...]
     rows: tuple[tuple[Any, ...], ...] = ()
     edges: tuple[tuple[Any, ...], ...] = ()
+    timed: tuple[tuple[Any, ...], ...] = ()
+    limit_ms: float = 0.0
 
 
 class Scores(Record):
-    """An answer a row, finite or not, None for a row that the model cannot take; milliseconds that single rows took."""
+    """An answer a row, finite or not, None for a row that the model cannot take: the same whenever it is asked."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=True)
 
     predictions: tuple[Prediction | None, ...]
     edges: tuple[Prediction | None, ...]
-    latency_ms: tuple[float, ...]
 
     @property
     def finite(self) -> list[Prediction]:
@@ -39,16 +41,17 @@ class Scores(Record):
         return [one if _is_finite(one) else None for one in self.edges]
 
 
-def percentiles(latency_ms: Sequence[float]) -> dict[str, float]:
-    """Median and 99th percentile; empty when nothing was timed."""
-    ordered = sorted(latency_ms)
-    if not ordered:
-        return {}
-    return {"p50": ordered[len(ordered) // 2], "p99": ordered[math.ceil(len(ordered) * 0.99) - 1]}
-
-
 def _is_finite(answer: Prediction | None) -> TypeGuard[Prediction]:
     return answer is not None and math.isfinite(number_of(answer))
+
+
+class Reply(Record):
+    """What the child gives back: answers, and what the timed rows took just now."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=True)
+
+    scores: Scores
+    rounds: tuple[Round, ...]
 
 
 class Forms(Record):

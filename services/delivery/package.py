@@ -154,7 +154,7 @@ class _Packing:
             limits=config.serving,
             golden=golden,
             candidate=candidate,
-            validation=validation,
+            validation=validation.without_moments(),
             comparison=comparison,
         )
 

@@ -1,17 +1,20 @@
-"""A model's answers to the hold-out, computed in a limited child process and kept by digest."""
+"""A model's answers to the hold-out, computed in a limited child process and kept by digest; what it takes is not."""
 
+import contextlib
 import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from services.contract.errors import Refused
 from services.contract.model_config import ModelConfig
 from services.contract.record import Sha256
-from services.delivery.holdout import Holdout, read_holdout
+from services.contract.row_times import Round
+from services.contract.stopwatch import TIMED_ROWS
+from services.delivery.holdout import Holdout, Row, read_holdout
 from services.delivery.limited import run_limited
-from services.delivery.order import Forms, Order, Scores
+from services.delivery.order import Forms, Order, Reply, Scores
 from services.delivery.settings import Settings
 from services.delivery.store import Store
 
@@ -43,18 +46,42 @@ class Scorer:
 
     def score(self, question: Question, holdout: Holdout) -> Scores:
         """Raises Refused when the model cannot be loaded or asked within the limits."""
-        kept = self.store.scores_path(question.model, question.holdout)
-        if kept.is_file() and _fits(scores := Scores.read(kept), holdout):
-            return scores
+        return self._kept(question, holdout) or self._asked(question, holdout).scores
+
+    def score_and_time(self, question: Question, holdout: Holdout) -> tuple[Scores, tuple[Round, ...]]:
+        """Answers that may be kept from before, and what rows take now; no rounds if the library never serves."""
+        timed = _tuples(holdout.rows[:TIMED_ROWS])
+        if kept := self._kept(question, holdout):
+            order = Order(inputs=self.config.inputs, timed=timed, limit_ms=self.config.gates.latency_p99_ms)
+            return kept, self._reply(question, order).rounds
+        reply = self._asked(question, holdout, timed)
+        return reply.scores, reply.rounds
+
+    def _kept(self, question: Question, holdout: Holdout) -> Scores | None:
+        """None as well when another version of ours kept it in its own way."""
+        with contextlib.suppress(Refused):
+            scores = Scores.read(self.store.scores_path(question.model, question.holdout))
+            return scores if _fits(scores, holdout) else None
+        return None
+
+    def _asked(self, question: Question, holdout: Holdout, timed: tuple[tuple[Any, ...], ...] = ()) -> Reply:
+        order = Order(
+            inputs=self.config.inputs,
+            rows=_tuples(holdout.rows),
+            edges=_tuples(holdout.edges),
+            timed=timed,
+            limit_ms=self.config.gates.latency_p99_ms,
+        )
+        reply = self._reply(question, order)
+        if not _fits(reply.scores, holdout):
+            raise Refused(f"expected {len(holdout.rows)} predictions, found {len(reply.scores.predictions)}")
+        reply.scores.write(self.store.scores_path(question.model, question.holdout))
+        return reply
+
+    def _reply(self, question: Question, order: Order) -> Reply:
         with self.store.staging() as staging:
-            rows, edges = (tuple(map(tuple, part)) for part in (holdout.rows, holdout.edges))
-            order = Order(inputs=self.config.inputs, rows=rows, edges=edges)
             self._child("score", question, order, staging / "answers.json")
-            scores = Scores.read(staging / "answers.json")
-        if not _fits(scores, holdout):
-            raise Refused(f"expected {len(holdout.rows)} predictions, found {len(scores.predictions)}")
-        scores.write(kept)
-        return scores
+            return Reply.read(staging / "answers.json")
 
     def forms(self, question: Question, folder: Path) -> Forms:
         """The ways to serve the model, preferred first; its ONNX graph is written into `folder`, if it has one."""
@@ -72,6 +99,10 @@ def python_of(environments: Path, library: str) -> Path:
     """A library that needs an environment of its own has one of its name; the others are in that of the verbs."""
     own = environments / library / "bin" / "python"
     return own if own.exists() else Path(sys.executable)
+
+
+def _tuples(rows: list[Row]) -> tuple[tuple[Any, ...], ...]:
+    return tuple(map(tuple, rows))
 
 
 def _fits(scores: Scores, holdout: Holdout) -> bool:

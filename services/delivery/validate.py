@@ -1,5 +1,6 @@
 """validate: the candidate alone, on the exam that a commit has pinned."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -8,14 +9,16 @@ import yaml
 
 from services.contract import names
 from services.contract.candidate import Candidate
-from services.contract.errors import Refused
+from services.contract.errors import Refused, Undecided
 from services.contract.model_config import ModelConfig, Threshold, load_model_config
 from services.contract.record import write_atomically
+from services.contract.row_times import Round
 from services.contract.task import Task
 from services.contract.verdict import Check, Validation, Verdict, overall
 from services.delivery.ahead import import_ahead
 from services.delivery.holdout import Holdout
-from services.delivery.order import Scores, percentiles
+from services.delivery.latency import figures, judge_latency
+from services.delivery.order import Scores
 from services.delivery.output import keep, say, stop_unless_passed
 from services.delivery.report import validation_page
 from services.delivery.scoring import Question, Scorer
@@ -53,12 +56,12 @@ def validated(scorer: Scorer, candidate: Candidate) -> Validation:
         holdout = scorer.holdout(candidate.run.holdout.sha256)
         question = Question(candidate.library, folder, candidate.digest, candidate.run.holdout.sha256)
         try:
-            scores = scorer.score(question, holdout)
+            scores, rounds = scorer.score_and_time(question, holdout)
         except Refused as refused:
-            checks.append(Check(name="load", verdict=Verdict.FAIL, expected="a model that answers", found=str(refused)))
+            checks.append(_not_loaded(refused))
         else:
-            metrics, latency = _measure(config.task, scores, holdout), percentiles(scores.latency_ms)
-            checks += [_loaded(scores), _finite(scores), *_latency(latency, config), *_thresholds(metrics, config)]
+            metrics, latency = _measure(config.task, scores, holdout), figures(rounds)
+            checks += [_loaded(scores), _finite(scores), *_latency(rounds, config), *_thresholds(metrics, config)]
     return Validation(
         model=config.name,
         revision=candidate.promotion.label,
@@ -105,18 +108,20 @@ def _loaded(scores: Scores) -> Check:
     return _check("load", True, "a model that answers", f"{len(scores.predictions)} answers from a child process")
 
 
+def _not_loaded(refused: Refused) -> Check:
+    verdict = Verdict.INCONCLUSIVE if isinstance(refused, Undecided) else Verdict.FAIL
+    return Check(name="load", verdict=verdict, expected="a model that answers", found=str(refused))
+
+
 def _finite(scores: Scores) -> Check:
     rows = len(scores.predictions)
     bad = rows - len(scores.finite)
     return _check("finite", bad == 0, "only finite answers", f"{bad} NaN, infinite or none of {rows}")
 
 
-def _latency(latency: dict[str, float], config: ModelConfig) -> list[Check]:
+def _latency(rounds: Sequence[Round], config: ModelConfig) -> list[Check]:
     """No check for a library that does not serve by itself: `package` asks the form that will."""
-    if not latency:
-        return []
-    limit, p99 = config.gates.latency_p99_ms, latency["p99"]
-    return [_check("latency", p99 <= limit, f"p99 ≤ {limit:g} ms a row", f"p99 {p99:.1f} ms")]
+    return [judge_latency(rounds, config.gates.latency_p99_ms)] if rounds else []
 
 
 def _thresholds(metrics: dict[str, float], config: ModelConfig) -> list[Check]:

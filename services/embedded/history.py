@@ -58,7 +58,7 @@ class JobRun:
     result: str
     agent: str | None
     pid: int | None
-    pid_started: float | None
+    pid_started: str | None
 
 
 class History:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
+from services.contract.process_identity import identity
 from services.embedded import console as log
 from services.embedded.artifacts import CONSOLE_LOG, ArtifactMissing, Artifacts
 from services.embedded.catalog import Catalog
@@ -17,7 +18,6 @@ from services.embedded.fetch_task import Fetcher, describe_fetch
 from services.embedded.history import CANCELLED, FAILED, PASSED
 from services.embedded.job_order import JobOrder
 from services.embedded.pipeline_config import Task
-from services.embedded.processes import start_time
 from services.embedded.stage_history import StageHistory
 
 
@@ -95,7 +95,7 @@ class JobRunner:
         return result
 
     def _note(self, order: JobOrder, pid: int) -> None:
-        self._stages.note_process(order.run, pid, start_time(pid))
+        self._stages.note_process(order.run, pid, identity(pid))
 
     def _task(self, task: Task, order: JobOrder, workspace: Path, runner: ExecRunner, console: Console) -> Outcome:
         started = self._clock.now()

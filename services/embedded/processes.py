@@ -4,20 +4,14 @@ import contextlib
 
 import psutil
 
+from services.contract.process_identity import is_same
+
 GRACE_SECONDS = 2.0
 
 
-def start_time(pid: int) -> float | None:
-    """None when it is gone; with the pid it names a process for ever."""
-    try:
-        return psutil.Process(pid).create_time()
-    except psutil.Error:
-        return None
-
-
-def end_trees(processes: list[tuple[int, float | None]], grace: float = GRACE_SECONDS) -> None:
-    """SIGTERM, then SIGKILL to what is left. A process that began at another time than noted is not touched."""
-    trees = [member for pid, started in processes for member in _tree(pid, started)]
+def end_trees(processes: list[tuple[int, str | None]], grace: float = GRACE_SECONDS) -> None:
+    """SIGTERM, then SIGKILL to what is left. A process of another identity than noted is not touched."""
+    trees = [member for pid, noted in processes for member in _tree(pid, noted)]
     for member in trees:
         with contextlib.suppress(psutil.Error):
             member.terminate()
@@ -27,10 +21,10 @@ def end_trees(processes: list[tuple[int, float | None]], grace: float = GRACE_SE
             member.kill()
 
 
-def _tree(pid: int, started: float | None) -> list[psutil.Process]:
+def _tree(pid: int, noted: str | None) -> list[psutil.Process]:
     try:
         process = psutil.Process(pid)
-        if started is not None and process.create_time() != started:
+        if noted is not None and not is_same(pid, noted):
             return []
         return [*process.children(recursive=True), process]
     except psutil.Error:

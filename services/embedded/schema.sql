@@ -75,7 +75,7 @@ CREATE TABLE IF NOT EXISTS stages (
   UNIQUE (instance, name, counter)
 );
 
--- `pid` and `pid_started` name the task's process, so that what a dead server left behind can be ended.
+-- `pid` and its identity `pid_started` (services/contract/process_identity.py) name the task's process, so that what a dead server left behind can be ended.
 CREATE TABLE IF NOT EXISTS jobs (
   id INTEGER PRIMARY KEY,
   stage INTEGER NOT NULL REFERENCES stages (id),
@@ -85,7 +85,7 @@ CREATE TABLE IF NOT EXISTS jobs (
   result TEXT NOT NULL DEFAULT 'Unknown',
   agent TEXT,
   pid INTEGER,
-  pid_started REAL,
+  pid_started TEXT,
   UNIQUE (stage, name)
 );
 

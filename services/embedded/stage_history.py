@@ -111,7 +111,7 @@ class StageHistory:
             self._database.run("UPDATE jobs SET pid = NULL, pid_started = NULL WHERE id = ?", job.id)
             self.move_job(job, SCHEDULED)
 
-    def note_process(self, job: JobRun, pid: int | None, started: float | None) -> None:
+    def note_process(self, job: JobRun, pid: int | None, started: str | None) -> None:
         self._database.run("UPDATE jobs SET pid = ?, pid_started = ? WHERE id = ?", pid, started, job.id)
 
     def transitions(self, job: JobRun) -> list[tuple[str, int]]:

@@ -13,22 +13,26 @@ from typing import Any
 from services.contract.answers import Answers
 from services.contract.errors import Refused
 from services.contract.prediction import Prediction
+from services.contract.process_identity import start_ticks, ticks_a_second
+from services.contract.stopwatch import time_rows
 from services.prediction.invalid import Invalid
 from services.prediction.predictor import Predictor
 
-TIMED_ROWS = 100
 Rows = Sequence[Sequence[Any]]
 
 
-def answer_file(predictor: Predictor, path: Path) -> Answers:
-    """`path` holds a JSON list of rows, each a list of the inputs in order, null or NaN for one left out."""
+def answer_file(predictor: Predictor, path: Path, limit_ms: float = math.inf) -> Answers:
+    """`path` holds a JSON list of rows, each a list of the inputs in order, null or NaN for one left out.
+
+    Single rows are timed until their 99th percentile is within `limit_ms`, a few times at most.
+    """
     # Before the rows are read, because a service never holds so many.
     ready_seconds, memory_bytes = seconds_since_start(), resident_bytes()
     rows, size = read_rows(path), predictor.manifest.limits.max_rows
     parts = [_answers(predictor, rows[start : start + size]) for start in range(0, len(rows), size)]
     return Answers(
         predictions=tuple(answer for part in parts for answer in part),
-        latency_ms=tuple(_milliseconds(predictor, row) for row in rows[:TIMED_ROWS]),
+        rounds=time_rows(lambda row: _answers(predictor, [row]), rows, limit_ms),
         ready_seconds=ready_seconds,
         memory_bytes=memory_bytes,
     )
@@ -56,18 +60,11 @@ def _answers(predictor: Predictor, rows: Rows) -> list[Prediction | None]:
     return [*_answers(predictor, rows[:half]), *_answers(predictor, rows[half:])]
 
 
-def _milliseconds(predictor: Predictor, row: Sequence[Any]) -> float:
-    started = time.perf_counter()
-    _answers(predictor, [row])
-    return (time.perf_counter() - started) * 1000
-
-
 def seconds_since_start() -> float:
     """Since the kernel made this process, to a hundredth; without /proc, the processor time that it took so far."""
     if sys.platform != "linux":
         return time.process_time()
-    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - (start_ticks(os.getpid()) or 0) / ticks_a_second()
 
 
 def resident_bytes() -> int:

@@ -8,9 +8,8 @@ import time
 from pathlib import Path
 from threading import Lock
 
-import psutil
-
 from services.contract.errors import Refused
+from services.contract.process_identity import identity
 from services.contract.release import Manifest
 from services.rollout.checks import confirm
 from services.rollout.listeners import Listeners
@@ -92,7 +91,8 @@ class Processes:
             child = subprocess.Popen(
                 command, cwd=self._folder, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=output, stderr=output
             )
-        started = psutil.Process(child.pid).create_time()
+        # A child that was not waited for yet has one, even when it has ended.
+        started = identity(child.pid) or ""
         record = ProcessRecord(model=release.manifest.model, release=release.digest, pid=child.pid, started=started)
         record.write(beside(control, "json"))
         self._let_load(child)

@@ -1,15 +1,18 @@
-"""One serving process on this machine: told over its control socket, known by pid and start time, always seen off."""
+"""One serving process on this machine: told over its control socket, known by pid and identity, always seen off."""
 
 import contextlib
 import subprocess
 import time
 from pathlib import Path
 from threading import Thread
+from typing import Annotated
 
 import psutil
+from pydantic import BeforeValidator
 
 from services.contract.control import Command, Status, Verb
 from services.contract.errors import Refused
+from services.contract.process_identity import is_same
 from services.contract.record import ModelName, Record, Sha256
 from services.rollout.checks import replay_golden, socket_door
 from services.rollout.control import ask, shorter
@@ -18,8 +21,6 @@ from services.rollout.store import StoredRelease
 
 PAUSE_SECONDS = 0.02
 CLOSE_SECONDS = 5.0
-# A process's start time is derived from the clock, which may be corrected between two readings.
-CLOCK_SECONDS = 2.0
 
 
 class ProcessRecord(Record):
@@ -28,7 +29,8 @@ class ProcessRecord(Record):
     model: ModelName
     release: Sha256
     pid: int
-    started: float
+    # A number in records of earlier versions, which names no process now.
+    started: Annotated[str, BeforeValidator(str)]
 
 
 class ServingProcess:
@@ -136,7 +138,7 @@ class ServingProcess:
     def _process(self) -> psutil.Process | None:
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(self._record.pid)
-            ours = abs(process.create_time() - self._record.started) < CLOCK_SECONDS
+            ours = is_same(process.pid, self._record.started)
             return process if ours and process.status() != psutil.STATUS_ZOMBIE else None
         return None
 

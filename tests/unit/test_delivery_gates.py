@@ -1,6 +1,7 @@
 """The gates with planted models: each says no for the reason that was planted, and yes to a good one."""
 
 import hashlib
+import json
 import os
 import pickle
 import random
@@ -20,17 +21,21 @@ from services.contract.answers import Answers
 from services.contract.candidate import Candidate, DataDigest
 from services.contract.deployment import Action, Deployment
 from services.contract.digest import list_files
-from services.contract.errors import Refused
+from services.contract.errors import Refused, Undecided
 from services.contract.model_config import CompareGate, ModelConfig
 from services.contract.release import Form, Golden, Manifest, Release
+from services.contract.row_times import Round
 from services.contract.verdict import Comparison, Validation, Verdict
 from services.delivery.bootstrap import Difference, paired_difference
 from services.delivery.compare import compared, judge
+from services.delivery.holdout import Holdout
+from services.delivery.order import Scores
 from services.delivery.package import packaged, refuse_unless_passed
 from services.delivery.report import comparison_page, validation_page
-from services.delivery.scoring import Scorer
+from services.delivery.scoring import Question, Scorer
 from services.delivery.store import Store
 from services.delivery.validate import validated
+from tests.busy_machine import busy_processor
 from tests.release_factory import WHEN, ReleasePlan, build_release
 
 MLMODEL = """\
@@ -42,7 +47,7 @@ signature:
 """
 
 
-def nobody_answers(release: Path, form: Form, rows: Sequence[Any]) -> Answers:  # noqa: ARG001  an Ask
+def nobody_answers(release: Path, form: Form, rows: Sequence[Any], limit_ms: float) -> Answers:  # noqa: ARG001  an Ask
     """In place of the prediction service, for tests in which it does not matter."""
     raise Refused("nobody answers")
 
@@ -82,6 +87,9 @@ class Bench:
                 **changes,
             }
         )
+
+    def scorer_with(self, latency_p99_ms: float) -> Scorer:
+        return self.scorer(gates=self.config().gates.model_dump() | {"latency_p99_ms": latency_p99_ms})
 
     def scorer(self, **changes: Any) -> Scorer:
         return Scorer(self.store, self.root / "no environments", self.config(**changes))
@@ -209,6 +217,54 @@ def test_a_model_whose_files_were_changed_after_fetch_is_refused(bench: Bench) -
         validated(bench.scorer(), candidate)
 
 
+def test_a_good_model_passes_on_a_processor_that_is_busy_with_others(bench: Bench) -> None:
+    """A row takes a fraction of a millisecond, and a turn of the other loops several."""
+    with busy_processor():
+        validation = validated(bench.scorer_with(latency_p99_ms=20), bench.candidate(3.0))
+    assert validation.verdict is Verdict.PASS, validation.checks
+
+
+def test_the_same_stage_run_again_measures_again_and_asks_the_holdout_no_more(bench: Bench) -> None:
+    candidate = bench.candidate(3.0)
+    first = validated(bench.scorer_with(latency_p99_ms=1e-6), candidate)
+    assert verdicts(first)["latency"] == "fail"
+    kept = bench.store.scores_path(candidate.digest, bench.holdout.sha256)
+    assert set(json.loads(kept.read_text())) == {"predictions", "edges"}
+    # Nothing asks the model for these again.
+    Scores.read(kept).model_copy(update={"predictions": (30.0,) * 400}).write(kept)
+    second = validated(bench.scorer(), candidate)
+    assert verdicts(second)["latency"] == "pass"
+    assert second.metrics["mean_absolute_error"] > 20
+    assert second.latency_ms != first.latency_ms
+
+
+def test_answers_that_an_earlier_version_kept_with_their_time_are_asked_again(bench: Bench) -> None:
+    candidate = bench.candidate(3.0)
+    kept = bench.store.scores_path(candidate.digest, bench.holdout.sha256)
+    kept.parent.mkdir()
+    kept.write_text(json.dumps({"predictions": [0.0] * 400, "edges": [0.0] * 3, "latency_ms": [294.3] * 100}))
+    validation = validated(bench.scorer(), candidate)
+    assert validation.verdict is Verdict.PASS
+    assert "294.3" not in found(validation, "latency")
+    assert "latency_ms" not in kept.read_text()
+
+
+def test_a_model_that_could_not_be_asked_to_the_end_is_inconclusive_and_not_bad(bench: Bench) -> None:
+    class Busy(Scorer):
+        def score_and_time(
+            self,
+            question: Question,  # noqa: ARG002
+            holdout: Holdout,  # noqa: ARG002
+        ) -> tuple[Scores, tuple[Round, ...]]:
+            raise Undecided("inconclusive: the machine is busy")
+
+    validation = validated(Busy(bench.store, bench.root, bench.config()), bench.candidate(3.0))
+    assert (validation.verdict, found(validation, "load")) == (
+        Verdict.INCONCLUSIVE,
+        "inconclusive: the machine is busy",
+    )
+
+
 def test_the_first_model_ever_is_compared_with_nothing_and_passes(bench: Bench) -> None:
     comparison = compared(bench.scorer(), bench.candidate(3.0), None)
     assert (comparison.verdict, comparison.live, comparison.interval) == (Verdict.PASS, None, None)
@@ -289,6 +345,16 @@ def test_the_same_release_has_the_same_digest(bench: Bench) -> None:
     comparison = compared(bench.scorer(), candidate, None)
     first, second = (packaged(bench.scorer(), candidate, validation, comparison, nobody_answers) for _ in range(2))
     assert first.digest == second.digest
+
+
+def test_what_was_measured_while_validating_does_not_name_the_release(bench: Bench) -> None:
+    candidate = bench.candidate(3.0)
+    comparison = compared(bench.scorer(), candidate, None)
+    first, second = (validated(bench.scorer(), candidate) for _ in range(2))
+    assert first.latency_ms != second.latency_ms
+    one, other = (packaged(bench.scorer(), candidate, each, comparison, nobody_answers) for each in (first, second))
+    assert one.digest == other.digest
+    assert verdicts(one.manifest.validation) == verdicts(first)
 
 
 def test_nothing_is_packaged_without_a_verdict_that_passed(bench: Bench) -> None:

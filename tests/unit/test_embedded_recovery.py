@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from services.contract.errors import Refused
+from services.contract.process_identity import identity
 from services.embedded.engine import Engine
-from services.embedded.processes import start_time
 from services.embedded.state_lock import lock_state
 from tests.poll import poll_until
 from tests.unit.embedded.fakes import FakePlugin, revision
@@ -59,7 +59,7 @@ def test_what_the_dead_server_left_running_is_ended_first(tmp_path: Path) -> Non
     dead = left_behind(tmp_path, TWO_STAGES)
     with subprocess.Popen([sys.executable, "-c", SLEEPS]) as orphan:
         (job,) = dead.stages.interrupted_jobs()
-        dead.stages.note_process(job, orphan.pid, start_time(orphan.pid))
+        dead.stages.note_process(job, orphan.pid, identity(orphan.pid))
         reaper = threading.Thread(target=orphan.wait)
         reaper.start()
         with running(tmp_path, TWO_STAGES) as world:
@@ -72,7 +72,7 @@ def test_another_process_with_the_same_id_is_left_alone(tmp_path: Path) -> None:
     dead = left_behind(tmp_path, TWO_STAGES)
     with subprocess.Popen([sys.executable, "-c", SLEEPS]) as stranger:
         (job,) = dead.stages.interrupted_jobs()
-        dead.stages.note_process(job, stranger.pid, (start_time(stranger.pid) or 0) - 10)
+        dead.stages.note_process(job, stranger.pid, f"{identity(stranger.pid)}0")
         with running(tmp_path, TWO_STAGES) as world:
             world.finished("churn/1/two/1")
             assert stranger.poll() is None

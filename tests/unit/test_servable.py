@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from services.contract.answers import Answers
-from services.contract.errors import Refused
+from services.contract.errors import Refused, Undecided
 from services.contract.prediction import Labelled, Prediction
 from services.contract.release import Form, Servable
+from services.contract.row_times import Round, RowTime
 from services.delivery.order import Forms
 from services.delivery.servable import Ask, Exam, ask_service, choose
 
@@ -23,16 +24,22 @@ def exam(expected: Sequence[Prediction | None] = EXPECTED) -> Exam:
     return Exam([[1.0]] * len(expected), list(expected), edges=1, latency_p99_ms=50.0)
 
 
-def answering(milliseconds: float = 1.0, **by_runtime: Sequence[Prediction | None] | Refused) -> Ask:
+QUICK = RowTime(clock=1.0, thread=1.0, process=1.0, queued=0.0)
+SLOW = RowTime(clock=50.5, thread=50.5, process=50.5, queued=0.0)
+OTHERS_BUSY = RowTime(clock=300.0, thread=1.0, process=1.0, queued=299.0)
+# As where the kernel does not count.
+UNKNOWN = RowTime(clock=300.0, thread=1.0, process=1.0, queued=None)
+
+
+def answering(took: RowTime = QUICK, **by_runtime: Sequence[Prediction | None] | Refused) -> Ask:
     """What the services of some runtimes answer."""
 
-    def ask(release: Path, form: Form, rows: Sequence[Any]) -> Answers:  # noqa: ARG001  an Ask
+    def ask(release: Path, form: Form, rows: Sequence[Any], limit_ms: float) -> Answers:  # noqa: ARG001  an Ask
         answers = by_runtime[form.runtime]
         if isinstance(answers, Refused):
             raise answers
-        return Answers(
-            predictions=tuple(answers), latency_ms=(milliseconds,) * 3, ready_seconds=0.5, memory_bytes=80_000_000
-        )
+        rounds = (Round(rows=(took,) * 3),)
+        return Answers(predictions=tuple(answers), rounds=rounds, ready_seconds=0.5, memory_bytes=80_000_000)
 
     return ask
 
@@ -94,8 +101,22 @@ def test_a_form_whose_service_does_not_start_is_passed_over_with_its_reason() ->
 
 
 def test_a_form_that_is_slower_than_the_gate_does_not_serve() -> None:
-    servable = chosen(answering(milliseconds=50.5, onnx=EXPECTED), Forms(forms=(ONNX,), notes=()))
-    assert servable == Servable(form=None, notes=("onnx: expected p99 ≤ 50 ms a row, found 50.5 ms",))
+    servable = chosen(answering(SLOW, onnx=EXPECTED), Forms(forms=(ONNX,), notes=()))
+    assert servable == Servable(form=None, notes=("onnx: expected p99 ≤ 50 ms a row, found more",))
+
+
+def test_a_form_serves_that_was_slow_only_because_the_machine_was_busy() -> None:
+    assert chosen(answering(OTHERS_BUSY, onnx=EXPECTED)).form == ONNX
+
+
+def test_no_other_form_takes_the_place_of_one_whose_time_cannot_be_told() -> None:
+    with pytest.raises(Undecided, match=r"onnx: inconclusive: .* busy with others \(p99 300.0 ms .*: run this stage"):
+        chosen(answering(UNKNOWN, onnx=EXPECTED, sklearn=EXPECTED))
+
+
+def test_no_other_form_takes_the_place_of_one_that_did_not_come_to_its_end() -> None:
+    with pytest.raises(Undecided, match="no answers within 480 s"):
+        chosen(answering(onnx=Undecided("no answers within 480 s"), sklearn=EXPECTED))
 
 
 def test_without_a_form_that_agrees_the_release_is_for_batch_only_and_says_why() -> None:
