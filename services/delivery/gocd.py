@@ -84,7 +84,8 @@ def set_up_gocd(
             *([definitions.config_repo(config_repo, config_repo_branch)] if config_repo else []),
         ]
         # Whoever gives a user means that user, whatever token the environment holds for the other verbs.
-        with GoCD(address, None if login else token or _secret(token_file), login) as gocd:
+        ours = settings.gocd_token if address == settings.trackback_gocd_url else None
+        with GoCD(address, None if login else token or _secret(token_file) or ours, login) as gocd:
             wait_until_up(gocd, wait, say)
             refuse_without_plugin(gocd)
             steps = [*set_up(gocd, wanted, say, dry_run, update), *_token(address, order, dry_run)]

@@ -1,14 +1,20 @@
 """Where the verbs find MLflow, GoCD, the registry, the rollout service, the models, the store and the environments."""
 
+import os
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from services.contract.errors import Refused
 
 ROOT = Path(__file__).parents[2]
+KEYS = {
+    "trackback_gocd_url": "trackback_gocd_token_file",
+    "trackback_rollout_url": "trackback_rollout_token_file",
+}
 
 
 def _version() -> str:
@@ -16,12 +22,23 @@ def _version() -> str:
     return str(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
 
 
-class Settings(BaseSettings):
-    """Read from the environment, else from what the platform of this checkout wrote when it was started."""
+class _PlatformFile(DotEnvSettingsSource):
+    """What the platform wrote when it was started. Its keys open its own services, and are shown to no other."""
 
-    model_config = SettingsConfigDict(
-        frozen=True, env_file=ROOT / ".trackback" / "platform.env", extra="ignore", env_ignore_empty=True
-    )
+    def __call__(self) -> dict[str, Any]:
+        found = super().__call__()
+        for address, key in KEYS.items():
+            if self.current_state.get(address, found.get(address)) != found.get(address):
+                found.pop(key, None)
+        return found
+
+
+class Settings(BaseSettings):
+    """Read from the environment, else from what the platform wrote into TRACKBACK_STATE, which is this checkout's if
+    nothing else is said.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     mlflow_tracking_uri: str = "http://127.0.0.1:5000"
     trackback_mlflow_ui_url: str | None = None
@@ -38,6 +55,18 @@ class Settings(BaseSettings):
     trackback_models: Path = ROOT / "training" / "models"
     trackback_store: Path = ROOT / ".trackback" / "store"
     trackback_environments: Path = ROOT / ".venv"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  where its file is depends on the environment
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  nothing of ours is kept like that
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        state = Path(os.environ.get("TRACKBACK_STATE") or ROOT / ".trackback")
+        return init_settings, env_settings, _PlatformFile(settings_cls, state / "platform.env")
 
     @property
     def mlflow_ui_url(self) -> str:

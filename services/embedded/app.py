@@ -1,9 +1,11 @@
 """The HTTP side: every noun of the API, and the page."""
 
+from collections.abc import Sequence
+
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from services.contract import http_guard
 from services.embedded.api import (
     access,
     config_repos,
@@ -42,12 +44,12 @@ _PAGE_HEADERS = {
 }
 
 
-def create_app(engine: Engine, hosts: list[str]) -> FastAPI:
-    """`hosts` are the names under which it answers, so that no other site's name can be pointed at it."""
+def create_app(engine: Engine, hosts: Sequence[str], token: str | None = None) -> FastAPI:
+    """`hosts` are the names under which it answers; with a token, only whoever sends it may change anything."""
     app = FastAPI(title="Trackback CI", openapi_url=None)
     app.state.engine = engine
     app.middleware("http")(Guard(engine.users))
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)
+    app.add_middleware(http_guard.Guard, access=http_guard.Access(hosts, token))
     for error, handler in HANDLERS.items():
         app.add_exception_handler(error, handler)
     app.add_exception_handler(PluginFailed, _plugin_failed)

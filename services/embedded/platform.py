@@ -15,6 +15,7 @@ import typer
 
 from services.contract.errors import Refused
 from services.contract.record import write_atomically
+from services.contract.token import write_token
 from services.embedded.platform_guard import (
     end_leftovers,
     lock,
@@ -23,7 +24,7 @@ from services.embedded.platform_guard import (
     remember_groups,
 )
 from services.embedded.platform_process import STOP_SECONDS, Supervised
-from services.embedded.platform_services import Service, phases, verb_environment
+from services.embedded.platform_services import TOKEN_VARIABLES, Service, phases, token_file, verb_environment
 from services.embedded.platform_settings import ROOT, PlatformSettings
 
 READY_SECONDS = 120
@@ -50,6 +51,7 @@ class Platform:
                 shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True, exist_ok=True)
         refuse_moved_mlflow(self._state, self._settings)
+        write_token(token_file(self._state))
         for together in phases(self._settings, self._state):
             self._say(f"starting {' and '.join(part.name for part in together)}, logs are in {self._state / 'logs'}")
             for part in together:
@@ -96,7 +98,7 @@ class Platform:
             raise Refused(done.stderr.strip())
 
     def _tell_the_verbs(self) -> None:
-        names = (*self._settings.urls.environment(), "TRACKBACK_STORE")
+        names = (*self._settings.urls.environment(), *TOKEN_VARIABLES, "TRACKBACK_STORE")
         lines = "".join(f"{name}={self.environment[name]}\n" for name in names)
         path = self._state / "platform.env"
         write_atomically(path, lines.encode())

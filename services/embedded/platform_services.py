@@ -11,6 +11,11 @@ _PLUGIN = ROOT / "plugin" / "package-repository" / "target" / "trackback-mlflow-
 _PLUGIN_HOST = ROOT / "plugin" / "host" / "target" / "trackback-plugin-host.jar"
 
 
+TOKEN_VARIABLES = ("TRACKBACK_GOCD_TOKEN_FILE", "TRACKBACK_ROLLOUT_TOKEN_FILE")
+# They go before a file, and open other servers than ours.
+_OTHER_KEYS = ("TRACKBACK_GOCD_TOKEN", "TRACKBACK_ROLLOUT_TOKEN")
+
+
 @dataclass(frozen=True)
 class Service:
     """A process to keep alive, the variables that are its own, and the URL that answers 200 when it is ready.
@@ -25,11 +30,18 @@ class Service:
     children_live_on: bool = False
 
 
+def token_file(state: Path) -> Path:
+    """What opens the CI server and the rollout service to changes; made anew at each start, for its owner alone."""
+    return state / "token"
+
+
 def verb_environment(settings: PlatformSettings, state: Path) -> dict[str, str]:
     """What `trackback` needs to find the platform, also inside of a pipeline's job."""
+    inherited = {name: value for name, value in os.environ.items() if name not in _OTHER_KEYS}
     return {
-        **os.environ,
+        **inherited,
         **settings.urls.environment(),
+        **dict.fromkeys(TOKEN_VARIABLES, str(token_file(state))),
         "PATH": f"{ROOT / 'scripts'}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONPATH": str(ROOT),
         "TRACKBACK_STORE": str(state / "store"),
@@ -38,7 +50,7 @@ def verb_environment(settings: PlatformSettings, state: Path) -> dict[str, str]:
 
 def phases(settings: PlatformSettings, state: Path) -> list[list[Service]]:
     """The CI server comes last, because it polls MLflow at once."""
-    return [[_mlflow(settings, state / "mlflow"), _rollout(settings, state)], [_ci(settings, state / "ci")]]
+    return [[_mlflow(settings, state / "mlflow"), _rollout(settings, state)], [_ci(settings, state)]]
 
 
 def _mlflow(settings: PlatformSettings, place: Path) -> Service:
@@ -53,16 +65,18 @@ def _rollout(settings: PlatformSettings, state: Path) -> Service:
         "STATE": str(state / "rollout"),
         "STORE": str(state / "store"),
         "ENVIRONMENTS": str(ROOT / ".venv"),
+        "TOKEN_FILE": str(token_file(state)),
     }
     command = (sys.executable, "-m", "services.rollout")
     ready = f"{settings.urls.rollout}/health"
     return Service("rollout", command, _prefixed("TRACKBACK_ROLLOUT_", variables), ready, children_live_on=True)
 
 
-def _ci(settings: PlatformSettings, place: Path) -> Service:
+def _ci(settings: PlatformSettings, state: Path) -> Service:
     variables = {
         "PORT": str(settings.gocd_port),
-        "STATE": str(place),
+        "STATE": str(state / "ci"),
+        "TOKEN_FILE": str(token_file(state)),
         "PIPELINES": str(ROOT / "services" / "gocd" / "pipelines.gocd.yaml"),
         "PLUGIN_JAR": str(_PLUGIN),
         "HOST_JAR": str(_PLUGIN_HOST),

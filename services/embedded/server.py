@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from services.contract.errors import Refused
+from services.contract.http_protocol import limited
+from services.contract.token import read_token
 from services.embedded.app import create_app
 from services.embedded.backoff import Rhythm
 from services.embedded.engine import Engine, Site
@@ -37,17 +40,23 @@ def run(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT. Raises Refused."""
     pipelines = load_pipelines(settings.pipelines) if settings.pipelines else None
     site = _site(settings)
+    token = read_token(settings.token_file, "the token of the CI server") if settings.token_file else None
     with lock_state(settings.state), _listener(settings) as listener, _plugin_host(settings) as plugin:
         rhythm = Rhythm(settings.poll_seconds, settings.backoff_seconds, settings.backoff_max_seconds)
         engine = Engine(pipelines, plugin, site, rhythm)
-        app = create_app(engine, settings.names)
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=SHUTDOWN_SECONDS)
+        app = create_app(engine, settings.names, token)
         _end_on_signals()
         try:
             engine.start()
-            uvicorn.Server(config).run(sockets=[listener])
+            create_server(app).run(sockets=[listener])
         finally:
             engine.stop()
+
+
+def create_server(app: FastAPI) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(app, http=limited(), ws="none", log_level="warning", timeout_graceful_shutdown=SHUTDOWN_SECONDS)
+    )
 
 
 def _end_on_signals() -> None:

@@ -5,15 +5,15 @@ import os
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.contract.errors import Refused
+from services.contract.http_guard import EVERYWHERE, names_of, split_names
 from services.contract.record import first_problem
 from services.embedded.located import problem_at
 
 PREFIX = "TRACKBACK_CI_"
-EVERYWHERE = ("0.0.0.0", "::")
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -21,7 +21,8 @@ class Settings(BaseSettings):
     """Paths are those of the pipelines, the two jars and the folder that holds all state. Without a file of
     pipelines there are those of the config repos that GoCD's API is asked to follow.
 
-    `name` is how others call this host; with the files of the passwords nobody gets in without one.
+    `name` is how others call this host, `hosts` what else they may; with the files of the passwords nobody gets in
+    without one. Without them, `token_file` holds what opens the door to changes, if anything.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
@@ -39,6 +40,8 @@ class Settings(BaseSettings):
     agents: Annotated[int, Field(ge=1, le=16)] = 2
     mlflow_ui_url: str | None = None
     name: str | None = None
+    hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_names)] = ()
+    token_file: Path | None = None
     password_file: Path | None = None
     operator_password_file: Path | None = None
 
@@ -48,6 +51,8 @@ class Settings(BaseSettings):
             raise problem_at(("password_file",), "expected the administrator's password beside the operator's")
         if not self.password_file and not _is_loopback(self.host):
             raise problem_at(("password_file",), f"expected one, because others can reach {self.host}")
+        if self.token_file and self.password_file:
+            raise problem_at(("token_file",), "expected none beside passwords: users have tokens of their own")
         if not self.name and self.host in EVERYWHERE:
             raise problem_at(("name",), f"expected the name by which others reach it, because {self.host} is none")
         return self
@@ -57,9 +62,9 @@ class Settings(BaseSettings):
         return f"http://{self.name or self.host}:{self.port}/go"
 
     @property
-    def names(self) -> list[str]:
+    def names(self) -> tuple[str, ...]:
         """Those under which it answers."""
-        return [*dict.fromkeys([self.name or self.host, "localhost", "127.0.0.1"])]
+        return names_of(self.host, [*([self.name] if self.name else []), *self.hosts])
 
 
 def _is_loopback(host: str) -> bool:

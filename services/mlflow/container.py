@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from services.contract.errors import Refused
-from services.mlflow.server import environment
+from services.mlflow.server import HOSTS, environment
 
 SECRETS = Path("/secrets/mlflow")
 DATABASE = "postgresql+psycopg://mlflow:{password}@{host}/mlflow"
@@ -35,8 +35,7 @@ def variables_of(inherited: Mapping[str, str], password: str, access: str, secre
     return {
         "TRACKBACK_BUCKET": "mlflow",
         "MLFLOW_S3_ENDPOINT_URL": "http://object-store:7070",
-        "MLFLOW_SERVER_ALLOWED_HOSTS": "mlflow:*,localhost:*,127.0.0.1:*",
-        **environment(inherited),
+        **environment(inherited, f"mlflow:*,{HOSTS}"),
         "MLFLOW_BACKEND_STORE_URI": DATABASE.format(
             password=quote(password, safe=""), host=inherited.get("TRACKBACK_DATABASE", "postgres:5432")
         ),

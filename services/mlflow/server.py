@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ADDRESS = "127.0.0.1"
+# MLflow's own list has patterns such as 10.*, which 10.evil.example fits as well.
+HOSTS = "localhost:*,127.0.0.1:*"
 
 
 def command(folder: Path, port: int) -> list[str]:
@@ -15,9 +17,12 @@ def command(folder: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "mlflow", "server", *listen, *stores]
 
 
-def environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """Without the job runner there are 2 processes in place of 16, and nothing here uses its jobs."""
+def environment(inherited: Mapping[str, str], hosts: str = HOSTS) -> dict[str, str]:
+    """`hosts` are patterns of the names under which it answers, if those inherited do not say.
+
+    Without the job runner there are 2 processes in place of 16, and nothing here uses its jobs."""
     return {
+        "MLFLOW_SERVER_ALLOWED_HOSTS": hosts,
         **inherited,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",

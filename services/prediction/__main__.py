@@ -16,6 +16,7 @@ from typing import NoReturn
 import uvloop
 
 from services.contract.errors import Refused
+from services.contract.http_guard import ANY_NAME, EVERYWHERE, names_of, split_names
 from services.prediction.ask import answer_file
 from services.prediction.control import Control
 from services.prediction.door import BACKLOG
@@ -74,11 +75,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--host", default=HOST, help=f"the address of --port; {HOST} if not given, 0.0.0.0 in a container only"
     )
+    parser.add_argument(
+        "--names",
+        metavar="NAME,…",
+        help="the names under which to answer; those of --host if not given, any for 0.0.0.0",
+    )
     return parser
 
 
 async def _serve(predictor: Predictor, options: argparse.Namespace) -> None:
-    service = Service(predictor)
+    service = Service(predictor, _names(options))
     service.stop_on_signals()
     if options.control:
         await service.open_private(Path(f"{options.control}.http"))
@@ -90,6 +96,13 @@ async def _serve(predictor: Predictor, options: argparse.Namespace) -> None:
         manifest = predictor.manifest
         sys.stderr.write(f"{manifest.model} {manifest.revision} answers at http://{options.host}:{options.port}\n")
         await service.stopped.wait()
+
+
+def _names(options: argparse.Namespace) -> Sequence[str]:
+    """In a container any: what asks is the gateway, under whatever name its clients know it."""
+    if options.names:
+        return list(split_names(options.names))
+    return (ANY_NAME,) if options.host in EVERYWHERE else names_of(options.host)
 
 
 def _listen(host: str, port: int) -> socket.socket:

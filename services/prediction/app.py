@@ -16,6 +16,8 @@ from services.prediction.invocations import FORMS, read_invocation
 from services.prediction.predictor import Predictor
 
 REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (400, 408, 413, 415, 422, 503)}
+# Nothing is changed by asking: rows come by POST because they are long.
+QUESTIONS = ("/invocations",)
 FACTS = ("description", "library", "task", "unit", "inputs", "limits")
 
 
@@ -53,11 +55,15 @@ class Metadata(Record):
 
 
 def create_app(predictor: Predictor) -> ASGIApp:
+    return Guard(create_api(predictor), predictor.manifest.limits)
+
+
+def create_api(predictor: Predictor) -> FastAPI:
     manifest = predictor.manifest
     app = FastAPI(title=f"{manifest.model} {manifest.revision}", description=manifest.description)
     _add_invocations(app, predictor)
     _add_facts(app, predictor)
-    return Guard(app, manifest.limits)
+    return app
 
 
 def _identity(predictor: Predictor) -> Identity:

@@ -7,6 +7,8 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from services.contract.http_protocol import HeadLimits, limited
+
 KEEP_ALIVE_SECONDS = 15
 BACKLOG = 2048
 _EMPTY_TICKS = 10
@@ -15,13 +17,13 @@ _EMPTY_TICKS = 10
 class Door(uvicorn.Server):
     """uvicorn's server without its signal handlers; `headers` go with every answer, its own errors included."""
 
-    def __init__(self, app: ASGIApp, headers: dict[str, str], private: Path | None = None) -> None:
+    def __init__(self, app: ASGIApp, headers: dict[str, str], limits: HeadLimits, private: Path | None = None) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 uds=str(private) if private else None,
                 headers=[*headers.items(), ("Keep-Alive", f"timeout={KEEP_ALIVE_SECONDS}")],
-                http="httptools",
+                http=limited(limits),
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from starlette.types import ASGIApp
@@ -11,7 +12,9 @@ from starlette.types import ASGIApp
 from services.contract import names
 from services.contract.control import State, Status
 from services.contract.errors import Refused
-from services.prediction.app import create_app
+from services.contract.http_guard import LOOPBACK, Access, Guard
+from services.contract.http_protocol import GATEWAY, LIMITS
+from services.prediction.app import QUESTIONS, create_app
 from services.prediction.door import Door
 from services.prediction.predictor import Predictor
 
@@ -19,10 +22,13 @@ SIGNAL_GRACE_SECONDS = 3.0
 
 
 class Service:
-    def __init__(self, predictor: Predictor) -> None:
+    """`hosts` are the names under which it answers at its public door; the private one is a file of its owner's."""
+
+    def __init__(self, predictor: Predictor, hosts: Sequence[str] = LOOPBACK) -> None:
         manifest = predictor.manifest
         self._release = predictor.release.digest
         self._app: ASGIApp = create_app(predictor)
+        self._access = Access(hosts, questions=QUESTIONS, field="error")
         self._headers = {
             names.MODEL_HEADER: manifest.model,
             names.REVISION_HEADER: manifest.revision,
@@ -35,6 +41,10 @@ class Service:
         self.stopped = asyncio.Event()
 
     @property
+    def public_app(self) -> ASGIApp:
+        return Guard(self._app, self._access)
+
+    @property
     def listener(self) -> socket.socket | None:
         return self._listener
 
@@ -44,7 +54,7 @@ class Service:
         return Status(pid=os.getpid(), release=self._release, state=state, connections=connections)
 
     async def open_private(self, path: Path) -> None:
-        await self._open(Door(self._app, self._headers, private=path), None)
+        await self._open(Door(self._app, self._headers, GATEWAY, private=path), None)
 
     async def go(self, listener: socket.socket) -> None:
         """Starts to accept on `listener`; no change when it already accepts."""
@@ -53,7 +63,7 @@ class Service:
         if self._public:
             listener.close()
             return
-        self._public = await self._open(Door(self._app, self._headers), listener.dup())
+        self._public = await self._open(self._public_door(), listener.dup())
         self._listener = listener
 
     def drain(self) -> None:
@@ -71,6 +81,11 @@ class Service:
     def stop_on_signals(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self.stop, SIGNAL_GRACE_SECONDS)
+
+    def _public_door(self) -> Door:
+        # A gateway asks for many clients over many connections, and has limits of its own for each of them.
+        limits = GATEWAY if self._access.any_name else LIMITS
+        return Door(self.public_app, self._headers, limits)
 
     async def _open(self, door: Door, listener: socket.socket | None) -> Door:
         await door.open(listener)

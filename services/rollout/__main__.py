@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from services.contract.errors import Refused
+from services.contract.http_guard import Access
+from services.contract.token import read_token
 from services.rollout.container_backend import Containers
 from services.rollout.listeners import Listeners
 from services.rollout.processes import Processes
@@ -20,7 +22,6 @@ from services.rollout.server import Server
 from services.rollout.serving import Backend
 from services.rollout.settings import PREFIX, BackendName, Settings, read_settings
 from services.rollout.store import Store
-from services.rollout.token import read_token
 from services.rollout.traffic import Means
 
 # No model can have this name, so its folder stands beside theirs.
@@ -54,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(settings: Settings, listener: socket.socket) -> None:
-    token = read_token(settings.token_file) if settings.token_file else None
+    token = read_token(settings.token_file, "the token of the rollout service") if settings.token_file else None
     state = settings.state.absolute()
     absolute = settings.model_copy(
         update={"environments": settings.environments.absolute(), "store": settings.store.absolute()}
@@ -65,7 +66,7 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     rollout = Rollout(Means(state, Store(absolute.store), backend, settings.drain_seconds))
     try:
         rollout.open()
-        Server(rollout, token).run(sockets=[listener])
+        Server(rollout, Access(settings.names, token)).run(sockets=[listener])
     finally:
         rollout.close()
 

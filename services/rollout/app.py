@@ -6,17 +6,17 @@ from fastapi.responses import JSONResponse
 
 from services.contract.deployment import Deployment, DeployRequest, ModelState, RollbackRequest
 from services.contract.errors import Refused
+from services.contract.http_guard import Access, Guard
 from services.contract.record import ModelName
 from services.rollout.metrics import CONTENT_TYPE
 from services.rollout.rollout import Rollout
-from services.rollout.token import TokenCheck
+
+LOCAL = Access()
 
 
-def create_app(rollout: Rollout, token: str | None = None) -> FastAPI:
-    """With a token, only whoever sends it may change anything."""
+def create_app(rollout: Rollout, access: Access = LOCAL) -> FastAPI:
     app = FastAPI(title="Trackback rollout")
-    if token:
-        app.middleware("http")(TokenCheck(token))
+    app.add_middleware(Guard, access=access)
     _add_refusals(app)
     _add_questions(app, rollout)
     _add_changes(app, rollout)

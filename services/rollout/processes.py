@@ -86,7 +86,7 @@ class Processes:
 
     def _spawn(self, release: StoredRelease, control: Path) -> ServingProcess:
         command = [str(self._python(release.manifest)), "-m", "services.prediction", str(release.folder)]
-        command += ["--digest", release.digest, "--control", control.name]
+        command += ["--digest", release.digest, "--control", control.name, "--names", ",".join(self._settings.names)]
         with beside(control, "log").open("wb") as output:
             child = subprocess.Popen(
                 command, cwd=self._folder, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=output, stderr=output

@@ -5,14 +5,20 @@ import socket
 
 import uvicorn
 
+from services.contract.http_guard import Access
+from services.contract.http_protocol import limited
 from services.rollout.app import create_app
 from services.rollout.rollout import Rollout
 
 
 class Server(uvicorn.Server):
-    def __init__(self, rollout: Rollout, token: str | None) -> None:
-        app = create_app(rollout, token)
-        super().__init__(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1))
+    def __init__(self, rollout: Rollout, access: Access) -> None:
+        app = create_app(rollout, access)
+        super().__init__(
+            uvicorn.Config(
+                app, http=limited(), ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=1
+            )
+        )
         self._rollout = rollout
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -2,12 +2,13 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.contract.errors import Refused
+from services.contract.http_guard import names_of, split_names
 from services.contract.record import first_problem
 
 PREFIX = "TRACKBACK_ROLLOUT_"
@@ -18,12 +19,14 @@ class BackendName(StrEnum):
     CONTAINERS = "containers"
 
 
-def _split(text: Any) -> Any:
-    return [part.strip() for part in text.split(",") if part.strip()] if isinstance(text, str) else text
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_names)]
 
 
 class Settings(BaseSettings):
-    """`store` holds `releases/` and `images/`; seconds and bytes. Who changes what answers shows the token, if any."""
+    """`store` holds `releases/` and `images/`; seconds and bytes. Who changes what answers shows the token, if any.
+
+    It answers under its host's name, those of the loopback address, and `hosts`.
+    """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
@@ -31,6 +34,7 @@ class Settings(BaseSettings):
     port: int = 8154
     state: Path = Path(".trackback/rollout")
     store: Path = Path(".trackback/store")
+    hosts: Listed = ()
     token_file: Path | None = None
     drain_seconds: float = 20.0
     load_seconds: float = 30.0
@@ -44,12 +48,16 @@ class Settings(BaseSettings):
     # For containers: `registry` and `base_images` as the engine names them, `public_url` as clients reach the gateway.
     # Only containers that carry the name of `project` are ours.
     registry: str = ""
-    base_images: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+    base_images: Listed = ()
     network: str = ""
     gateway_runtime: str = ""
     gateway_url: str = ""
     public_url: str = ""
     project: str = Field("trackback", pattern="^[a-z0-9]+([_-][a-z0-9]+)*$")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return names_of(self.host, self.hosts)
 
 
 FOR_CONTAINERS = ("token_file", "registry", "base_images", "network", "gateway_runtime", "gateway_url", "public_url")

@@ -195,7 +195,7 @@ def test_an_open_server_is_not_started_where_others_reach_it(
 
 def test_on_this_machine_only_it_may_be_open(variables: dict[str, str]) -> None:
     assert settings(variables).server_url == "http://127.0.0.1:8153/go"
-    assert settings(variables, HOST="localhost").names == ["localhost", "127.0.0.1"]
+    assert settings(variables, HOST="localhost").names == ("localhost", "127.0.0.1", "[::1]")
 
 
 def test_a_password_file_without_a_password_is_refused(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from tests.release_factory import ROWS, ReleasePlan, build_release, expected_pre
 LIMITS = ServingLimits(max_rows=5, max_bytes=2000, body_seconds=0.2, max_requests=1)
 QUESTION = json.dumps({"instances": ROWS}).encode()
 JSON = {"Content-Type": "application/json"}
-HEAD = b"POST /invocations HTTP/1.1\r\nHost: model\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,10 @@ SIX_ROWS = b'{"instances": [[],[],[],[],[],[]]}'
 BAD = {
     "not even HTTP": (b"GARBAGE\r\n\r\n", 400),
     "not JSON": (sent("Content-Length: 3|Connection: close", b"abc"), 400),
-    "no content type": (b"POST /invocations HTTP/1.1\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}", 415),
+    "no content type": (
+        b"POST /invocations HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
+        415,
+    ),
     "compressed": (sent("Content-Encoding: gzip|Content-Length: 2", b"{}"), 415),
     "announced too large": (sent("Content-Length: 2001", b""), 413),
     "chunked too large": (sent("Transfer-Encoding: chunked", CHUNKS), 413),

@@ -7,10 +7,11 @@ import httpx
 import pytest
 
 from services.contract.errors import Refused
+from services.contract.http_guard import Access
+from services.contract.token import read_token
 from services.rollout.app import create_app
 from services.rollout.rollout import Rollout
 from services.rollout.settings import FOR_CONTAINERS, PREFIX, BackendName, read_settings
-from services.rollout.token import read_token
 from tests.rollout_service import free_port
 from tests.rollout_stage import Stage
 
@@ -19,11 +20,11 @@ TOKEN = "correct horse battery staple"
 
 def ask(stage: Stage, method: str, path: str, authorization: bytes | None) -> httpx.Response:
     rollout = Rollout(stage.means())
-    transport = httpx.ASGITransport(app=create_app(rollout, TOKEN))
+    transport = httpx.ASGITransport(app=create_app(rollout, Access(token=TOKEN)))
     headers = {b"Authorization": authorization} if authorization is not None else {}
 
     async def answer() -> httpx.Response:
-        async with httpx.AsyncClient(transport=transport, base_url="http://rollout") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.request(method, path, headers=headers, content=b"no JSON")
 
     found = asyncio.run(answer())
@@ -63,12 +64,12 @@ def test_questions_are_free(stage: Stage, path: str) -> None:
 def test_a_token_is_the_files_line(tmp_path: Path) -> None:
     file = tmp_path / "token"
     with pytest.raises(Refused, match="cannot read it: .*No such file"):
-        read_token(file)
+        read_token(file, "the token of the rollout service")
     file.write_text(" \n")
     with pytest.raises(Refused, match="found an empty file"):
-        read_token(file)
+        read_token(file, "the token of the rollout service")
     file.write_text(f"{TOKEN}\n")
-    assert read_token(file) == TOKEN
+    assert read_token(file, "the token of the rollout service") == TOKEN
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 from services.contract.deployment import Action
 from services.contract.errors import Refused
+from services.contract.http_guard import Access
 from services.rollout.app import create_app
 from services.rollout.model import ModelRollout
 from services.rollout.rollout import Rollout
@@ -173,7 +174,7 @@ def test_the_api_answers_in_records_and_refuses_in_one_line(stage: Stage, digest
     transport = httpx.ASGITransport(app=create_app(rollout))
 
     async def story() -> list[httpx.Response]:
-        async with httpx.AsyncClient(transport=transport, base_url="http://rollout") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return [
                 await client.get("/health"),
                 await client.get("/models/diamond-price"),
@@ -197,8 +198,8 @@ def test_the_api_tells_its_metrics_to_whoever_asks(stage: Stage, digests: list[s
     rollout = Rollout(stage.means())
 
     async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(create_app(rollout, "secret"))
-        async with httpx.AsyncClient(transport=transport, base_url="http://rollout") as client:
+        transport = httpx.ASGITransport(create_app(rollout, Access(token="secret")))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.get("/metrics")
 
     try:

@@ -1,0 +1,274 @@
+"""What a client may take of a service before its request is known; asked over raw sockets, bounded by conditions."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from itertools import repeat
+
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from services.contract.crowd import Crowd
+from services.contract.http_protocol import HeadLimits, limited
+
+PATIENCE = 20.0
+QUICK = HeadLimits(size=4000, lines=20, seconds=0.2, connections=12, connections_a_peer=6)
+# Nothing ends by time here within a test.
+SLOW = HeadLimits(size=4000, lines=20, seconds=600, connections=12, connections_a_peer=6)
+HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
+WHOLE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class App:
+    """Answers 200; a POST first reads its body, and `/wait` is answered when `go_on` is set."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/wait":
+            await self.go_on.wait()
+        more = scope["method"] == "POST" and scope["path"] != "/deaf"
+        while more:
+            message = await receive()
+            more = message["type"] == "http.request" and message["more_body"]
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+
+class Service:
+    def __init__(self, port: int, app: App) -> None:
+        self.port, self.app = port, app
+
+    async def connect(self, source: str = "127.0.0.1") -> Client:
+        return await asyncio.open_connection("127.0.0.1", self.port, local_addr=(source, 0))
+
+    async def whole_answer(self, parts: Iterator[bytes]) -> bytes:
+        """To the connection's end, while `parts` are sent for as long as they are taken."""
+        reader, writer = await self.connect()
+        sending = asyncio.create_task(send_all(writer, parts))
+        answer = await asyncio.wait_for(all_of(reader), PATIENCE)
+        sending.cancel()
+        await asyncio.wait([sending])
+        writer.close()
+        return answer
+
+    async def is_answered(self) -> bool:
+        answer = await self.whole_answer(iter([WHOLE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")]))
+        return answer.startswith(b"HTTP/1.1 200 ")
+
+
+async def send_all(writer: asyncio.StreamWriter, parts: Iterator[bytes]) -> None:
+    with suppress(ConnectionError):
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+
+
+async def all_of(reader: asyncio.StreamReader) -> bytes:
+    """A connection that is reset has ended as well."""
+    answer = b""
+    with suppress(ConnectionError):
+        while part := await reader.read(1000):
+            answer += part
+    return answer
+
+
+@asynccontextmanager
+async def serving(limits: HeadLimits) -> AsyncIterator[Service]:
+    app = App()
+    config = uvicorn.Config(
+        app, port=0, http=limited(limits), ws="none", lifespan="off", log_config=None, timeout_keep_alive=1
+    )
+    server = uvicorn.Server(config)
+    config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    ended = asyncio.create_task(server.main_loop())
+    yield Service(server.servers[0].sockets[0].getsockname()[1], app)
+    app.go_on.set()
+    server.should_exit = True
+    await ended
+    await server.shutdown()
+
+
+def tell(limits: HeadLimits, story: Callable[[Service], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with serving(limits) as service:
+            await story(service)
+
+    asyncio.run(run())
+
+
+ENDLESS = {
+    "a line without an end": [HEAD, b"X-Long: "],
+    "an address without an end": [b"GET /"],
+    "a name without an end": [HEAD],
+    "a method without an end": [],
+}
+
+
+@pytest.mark.parametrize("case", ENDLESS)
+def test_headers_without_an_end_are_refused_after_so_many_bytes(case: str) -> None:
+    async def story(service: Service) -> None:
+        answer = await service.whole_answer(iter([*ENDLESS[case], *repeat(b"a" * 1000, 40_000)]))
+        assert answer.startswith((b"HTTP/1.1 431 Request Header Fields Too Large\r\n", b"HTTP/1.1 400 ")), answer[:100]
+        assert answer.startswith(b"HTTP/1.1 431 ") or case == "a method without an end"
+        assert await service.is_answered()
+
+    tell(SLOW, story)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [b"a: b\r\n" * 21, b"a: " + b"b" * 4000 + b"\r\n", (b"a: " + b"b" * 400 + b"\r\n") * 10],
+    ids=["too many", "one too long", "too long together"],
+)
+def test_headers_that_end_are_counted_as_well(headers: bytes) -> None:
+    async def story(service: Service) -> None:
+        answer = await service.whole_answer(iter([WHOLE[:-2] + headers + b"\r\n"]))
+        assert answer.startswith(b"HTTP/1.1 431 ")
+        assert b'"expected at most 20 headers in 4000 bytes, found more: send fewer"' in answer
+
+    tell(SLOW, story)
+
+
+@pytest.mark.parametrize(
+    "rest", [b"0\r\nX-Trailer: ", b"1;note=", b"0\r\n"], ids=["a trailer", "a note beside a chunk", "trailers"]
+)
+def test_what_comes_beside_a_body_has_limits_too(rest: bytes) -> None:
+    async def story(service: Service) -> None:
+        endless = repeat(b"a: b\r\n" * 100 if rest == b"0\r\n" else b"a" * 1000, 40_000)
+        answer = await service.whole_answer(iter([CHUNKED + rest, *endless]))
+        assert b" 200 " not in answer
+        assert await service.is_answered()
+
+    tell(SLOW, story)
+
+
+def test_many_requests_on_one_connection_are_counted_one_by_one() -> None:
+    async def story(service: Service) -> None:
+        reader, writer = await service.connect()
+        writer.write((WHOLE[:-2] + b"a: b\r\n" * 19 + b"\r\n") * 50)
+        for _ in range(50):
+            assert (await asyncio.wait_for(reader.readuntil(b"ok"), PATIENCE)).startswith(b"HTTP/1.1 200 ")
+        writer.write(CHUNKED + b"400\r\n" + b"x" * 1024 + b"\r\n" + b"400\r\n" + b"x" * 1024 + b"\r\n0\r\n\r\n")
+        assert (await asyncio.wait_for(reader.readuntil(b"ok"), PATIENCE)).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+    tell(SLOW, story)
+
+
+@pytest.mark.parametrize(
+    ("sent", "first", "last"),
+    [
+        (b"", b"", b""),
+        (b"\r\n\r\n", b"", b"HTTP/1.1 408 "),
+        (HEAD + b"X-Slow: ", b"", b"HTTP/1.1 408 "),
+        (WHOLE + b"\r\n", b"HTTP/1.1 200 ", b""),
+        (WHOLE + HEAD, b"HTTP/1.1 200 ", b"HTTP/1.1 408 "),
+    ],
+    ids=["nothing", "empty lines", "half a head", "a request and an empty line", "a request and half a head"],
+)
+def test_headers_that_do_not_come_end_the_connection(sent: bytes, first: bytes, last: bytes) -> None:
+    async def story(service: Service) -> None:
+        answer = await service.whole_answer(iter([sent]))
+        assert answer.startswith(first or last)
+        assert last in answer
+
+    tell(QUICK, story)
+
+
+def test_a_body_that_nobody_reads_ends_the_connection() -> None:
+    async def story(service: Service) -> None:
+        sent = HEAD.replace(b" / ", b" /deaf ") + b"Content-Length: 1000000000\r\n\r\n"
+        assert (await service.whole_answer(iter([sent, *repeat(b"x" * 1000, 10_000)]))).startswith(b"HTTP/1.1 200 ")
+
+    tell(SLOW, story)
+
+
+def test_half_sent_headers_make_room_for_whoever_asks() -> None:
+    async def story(service: Service) -> None:
+        flood = []
+        for number in range(40):
+            flood.append(client := await service.connect())
+            client[1].write(HEAD)
+            assert number % 10 or await service.is_answered()
+        assert await service.is_answered()
+        for reader, _ in flood[: 40 - QUICK.connections_a_peer]:
+            assert await asyncio.wait_for(all_of(reader), PATIENCE) == b""
+        for _, writer in flood:
+            writer.close()
+
+    tell(SLOW, story)
+
+
+def test_who_asks_and_who_has_asked_stays_while_others_only_connect() -> None:
+    async def story(service: Service) -> None:
+        resting, asking = await service.connect(), await service.connect()
+        resting[1].write(WHOLE)
+        assert b"ok" in await asyncio.wait_for(resting[0].readuntil(b"ok"), PATIENCE)
+        asking[1].write(WHOLE.replace(b" / ", b" /wait "))
+        flood = [await service.connect() for _ in range(40)]
+        assert await service.is_answered()
+        service.app.go_on.set()
+        assert b"ok" in await asyncio.wait_for(asking[0].readuntil(b"ok"), PATIENCE)
+        resting[1].write(WHOLE)
+        assert b"ok" in await asyncio.wait_for(resting[0].readuntil(b"ok"), PATIENCE)
+        for _, writer in (resting, asking, *flood):
+            writer.close()
+
+    tell(SLOW, story)
+
+
+def test_one_more_than_can_be_answered_at_once_is_told_so() -> None:
+    async def story(service: Service) -> None:
+        places = [await service.connect() for _ in range(SLOW.connections_a_peer)]
+        for _, writer in places:
+            writer.write(WHOLE.replace(b" / ", b" /wait "))
+        answer = b""
+        while not answer.startswith(b"HTTP/1.1 503 "):
+            reader, writer = await service.connect()
+            writer.write(WHOLE.replace(b" / ", b" /wait "))
+            places.append((reader, writer))
+            answer = await asyncio.wait_for(reader.readline(), PATIENCE) if len(places) > 12 else b""
+        other = await service.connect("127.0.0.2")
+        other[1].write(WHOLE)
+        assert b"200" in await asyncio.wait_for(other[0].readline(), PATIENCE)
+        for _, writer in (*places, other):
+            writer.close()
+
+    tell(SLOW, story)
+
+
+class Guest:
+    def __init__(self) -> None:
+        self.gone = False
+
+    def make_room(self) -> None:
+        self.gone = True
+
+
+def test_a_crowd_from_one_place_turns_out_its_own_and_nobody_elses() -> None:
+    crowd, guests = Crowd(places=4, places_a_peer=2), [Guest() for _ in range(6)]
+    assert [crowd.join(guest, peer) for guest, peer in zip(guests, "aabbbc", strict=True)] == [True] * 6
+    # The fifth took a place of its own peer, the sixth that of whoever was there longest.
+    assert [guest.gone for guest in guests] == [True, False, True, False, False, False]
+
+
+def test_who_leaves_frees_a_place_and_who_is_answered_keeps_his() -> None:
+    crowd, guests = Crowd(places=2, places_a_peer=2), [Guest() for _ in range(4)]
+    for guest in guests[:2]:
+        assert crowd.join(guest, "a")
+        crowd.is_asking(guest)
+    assert not crowd.join(guests[2], "b")
+    crowd.leave(guests[0])
+    crowd.leave(guests[0])
+    assert crowd.join(guests[2], "b")
+    crowd.is_asking(guests[2])
+    crowd.is_resting(guests[1])
+    assert crowd.join(guests[3], "b")
+    assert guests[1].gone
