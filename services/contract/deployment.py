@@ -4,7 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.contract.promotion import promotion_number
-from services.contract.record import ModelName, Record, Revision, RunId, Sha256
+from services.contract.record import ModelId, ModelName, Record, Revision, RunId, Sha256
+
+# The HTTP status with which the rollout service says that another release is live than the request expects.
+LIVE_CHANGED = 412
 
 
 class Action(StrEnum):
@@ -12,12 +15,19 @@ class Action(StrEnum):
     ROLLBACK = "rollback"
 
 
+class InPlaceOf(Record):
+    """What must be live for a deploy to go on; `release` is None when nothing may be."""
+
+    release: Sha256 | None
+
+
 class DeployRequest(Record):
-    """Asks the rollout service to let a stored release answer."""
+    """Asks the rollout service to let a stored release answer: in place of one, or of whatever is live."""
 
     release: Sha256
     by: str
     reason: str = ""
+    in_place_of: InPlaceOf | None = None
 
 
 class RollbackRequest(Record):
@@ -26,12 +36,13 @@ class RollbackRequest(Record):
 
 
 class Deployment(Record):
-    """A release that answers or answered, since `at`."""
+    """A release that answers or answered, since `at`. `model_id` is None in journals that are older than it."""
 
     model: ModelName
     revision: Revision
     release: Sha256
     run_id: RunId
+    model_id: ModelId | None = None
     action: Action
     at: datetime
     by: str

@@ -7,3 +7,7 @@ class Refused(Exception):
 
 class Undecided(Refused):
     """Nothing was found out, so it says nothing of the model: the machine was busy or lacks something."""
+
+
+class LiveChanged(Refused):
+    """Another release is live than the one that the request was decided by."""

@@ -38,7 +38,7 @@ def compare(candidate: CandidateFile, out: OutFolder = None) -> None:
     comparison = compared(Scorer.of(settings, config), found, live)
     say(f"{comparison.verdict.upper()}: {comparison.summary}")
     if out:
-        write_atomically(out / "comparison.html", comparison_page(comparison).encode())
+        write_atomically(out / names.COMPARISON_PAGE, comparison_page(comparison).encode())
     keep(comparison, out, names.COMPARISON_FILE)
     stop_unless_passed(comparison.verdict)
 

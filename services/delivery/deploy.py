@@ -8,14 +8,20 @@ import httpx
 import typer
 
 from services.contract import names
-from services.contract.deployment import Deployment, DeployRequest
-from services.contract.errors import Refused
+from services.contract.deployment import Deployment, DeployRequest, InPlaceOf
+from services.contract.errors import LiveChanged, Refused
+from services.contract.record import write_atomically
 from services.contract.release import Release
+from services.contract.verdict import Comparison, Live, Verdict
 from services.delivery.ahead import import_ahead
 from services.delivery.output import keep, say
+from services.delivery.report import comparison_page
 from services.delivery.rollout_client import PATIENCE, Rollout
 from services.delivery.settings import Settings
 from services.delivery.store import Store
+
+# Each time another release became live while this one was compared, which nothing does for long.
+MOST_COMPARISONS = 5
 
 
 def deploy(
@@ -24,29 +30,74 @@ def deploy(
 ) -> None:
     """Switch the model's service to the release without losing a request; the alias 'champion' follows.
 
-    Exit 1 and the previous release still answers when the new one cannot be loaded, answers differently or is
-    older than what was delivered before. Example: trackback deploy --release out/release.json
+    When another release is live by now than the one that it was compared with, it is compared again, as compare does.
+    Exit 1 and the previous release still answers when the new one is not good enough, cannot be loaded, answers
+    differently or is older than what was delivered before. Example: trackback deploy --release out/release.json
     """
     import_ahead("services.delivery.registry")
     settings = Settings()
     found = Release.read(release)
-    deployment = deployed(settings, found)
-    say(f"{found.manifest.model} {found.manifest.revision} answers since {deployment.at:%H:%M:%S} UTC")
+    rollout = Rollout(settings.trackback_rollout_url, PATIENCE, settings.rollout_token)
+    before = rollout.state(found.manifest.model).live
+    deployment = deployed(settings, rollout, found, out)
+    already = "already answers, nothing was to do: it has" if before and before.release == found.digest else "answers"
+    say(f"{found.manifest.model} {found.manifest.revision} {already} since {deployment.at:%H:%M:%S} UTC")
     _crown(settings, found)
     keep(deployment, out, names.DEPLOYMENT_FILE)
 
 
-def deployed(settings: Settings, release: Release) -> Deployment:
-    """Raises Refused when the rollout service says no, or another release answers than this one."""
+def deployed(settings: Settings, rollout: Rollout, release: Release, out: Path | None) -> Deployment:
+    """Raises Refused when a gate or the rollout service says no, or another release answers than this one.
+
+    The comparison that decided is written into `out`.
+    """
     Store(settings.trackback_store).release(release.digest)
-    rollout = Rollout(settings.trackback_rollout_url, PATIENCE, settings.rollout_token)
-    model, promotion = release.manifest.model, release.manifest.candidate.promotion
-    request = DeployRequest(
-        release=release.digest, by=promotion.promoted_by or getpass.getuser(), reason=promotion.reason
-    )
-    deployment = rollout.deploy(model, request)
-    _see_it_answer(settings.answers_at(model) or rollout.state(model).url, release)
+    deployment = _let_answer(settings, rollout, release, out)
+    _see_it_answer(settings.answers_at(deployment.model) or rollout.state(deployment.model).url, release)
     return deployment
+
+
+def _let_answer(settings: Settings, rollout: Rollout, release: Release, out: Path | None) -> Deployment:
+    comparison = release.manifest.comparison
+    for _ in range(MOST_COMPARISONS):
+        _keep_report(comparison, out)
+        if comparison.verdict is not Verdict.PASS:
+            raise Refused(f"{release.manifest.revision} is not good enough for what is live now: {comparison.summary}")
+        try:
+            return rollout.deploy(release.manifest.model, _request(release, comparison.live))
+        except LiveChanged as changed:
+            say(str(changed))
+            comparison = _compared_again(settings, rollout, release)
+            say(f"compared again, {comparison.verdict.upper()}: {comparison.summary}")
+    raise Refused(f"what is live changed {MOST_COMPARISONS} times meanwhile: run this stage again")
+
+
+def _request(release: Release, live: Live | None) -> DeployRequest:
+    promotion = release.manifest.candidate.promotion
+    return DeployRequest(
+        release=release.digest,
+        by=promotion.promoted_by or getpass.getuser(),
+        reason=promotion.reason,
+        in_place_of=InPlaceOf(release=live.release if live else None),
+    )
+
+
+def _compared_again(settings: Settings, rollout: Rollout, release: Release) -> Comparison:
+    """By the same gate, on the same hold-out, with what is live now."""
+    # Seldom needed, and slow to import.
+    from services.contract.model_config import load_model_config
+    from services.delivery.compare import compared
+    from services.delivery.scoring import Scorer
+
+    model = release.manifest.model
+    scorer = Scorer.of(settings, load_model_config(settings.trackback_models, model))
+    return compared(scorer, release.manifest.candidate, rollout.state(model).live)
+
+
+def _keep_report(comparison: Comparison, out: Path | None) -> None:
+    if out:
+        comparison.write(out / names.COMPARISON_FILE)
+        write_atomically(out / names.COMPARISON_PAGE, comparison_page(comparison).encode())
 
 
 def _see_it_answer(url: str | None, release: Release) -> None:

@@ -5,8 +5,8 @@ from typing import TypeVar
 
 import httpx
 
-from services.contract.deployment import Deployment, DeployRequest, ModelState, RollbackRequest
-from services.contract.errors import Refused
+from services.contract.deployment import LIVE_CHANGED, Deployment, DeployRequest, ModelState, RollbackRequest
+from services.contract.errors import LiveChanged, Refused
 from services.contract.record import Record
 
 Answer = TypeVar("Answer", bound=Record)
@@ -33,6 +33,7 @@ class Rollout:
         return [Deployment.model_validate(one) for one in answer.json()]
 
     def deploy(self, model: str, request: DeployRequest) -> Deployment:
+        """Raises LiveChanged when another release is live than the one that the request names."""
         return self._ask(Deployment, "POST", f"/models/{model}/deploy", request)
 
     def rollback(self, model: str, request: RollbackRequest) -> Deployment:
@@ -60,6 +61,8 @@ class Rollout:
                 f"expected the rollout service at {self._url} to know us, found {'another' if self._token else 'no'} "
                 "token: set TRACKBACK_ROLLOUT_TOKEN_FILE or TRACKBACK_ROLLOUT_TOKEN to its own"
             )
+        if answer.status_code == LIVE_CHANGED:
+            raise LiveChanged(_message(answer))
         if answer.status_code != 200:
             raise Refused(_message(answer))
         return answer

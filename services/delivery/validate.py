@@ -41,7 +41,7 @@ def validate(candidate: CandidateFile, out: OutFolder = None) -> None:
     for check in validation.checks:
         say(f"{check.verdict.upper():12} {check.name}: expected {check.expected}; found {check.found}")
     if out:
-        write_atomically(out / "validation.html", validation_page(validation).encode())
+        write_atomically(out / names.VALIDATION_PAGE, validation_page(validation).encode())
     keep(validation, out, names.VALIDATION_FILE)
     stop_unless_passed(validation.verdict)
 

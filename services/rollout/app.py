@@ -4,8 +4,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from services.contract.deployment import Deployment, DeployRequest, ModelState, RollbackRequest
-from services.contract.errors import Refused
+from services.contract.deployment import LIVE_CHANGED, Deployment, DeployRequest, ModelState, RollbackRequest
+from services.contract.errors import LiveChanged, Refused
 from services.contract.http_guard import Access, Guard
 from services.contract.record import ModelName
 from services.rollout.metrics import CONTENT_TYPE
@@ -59,6 +59,10 @@ def _add_refusals(app: FastAPI) -> None:
     @app.exception_handler(Refused)
     async def refused(_: Request, refusal: Refused) -> JSONResponse:
         return JSONResponse({"message": str(refusal)}, status_code=409)
+
+    @app.exception_handler(LiveChanged)
+    async def changed(_: Request, refusal: LiveChanged) -> JSONResponse:
+        return JSONResponse({"message": str(refusal)}, status_code=LIVE_CHANGED)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

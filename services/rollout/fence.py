@@ -1,7 +1,8 @@
-"""Which delivery may replace which: an older promotion never replaces a newer one by accident (design §8)."""
+"""Which delivery may replace which: an older promotion never replaces a newer one by accident (design §8), and none
+replaces another release than the one that it was compared with."""
 
-from services.contract.deployment import Deployment
-from services.contract.errors import Refused
+from services.contract.deployment import Deployment, InPlaceOf
+from services.contract.errors import LiveChanged, Refused
 from services.contract.record import Sha256
 from services.rollout.state import Pointer
 
@@ -22,3 +23,12 @@ def check_fence(pointer: Pointer | None, release: Sha256, number: int) -> Deploy
     if number == newest:
         raise Refused(f"promotion {number} was live and is not any more: {PROMOTE_AGAIN}")
     return None
+
+
+def check_live(pointer: Pointer | None, expected: InPlaceOf | None) -> None:
+    """Raises LiveChanged when something else is live than what the delivery was compared with."""
+    live = pointer.live if pointer else None
+    if expected and expected.release != (live.release if live else None):
+        wanted = f"release {expected.release[:12]}…" if expected.release else "nothing"
+        found = f"{live.revision} (release {live.release[:12]}…)" if live else "nothing"
+        raise LiveChanged(f"expected {wanted} to be live, found {found}: compare with what is live now")

@@ -5,7 +5,7 @@ from threading import Lock
 
 from services.contract.deployment import Action, Deployment, DeployRequest, ModelState, RollbackRequest
 from services.contract.errors import Refused
-from services.rollout.fence import check_fence
+from services.rollout.fence import check_fence, check_live
 from services.rollout.serving import Serving
 from services.rollout.state import Event
 from services.rollout.store import StoredRelease
@@ -35,12 +35,16 @@ class ModelRollout:
         return self.traffic.files.deployments()
 
     def deploy(self, request: DeployRequest) -> Deployment:
-        """The live deployment when this release is live already. Raises Refused, and what was live goes on."""
+        """The live deployment when this release is live already. Raises Refused, and what was live goes on.
+
+        Nothing else changes what is live between the look at it and the switch.
+        """
         with self._changes:
             release = self._means.store.find(self._name, request.release)
             number = release.manifest.candidate.promotion.number
             if standing := check_fence(self.traffic.pointer, release.digest, number):
                 return standing
+            check_live(self.traffic.pointer, request.in_place_of)
             candidate = self._prepare(release)
             deployment = _first_time(release, request)
             self.traffic.switch(candidate, deployment)
@@ -86,6 +90,7 @@ def _first_time(release: StoredRelease, request: DeployRequest) -> Deployment:
         revision=release.manifest.revision,
         release=release.digest,
         run_id=release.manifest.candidate.promotion.run_id,
+        model_id=release.manifest.candidate.promotion.model_id,
         action=Action.DEPLOY,
         at=datetime.now(UTC),
         by=request.by,
