@@ -70,15 +70,25 @@ def refuse_unless_passed(candidate: Candidate, verdict: Validation | Comparison)
 
 
 def packaged(scorer: Scorer, candidate: Candidate, validation: Validation, comparison: Comparison, ask: Ask) -> Release:
-    """The release in the store. Raises Refused when the candidate's files or answers are not there."""
+    """The release in the store: one for a promotion, however often its stages run.
+
+    Raises Refused when the candidate's files or answers are not there.
+    """
+    store, label = scorer.store, candidate.promotion.label
+    if known := store.packaged(candidate):
+        say(f"{label} was packaged before and stays that release; to build another, promote the run again")
+        return _stored(store, known)
     packing = _Packing(scorer, candidate, validation, comparison)
-    with scorer.store.staging() as staging:
+    with store.staging() as staging:
         forms = scorer.forms(packing.question, staging)
         packing.copy(staging)
         servable = choose(forms, packing.exam(), partial(packing.write, staging), ask, say)
-        folder = packing.write(staging, servable)
-        manifest = Manifest.read(folder / names.MANIFEST_FILE)
-        return Release(digest=scorer.store.put_release(folder), manifest=manifest)
+        built = store.put_release(packing.write(staging, servable))
+    return _stored(store, store.put_packaged(candidate, built))
+
+
+def _stored(store: Store, digest: str) -> Release:
+    return Release(digest=digest, manifest=Manifest.read(store.release(digest) / names.MANIFEST_FILE))
 
 
 def with_image(settings: Settings, release: Release, connect: Connect = ImageRegistry) -> Release:

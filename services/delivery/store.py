@@ -1,19 +1,28 @@
 """The content-addressed store: models, hold-outs and releases by digest, complete or absent, checked on every use."""
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from services.contract.candidate import Candidate
 from services.contract.digest import digest_directory, file_sha256, verify_directory
 from services.contract.errors import Refused
+from services.contract.record import Record, Sha256
 from services.contract.release import Image
 
 
+class Packaged(Record):
+    """Which release a promotion became."""
+
+    release: Sha256
+
+
 class Store:
-    """Below `root`: folders `models/<digest>` and `releases/<digest>`, files `holdouts/<sha256>.csv` and
-    `images/<digest of the release>.json`."""
+    """Below `root`: folders `models/<digest>` and `releases/<digest>`, files `holdouts/<sha256>.csv`,
+    `images/<digest of the release>.json` and `packaged/<digest of the promotion and its model>.json`."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -34,6 +43,31 @@ class Store:
 
     def put_release(self, folder: Path) -> str:
         return self._put("releases", folder)
+
+    def packaged(self, candidate: Candidate) -> str | None:
+        """The release that this promotion became before, None when it became none or that is damaged."""
+        path = self._packaged_path(candidate)
+        try:
+            digest = Packaged.read(path).release
+            self.release(digest)
+        except Refused:
+            path.unlink(missing_ok=True)
+            return None
+        return digest
+
+    def put_packaged(self, candidate: Candidate, release: str) -> str:
+        """The release that stands for this promotion: the first one that was recorded."""
+        path = self._packaged_path(candidate)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self.staging() as staging:
+            Packaged(release=release).write(staging / path.name)
+            with suppress(FileExistsError):
+                path.hardlink_to(staging / path.name)
+        return Packaged.read(path).release
+
+    def _packaged_path(self, candidate: Candidate) -> Path:
+        identity = (candidate.promotion.to_json(), candidate.digest, candidate.run.holdout.sha256)
+        return self._root / "packaged" / f"{hashlib.sha256(''.join(identity).encode()).hexdigest()}.json"
 
     def put_image(self, image: Image) -> None:
         """The record that lets the rollout service start it."""
