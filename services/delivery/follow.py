@@ -12,16 +12,21 @@ Look = Callable[[str], None]
 
 
 class Follower:
-    """Each round, every look is given each model in turn, in the order of `looks`; a refusal stops neither."""
+    """Each round, every look is given each model in turn, in the order of `looks`; a refusal stops neither.
+
+    `begin` is called before each round.
+    """
 
     def __init__(
         self,
         models: Callable[[], Sequence[str]],
         looks: Sequence[Look],
         say: Callable[[str], None],
+        begin: Callable[[], None] = lambda: None,
         seconds: float = LOOK_SECONDS,
     ) -> None:
-        self._models, self._looks, self._say, self._seconds = models, looks, say, seconds
+        self._models, self._looks, self._say = models, looks, say
+        self._begin, self._seconds = begin, seconds
         self._refusals: dict[tuple[str, Look], str] = {}
         self._stop = threading.Event()
 
@@ -35,6 +40,7 @@ class Follower:
             self._stop.wait(self._seconds)
 
     def round(self) -> None:
+        self._begin()
         for model in self._models():
             for look in self._looks:
                 self._refusal(model, look, _refused(model, look))

@@ -2,8 +2,7 @@
 
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,21 +11,34 @@ import typer
 
 from services.contract.errors import Refused
 from services.contract.model_config import list_models
+from services.delivery.follow import Follower, Look
+from services.delivery.looks import AskForPoll, DefineExperiment, DefinePackage, create_experiment, missing_experiment
 from services.delivery.output import emit, say
+from services.delivery.promoted import Promoted
 from services.delivery.settings import Settings
+from services.delivery.tracking import Tracking, connect
 from services.gocd import definitions
 from services.gocd.client import GoCD, Login
 from services.gocd.ready import refuse_without_plugin, wait_until_up
-from services.gocd.setup import SetUp, Step, set_up
+from services.gocd.setup import SetUp, Step, left_over, refuse_unfinished, set_up
 from services.gocd.token import make_token, token_still_works
 
-LOOK_SECONDS = 2.0
+Url = Annotated[str | None, typer.Option(help="GoCD, with its /go; TRACKBACK_GOCD_URL if not given.")]
+Token = Annotated[str | None, typer.Option(envvar="TRACKBACK_GOCD_TOKEN", help="An administrator's token.")]
+TokenFile = Annotated[Path | None, typer.Option(envvar="TRACKBACK_GOCD_TOKEN_FILE", help="The file that holds it.")]
+User = Annotated[str | None, typer.Option(help="An administrator, where there is no token yet.")]
+PasswordFile = Annotated[Path | None, typer.Option(help="The file that holds the password.")]
+Models = Annotated[Path | None, typer.Option(help="The folder of the models; TRACKBACK_MODELS if not given.")]
 app = typer.Typer(no_args_is_help=True, help="Set up a GoCD server for Trackback.")
 
 
-@app.callback()
-def _about() -> None:
-    """Without it, typer would make the one command the whole verb."""
+@dataclass(frozen=True)
+class Place:
+    """The servers that models are followed between, and the folder that declares the models."""
+
+    gocd: GoCD
+    tracking: Tracking
+    models: Path
 
 
 @dataclass(frozen=True)
@@ -39,20 +51,16 @@ class TokenOrder:
 
 @app.command("set-up")
 def set_up_gocd(
-    url: Annotated[str | None, typer.Option(help="GoCD, with its /go; TRACKBACK_GOCD_URL if not given.")] = None,
-    token: Annotated[str | None, typer.Option(envvar="TRACKBACK_GOCD_TOKEN", help="An administrator's token.")] = None,
-    token_file: Annotated[
-        Path | None, typer.Option(envvar="TRACKBACK_GOCD_TOKEN_FILE", help="The file that holds it.")
-    ] = None,
-    user: Annotated[str | None, typer.Option(help="An administrator, where there is no token yet.")] = None,
-    password_file: Annotated[Path | None, typer.Option(help="The file that holds the password.")] = None,
+    url: Url = None,
+    token: Token = None,
+    token_file: TokenFile = None,
+    user: User = None,
+    password_file: PasswordFile = None,
     mlflow_url: Annotated[str | None, typer.Option(help="MLflow as GoCD reaches it.")] = None,
     mlflow_ui_url: Annotated[str | None, typer.Option(help="MLflow as a browser reaches it.")] = None,
     config_repo: Annotated[str | None, typer.Option(help="Git URL of the pipelines, as GoCD reaches it.")] = None,
     config_repo_branch: Annotated[str, typer.Option(help="Its branch.")] = "main",
-    models: Annotated[
-        Path | None, typer.Option(help="The folder of the models; TRACKBACK_MODELS if not given.")
-    ] = None,
+    models: Models = None,
     token_out: Annotated[Path | None, typer.Option(help="Write an access token for the verbs into this file.")] = None,
     operator: Annotated[str | None, typer.Option(help="Whose token that is; the administrator's if not given.")] = None,
     operator_password_file: Annotated[Path | None, typer.Option(help="The file with the operator's password.")] = None,
@@ -60,12 +68,13 @@ def set_up_gocd(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     update: Annotated[bool, typer.Option("--update", help="Change definitions of ours that differ.")] = False,
     follow: Annotated[
-        Path | None, typer.Option(help="Write this file when done, stay, and define each model that is added.")
+        Path | None, typer.Option(help="Write this file when done, and go on as 'trackback gocd follow'.")
     ] = None,
 ) -> None:
     """Define MLflow's package repository, a package for each model and the config repo; prints JSON.
 
-    What exists is left alone, unless it is ours and --update is given; nothing is removed or unpaused.
+    What exists is left alone, unless it is ours and --update is given; nothing is removed or unpaused. The experiment
+    of a model is created in MLflow where it is missing, because without it GoCD's first look fails.
 
     Example: trackback gocd set-up --url http://gocd.example:8153/go --token-file token --mlflow-url
     http://mlflow.example:5000 --config-repo https://git.example/models.git --dry-run
@@ -74,41 +83,81 @@ def set_up_gocd(
     mlflow = mlflow_url or settings.mlflow_tracking_uri
     login = _login(user, password_file)
     order = _token_order(token_out, _login(operator, operator_password_file) or login)
-    address = _address(url or settings.trackback_gocd_url)
     folder = models or settings.trackback_models
-
-    def define(names: list[str]) -> None:
-        wanted = [
-            definitions.repository(mlflow, mlflow_ui_url or settings.trackback_mlflow_ui_url or mlflow),
-            *(definitions.package(name) for name in names),
-            *([definitions.config_repo(config_repo, config_repo_branch)] if config_repo else []),
-        ]
-        # Whoever gives a user means that user, whatever token the environment holds for the other verbs.
-        ours = settings.gocd_token if address == settings.trackback_gocd_url else None
-        with GoCD(address, None if login else token or _secret(token_file) or ours, login) as gocd:
-            wait_until_up(gocd, wait, say)
-            refuse_without_plugin(gocd)
-            steps = [*set_up(gocd, wanted, say, dry_run, update), *_token(address, order, dry_run)]
-        emit(SetUp(gocd=address, dry_run=dry_run, steps=tuple(steps)))
-
-    known = _models(folder)
-    define(known)
-    if follow and not dry_run:
-        _follow(folder, known, define, follow)
+    wanted = [
+        definitions.repository(mlflow, mlflow_ui_url or settings.trackback_mlflow_ui_url or mlflow),
+        *(definitions.package(name) for name in _models(folder)),
+        *([definitions.config_repo(config_repo, config_repo_branch)] if config_repo else []),
+    ]
+    with _gocd(settings, url, login, token or _secret(token_file)) as gocd:
+        wait_until_up(gocd, wait, say)
+        refuse_without_plugin(gocd)
+        place = Place(gocd, connect(settings, _from_here(settings, mlflow)), folder)
+        steps = [*_experiments(place, dry_run), *set_up(gocd, wanted, say, dry_run, update)]
+        steps += [*left_over(gocd, _models(folder), say), *_token(gocd.url, order, dry_run)]
+        emit(SetUp(gocd=gocd.url, dry_run=dry_run, steps=tuple(steps)))
+        refuse_unfinished(steps)
+        if follow and not dry_run:
+            follow.touch()
+            _follow(place)
 
 
-def _follow(folder: Path, known: list[str], define: Callable[[list[str]], None], ready: Path) -> None:
-    """Until SIGTERM. What is refused is said, and tried again."""
+@app.command("follow")
+def follow_promotions(
+    url: Url = None,
+    token: Token = None,
+    token_file: TokenFile = None,
+    user: User = None,
+    password_file: PasswordFile = None,
+    models: Models = None,
+) -> None:
+    """Look at MLflow every few seconds and let GoCD poll at once what it has not seen; stays until it is ended.
+
+    GoCD itself looks each minute, and rests for five minutes and more after a look that failed. A model that is added
+    gets its experiment and its package. While MLflow or GoCD is away it waits for them.
+
+    Example: trackback gocd follow --url http://gocd.example:8153/go --token-file token
+    """
+    settings = Settings()
+    login = _login(user, password_file)
+    with _gocd(settings, url, login, token or _secret(token_file)) as gocd:
+        _follow(Place(gocd, connect(settings, settings.mlflow_tracking_uri), models or settings.trackback_models))
+
+
+def _follow(place: Place) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    ready.touch()
-    while True:
-        time.sleep(LOOK_SECONDS)
-        if (found := list_models(folder)) != known:
-            try:
-                define(found)
-                known = found
-            except Refused as refused:
-                say(str(refused))
+    say(f"following the models in {place.models}: MLflow at {place.tracking.uri}, GoCD at {place.gocd.url}")
+    promoted = Promoted(place.gocd, place.tracking)
+    looks: list[Look] = [
+        DefineExperiment(place.tracking, promoted, say),
+        DefinePackage(place.gocd, promoted, say),
+        AskForPoll(place.gocd, promoted, say),
+    ]
+    Follower(lambda: list_models(place.models), looks, say, promoted.begin).run()
+
+
+def _experiments(place: Place, dry_run: bool) -> list[Step]:
+    """GoCD can be set up without MLflow, so one that does not answer is no failure."""
+    promoted = Promoted(place.gocd, place.tracking)
+    try:
+        found = [missing_experiment(place.tracking, promoted, model) for model in list_models(place.models)]
+        steps = [create_experiment(place.tracking, name, say, dry_run) for name in found if name]
+    except Refused as refused:
+        say(f"note: experiments were not looked for, and GoCD's looks fail without them ({refused})")
+        return []
+    return steps
+
+
+def _from_here(settings: Settings, mlflow: str) -> str:
+    """GoCD may reach MLflow by another name than we do."""
+    return settings.mlflow_tracking_uri if "mlflow_tracking_uri" in settings.model_fields_set else mlflow
+
+
+def _gocd(settings: Settings, url: str | None, login: Login | None, token: str | None) -> GoCD:
+    """Whoever gives a user means that user, whatever token the environment holds for the other verbs."""
+    address = _address(url or settings.trackback_gocd_url)
+    ours = settings.gocd_token if address == settings.trackback_gocd_url else None
+    return GoCD(address, None if login else token or ours, login)
 
 
 def _models(folder: Path) -> list[str]:

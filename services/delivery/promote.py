@@ -15,6 +15,7 @@ from services.contract.tracking_server import refuse_unless_up
 from services.delivery.output import emit, say
 from services.delivery.registry import Registry, Run, model_id
 from services.delivery.settings import Settings
+from services.gocd.asking import until_taken
 from services.gocd.client import GoCD
 
 
@@ -65,10 +66,16 @@ def _trigger(settings: Settings, model: str) -> bool:
     """The tag is what promotes; GoCD polls for it anyway, so failing to hurry it is no failure."""
     try:
         with GoCD(settings.trackback_gocd_url, settings.gocd_token) as gocd:
-            return gocd.trigger_package(model)
+            if not (material := gocd.package_material(model)):
+                problem = f"no pipeline waits for the package '{model}'"
+            elif until_taken(lambda: gocd.trigger_update(material["config"]["fingerprint"])):
+                return True
+            else:
+                problem = "a poll was under way all the time"
     except Refused as refused:
-        say(f"note: GoCD was not asked to look at once and will see the tag when it polls ({refused})")
-        return False
+        problem = str(refused)
+    say(f"note: GoCD was not asked to look at once and will see the tag when it polls ({problem})")
+    return False
 
 
 def _refuse_unready(registry: Registry, run: Run, model: str) -> None:

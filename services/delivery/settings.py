@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     mlflow_tracking_uri: str = "http://127.0.0.1:5000"
+    mlflow_tracking_username: str | None = None
+    mlflow_tracking_password: SecretStr | None = None
     trackback_mlflow_ui_url: str | None = None
     trackback_gocd_url: str = "http://127.0.0.1:8153/go"
     trackback_gocd_ui_url: str | None = None

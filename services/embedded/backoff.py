@@ -1,4 +1,8 @@
-"""How long a material rests after a failed poll: first a fixed time, then half as much again each time, capped."""
+"""How long a material rests after a failed poll, by the rule of GoCD's ExponentialBackOff.
+
+At first a fixed time, then half as much again as has passed since the failure before, at most a longest one; so a poll
+that is forced soon after a failure, and fails too, makes the rest short. A poll that goes well forgets all of it.
+"""
 
 from dataclasses import dataclass
 
@@ -17,13 +21,13 @@ class Rhythm:
 class Backoff:
     def __init__(self, rhythm: Rhythm) -> None:
         self._rhythm = rhythm
-        self._rest = 0.0
+        self._failed_at: float | None = None
 
-    def rest(self, succeeded: bool) -> float:
-        """Seconds until the next poll."""
+    def rest(self, succeeded: bool, now: float) -> float:
+        """Seconds until the next poll of one that ended `now`, whoever asked for it."""
         if succeeded:
-            self._rest = 0.0
+            self._failed_at = None
             return self._rhythm.poll
-        self._rest = self._rest * GROWTH if self._rest else self._rhythm.backoff
-        self._rest = min(self._rest, self._rhythm.backoff_max)
-        return self._rest
+        before, self._failed_at = self._failed_at, now
+        block = self._rhythm.backoff if before is None else GROWTH * (now - before)
+        return max(self._rhythm.poll, min(block, self._rhythm.backoff_max))

@@ -25,9 +25,8 @@ ADDED: dict[str, dict[str, str]] = {
     "internal_materials": {
         "materials.modification": "null until there is a revision; when it was recorded there was one",
         "materials.messages.message": _NO_MESSAGE,
-        "materials.messages.detail": _NO_MESSAGE,
+        "materials.messages.description": _NO_MESSAGE,
         "materials.messages.level": _NO_MESSAGE,
-        "materials.messages.time": _NO_MESSAGE,
     },
 }
 
@@ -37,7 +36,8 @@ BEHAVIOUR: tuple[str, ...] = (
     " or removed. Each file is checked by itself, so a pipeline cannot wait for one of another file.",
     "Users: an administrator and an operator who may not configure. Tokens are made and never revoked. A page without"
     " a password is a 401; GoCD shows a form. Without passwords everybody may do everything, as in GoCD.",
-    "After a failed poll a material rests for 5 seconds at first, or as configured; GoCD's constant is 300 seconds.",
+    "Materials are polled every 2 seconds and rest for 5 after the first failure and for 30 at most, or as configured;"
+    " GoCD polls each minute, and rests for 300 seconds and 60 minutes. The rule is GoCD's.",
     "A revision whose data holds anything but strings is refused; GoCD silently changes or drops such data.",
     "A `{{SECRET:…}}` in a plugin's data is not resolved; it is passed on as text.",
     "Materials with a common ancestor are not matched with each other (GoCD's fan-in).",

@@ -58,7 +58,8 @@ class Rounds:
 
     def _run(self) -> None:
         while self._next_turn():
-            rest = self._backoff.rest(succeeded=self.poll())
+            succeeded = self.poll()
+            rest = self._backoff.rest(succeeded, self._clock.monotonic())
             with self._wake:
                 self._due = self._in_seconds(rest)
                 self._busy = False

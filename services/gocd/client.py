@@ -112,11 +112,6 @@ class GoCD:
         answer = self._send("POST", path, 1, expected=(201, 409))
         return answer.status_code == 201
 
-    def trigger_package(self, package: str) -> bool:
-        """Lets GoCD look at a package now; False when GoCD will come to it at its own time."""
-        material = self.package_material(package)
-        return material is not None and self.trigger_update(material["config"]["fingerprint"])
-
     def history(self, pipeline: str, page_size: int = 10) -> list[Json]:
         """The newest instances of a pipeline, newest first."""
         return list(self._get(f"/api/pipelines/{pipeline}/history?page_size={page_size}", 1)["pipelines"])

@@ -16,7 +16,10 @@ PIPELINES = "services/gocd/pipelines.gocd.yaml"
 
 @dataclass(frozen=True)
 class Definition:
-    """`path` is where it is created; `ours` are the fields that tell it from somebody else's of the same name."""
+    """`path` is where it is created; `ours` are the fields that tell it from somebody else's of the same name.
+
+    Where one of the keys `instead` is configured, its configuration says what we want in another way, and is kept.
+    """
 
     kind: str
     id: str
@@ -24,19 +27,26 @@ class Definition:
     version: int
     body: Json
     ours: tuple[str, ...]
+    instead: tuple[str, ...] = ()
 
     def is_ours(self, found: Json) -> bool:
         return all(_at(found, field) == _at(self.body, field) for field in self.ours)
 
     def differences(self, found: Json) -> Iterator[str]:
         """What GoCD adds by itself, and keys that somebody else has set, do not count."""
-        yield from _differences(self.body, found, "")
+        yield from _differences(self._beside(found).body, found, "")
 
     def over(self, found: Json) -> "Definition":
         """With the configured keys that we do not set left as they are."""
-        ours = {item["key"] for item in self.body["configuration"]}
+        wanted = self._beside(found).body["configuration"]
+        ours = {item["key"] for item in wanted}
         kept = [item for item in found["configuration"] if item["key"] not in ours]
-        return replace(self, body={**self.body, "configuration": [*self.body["configuration"], *kept]})
+        return replace(self, body={**self.body, "configuration": [*wanted, *kept]})
+
+    def _beside(self, found: Json) -> "Definition":
+        if not any(_by_key(found["configuration"]).get(key) for key in self.instead):
+            return self
+        return replace(self, body={**self.body, "configuration": found["configuration"]})
 
 
 def repository(mlflow_url: str, ui_url: str) -> Definition:
@@ -58,7 +68,15 @@ def package(model: str) -> Definition:
         "package_repo": {"id": names.REPOSITORY_ID},
         "configuration": _configuration(EXPERIMENT=model, TAG=names.PROMOTE_TAG),
     }
-    return Definition(PACKAGE, model, "/api/admin/packages", 2, body, ("package_repo.id",))
+    return Definition(
+        PACKAGE, model, "/api/admin/packages", 2, body, ("package_repo.id",), ("REGISTERED_MODEL", "ALIAS")
+    )
+
+
+def waits_for_promotions(package: Json) -> bool:
+    """Whether it is of our repository, and not one whose tag is another, such as that of previews."""
+    tag = _by_key(package["configuration"]).get("TAG") or names.PROMOTE_TAG
+    return _at(package, "package_repo.id") == names.REPOSITORY_ID and tag == names.PROMOTE_TAG
 
 
 def config_repo(url: str, branch: str) -> Definition:

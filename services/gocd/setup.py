@@ -3,11 +3,17 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
+from services.contract.errors import Refused
 from services.contract.record import Record
+from services.gocd.asking import until_taken
 from services.gocd.client import GoCD, Json
-from services.gocd.definitions import CONFIG_REPO, PACKAGE, REPOSITORY, Definition, identity
+from services.gocd.definitions import CONFIG_REPO, PACKAGE, REPOSITORY, Definition, identity, waits_for_promotions
 
-Outcome = Literal["unchanged", "created", "would create", "differs", "updated", "would update"]
+Outcome = Literal["unchanged", "created", "would create", "differs", "updated", "would update", "refused", "left over"]
+_NO_MODEL = (
+    "no model has its name: where one was removed or renamed, take its pipelines out of the config repo,"
+    " then delete the package in GoCD"
+)
 
 
 class Step(Record):
@@ -38,12 +44,40 @@ def set_up(
     dry_run: bool = False,
     update: bool = False,
 ) -> Iterator[Step]:
-    """Defines in order what is missing. Raises Refused when GoCD says no."""
+    """Defines in order what is missing. What GoCD refuses leaves the rest to be done.
+
+    Raises Refused when GoCD cannot be asked, or refuses the repository, without which there are no packages.
+    """
     known = _known(gocd, {definition.kind for definition in wanted})
     for definition in wanted:
-        step = _define(gocd, definition, known.get((definition.kind, definition.id)), dry_run, update)
+        step = _defined(gocd, definition, known.get((definition.kind, definition.id)), dry_run, update)
         say(str(step))
         yield step
+
+
+def left_over(gocd: GoCD, models: Iterable[str], say: Callable[[str], None]) -> Iterator[Step]:
+    """Packages of our repository that wait for promotions of no model; they are named and left alone."""
+    known = set(models)
+    for package in gocd.packages():
+        if package["id"] not in known and waits_for_promotions(package):
+            step = Step(kind=PACKAGE, id=package["id"], outcome="left over", differences=(_NO_MODEL,))
+            say(str(step))
+            yield step
+
+
+def refuse_unfinished(steps: Iterable[Step]) -> None:
+    """Raises Refused when GoCD refused any of them."""
+    if refused := [step for step in steps if step.outcome == "refused"]:
+        raise Refused(f"expected GoCD to take every definition, found {len(refused)} of them {refused[0]}")
+
+
+def _defined(gocd: GoCD, wanted: Definition, found: Json | None, dry_run: bool, update: bool) -> Step:
+    try:
+        return _define(gocd, wanted, found, dry_run, update)
+    except Refused as refused:
+        if wanted.kind == REPOSITORY:
+            raise
+        return Step(kind=wanted.kind, id=wanted.id, outcome="refused", differences=(str(refused),))
 
 
 def _known(gocd: GoCD, kinds: Iterable[str]) -> dict[tuple[str, str], Json]:
@@ -61,7 +95,7 @@ def _define(gocd: GoCD, wanted: Definition, found: Json | None, dry_run: bool, u
     if differences and update and wanted.is_ours(found):
         outcome = "would update" if dry_run else "updated"
         if not dry_run:
-            gocd.replace(f"{wanted.path}/{wanted.id}", wanted.version, wanted.over(found).body)
+            _replace(gocd, wanted.over(found))
     return Step(kind=wanted.kind, id=wanted.id, outcome=outcome, differences=differences)
 
 
@@ -69,3 +103,10 @@ def _create(gocd: GoCD, wanted: Definition) -> None:
     gocd.create(wanted.path, wanted.version, wanted.body)
     if wanted.kind == CONFIG_REPO:
         gocd.look_at_config_repo(wanted.id)
+
+
+def _replace(gocd: GoCD, wanted: Definition) -> None:
+    gocd.replace(f"{wanted.path}/{wanted.id}", wanted.version, wanted.body)
+    if wanted.kind == CONFIG_REPO:
+        # Its pipelines are gone until GoCD has read it as it is now; what is being read may be what it was before.
+        until_taken(lambda: gocd.look_at_config_repo(wanted.id))

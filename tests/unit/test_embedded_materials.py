@@ -126,11 +126,33 @@ def test_a_material_is_polled_again_and_again(tmp_path: Path) -> None:
         world.finished("churn/2/one/1")
 
 
-def test_failures_are_answered_with_longer_and_longer_rests() -> None:
-    backoff = Backoff(Rhythm(poll=2, backoff=5, backoff_max=12))
-    assert [backoff.rest(succeeded=False) for _ in range(4)] == [5, 7.5, 11.25, 12]
-    assert backoff.rest(succeeded=True) == 2
-    assert backoff.rest(succeeded=False) == 5
+GOCD = Rhythm(poll=60, backoff=300, backoff_max=3600)
+
+
+def rests(backoff: Backoff, *failures: float) -> list[float]:
+    """After failures at these moments."""
+    return [backoff.rest(succeeded=False, now=moment) for moment in failures]
+
+
+def test_failures_that_nobody_forces_are_answered_with_longer_and_longer_rests() -> None:
+    # As a GoCD 26.1.0 did: failures at 03:24:54, 03:29:55, 03:37:28 and 03:48:48.
+    assert rests(Backoff(GOCD), 0, 301, 754, 1434) == [300, 451.5, 679.5, 1020]
+
+
+def test_a_forced_poll_that_fails_makes_the_rest_half_as_much_again_as_the_time_since_the_failure_before() -> None:
+    # As a GoCD 26.1.0 did: failures at 04:34:03, 39:05, forced at 43:25 and 44:55, by itself at 47:11 and 50:35.
+    assert rests(Backoff(GOCD), 0, 302, 562, 652, 788, 992) == [300, 453, 390, 135, 204, 306]
+
+
+def test_no_rest_is_longer_than_the_longest_or_shorter_than_that_between_two_good_polls() -> None:
+    assert rests(Backoff(GOCD), 0, 3000, 3001) == [300, 3600, 60]
+
+
+def test_a_success_forgets_every_failure() -> None:
+    backoff = Backoff(GOCD)
+    rests(backoff, 0, 300)
+    assert backoff.rest(succeeded=True, now=310) == 60
+    assert rests(backoff, 400) == [300]
 
 
 def test_a_poller_in_back_off_rests_as_long_as_the_clock_says(tmp_path: Path) -> None:

@@ -1,10 +1,25 @@
 """Following models: every look at every model, round after round, whatever one of them refuses."""
 
 import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
 
 from services.contract.errors import Refused
-from services.delivery.follow import Follower
+from services.delivery.follow import Follower, Look
+from services.delivery.looks import AskForPoll, DefineExperiment, DefinePackage
+from services.delivery.promoted import AGAIN, Promoted
+from services.delivery.tracking import Tracking
+from services.gocd import definitions
+from services.gocd.client import GoCD
+from services.gocd.setup import set_up
+from tests.played_mlflow import PlayedMlflow
 from tests.poll import poll_until
+from tests.unit.embedded.fakes import FakeMlflowPlugin, revision
+from tests.unit.embedded.world import World, pipeline, running, stage
+from tests.unit.gocd_replay import Replay
 
 MODELS = ("a-model", "b-model")
 
@@ -61,3 +76,238 @@ def test_a_stop_ends_it_in_the_midst_of_a_pause() -> None:
     thread.join(30)
     assert not thread.is_alive()
     assert look.models == [*MODELS]
+
+
+# From here on: what is promoted in MLflow, against the embedded CI server.
+
+BUILDS = {
+    name: pipeline(stage("build"), materials={"model": {"package": name}}) for name in ("a-model", "b-model", "c-model")
+}
+
+
+class Scene:
+    """A CI server that polls only when it is asked, a played MLflow, and a follower between them."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.mlflow = world, PlayedMlflow()
+        self.said: list[str] = []
+        self.models = ["a-model", "b-model"]
+        self.gocd = GoCD(f"{world.http.base_url}/go")
+        tracking = Tracking("http://mlflow:5000", transport=self.mlflow)
+        promoted = Promoted(self.gocd, tracking)
+        say = self.said.append
+        looks: list[Look] = [
+            DefineExperiment(tracking, promoted, say),
+            DefinePackage(self.gocd, promoted, say),
+            AskForPoll(self.gocd, promoted, say),
+        ]
+        self.follower = Follower(lambda: self.models, looks, say, promoted.begin)
+        list(set_up(self.gocd, [definitions.repository("http://mlflow:5000", "http://localhost:5000")], say))
+        self.said.clear()
+
+    def round(self) -> None:
+        """Polls that it led to have ended afterwards."""
+        self.follower.round()
+        poll_until(lambda: not any(it.in_progress for it in self.world.engine.materials.pollers()), "polls", pause=0.01)
+
+    def offer(self, model: str, name: str) -> None:
+        """What the plugin reports when it is polled next."""
+        self.world.plugin.offers[model] = revision(name)
+
+    def polls(self, model: str) -> int:
+        fields = [content["package-configuration"] for _, content in self.world.plugin.polls]
+        return sum(one["EXPERIMENT"]["value"] == model for one in fields)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    with running(tmp_path, BUILDS, plugin=FakeMlflowPlugin()) as world:
+        scene = Scene(world)
+        scene.round()
+        # A package that is new is polled at once, and nothing is promoted: GoCD rests from now on.
+        poll_until(lambda: scene.polls("a-model") and scene.polls("b-model"), "the first polls", pause=0.01)
+        with scene.gocd:
+            yield scene
+
+
+def test_each_model_gets_its_experiment_and_its_package_also_one_that_comes_later(scene: Scene) -> None:
+    assert set(scene.mlflow.experiments) == {"a-model", "b-model"}
+    scene.models.append("c-model")
+    scene.round()
+    assert set(scene.mlflow.experiments) == {"a-model", "b-model", "c-model"}
+    assert [it.id for it in scene.world.engine.catalog.packages()] == ["a-model", "b-model", "c-model"]
+    assert scene.said[-2:] == ["created: experiment 'c-model'", "created: package 'c-model'"]
+
+
+def test_while_nothing_is_promoted_gocd_is_not_asked(scene: Scene) -> None:
+    before = len(scene.world.plugin.polls)
+    scene.mlflow.tag("a-model", "1" * 32, "yes", status="RUNNING")
+    for _ in range(3):
+        scene.round()
+    assert len(scene.world.plugin.polls) == before
+
+
+def test_a_tag_by_hand_is_scheduled_at_once_in_spite_of_the_back_off_and_settled_by_one_more_poll(scene: Scene) -> None:
+    before = scene.polls("a-model")
+    scene.mlflow.tag("a-model", "1" * 32, "yes")
+    scene.offer("a-model", "1-11111111")
+    for _ in range(6):
+        scene.round()
+    scene.world.finished("a-model/1/build/1")
+    assert scene.polls("a-model") == before + 2
+    assert scene.said.count("a-model is promoted in MLflow: asked GoCD to poll its package") == 1
+
+
+def test_one_search_a_round_serves_every_model_and_names_what_is_known(scene: Scene) -> None:
+    for number in range(1, 9):
+        scene.mlflow.tag("a-model", f"{number:032x}", "yes")
+    scene.offer("a-model", "1-00000001")
+    for _ in range(4):
+        scene.round()
+    scene.mlflow.asked.clear()
+    scene.round()
+    assert scene.mlflow.asked == ["runs/search"]
+    assert scene.mlflow.filters[-1].count("0000") > 0
+    assert scene.mlflow.filters[-1].count("'") == 2 * (8 - AGAIN)
+
+
+def test_another_value_on_a_run_that_is_known_is_found_within_as_many_rounds_as_there_are_runs(scene: Scene) -> None:
+    for number in range(1, 9):
+        scene.mlflow.tag("a-model", f"{number:032x}", "yes")
+    scene.offer("a-model", "1-00000001")
+    for _ in range(4):
+        scene.round()
+    for number in (1, 8):
+        scene.mlflow.tag("a-model", f"{number:032x}", f"again {number}")
+        scene.offer("a-model", f"{number + 1}-0000000{number}")
+        before = scene.polls("a-model")
+        for _ in range(2):
+            scene.round()
+        assert scene.polls("a-model") > before
+
+
+def test_after_an_outage_of_mlflow_each_promoted_model_is_asked_for_once_more(scene: Scene) -> None:
+    scene.mlflow.tag("a-model", "1" * 32, "yes")
+    scene.offer("a-model", "1-11111111")
+    for _ in range(4):
+        scene.round()
+    scene.mlflow.away = True
+    before = len(scene.world.plugin.polls)
+    for _ in range(3):
+        scene.round()
+    assert len(scene.world.plugin.polls) == before
+    assert [line for line in scene.said if "cannot reach it" in line] == [
+        "expected MLflow at http://mlflow:5000, cannot reach it (Connection refused): is it up?"
+    ]
+    scene.mlflow.away = False
+    for _ in range(4):
+        scene.round()
+    assert len(scene.world.plugin.polls) == before + 1
+    assert scene.world.history("a-model")[0]["counter"] == 1
+
+
+def test_a_poll_that_goes_on_failing_is_asked_for_ever_more_rarely_and_told_once_with_the_reason(scene: Scene) -> None:
+    before = scene.polls("a-model")
+    scene.mlflow.tag("a-model", "1" * 32, "yes")
+    for _ in range(40):
+        scene.round()
+    # In rounds 1, 2, 4, 7, 12, 21 and 38: after rests of 0, 1, 2, 4, 8 and 16 rounds.
+    assert scene.polls("a-model") == before + 7
+    (line,) = [line for line in scene.said if line.startswith("a-model is promoted: expected GoCD to poll")]
+    assert line.endswith("'stub: nothing promoted yet for a-model'")
+    scene.mlflow.tag("a-model", "2" * 32, "a new one is asked for at once")
+    scene.round()
+    assert scene.polls("a-model") == before + 8
+
+
+def test_a_poll_that_is_under_way_is_waited_for_and_then_asked_again(scene: Scene) -> None:
+    poller = next(it for it in scene.world.engine.materials.pollers() if it.package.id == "a-model")
+    hang = scene.world.plugin.hangs["a-model"] = threading.Event()
+    before = scene.polls("a-model")
+    assert poller.trigger()
+    poll_until(lambda: scene.polls("a-model") > before, "a poll that hangs", pause=0.01)
+    scene.mlflow.tag("a-model", "1" * 32, "yes")
+    scene.follower.round()
+    scene.follower.round()
+    assert scene.polls("a-model") == before + 1
+    hang.set()
+    poll_until(lambda: not poller.in_progress, "its end", pause=0.01)
+    scene.offer("a-model", "1-11111111")
+    scene.round()
+    scene.world.finished("a-model/1/build/1")
+
+
+def test_a_promotion_that_no_pipeline_waits_for_is_told(scene: Scene) -> None:
+    scene.models.append("d-model")
+    scene.mlflow.tag("d-model", "1" * 32, "yes")
+    for _ in range(3):
+        scene.round()
+    assert (
+        scene.said.count("d-model is promoted: expected a pipeline that has its package in GoCD, found none: add one")
+        == 1
+    )
+
+
+def test_a_gocd_that_is_away_is_told_once_and_asked_again_when_it_is_back() -> None:
+    mlflow, said = PlayedMlflow(), list[str]()
+    mlflow.tag("a-model", "1" * 32, "yes")
+    tracking = Tracking("http://mlflow:5000", transport=mlflow)
+    material = {
+        "config": {"fingerprint": "f00", "attributes": {"ref": "a-model"}},
+        "material_update_in_progress": False,
+        "modification": None,
+        "messages": [],
+    }
+    replay = Replay()
+    with GoCD("http://gocd/go", transport=replay) as gocd:
+        promoted = Promoted(gocd, tracking)
+        follower = Follower(lambda: ["a-model"], [AskForPoll(gocd, promoted, said.append)], said.append, promoted.begin)
+        replay.on("GET", "/api/admin/packages", {"message": "GoCD server is starting"}, status=503)
+        replay.on("GET", "/api/admin/packages", {"_embedded": {"packages": [A_PACKAGE]}})
+        replay.on("GET", "/api/internal/materials", {"materials": [material]})
+        replay.on("POST", "/api/internal/materials/f00/trigger_update", {"message": "OK"}, status=201)
+        follower.round()
+        assert [asked.path for asked in replay.changes()] == []
+        follower.round()
+    assert [asked.path for asked in replay.changes()] == ["/api/internal/materials/f00/trigger_update"]
+    assert said[0].endswith("found 503: GoCD server is starting")
+    assert said[1:] == ["a-model is promoted in MLflow: asked GoCD to poll its package"]
+
+
+A_PACKAGE = {
+    "id": "a-model",
+    "package_repo": {"id": "mlflow"},
+    "configuration": [{"key": "EXPERIMENT", "value": "a-model"}],
+}
+
+
+def test_an_alias_that_moves_is_asked_for_also_when_it_moves_back() -> None:
+    mlflow = PlayedMlflow()
+    by_alias = [{"key": "REGISTERED_MODEL", "value": "price"}, {"key": "ALIAS", "value": "production"}]
+    replay = Replay()
+    replay.on("GET", "/api/admin/packages", {"_embedded": {"packages": [{**A_PACKAGE, "configuration": by_alias}]}})
+    with GoCD("http://gocd/go", transport=replay) as gocd:
+        promoted = Promoted(gocd, Tracking("http://mlflow:5000", transport=mlflow))
+        assert promoted.of("a-model") == frozenset()
+        found = []
+        for version in (1, 2, 1):
+            mlflow.aliases["price", "production"] = version
+            promoted.begin()
+            found.append(promoted.of("a-model"))
+    assert found[0] == found[2] != found[1]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "says"),
+    [
+        (200, b"<html>", "found 200: OK"),
+        (200, b"{}", "found something else there: check the address"),
+        (403, b'{"error_code": "PERMISSION_DENIED", "message": "Invalid\\nHost"}', "found 403: Invalid Host"),
+        (404, b"not here", "found 404: Not Found"),
+    ],
+)
+def test_what_is_no_mlflow_is_told_and_never_taken_for_nothing_promoted(status: int, body: bytes, says: str) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, content=body))
+    with pytest.raises(Refused) as refused:
+        Tracking("http://mlflow:5000", transport=transport).experiment("a-model")
+    assert str(refused.value).endswith(says)

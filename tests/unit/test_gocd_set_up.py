@@ -17,10 +17,11 @@ from typer.testing import CliRunner
 from services.contract.errors import Refused
 from services.delivery.gocd import app
 from services.gocd import definitions
+from services.gocd.asking import until_taken
 from services.gocd.client import GoCD
 from services.gocd.definitions import Definition
 from services.gocd.ready import refuse_without_plugin, wait_until_up
-from services.gocd.setup import Step, set_up
+from services.gocd.setup import Step, left_over, refuse_unfinished, set_up
 from tests.poll import poll_until
 from tests.unit.embedded.fakes import FakeMlflowPlugin, FakePlugin
 from tests.unit.embedded.world import World, running
@@ -212,6 +213,68 @@ def test_what_has_our_name_but_is_not_ours_is_never_changed(position: int, their
     assert replay.changes() == []
 
 
+BY_ALIAS = [{"key": "REGISTERED_MODEL", "value": "alias-price"}, {"key": "ALIAS", "value": "production"}]
+
+
+def test_a_package_that_promotes_by_alias_is_left_as_it_is() -> None:
+    replay = server_with(as_gocd_has_it(WANTED[0]), changed(WANTED[1], configuration=BY_ALIAS))
+    assert [step.outcome for step in run_set_up(replay, *WANTED[:2], update=True)] == ["unchanged"] * 2
+    assert replay.changes() == []
+
+
+def test_an_update_of_a_package_that_promotes_by_alias_keeps_how_it_promotes() -> None:
+    replay = server_with(as_gocd_has_it(WANTED[0]), changed(WANTED[1], configuration=BY_ALIAS, auto_update=False))
+    replay.on("GET", "/api/admin/packages/diamond-price", {}, ETag='"abc"')
+    replay.on("PUT", "/api/admin/packages/diamond-price", {})
+    assert [step.outcome for step in run_set_up(replay, *WANTED[:2], update=True)] == ["unchanged", "updated"]
+    (put,) = replay.changes()
+    assert (put.body["configuration"], put.body["auto_update"]) == (BY_ALIAS, True)
+
+
+def test_another_branch_of_the_config_repo_is_read_at_once_also_while_it_is_being_read() -> None:
+    git = {"type": "git", "attributes": {"url": GIT, "branch": "old", "auto_update": True}}
+    replay = server_with(*map(as_gocd_has_it, WANTED[:2]), changed(WANTED[2], material=git))
+    replay.on("GET", "/api/admin/config_repos/trackback", {}, ETag='"abc"')
+    replay.on("PUT", "/api/admin/config_repos/trackback", {})
+    replay.on("POST", "/api/admin/config_repos/trackback/trigger_update", {"message": "in progress"}, status=409)
+    replay.on("POST", "/api/admin/config_repos/trackback/trigger_update", {"message": "OK"}, status=201)
+    assert [step.outcome for step in run_set_up(replay, update=True)] == ["unchanged", "unchanged", "updated"]
+    asked = [(it.method, it.path.rpartition("/")[2]) for it in replay.changes()]
+    assert asked == [("PUT", "trackback"), ("POST", "trigger_update"), ("POST", "trigger_update")]
+
+
+def test_a_definition_that_gocd_refuses_leaves_the_rest_to_be_done(replay: Replay) -> None:
+    replay.on("POST", "/api/admin/packages", {"message": "Validations failed."}, status=422)
+    steps = run_set_up(replay, WANTED[0], definitions.package("first"), *WANTED[1:])
+    assert [step.outcome for step in steps] == ["created", "created", "refused", "created"]
+    with pytest.raises(Refused, match="found 1 of them refused: package 'diamond-price' .*Validations failed"):
+        refuse_unfinished(steps)
+
+
+def test_a_package_of_a_model_that_is_gone_is_named_with_what_to_do_and_others_are_not() -> None:
+    replay = Replay()
+    preview = definitions.package("preview").body | {"configuration": [{"key": "TAG", "value": "preview"}]}
+    theirs = definitions.package("npm").body | {"package_repo": {"id": "npm"}}
+    ours = [definitions.package(name).body for name in ("diamond-price", "gem-price")]
+    replay.on("GET", "/api/admin/packages", {"_embedded": {"packages": [*ours, preview, theirs]}})
+    said: list[str] = []
+    with gocd(replay) as client:
+        (step,) = left_over(client, ["diamond-price"], said.append)
+    assert (step.id, step.outcome) == ("gem-price", "left over")
+    assert said == [
+        "left over: package 'gem-price' (no model has its name: where one was removed or renamed, take its pipelines"
+        " out of the config repo, then delete the package in GoCD)"
+    ]
+    assert replay.changes() == []
+
+
+@pytest.mark.parametrize(("refusals", "taken"), [(0, True), (2, True), (3, False)])
+def test_gocd_is_asked_again_until_it_takes_the_request_but_not_for_ever(refusals: int, taken: bool) -> None:
+    answers, waited = [False] * refusals + [True] * 9, list[float]()
+    assert until_taken(lambda: answers.pop(0), pauses=(1, 2), wait=waited.append) is taken
+    assert waited == [1, 2][:refusals]
+
+
 def test_a_refused_creation_names_the_field_in_gocds_words() -> None:
     key = {"key": "MLFLOW_URL", "errors": {"MLFLOW_URL": ["expected http or https\nin the URL"]}}
     body = {"message": "Validations failed.", "data": {"configuration": [key]}}
@@ -335,6 +398,13 @@ def test_a_second_run_changes_nothing_and_says_so(world: World, arguments: list[
     assert outcomes(arguments) == dict.fromkeys(names, "unchanged")
     assert outcomes([*arguments, "--mlflow-url", "http://other:5000"])["package repository mlflow"] == "differs"
     assert world.engine.catalog.repositories()[0].properties[0].value == MLFLOW
+
+
+def test_a_model_that_was_renamed_is_left_over_on_the_command_line(arguments: list[str], tmp_path: Path) -> None:
+    outcomes(arguments)
+    (tmp_path / "models" / "b-model").rename(tmp_path / "models" / "c-model")
+    found = outcomes(arguments)
+    assert (found["package c-model"], found["package b-model"]) == ("created", "left over")
 
 
 def test_the_config_repo_brings_the_pipelines(world: World, arguments: list[str], tmp_path: Path) -> None:

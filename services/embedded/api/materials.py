@@ -1,6 +1,5 @@
 """Materials that are polled: what is known of them, and the request to poll one now."""
 
-from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, HTTPException
@@ -9,6 +8,7 @@ from fastapi.responses import JSONResponse
 from services.embedded.api.protocol import Server, accepts, answer, links
 from services.embedded.clock import from_milliseconds, iso_seconds
 from services.embedded.engine import Engine
+from services.embedded.health import HealthMessage
 from services.embedded.poller import Poller
 
 VERSION = 1
@@ -50,8 +50,13 @@ def _shape(engine: Engine, poller: Poller) -> dict[str, Any]:
         "can_trigger_update": not in_progress,
         "material_update_in_progress": in_progress,
         "modification": _modification(engine, package.fingerprint),
-        "messages": [asdict(message) for message in engine.health.messages(package.fingerprint)],
+        "messages": [_message(message) for message in engine.health.messages(package.fingerprint)],
     }
+
+
+def _message(message: HealthMessage) -> dict[str, Any]:
+    """Not in the words of the server's health messages."""
+    return {"level": message.level, "message": message.message, "description": message.detail}
 
 
 def _modification(engine: Engine, fingerprint: str) -> dict[str, Any] | None:
