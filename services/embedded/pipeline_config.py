@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from services.embedded.parameters import substitute_parameters
 
@@ -83,9 +83,14 @@ class Approval(Shape):
     allow_only_on_success: bool = False
 
 
+def _approval(raw: Any) -> Any:
+    """GoCD's YAML plugin takes the type alone too."""
+    return {"type": raw} if isinstance(raw, str) else raw
+
+
 class StageConfig(Shape):
     jobs: Annotated[dict[Name, JobConfig], Field(min_length=1)]
-    approval: Approval = Approval()
+    approval: Annotated[Approval, BeforeValidator(_approval)] = Approval()
     clean_workspace: bool = False
     environment_variables: Variables = {}
 

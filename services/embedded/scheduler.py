@@ -65,6 +65,10 @@ class Scheduler:
         return None
 
     def _start_if_changed(self, name: str) -> None:
+        """A pipeline whose first stage is manual waits for a person."""
+        config = self._configs[name]
+        if config.stage_configs[config.stage_names[0]].manual:
+            return
         causes = self._causes.newest(name, self._configs[name])
         if causes and (changed := [cause for cause in causes if cause.changed]):
             self._start(name, causes, self._causes.message(changed[0]), AUTOMATIC)

@@ -1,0 +1,195 @@
+"""The stand-in in the state of the recorded server: users, packages, config repos, and twenty instances of a model."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from services.embedded.catalog import Package, Property, Repository
+from services.embedded.config_repo import ConfigRepo, Rule
+from services.embedded.history import COMPLETED, PASSED, Cause
+from tests.poll import poll_until
+from tests.unit.embedded.world import World, running
+from tests.unit.gocd_exchanges.mlflow import RUN_A, RUN_B, URL, MlflowPlugin
+
+PASSWORDS = {"admin": "admin-password", "operator": "operator-password"}
+BUILD = ["fetch", "validate", "compare", "package"]
+AUTHOR = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
+PACKAGES = {
+    "diamond-price": {"EXPERIMENT": "diamond-price", "TAG": "promote"},
+    "flight-delay": {"EXPERIMENT": "flight-delay", "TAG": "promote"},
+    "gem-price": {"EXPERIMENT": "gem-price", "TAG": "promote"},
+    "language-id": {"EXPERIMENT": "language-id", "TAG": "promote"},
+    "alias-price": {"REGISTERED_MODEL": "alias-price", "ALIAS": "production"},
+    "diamond-preview": {"EXPERIMENT": "diamond-price", "TAG": "preview"},
+}
+SCRATCH = Path(__file__).parent / "scratch.gocd.yaml"
+
+
+
+
+class Source:
+    """A git repository with one file of pipelines."""
+
+    def __init__(self, folder: Path, file: str) -> None:
+        self._folder, self._file = folder, file
+        folder.mkdir()
+        self._git("init", "--quiet", "--initial-branch=main")
+
+    @property
+    def url(self) -> str:
+        return self._folder.as_uri()
+
+    def commit(self, text: str, comment: str) -> None:
+        file = self._folder / self._file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        self._git("add", "--all")
+        self._git("commit", "--quiet", "--message", comment)
+
+    def _git(self, *arguments: str) -> None:
+        subprocess.run(["git", *AUTHOR, *arguments], cwd=self._folder, capture_output=True, check=True)
+
+
+class StandIn:
+    """The world with what a story moves in it. Jobs of the scratch pipelines wait for `hold` to go; `fail` fails."""
+
+    def __init__(self, world: World, plugin: MlflowPlugin, folder: Path) -> None:
+        self.world, self.engine, self.plugin = world, world.engine, plugin
+        self.hold, self.fail = folder / "hold", folder / "fail"
+        self.models = Source(folder / "models", "services/gocd/pipelines.gocd.yaml")
+        self.scratch = Source(folder / "scratch", "scratch.gocd.yaml")
+        self.scratch.commit(self.scratch_pipelines(locked_stages=1), "one stage")
+
+    def scratch_pipelines(self, locked_stages: int) -> str:
+        """The recorded file, waiting for a file to go where the recording slept."""
+        text = SCRATCH.read_text()
+        wait = f"while [ -e {self.hold} ]; do sleep 0.02; done"
+        text = text.replace('case "$GO_PACKAGE_MODEL_PROMOTION" in *slow*) sleep 20;; esac', wait)
+        shown = f"exec: {{command: sh, arguments: [-c, '{wait}; cat in/one.txt']}}"
+        text = text.replace("exec: {command: cat, arguments: [in/one.txt]}", shown)
+        asked = "case $NOTE in slow) sleep 20;; fail) exit 3;; esac"
+        text = text.replace(asked, f"{wait}; [ ! -e {self.fail} ]")
+        content = yaml.safe_load(text)
+        locked = content["pipelines"]["scratch-locked"]["stages"]
+        content["pipelines"]["scratch-locked"]["stages"] = locked[:locked_stages]
+        return yaml.safe_dump(content, sort_keys=False)
+
+    def poll(self, package: str) -> None:
+        next(it for it in self.engine.materials.pollers() if it.package.id == package).poll_and_wait()
+
+    def poll_all(self) -> None:
+        for poller in self.engine.materials.pollers():
+            poller.poll_and_wait()
+
+    def poll_config_repo(self, identity: str) -> None:
+        poller = self.engine.config_repos.poller(identity)
+        assert poller
+        poller.poll_and_wait()
+
+    def promote(self, number: int, value: str, run: str = RUN_A) -> None:
+        self.plugin.promote("diamond-price", "scratch", number, run, value)
+        self.poll("scratch")
+
+    def result(self, locator: str, wanted: str = "Passed") -> None:
+        """Waits until the stage `pipeline/counter/stage/counter` has that result."""
+        pipeline, counter, stage, run = locator.split("/")
+
+        def look() -> bool:
+            instance = self.engine.history.instance(pipeline, int(counter))
+            runs = self.engine.stages.runs(instance, stage) if instance else []
+            return any(it.counter == int(run) and it.result == wanted for it in runs)
+
+        poll_until(look, f"{locator} to be {wanted}", 20, pause=0.01)
+
+    def building(self, locator: str, job: str) -> None:
+        pipeline, counter, stage, run = locator.split("/")
+
+        def look() -> bool:
+            instance = self.engine.history.instance(pipeline, int(counter))
+            runs = self.engine.stages.runs(instance, stage) if instance else []
+            jobs = [one for it in runs if it.counter == int(run) for one in self.engine.stages.jobs(it)]
+            return any(it.name == job and it.state == "Building" for it in jobs)
+
+        poll_until(look, f"job {job} of {locator} to be built", 20, pause=0.01)
+
+    def fill(self) -> None:
+        """What the recorded server had before the first exchange."""
+        engine = self.engine
+        values = [("MLFLOW_URL", URL), ("MLFLOW_UI_URL", URL), ("MLFLOW_USERNAME", "reader"), ("MLFLOW_PASSWORD", "x")]
+        fields = {field.key: field for field in engine.plugin.repository_fields()}
+        configured = tuple(Property(key, value, fields[key].secure, fields[key].identity) for key, value in values)
+        repository = Repository("mlflow", "mlflow", "trackback.mlflow", "1", configured)
+        engine.catalog.add_repository(repository)
+        for name, wanted in PACKAGES.items():
+            properties = tuple(Property(key, value, False, True) for key, value in wanted.items())
+            engine.catalog.add_package(Package(name, name, repository, True, properties))
+        self._promote_models()
+        self._run_twenty_times()
+        self.models.commit(yaml.safe_dump(models(), sort_keys=False), "alias and preview")
+        rule = Rule(True, "pipeline_group", "models")
+        file = "services/gocd/pipelines.gocd.yaml"
+        engine.config_repos.add(ConfigRepo("trackback", self.models.url, "main", True, file, (rule,)))
+        self.poll_config_repo("trackback")
+        self.poll_all()
+
+    def _promote_models(self) -> None:
+        promote = self.plugin.promote
+        promote("diamond-price", "promote", 22, RUN_A, "m 1795753122.7995713: back to what we know")
+        promote("diamond-price", "preview", 1, RUN_B, "PR-42")
+        promote("alias-price", "production", 3, RUN_A, "")
+        comment = f"alias-price: run boosted ({RUN_A[:8]}) is production (version 1 of 2026-11-27T03:00:00.123Z)"
+        self.plugin.promoted[("alias-price", "production")]["revisionComment"] = comment
+
+    def _run_twenty_times(self) -> None:
+        engine = self.engine
+        package = engine.catalog.package("diamond-price")
+        assert package
+        found = engine.plugin.latest(package, None)
+        assert found
+        engine.modifications.add(package.fingerprint, found)
+        (newest,) = engine.modifications.newest(package.fingerprint)
+        for counter in range(1, 21):
+            revision = f"{counter + (2 if counter == 20 else 1)}-{RUN_A[:8]}"
+            cause = Cause("model", package.fingerprint, "Package", package.description, True, (newest,))
+            label = f"{counter}-{revision}"
+            instance = engine.history.add_instance("diamond-price", counter, label, "modified by unknown", False)
+            engine.history.add_cause(instance, 0, cause)
+            for stage in BUILD:
+                engine.stages.add_stage(instance, stage, "success", "changes", True, [stage])
+                run = engine.stages.latest(instance, stage)
+                assert run
+                for job in engine.stages.jobs(run):
+                    engine.stages.move_job(job, COMPLETED, PASSED)
+                engine.stages.finish_stage(run, PASSED)
+
+
+def models() -> dict[str, Any]:
+    """Pipelines by the names of ours, which nothing runs here: their materials say that there is nothing new."""
+    job = {"resources": ["python"], "tasks": [{"exec": {"command": "true"}}]}
+    build = [{name: {"clean_workspace": True, "jobs": {name: job}}} for name in BUILD]
+    pipelines: dict[str, Any] = {}
+    for name in ("diamond-price", "language-id", "flight-delay", "alias-price"):
+        label = {"label_template": "${COUNT}-${model}", "group": "models"}
+        pipelines[name] = {**label, "materials": {"model": {"package": name}}, "stages": build}
+        upstream = {"release": {"pipeline": name, "stage": "package"}}
+        pipelines[f"{name}-online"] = {"group": "models", "materials": upstream, "stages": [{"deploy": {"jobs": {"deploy": job}}}]}
+    pipelines["diamond-preview"] = {"group": "models", "materials": {"model": {"package": "diamond-preview"}}, "stages": build}
+    return {"format_version": 10, "pipelines": pipelines}
+
+
+@contextmanager
+def stand_in(folder: Path) -> Iterator[StandIn]:
+    plugin = MlflowPlugin()
+    (folder / "state").mkdir()
+    with running(folder / "state", None, plugin=plugin, passwords=PASSWORDS) as world:
+        made = StandIn(world, plugin, folder)
+        made.fill()
+        try:
+            yield made
+        finally:
+            made.hold.unlink(missing_ok=True)
+            plugin.free.set()
