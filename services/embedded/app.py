@@ -11,6 +11,7 @@ from services.embedded.api import (
     config_repos,
     files,
     materials,
+    modifications,
     packages,
     pipelines,
     plugin_info,
@@ -36,6 +37,7 @@ _NOUNS = (
     packages,
     plugin_info,
     materials,
+    modifications,
     value_stream,
 )
 _PAGE_HEADERS = {

@@ -1,5 +1,6 @@
 """What a new instance of a pipeline would be built from."""
 
+from collections.abc import Mapping
 from itertools import takewhile
 
 from services.embedded.catalog import Catalog, dependency_fingerprint
@@ -21,24 +22,33 @@ class Causes:
         self._history = history
         self._clock = clock
 
-    def newest(self, pipeline: str, config: PipelineConfig) -> list[Cause] | None:
-        """The newest revision of each material; None as long as one has none."""
-        last = next(iter(self._history.instances(pipeline, 1)), None)
-        used = {cause.fingerprint: cause.modifications[0] for cause in self._history.causes(last)} if last else {}
-        causes = [self._cause(name, material, used) for name, material in config.materials.items()]
+    def newest(
+        self, pipeline: str, config: PipelineConfig, pinned: Mapping[str, str] | None = None
+    ) -> list[Cause] | None:
+        """The newest revision of each material, or the one that is `pinned` for its fingerprint; None as long as one
+        has none."""
+        causes = [self._cause(pipeline, name, material, pinned or {}) for name, material in config.materials.items()]
         found = [cause for cause in causes if cause]
         return found if len(found) == len(causes) else None
 
-    def _cause(self, name: str, material: MaterialConfig, used: dict[str, Modification]) -> Cause | None:
+    def fingerprints(self, config: PipelineConfig) -> set[str]:
+        return {found[0] for material in config.materials.values() if (found := self._identity(material))}
+
+    def _cause(self, pipeline: str, name: str, material: MaterialConfig, pinned: Mapping[str, str]) -> Cause | None:
         identity = self._identity(material)
         if not identity:
             return None
         fingerprint, kind, description = identity
+        used = self._history.newest_used(pipeline, fingerprint)
+        if fingerprint in pinned:
+            found = self._modifications.find(fingerprint, pinned[fingerprint])
+            changed = found is not None and (used is None or _age(found) > _age(used))
+            return Cause(name, fingerprint, kind, description, changed, (found,)) if found else None
         known = self._modifications.newest(fingerprint, MOST_LISTED)
         if not known:
             return None
-        previous = used.get(fingerprint)
-        fresh = tuple(takewhile(lambda it: it.id != previous.id, known)) if previous else (known[0],)
+        # An instance that was pinned to an older revision leaves nothing new behind.
+        fresh = tuple(takewhile(lambda it: _age(it) > _age(used), known)) if used else (known[0],)
         return Cause(name, fingerprint, kind, description, bool(fresh), fresh or (known[0],))
 
     def _identity(self, material: MaterialConfig) -> tuple[str, str, str] | None:
@@ -65,3 +75,8 @@ class Causes:
             upstream=instance.counter,
         )
         self._modifications.add(dependency_fingerprint(instance.pipeline, stage), passed)
+
+
+def _age(modification: Modification) -> tuple[int, int]:
+    """Grows with each newer revision of a material."""
+    return modification.upstream, modification.id

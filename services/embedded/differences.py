@@ -46,7 +46,7 @@ BEHAVIOUR: tuple[str, ...] = (
     "Control characters are taken out of console lines.",
     "A secure value is kept in the state folder, readable by its owner, and shown as `********`; GoCD encrypts it.",
     "No pausing, cancelling, unlocking or re-running of single jobs.",
-    "Schedule requests take `update_materials_before_scheduling` and nothing else.",
+    "Schedule requests take `update_materials_before_scheduling` and `materials`, and refuse `environment_variables`.",
     "The value-stream map is made after GoCD's source (ValueStreamMapModel); it was never compared with a recording."
     " It has no edit paths, durations, times or view types.",
 )

@@ -40,6 +40,14 @@ class Site:
     passwords: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class ScheduleOrder:
+    """What a request to run asks for; `pinned` are revisions by the fingerprint of their material."""
+
+    update_materials: bool = True
+    pinned: Mapping[str, str] = field(default_factory=dict)
+
+
 class Engine:
     def __init__(
         self, pipelines: Pipelines | None, plugin: Plugin, site: Site, rhythm: Rhythm, clock: Clock | None = None
@@ -120,7 +128,7 @@ class Engine:
         self.materials.refresh()
         self.scheduler.consider_all()
 
-    def trigger(self, pipeline: str, update_materials: bool, by: str = ANONYMOUS) -> None:
+    def trigger(self, pipeline: str, order: ScheduleOrder, by: str = ANONYMOUS) -> None:
         """Accepts a request to run; the run begins once its materials were asked. Raises Conflict."""
         with self._triggering:
             if pipeline in self._triggered:
@@ -128,19 +136,19 @@ class Engine:
             if obstacle := self.scheduler.obstacle(pipeline):
                 raise Conflict(obstacle)
             self._triggered.add(pipeline)
-        target: Callable[[str, bool, str], None] = self._run_triggered
-        threading.Thread(target=target, args=(pipeline, update_materials, by), daemon=True).start()
+        target: Callable[[str, ScheduleOrder, str], None] = self._run_triggered
+        threading.Thread(target=target, args=(pipeline, order, by), daemon=True).start()
 
-    def _run_triggered(self, pipeline: str, update_materials: bool, by: str) -> None:
+    def _run_triggered(self, pipeline: str, order: ScheduleOrder, by: str) -> None:
         subject = f"schedule {pipeline}"
         try:
-            if update_materials:
+            if order.update_materials:
                 config = self.pipelines.pipelines.get(pipeline)
                 materials = config.materials.values() if config else ()
                 self.materials.poll_and_wait([it.package for it in materials if it.package])
-            if self.scheduler.force(pipeline, by):
+            if self.scheduler.force(pipeline, by, order.pinned):
                 self.health.well(subject)
-            else:
+            elif not order.pinned:  # of a pinned revision that it does not know GoCD says nothing
                 reason = "Unable to find a revision of each of its materials"
                 self.health.error(subject, f"Error while scheduling pipeline: {pipeline}", reason)
         except Conflict as conflict:

@@ -153,6 +153,17 @@ class History:
         )
         return tuple(read_modification(row) for row in rows)
 
+    def newest_used(self, pipeline: str, fingerprint: str) -> Modification | None:
+        """The newest revision of a material that any instance was built from, whichever instance that was."""
+        row = self.database.one(
+            "SELECT m.* FROM instances i JOIN cause_modifications c ON c.instance = i.id"
+            " JOIN modifications m ON m.id = c.modification"
+            " WHERE i.pipeline = ? AND m.fingerprint = ? ORDER BY m.upstream DESC, m.id DESC LIMIT 1",
+            pipeline,
+            fingerprint,
+        )
+        return read_modification(row) if row else None
+
     def lock_holder(self, pipeline: str) -> int | None:
         """The id of the instance that keeps others from starting."""
         row = self.database.one("SELECT instance FROM locks WHERE pipeline = ?", pipeline)

@@ -40,12 +40,27 @@ class Modifications:
 
     def newest(self, fingerprint: str, limit: int = 1) -> list[Modification]:
         """Newest first: a stage of an older upstream instance that ran again is not newer."""
+        return self.page(fingerprint, limit, 0)
+
+    def find(self, fingerprint: str, revision: str) -> Modification | None:
+        row = self._database.one(
+            "SELECT * FROM modifications WHERE fingerprint = ? AND revision = ?", fingerprint, revision
+        )
+        return read_modification(row) if row else None
+
+    def page(self, fingerprint: str, size: int, offset: int) -> list[Modification]:
+        """Newest first, without the `offset` newest ones."""
         rows = self._database.all(
-            "SELECT * FROM modifications WHERE fingerprint = ? ORDER BY upstream DESC, id DESC LIMIT ?",
+            "SELECT * FROM modifications WHERE fingerprint = ? ORDER BY upstream DESC, id DESC LIMIT ? OFFSET ?",
             fingerprint,
-            limit,
+            size,
+            offset,
         )
         return [read_modification(row) for row in rows]
+
+    def count(self, fingerprint: str) -> int:
+        row = self._database.one("SELECT count(*) AS total FROM modifications WHERE fingerprint = ?", fingerprint)
+        return row["total"] if row else 0
 
 
 def read_modification(row: Row) -> Modification:

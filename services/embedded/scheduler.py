@@ -1,6 +1,6 @@
 """GoCD's rules of what runs next: which instance starts, which stage follows, what waits."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from services.embedded.causes import Causes
 from services.embedded.history import CANCELLED, COMPLETED, FAILED, PASSED, Cause, History, Instance, JobRun, StageRun
@@ -64,6 +64,11 @@ class Scheduler:
             )
         return None
 
+    def foreign(self, name: str, fingerprints: Iterable[str]) -> list[str]:
+        """Those of these fingerprints that are no material of the pipeline."""
+        ours = self._causes.fingerprints(self._configs[name])
+        return [fingerprint for fingerprint in fingerprints if fingerprint not in ours]
+
     def _start_if_changed(self, name: str) -> None:
         """A pipeline whose first stage is manual waits for a person."""
         config = self._configs[name]
@@ -73,12 +78,12 @@ class Scheduler:
         if causes and (changed := [cause for cause in causes if cause.changed]):
             self._start(name, causes, self._causes.message(changed[0]), AUTOMATIC)
 
-    def force(self, name: str, by: str) -> bool:
-        """Starts an instance with the newest revisions, new or not; False when a material has none."""
+    def force(self, name: str, by: str, pinned: Mapping[str, str] | None = None) -> bool:
+        """Starts an instance with the newest revisions or those that are pinned; False when a material has none."""
         with self._history.database.transaction():
             if obstacle := self.obstacle(name):
                 raise Conflict(obstacle)
-            causes = self._causes.newest(name, self._configs[name])
+            causes = self._causes.newest(name, self._configs[name], pinned)
             if causes:
                 self._start(name, causes, f"Forced by {by}", by)
         self._on_scheduled()

@@ -66,7 +66,7 @@ def test_what_is_not_there_is_told_in_words(tmp_path: Path, path: str, version: 
 
 def test_an_option_of_schedule_that_is_not_known_is_refused(tmp_path: Path) -> None:
     with running(tmp_path, ONE) as world:
-        assert world.post("pipelines/churn/schedule", 1, {"materials": []}).status_code == 422
+        assert world.post("pipelines/churn/schedule", 1, {"environment_variables": []}).status_code == 422
 
 
 def test_history_is_paged_by_cursors(tmp_path: Path) -> None:

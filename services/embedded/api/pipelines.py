@@ -1,5 +1,6 @@
 """Pipelines: their history, one instance, their state, and the request to run."""
 
+import json
 from typing import Any
 
 from fastapi import APIRouter, HTTPException
@@ -8,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from services.embedded.api.pipeline_shape import instance_shape
 from services.embedded.api.protocol import CONFIRMED, NOT_FOUND, Server, User, accepts, answer
-from services.embedded.engine import Engine
+from services.embedded.engine import Engine, ScheduleOrder
 from services.embedded.history import Instance
 from services.embedded.scheduler import Conflict
 
@@ -22,6 +23,7 @@ class ScheduleOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     update_materials_before_scheduling: bool = True
+    materials: Any = []
 
 
 def known(engine: Engine, name: str) -> None:
@@ -75,10 +77,33 @@ def status(engine: Server, name: str) -> JSONResponse:
 def schedule(engine: Server, user: User, name: str, options: ScheduleOptions | None = None) -> JSONResponse:
     known(engine, name)
     try:
-        engine.trigger(name, (options or ScheduleOptions()).update_materials_before_scheduling, user)
+        engine.trigger(name, _order(engine, name, options or ScheduleOptions()), user)
     except Conflict as conflict:
         raise HTTPException(409, str(conflict)) from conflict
     return answer(1, {"message": f"Request to schedule pipeline {name} accepted"}, 202)
+
+
+def _order(engine: Engine, name: str, options: ScheduleOptions) -> ScheduleOrder:
+    pinned = _pinned(options.materials)
+    if unknown := engine.scheduler.foreign(name, pinned):
+        words = f"Pipeline '{name}' does not contain the following material(s): [{', '.join(unknown)}]."
+        raise HTTPException(422, f"Request to schedule pipeline rejected {{ {words} }}")
+    return ScheduleOrder(options.update_materials_before_scheduling, pinned)
+
+
+def _pinned(materials: Any) -> dict[str, str]:
+    if not isinstance(materials, list):
+        shown = _gson({"materials": materials})
+        raise HTTPException(422, f"Could not read property 'materials' as a JsonArray in json `{shown}`")
+    for material in materials:
+        for field in ("fingerprint", "revision"):
+            if not isinstance(material, dict) or field not in material:
+                raise HTTPException(422, f"Json `{_gson(material)}` does not contain property '{field}'")
+    return {str(material["fingerprint"]): str(material["revision"]) for material in materials}
+
+
+def _gson(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 @router.get("/{name}/{counter}", dependencies=[accepts(1)])
