@@ -1,7 +1,7 @@
 """A machine for the rollout to play on: its processes only say what they do."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,7 @@ class PlayedServing:
     running: bool = True
     accepts_on: socket.socket | None = None
     lost: bool = False
+    torn: bool = False
     without_address: bool = False
 
     def alive(self) -> bool:
@@ -35,6 +36,14 @@ class PlayedServing:
 
     def reachable(self) -> bool:
         return not self.lost
+
+    def whole(self) -> bool:
+        return not self.torn
+
+    def mend(self, release: StoredRelease) -> None:
+        assert release.digest == self.release
+        self._do("mend")
+        self.torn = False
 
     def wait_ready(self) -> None:
         self._do("wait_ready")
@@ -75,6 +84,7 @@ class PlayedBackend:
     unreachable: bool = False
     all: list[PlayedServing] = field(default_factory=list)
     left: list[PlayedServing] = field(default_factory=list)
+    published: list[str] = field(default_factory=list)
 
     def start(self, release: StoredRelease) -> Serving:
         self.all.append(PlayedServing(release.model, release.digest, self.listeners, self.refuses))
@@ -88,6 +98,12 @@ class PlayedBackend:
 
     def open_address(self, model: str) -> None:
         self.listeners.lend(model)
+
+    def publish(self, models: Collection[str]) -> None:
+        self.published = sorted(models)
+
+    def watch(self, stir: Callable[[], None]) -> None:
+        self.stir = stir
 
     def close_address(self, model: str) -> None:
         self.listeners.drop(model)

@@ -50,6 +50,7 @@ MODEL_LABEL = "trackback.model"
 REVISION_LABEL = "trackback.revision"
 RUN_LABEL = "trackback.run"
 RELEASE_LABEL = "trackback.release"
+REPLICAS_LABEL = "trackback.replicas"
 BASE_LABEL = "org.opencontainers.image.base.digest"
 
 MODEL_HEADER = "X-Trackback-Model"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from services.contract.candidate import Candidate
 from services.contract.errors import Refused
@@ -27,12 +27,17 @@ class Column(Record):
 
 
 class ServingLimits(Record):
-    """What one request may ask: rows in it, bytes of its body, seconds to send it, requests at once."""
+    """What one request may ask: rows in it, bytes of its body, seconds to send it, requests at once.
+
+    `replicas` is how many containers answer together, so that one may die; a platform of processes has one, whose
+    socket outlives it.
+    """
 
     max_rows: int = 1000
     max_bytes: int = 1_000_000
     body_seconds: float = 5.0
     max_requests: int = 64
+    replicas: int = Field(2, ge=1, le=8)
 
 
 class Golden(Record):

@@ -1,7 +1,9 @@
 """Releases as containers behind the gateway: verified before they run, confined while they do."""
 
+import contextlib
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Lock, Thread
@@ -12,6 +14,7 @@ from services.rollout.checks import confirm
 from services.rollout.containers import Container, Engine, Plan
 from services.rollout.gateway import Gateway
 from services.rollout.image_check import check_contents, check_labels
+from services.rollout.replicas import Replicas
 from services.rollout.route import Route
 from services.rollout.serving import Serving
 from services.rollout.serving_container import STOP_SECONDS, ServingContainer
@@ -21,6 +24,7 @@ from services.rollout.store import StoredRelease
 from services.rollout.waiting import wait_until
 
 THERE_SECONDS = 60.0
+BACK_SECONDS = 0.1
 CLOSE_GRACE_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
@@ -44,22 +48,37 @@ class Containers:
             wait_for(f"the base image {image}", partial(self._offer, image))
 
     def start(self, release: StoredRelease) -> Serving:
+        """With one replica; the others come when it answers."""
+        return self._replicas([self._run(release)])
+
+    def _run(self, release: StoredRelease) -> ServingContainer:
         reference = self._verified(release)
         plan = Plan(self._settings.project, release.model, self._settings.network, self._settings.memory_bytes)
         labels = {names.MODEL_LABEL: release.model, names.RELEASE_LABEL: release.digest}
+        labels[names.REPLICAS_LABEL] = str(release.manifest.limits.replicas)
         with self._lock:
             if self._closed:
                 raise Refused("the rollout service is stopping: ask again when it is back")
             return self._serving(self._engine.run(reference, plan, labels))
 
     def adopt(self) -> list[Serving]:
-        return [*self._ours()]
+        together: dict[tuple[str, str], list[ServingContainer]] = {}
+        for container in self._ours():
+            together.setdefault((container.model, container.release), []).append(container)
+        return [self._replicas(containers) for containers in together.values()]
 
     def url(self, model: str) -> str | None:
         return f"{self._settings.public_url.rstrip('/')}/models/{model}" if self._slots.find(model) else None
 
     def open_address(self, model: str) -> None:
         self._route(model).open()
+
+    def publish(self, models: Collection[str]) -> None:
+        self._gateway.tell({model: self._slots.assign(model) for model in models})
+
+    def watch(self, stir: Callable[[], None]) -> None:
+        for wait in (self._wait_containers, lambda _: self._gateway.wait_lost()):
+            Thread(target=self._listen, args=(wait, stir), daemon=True).start()
 
     def close_address(self, model: str) -> None:
         try:
@@ -74,7 +93,7 @@ class Containers:
         with self._lock:
             self._closed = True
         try:
-            threads = [Thread(target=serving.see_off, args=(CLOSE_GRACE_SECONDS,)) for serving in self._ours()]
+            threads = [Thread(target=one.see_off, args=(CLOSE_GRACE_SECONDS,)) for one in self._ours()]
         except Refused as refusal:
             log.error("the containers go on: %s", refusal)
             return
@@ -107,6 +126,21 @@ class Containers:
     def _serving(self, container: Container) -> ServingContainer:
         route = self._route(container.labels[names.MODEL_LABEL])
         return ServingContainer(container, route, self._settings.load_seconds)
+
+    def _replicas(self, containers: Sequence[ServingContainer]) -> Replicas:
+        return Replicas(containers, self._route(containers[0].model), self._run)
+
+    def _listen(self, wait: Callable[[Callable[[], None]], None], stir: Callable[[], None]) -> None:
+        """Whoever is gone, engine or gateway, is looked for again; what happened meanwhile is looked at."""
+        while not self._closed:
+            with contextlib.suppress(Refused):
+                wait(stir)
+            stir()
+            time.sleep(BACK_SECONDS)
+
+    def _wait_containers(self, stir: Callable[[], None]) -> None:
+        for _ in self._engine.ends(self._settings.project):
+            stir()
 
     def _route(self, model: str) -> Route:
         return Route(model, self._gateway, self._slots)

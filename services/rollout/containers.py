@@ -133,6 +133,12 @@ class Engine:
                     container.remove(force=True, v=True)
             return [Container(container, network) for container in found if container.status == "running"]
 
+    def ends(self, project: str) -> Iterator[None]:
+        """One for each container of this project that ends; there is no last one."""
+        ends = {"type": "container", "event": "die", "label": f"{PROJECT_LABEL}={project}"}
+        with _engine("tell which containers end"):
+            yield from (None for _ in self._client.events(filters=ends))
+
     def _digest(self, repository: str, tag: str) -> str | None:
         try:
             return str(self._client.images.get_registry_data(f"{repository}:{tag}").id)

@@ -2,7 +2,7 @@
 
 import csv
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services.contract.errors import Refused
@@ -10,9 +10,11 @@ from services.rollout.serving import Unreachable
 
 ANSWER_SECONDS = 2.0
 MAP = "/usr/local/etc/haproxy/models.map"
-# Frequent checks, because a container that ended is to be left within a second; pools, because a server that was added
-# while HAProxy runs otherwise opens a connection for every request.
-SERVER_OPTIONS = "check inter 300ms fastinter 100ms rise 1 fall 2 maxconn 100 pool-max-conn 64 pool-purge-delay 200ms"
+# What is no path of a model: the rollout service has told everything that it knows.
+TOLD = "/told"
+# Checks are for containers that hang: one that ends is taken out by the engine's word. Pools, because a server that was
+# added while HAProxy runs otherwise opens a connection for every request.
+SERVER_OPTIONS = "check inter 1s fastinter 100ms rise 1 fall 2 maxconn 100 pool-max-conn 64 pool-purge-delay 200ms"
 _ONLY_SERVERS = "4 -1"
 
 
@@ -47,8 +49,25 @@ class Gateway:
 
     def models(self) -> dict[str, str]:
         """The slot of every model that the gateway knows."""
-        rows = [line.split() for line in self._ask(f"show map {MAP}").splitlines() if line]
-        return {row[1]: row[2] for row in rows}
+        return {model: slot for model, slot in self._map().items() if model != TOLD}
+
+    def tell(self, slots: Mapping[str, str]) -> None:
+        """Every model there is, with its slot; from here on any other is unknown."""
+        known = self._map()
+        for model, slot in slots.items():
+            if known.get(model) != slot:
+                self.know(model, slot)
+        if TOLD not in known:
+            self._tell(f"add map {MAP} {TOLD} yes")
+
+    def wait_lost(self) -> None:
+        """Returns when HAProxy ends, or when it has heard nothing for as long as it waits."""
+        try:
+            with socket.create_connection(self._address, timeout=ANSWER_SECONDS) as connection:
+                connection.settimeout(None)
+                connection.recv(1)
+        except OSError as error:
+            raise self._unreachable(error) from error
 
     def know(self, model: str, slot: str) -> None:
         known = self.models().get(model)
@@ -76,6 +95,10 @@ class Gateway:
         """False while connections are attached to it."""
         return "deleted" in self._ask(f"del server {slot}/{server}")
 
+    def _map(self) -> dict[str, str]:
+        rows = [line.split() for line in self._ask(f"show map {MAP}").splitlines() if line]
+        return {row[1]: row[2] for row in rows}
+
     def _tell(self, command: str, accepts: Callable[[str], bool] = lambda reply: not reply) -> None:
         if not accepts(reply := self._ask(command)):
             raise Refused(f"the gateway refused '{command}': {reply}")
@@ -88,6 +111,9 @@ class Gateway:
                 with connection.makefile() as answer:
                     reply = answer.read().strip()
         except OSError as error:
-            name = ":".join(map(str, self._address))
-            raise Unreachable(f"expected the gateway's runtime API at {name}, cannot reach it: {error}") from error
+            raise self._unreachable(error) from error
         return reply
+
+    def _unreachable(self, error: OSError) -> Unreachable:
+        name = ":".join(map(str, self._address))
+        return Unreachable(f"expected the gateway's runtime API at {name}, cannot reach it: {error}")

@@ -5,8 +5,9 @@ import resource
 import secrets
 import subprocess
 import time
+from collections.abc import Callable, Collection
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 
 from services.contract.errors import Refused
 from services.contract.process_identity import identity
@@ -33,6 +34,7 @@ class Processes:
         self._lock = Lock()
         self._closed = False
         self._all: list[ServingProcess] = []
+        self._stir: Callable[[], None] | None = None
 
     def start(self, release: StoredRelease) -> Serving:
         with self._lock:
@@ -40,6 +42,7 @@ class Processes:
                 raise Refused("the rollout service is stopping: ask again when it is back")
             serving = self._spawn(release, self._folder / secrets.token_hex(4))
             self._all = [*(other for other in self._all if other.alive()), serving]
+            self._attend(serving)
         return serving
 
     def adopt(self) -> list[Serving]:
@@ -62,6 +65,15 @@ class Processes:
     def open_address(self, model: str) -> None:
         self._listeners.lend(model)
 
+    def publish(self, models: Collection[str]) -> None:
+        """An open socket is all that a client needs."""
+
+    def watch(self, stir: Callable[[], None]) -> None:
+        with self._lock:
+            self._stir = stir
+            for serving in self._all:
+                self._attend(serving)
+
     def close_address(self, model: str) -> None:
         self._listeners.drop(model)
 
@@ -77,6 +89,14 @@ class Processes:
         for serving in self._all:
             serving.see_off(deadline - time.monotonic())
         self._listeners.close()
+
+    def _attend(self, serving: ServingProcess) -> None:
+        if self._stir:
+            Thread(target=self._tell_end, args=(serving, self._stir), daemon=True).start()
+
+    def _tell_end(self, serving: ServingProcess, stir: Callable[[], None]) -> None:
+        serving.wait_end()
+        stir()
 
     def _clear_away(self, recorded: set[str]) -> None:
         """What a crash left of a process that never had a record, so never loaded."""

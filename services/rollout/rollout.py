@@ -4,12 +4,14 @@ import logging
 from threading import Event, Lock, Thread
 
 from services.contract.deployment import Deployment, DeployRequest, ModelState, RollbackRequest
+from services.contract.errors import Refused
 from services.rollout.metrics import Measured, exposition
 from services.rollout.model import ModelRollout
 from services.rollout.state import known_models
 from services.rollout.traffic import Means
 
-WATCH_SECONDS = 0.2
+# What ends is told at once; that it is looked at all the same is for what nobody tells, such as a machine that slept.
+CALM_SECONDS, UNWELL_SECONDS = 5.0, 0.2
 log = logging.getLogger(__name__)
 
 
@@ -19,6 +21,7 @@ class Rollout:
         self._models: dict[str, ModelRollout] = {}
         self._lock = Lock()
         self._closing = Event()
+        self._stirred = Event()
 
     def open(self) -> None:
         """Adopts what an earlier service left running; what should be live and is not is started by its watch."""
@@ -27,10 +30,13 @@ class Rollout:
             model = ModelRollout(name, self._means)
             model.traffic.recover([serving for serving in found if serving.model == name])
             self._watch(name, model)
+        self._means.backend.watch(self._stir)
+        Thread(target=self._keep_known, name="keep-known", daemon=True).start()
 
     def close(self) -> None:
         """Ends everything that serves; the state keeps what is live."""
         self._closing.set()
+        self._stir()
         self._means.backend.close()
 
     def states(self) -> list[ModelState]:
@@ -67,9 +73,28 @@ class Rollout:
         Thread(target=self._keep_answering, args=(model,), name=f"watch-{name}", daemon=True).start()
 
     def _keep_answering(self, model: ModelRollout) -> None:
-        while not self._closing.wait(WATCH_SECONDS):
+        well, stirred = False, model.traffic.stirred
+        while not self._closing.is_set():
+            stirred.clear()
             try:
-                model.traffic.keep_answering()
+                well = model.traffic.keep_answering()
             # A full disk, for one, must not end the watch.
             except Exception:
                 log.exception("watch of a model failed, it goes on")
+                well = False
+            stirred.wait(CALM_SECONDS if well else UNWELL_SECONDS)
+
+    def _keep_known(self) -> None:
+        while not self._closing.is_set():
+            self._stirred.clear()
+            live = [name for name, model in list(self._models.items()) if model.traffic.pointer]
+            try:
+                self._means.backend.publish(live)
+            except Refused as refusal:
+                log.debug("not published: %s", refusal)
+            self._stirred.wait(CALM_SECONDS)
+
+    def _stir(self) -> None:
+        for model in list(self._models.values()):
+            model.traffic.stirred.set()
+        self._stirred.set()

@@ -1,4 +1,6 @@
-"""One model's way through the gateway: to one container at a time."""
+"""One model's way through the gateway: to the containers of one release at a time."""
+
+from collections.abc import Iterable, Mapping
 
 from services.contract.errors import Refused
 from services.rollout.gateway import Gateway, Server
@@ -24,25 +26,32 @@ class Route:
         self._gateway.know(self._model, slot)
         return slot
 
-    def leads_to(self, server: str) -> bool:
+    def leads_to(self, servers: Iterable[str]) -> bool:
+        """To one of them at least."""
         slot = self._slots.find(self._model)
-        return self._gateway.models().get(self._model) == slot and self._find(server).up
+        return self._gateway.models().get(self._model) == slot and any(self._find(server).up for server in servers)
 
-    def lead_to(self, server: str, address: str) -> None:
-        """To it alone; no change when that is so already."""
+    def lead_to(self, addresses: Mapping[str, str]) -> None:
+        """To these servers alone; no change when that is so already."""
         slot = self.open()
+        for server, address in addresses.items():
+            self._make_ready(slot, server, address)
+        for server in addresses:
+            if not wait_until(lambda one=server: self._find(one).up, self._up_seconds):  # type: ignore[misc]
+                raise Refused(f"expected the gateway to find {server} well, it says {self._find(server).status}")
+        others = {name: its for name, its in self._gateway.servers(slot).items() if name not in addresses}
+        for other, its in others.items():
+            if its.up:
+                self._gateway.set_state(slot, other, "drain")
+            elif not its.resting:
+                self._remove(slot, other)
+
+    def _make_ready(self, slot: str, server: str, address: str) -> None:
         if (found := self._find(server)).up or found.resting:
             self._gateway.set_state(slot, server, "ready")
         else:
             self._remove(slot, server)
             self._gateway.add(slot, server, address)
-        if not wait_until(lambda: self._find(server).up, self._up_seconds):
-            raise Refused(f"expected the gateway to find {server} well, it says {self._find(server).status}")
-        for other, its in self._gateway.servers(slot).items():
-            if other != server and its.up:
-                self._gateway.set_state(slot, other, "drain")
-            elif other != server and not its.resting:
-                self._remove(slot, other)
 
     def drain(self, server: str) -> None:
         """Sends it no more requests, and forgets it not."""

@@ -1,5 +1,6 @@
 """What the rollout needs of whatever runs its releases: something that serves, and where clients find it."""
 
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from services.contract.errors import Refused
@@ -24,6 +25,12 @@ class Serving(Protocol):
 
     def reachable(self) -> bool:
         """Whether the public address leads here, once it was told to. Never raises."""
+
+    def whole(self) -> bool:
+        """Whether as many of it answer as shall. Never raises."""
+
+    def mend(self, release: StoredRelease) -> None:
+        """Makes it whole, while what is left of it answers. Raises Unreachable, too."""
 
     def wait_ready(self) -> None:
         """Returns when the release is loaded and tested."""
@@ -61,6 +68,12 @@ class Backend(Protocol):
 
     def close_address(self, model: str) -> None:
         """The model is not known at its address any more. Never raises."""
+
+    def publish(self, models: Collection[str]) -> None:
+        """Tells whoever holds the addresses that these are all the models there are. Raises Unreachable."""
+
+    def watch(self, stir: Callable[[], None]) -> None:
+        """From here on calls `stir` whenever something that serves, or the way to it, may have ended."""
 
     def confirm(self, model: str, release: str) -> None:
         """Raises Refused unless the public address answers as `release`."""

@@ -1,9 +1,8 @@
-"""One container with a release: asked directly before it answers anybody, then reached through the gateway."""
+"""One container with a release: asked directly before it answers anybody, taken out of the gateway before it ends."""
 
 import contextlib
 import logging
 import time
-from threading import Thread
 
 from services.contract import names
 from services.contract.errors import Refused
@@ -18,13 +17,12 @@ log = logging.getLogger(__name__)
 
 
 class ServingContainer:
-    """A Serving."""
-
     def __init__(self, container: Container, route: Route, load_seconds: float) -> None:
         self._container = container
         self._route = route
         self._load_seconds = load_seconds
-        self._address = f"{container.address}:{names.SERVING_PORT}"
+        self.name = container.name
+        self.address = f"{container.address}:{names.SERVING_PORT}"
 
     @property
     def model(self) -> str:
@@ -34,17 +32,17 @@ class ServingContainer:
     def release(self) -> str:
         return self._container.labels[names.RELEASE_LABEL]
 
+    @property
+    def replicas(self) -> int:
+        """How many of its release are to answer together."""
+        return int(self._container.labels.get(names.REPLICAS_LABEL, 1))
+
     def alive(self) -> bool:
         return self._container.running()
 
-    def reachable(self) -> bool:
-        with contextlib.suppress(Refused):
-            return self._route.leads_to(self._container.name)
-        return False
-
     def wait_ready(self) -> None:
         deadline = time.monotonic() + self._load_seconds
-        while (found := identity(f"http://{self._address}")) != self.release:
+        while (found := identity(f"http://{self.address}")) != self.release:
             if found:
                 raise Refused(f"expected release {self.release[:12]}… in its container, found {found[:12]}…")
             if not self.alive():
@@ -54,28 +52,18 @@ class ServingContainer:
             time.sleep(PAUSE_SECONDS)
 
     def check(self, release: StoredRelease) -> None:
-        replay_golden(network_door(self._address), release)
-
-    def go(self) -> None:
-        self._route.lead_to(self._container.name, self._address)
-
-    def drain(self) -> None:
-        self._route.drain(self._container.name)
-
-    def retire(self, grace: float) -> None:
-        Thread(target=self.see_off, args=(grace,), daemon=True).start()
+        replay_golden(network_door(self.address), release)
 
     def kill(self) -> None:
         self.see_off(0.0)
 
     def see_off(self, grace: float) -> None:
         """The gateway first, so that nobody is sent to a container that ends."""
-        name = self._container.name
         with contextlib.suppress(Refused):
-            self._route.leave(name, grace)
+            self._route.leave(self.name, grace)
         try:
             self._container.remove(STOP_SECONDS if grace else 0)
         except Refused as refusal:
-            log.warning("%s stays for now: %s", name, refusal)
+            log.warning("%s stays for now: %s", self.name, refusal)
         with contextlib.suppress(Refused):
-            self._route.forget(name)
+            self._route.forget(self.name)

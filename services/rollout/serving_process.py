@@ -1,6 +1,8 @@
 """One serving process on this machine: told over its control socket, known by pid and identity, always seen off."""
 
 import contextlib
+import os
+import select
 import subprocess
 import time
 from pathlib import Path
@@ -66,6 +68,20 @@ class ServingProcess:
     def reachable(self) -> bool:
         # A socket that was lent stays with its process.
         return True
+
+    def whole(self) -> bool:
+        return True
+
+    def mend(self, release: StoredRelease) -> None:
+        """There is one process, or none: its socket holds the clients until the next."""
+
+    def wait_end(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            descriptor = os.pidfd_open(self._record.pid)
+            try:
+                select.select([descriptor], [], [])
+            finally:
+                os.close(descriptor)
 
     def wait_ready(self) -> None:
         deadline = time.monotonic() + self._load_seconds

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event as Signal
 from threading import Lock
 
 from services.contract.deployment import Deployment
@@ -38,6 +39,8 @@ class Traffic:
         self._live: Serving | None = None
         self._previous: Serving | None = None
         self._patience = Patience()
+        self._mending = Patience()
+        self.stirred = Signal()
         self.files = ModelFiles(means.state, model)
         self.pointer = self.files.pointer()
 
@@ -68,6 +71,7 @@ class Traffic:
             left, self._previous, self._live = self._previous, self._live, serving
             self.pointer = pointer
             self.note(Event.LIVE, deployment.release, deployment=deployment)
+        self.stirred.set()
         log.info("%s: %s answers (%s by %s)", self._model, deployment.revision, deployment.action, deployment.by)
         if left and left is not serving:
             left.retire(self._means.drain_seconds)
@@ -89,22 +93,44 @@ class Traffic:
             if not self.pointer:
                 self._means.backend.close_address(self._model)
 
-    def keep_answering(self) -> None:
-        """Starts what should be live when it is not; after a failure waits a little longer each time."""
+    def keep_answering(self) -> bool:
+        """Starts what should be live when it is not; after a failure waits a little longer each time.
+
+        Whether nothing is left to do until something ends.
+        """
         with self._lock:
-            if not self.pointer or not self._patience.over() or self.answering():
-                return
-            lost = self._live if self._live and self._live.alive() else None
+            if not self.pointer:
+                return True
+            if self.answering():
+                return self._keep_whole(self.pointer.live)
+            if self._patience.over():
+                self._answer_again(self.pointer.live)
+            return False
+
+    def _answer_again(self, live: Deployment) -> None:
+        lost = self._live if self._live and self._live.alive() else None
+        try:
+            if lost:
+                lost.go()
+                log.warning("%s: its address had been lost, %s is back", self._model, live.revision)
+            else:
+                self._restart(live)
+            self._patience.succeed()
+        except Refused as error:
+            log.error("%s does not answer: %s", self._model, error)
+            self._patience.fail(ADDRESS_PAUSE_SECONDS if isinstance(error, Unreachable) else LONGEST_PAUSE_SECONDS)
+
+    def _keep_whole(self, live: Deployment) -> bool:
+        if not self._live or self._live.whole():
+            return True
+        if self._mending.over():
             try:
-                if lost:
-                    lost.go()
-                    log.warning("%s: its address had been lost, %s is back", self._model, self.pointer.live.revision)
-                else:
-                    self._restart(self.pointer.live)
-                self._patience.succeed()
+                self._live.mend(self._means.store.find(self._model, live.release))
+                self._mending.succeed()
             except Refused as error:
-                log.error("%s does not answer: %s", self._model, error)
-                self._patience.fail(ADDRESS_PAUSE_SECONDS if isinstance(error, Unreachable) else LONGEST_PAUSE_SECONDS)
+                log.error("%s answers with fewer replicas than it should: %s", self._model, error)
+                self._mending.fail(LONGEST_PAUSE_SECONDS)
+        return False
 
     def _hand_over(self, serving: Serving, deployment: Deployment) -> Pointer:
         serving.go()

@@ -46,49 +46,49 @@ def route(gateway: Gateway, slots: Slots) -> Route:
 
 
 def test_a_server_takes_over_and_the_one_before_rests(haproxy: PlayedHaproxy, route: Route) -> None:
-    route.lead_to("old", OLD)
-    route.lead_to("new", NEW)
+    route.lead_to({"old": OLD})
+    route.lead_to({"new": NEW})
     assert haproxy.models == {MODEL: "slot-01"}
     assert haproxy.statuses() == {"slot-01/old": "DRAIN", "slot-01/new": "UP 1/2"}
     assert haproxy.servers["slot-01/new"].address == NEW
-    assert (route.leads_to("old"), route.leads_to("new")) == (False, True)
+    assert (route.leads_to(["old"]), route.leads_to(["new"])) == (False, True)
 
 
 def test_a_server_that_rests_takes_over_again_without_being_added_again(haproxy: PlayedHaproxy, route: Route) -> None:
-    route.lead_to("old", OLD)
-    route.lead_to("new", NEW)
-    route.lead_to("old", OLD)
+    route.lead_to({"old": OLD})
+    route.lead_to({"new": NEW})
+    route.lead_to({"old": OLD})
     assert haproxy.statuses() == {"slot-01/old": "UP 1/2", "slot-01/new": "DRAIN"}
     assert len([command for command in haproxy.heard if command.startswith("add server")]) == 2
 
 
 def test_what_a_gateway_forgot_is_told_again(haproxy: PlayedHaproxy, route: Route) -> None:
-    route.lead_to("new", NEW)
+    route.lead_to({"new": NEW})
     haproxy.forget_everything()
-    assert not route.leads_to("new")
-    route.lead_to("new", NEW)
-    assert route.leads_to("new")
+    assert not route.leads_to(["new"])
+    route.lead_to({"new": NEW})
+    assert route.leads_to(["new"])
     assert haproxy.models == {MODEL: "slot-01"}
 
 
 def test_a_model_that_was_sent_elsewhere_is_sent_to_its_slot(haproxy: PlayedHaproxy, route: Route) -> None:
-    route.lead_to("new", NEW)
+    route.lead_to({"new": NEW})
     haproxy.models[MODEL] = "slot-02"
-    assert not route.leads_to("new")
-    route.lead_to("new", NEW)
+    assert not route.leads_to(["new"])
+    route.lead_to({"new": NEW})
     assert haproxy.models == {MODEL: "slot-01"}
 
 
 def test_a_server_that_was_left_half_added_is_added_anew(haproxy: PlayedHaproxy, route: Route) -> None:
     haproxy.servers["slot-01/new"] = PlayedServer(OLD)
-    route.lead_to("new", NEW)
+    route.lead_to({"new": NEW})
     assert haproxy.servers == {"slot-01/new": PlayedServer(NEW, "UP 1/2", checked=True)}
 
 
 def test_servers_of_containers_that_have_gone_are_cleared_away(haproxy: PlayedHaproxy, route: Route) -> None:
     haproxy.servers |= {f"slot-01/{status}": PlayedServer(OLD, status) for status in ("DOWN", "MAINT", "DRAIN")}
     haproxy.servers["slot-02/of-another-model"] = PlayedServer(OLD, "DOWN")
-    route.lead_to("new", NEW)
+    route.lead_to({"new": NEW})
     assert set(haproxy.servers) == {"slot-01/DRAIN", "slot-01/new", "slot-02/of-another-model"}
 
 
@@ -96,15 +96,15 @@ def test_a_server_that_haproxy_finds_unwell_is_refused_and_the_one_before_answer
     haproxy: PlayedHaproxy, gateway: Gateway, slots: Slots
 ) -> None:
     route = Route(MODEL, gateway, slots, up_seconds=0.1)
-    route.lead_to("old", OLD)
+    route.lead_to({"old": OLD})
     haproxy.unwell = {NEW}
     with pytest.raises(Refused, match="expected the gateway to find new well, it says DOWN"):
-        route.lead_to("new", NEW)
+        route.lead_to({"new": NEW})
     assert haproxy.statuses()["slot-01/old"] == "UP 1/2"
 
 
 def test_a_server_is_left_after_its_last_request(haproxy: PlayedHaproxy, route: Route) -> None:
-    route.lead_to("old", OLD)
+    route.lead_to({"old": OLD})
     server = haproxy.servers["slot-01/old"]
     server.requests = 1
     answered = Timer(0.1, setattr, (server, "requests", 0))
@@ -116,7 +116,7 @@ def test_a_server_is_left_after_its_last_request(haproxy: PlayedHaproxy, route: 
 
 
 def test_a_request_that_does_not_end_is_given_the_grace_and_no_more(haproxy: PlayedHaproxy, route: Route) -> None:
-    route.lead_to("old", OLD)
+    route.lead_to({"old": OLD})
     haproxy.servers["slot-01/old"].requests = 1
     started = time.monotonic()
     route.leave("old", grace=0.2)
@@ -138,7 +138,7 @@ def test_every_model_has_a_slot_of_its_own_that_stays(
     assert Slots(tmp_path, gateway).find("language-id") == "slot-02"
     with pytest.raises(Refused, match="free slot of the gateway for flight-delay, all 2 are other models'"):
         slots.assign("flight-delay")
-    Route("language-id", gateway, slots).lead_to("its", OLD)
+    Route("language-id", gateway, slots).lead_to({"its": OLD})
     assert list(haproxy.servers) == ["slot-02/its"]
 
 
@@ -167,7 +167,7 @@ def test_a_gateway_that_is_not_there_is_nobodys_fault(tmp_path: Path) -> None:
     gateway = Gateway(f"127.0.0.1:{free_port()}")
     ModelFiles(tmp_path, MODEL).assign(Address(slot="slot-01"))
     with pytest.raises(Unreachable, match="cannot reach it: .*refused"):
-        Route(MODEL, gateway, Slots(tmp_path, gateway)).lead_to("new", NEW)
+        Route(MODEL, gateway, Slots(tmp_path, gateway)).lead_to({"new": NEW})
 
 
 def configuration() -> str:
