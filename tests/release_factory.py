@@ -40,7 +40,7 @@ class ReleasePlan:
     run: str = "a" * 32
     price_per_carat: float = 4000.0
     golden_shift: float = 0.0
-    limits: ServingLimits = ServingLimits()
+    limits: ServingLimits = ServingLimits(replicas=1)
     inputs: tuple[Column, ...] = INPUTS
     estimator: Any = None
     servable: Servable = Servable(form=SKLEARN, notes=())

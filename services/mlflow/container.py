@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from services.contract.errors import Refused
-from services.mlflow.server import HOSTS, environment
+from services.mlflow.server import HOSTS, QUIET, environment
 
 SECRETS = Path("/secrets/mlflow")
 DATABASE = "postgresql+psycopg://mlflow:{password}@{host}/mlflow"
@@ -16,9 +16,7 @@ PORT = 5000
 
 def main(secrets: Path = SECRETS) -> None:
     try:
-        found = (_secret(secrets / name) for name in ("postgres-password", "s3-access-key", "s3-secret-key"))
-        variables = variables_of(os.environ, *found)
-        make_bucket(variables)
+        variables = read_variables(secrets)
     except Refused as refused:
         sys.exit(str(refused))
     os.execve(sys.executable, command(variables), variables)  # noqa: S606  a server, not a shell
@@ -28,7 +26,12 @@ def command(variables: Mapping[str, str]) -> list[str]:
     """Nothing secret is an argument, because others may read those."""
     listen = ["--host", "0.0.0.0", "--port", str(PORT), "--workers", "1"]
     stores = ["--artifacts-destination", f"s3://{variables['TRACKBACK_BUCKET']}"]
-    return [sys.executable, "-m", "mlflow", "server", *listen, *stores]
+    return [sys.executable, "-m", "mlflow", "server", *listen, *QUIET, *stores]
+
+
+def read_variables(secrets: Path) -> dict[str, str]:
+    found = (_secret(secrets / name) for name in ("postgres-password", "s3-access-key", "s3-secret-key"))
+    return variables_of(os.environ, *found)
 
 
 def variables_of(inherited: Mapping[str, str], password: str, access: str, secret: str) -> dict[str, str]:
@@ -50,21 +53,6 @@ def _secret(path: Path) -> str:
         return path.read_text().strip()
     except OSError as error:
         raise Refused(f"expected a secret in {path}, found none: start the service 'secrets'") from error
-
-
-def make_bucket(variables: Mapping[str, str]) -> None:
-    """Raises Refused when the object store does not answer, or says no."""
-    import boto3  # only the image of this service has it
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    endpoint, bucket = variables["MLFLOW_S3_ENDPOINT_URL"], variables["TRACKBACK_BUCKET"]
-    keys = {name.lower(): variables[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
-    client = boto3.client("s3", endpoint_url=endpoint, region_name=variables["AWS_DEFAULT_REGION"], **keys)
-    try:
-        if bucket not in {known["Name"] for known in client.list_buckets()["Buckets"]}:
-            client.create_bucket(Bucket=bucket)
-    except (BotoCoreError, ClientError) as error:
-        raise Refused(f"expected the object store at {endpoint} to hold the bucket '{bucket}': {error}") from error
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from pathlib import Path
 ADDRESS = "127.0.0.1"
 # MLflow's own list has patterns such as 10.*, which 10.evil.example fits as well.
 HOSTS = "localhost:*,127.0.0.1:*"
+# Its access log is a line for each poll, hundreds a minute.
+QUIET = ("--uvicorn-opts", "--no-access-log")
 
 
 def command(folder: Path, port: int) -> list[str]:
@@ -14,7 +16,7 @@ def command(folder: Path, port: int) -> list[str]:
     listen = ["--host", ADDRESS, "--port", str(port), "--workers", "1"]
     stores = ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
     stores += ["--artifacts-destination", str(folder / "artifacts")]
-    return [sys.executable, "-m", "mlflow", "server", *listen, *stores]
+    return [sys.executable, "-m", "mlflow", "server", *listen, *QUIET, *stores]
 
 
 def environment(inherited: Mapping[str, str], hosts: str = HOSTS) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from typing import Any, Generic, TypeVar
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp
 
 from services.contract.prediction import Labelled, Prediction
@@ -13,6 +13,7 @@ from services.contract.task import Task
 from services.prediction.guard import Guard
 from services.prediction.invalid import Invalid, Problem, answer_invalid
 from services.prediction.invocations import FORMS, read_invocation
+from services.prediction.page import address_of, page, prefix_of
 from services.prediction.predictor import Predictor
 
 REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (400, 408, 413, 415, 422, 503)}
@@ -60,9 +61,12 @@ def create_app(predictor: Predictor) -> ASGIApp:
 
 def create_api(predictor: Predictor) -> FastAPI:
     manifest = predictor.manifest
-    app = FastAPI(title=f"{manifest.model} {manifest.revision}", description=manifest.description)
+    title = f"{manifest.model} {manifest.revision}"
+    # FastAPI's own pages come from elsewhere, and know of no gateway.
+    app = FastAPI(title=title, description=manifest.description, docs_url=None, redoc_url=None, openapi_url=None)
     _add_invocations(app, predictor)
     _add_facts(app, predictor)
+    _add_page(app, predictor)
     return app
 
 
@@ -74,7 +78,7 @@ def _identity(predictor: Predictor) -> Identity:
 def _add_invocations(app: FastAPI, predictor: Predictor) -> None:
     manifest = predictor.manifest
     model = _identity(predictor).model_dump(mode="json")
-    body = _request_body(manifest.inputs)
+    body = _request_body(predictor.example)
     answer = Answer[float] if manifest.task == "regression" else Answer[Labelled]
 
     @app.post("/invocations", response_model=answer, responses=REFUSALS, openapi_extra=body)
@@ -107,6 +111,17 @@ def _add_facts(app: FastAPI, predictor: Predictor) -> None:
         return Metadata(model=identity, run_id=run_id, runtime=predictor.form.runtime, **facts)
 
 
+def _add_page(app: FastAPI, predictor: Predictor) -> None:
+    @app.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> HTMLResponse:
+        url = f"{request.url.scheme}://{address_of(request.headers)}{prefix_of(request.headers)}"
+        return HTMLResponse(page(predictor.manifest, predictor.release.digest, predictor.example, url))
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi(request: Request) -> JSONResponse:
+        return JSONResponse({**app.openapi(), "servers": [{"url": prefix_of(request.headers) or "/"}]})
+
+
 def _as_json(prediction: Prediction) -> float | dict[str, Any]:
     if isinstance(prediction, Labelled):
         return {"label": prediction.label, "probability": prediction.probability}
@@ -119,16 +134,14 @@ def _check_content_type(request: Request) -> None:
         raise Invalid(415, "expected the header Content-Type: application/json, found another or none")
 
 
-def _request_body(inputs: tuple[Column, ...]) -> dict[str, Any]:
-    """For the page /docs: the four forms, and an example with this model's columns."""
-    examples = {"double": 1.5, "long": 1, "string": "text", "boolean": True}
-    record = {column.name: examples[column.type] for column in inputs}
+def _request_body(example: dict[str, Any]) -> dict[str, Any]:
+    """The four forms, and a request that this model answers."""
     schema = {
         "type": "object",
         "properties": {form: {} for form in FORMS},
         "minProperties": 1,
         "maxProperties": 1,
         "additionalProperties": False,
-        "example": {"dataframe_records": [record]},
+        "example": example,
     }
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

@@ -17,10 +17,13 @@ from services.prediction.runtimes import Cell, Model, find_runtime
 
 
 class Predictor:
-    def __init__(self, release: Release, form: Form, model: Model) -> None:
+    """`example` is a record that it answers."""
+
+    def __init__(self, release: Release, form: Form, model: Model, example: dict[str, Any] | None = None) -> None:
         self.release = release
         self.manifest = release.manifest
         self.form = form
+        self.example = {"dataframe_records": [example or {}]}
         self._model = model
 
     def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
@@ -51,8 +54,10 @@ def load_predictor(folder: Path, digest: str) -> Predictor:
         raise Refused(f"{golden_path}: expected digest {manifest.golden[:12]}…, found {found[:12]}…: package it again")
     _check_inputs(manifest.inputs)
     model = find_runtime(form.runtime).load(_model_file(folder, form), manifest.inputs)
-    predictor = Predictor(Release(digest=digest, manifest=manifest), form, model)
-    _replay(predictor, Golden.read(golden_path))
+    golden = Golden.read(golden_path)
+    example = dict(zip(golden.columns, golden.rows[0], strict=False)) if golden.rows else None
+    predictor = Predictor(Release(digest=digest, manifest=manifest), form, model, example)
+    _replay(predictor, golden)
     return predictor
 
 

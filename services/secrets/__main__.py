@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.secrets.secrets import SECRETS, create, show
+from services.secrets.secrets import SECRETS, Differs, create, show
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,7 +18,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "show":
         sys.stdout.writelines(f"{name}={value}\n" for name, value in show(options.folder))
         return 0
-    made = create(options.folder)
+    try:
+        made = create(options.folder)
+    except Differs as error:
+        sys.stderr.write(f"{error}: remove it from all of them, docs/security.md says how\n")
+        return 1
     for user, path in options.own:
         os.chown(path, user, user)
     sys.stderr.write(f"{len(SECRETS)} secrets are there, {made} of them new\n")

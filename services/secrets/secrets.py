@@ -35,8 +35,15 @@ OURS = 1000
 TOKEN_FILE, TOKEN_VARIABLE = "operator/gocd-token", "TRACKBACK_GOCD_TOKEN"
 
 
+class Differs(Exception):
+    """Readers of one secret have different values, so that one of them would be refused by the other."""
+
+
 def create(folder: Path) -> int:
-    """Makes every secret that has no value yet, and gives it to readers that lack it; how many were new."""
+    """Makes every secret that has no value yet, and gives it to readers that lack it; how many were new.
+
+    Raises Differs.
+    """
     return sum(_give(secret, folder) for secret in SECRETS)
 
 
@@ -51,6 +58,8 @@ def show(folder: Path) -> Iterator[tuple[str, str]]:
 def _give(secret: Secret, folder: Path) -> bool:
     places = [folder / reader / secret.name for reader in secret.readers]
     known = [place.read_text() for place in places if place.is_file()]
+    if len(set(known)) > 1:
+        raise Differs(f"expected one {secret.name}, found another with each of: {', '.join(secret.readers)}")
     value = known[0] if known else secrets.token_urlsafe(BYTES)
     for place in places:
         if not place.is_file():

@@ -1,6 +1,7 @@
 """The rollout with a real engine, HAProxy and registry: switches without a failed request, and faults that mend."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -11,9 +12,10 @@ from docker.models.containers import Container
 
 from services.contract import names
 from services.contract.deployment import Action
-from services.contract.release import Image, Release
+from services.contract.release import Image, Release, ServingLimits
 from services.prediction.invalid import Problem
 from services.rollout.checks import identity
+from services.rollout.gateway import Gateway
 from tests.engine import engine  # noqa: F401  a fixture
 from tests.poll import poll_until
 from tests.release_factory import ReleasePlan, expected_predictions, train
@@ -70,6 +72,10 @@ def test_a_deployed_release_answers_at_the_gateway_with_its_identity(rollout: Co
     assert ask(rollout.url) == (first.digest, list(expected_predictions(rollout.store, first)))
     paths = ("/health/ready", "/metadata", "/docs")
     assert [httpx.get(rollout.url + path, trust_env=False).status_code for path in paths] == [200] * 3
+    page = httpx.get(rollout.url + "/docs", trust_env=False).text
+    assert f"{rollout.url.replace('127.0.0.1', httpx.URL(rollout.url).host)}/invocations" in page
+    servers = httpx.get(rollout.url + "/openapi.json", trust_env=False).json()["servers"]
+    assert servers == [{"url": f"/models/{MODEL}"}]
     (container,) = rollout.everything()
     assert container.name.startswith(f"{rollout.project}-{MODEL}-")
     assert container.attrs["NetworkSettings"]["Ports"] == {}
@@ -162,6 +168,55 @@ def test_a_container_that_was_killed_or_restarted_is_replaced(
     poll_until(lambda: container.id not in {one.id for one in rollout.everything()}, "its end", seconds=60)
     assert answers(rollout, first)
     assert len(rollout.everything()) == 1
+
+
+def test_a_container_that_dies_costs_no_request_where_a_replica_is_left(rollout: ContainerRollout) -> None:
+    estimator, two = train(4000.0), ServingLimits(replicas=2)
+    first = rollout.recorded(ReleasePlan(number=1, estimator=estimator, limits=two))
+    rollout.deployed(first.digest)
+    for _ in range(2):
+        poll_until(lambda: len(up(rollout)) == 2, "two replicas that answer", seconds=60)
+        with SteadyClient(rollout.url, kept=2, fresh=1) as client:
+            client.heard(first.digest)
+            victim = rollout.everything()[0]
+            victim.kill("SIGKILL")
+            client.heard(first.digest, more=200)
+        assert client.failures == []
+        poll_until(partial(gone, rollout, victim), "its end", seconds=60)
+    second = rollout.recorded(ReleasePlan(number=2, estimator=estimator, limits=two))
+    with SteadyClient(rollout.url) as client:
+        rollout.deployed(second.digest)
+        client.heard(second.digest)
+        poll_until(lambda: len(up(rollout)) == 2, "two replicas of the second", seconds=60)
+        rollout.rollback()
+        client.heard(first.digest)
+    assert client.failures == []
+
+
+def gone(rollout: ContainerRollout, container: Container) -> bool:
+    return container.id not in {one.id for one in rollout.everything()}
+
+
+def up(rollout: ContainerRollout) -> list[str]:
+    gateway = Gateway(str(rollout.neighbours.settings("", Path())["GATEWAY_RUNTIME"]))
+    return [name for slot in gateway.slots() for name, server in gateway.servers(slot).items() if server.up]
+
+
+def test_a_gateway_that_was_not_told_yet_knows_of_no_model_that_it_is_not_there(rollout: ContainerRollout) -> None:
+    (first,) = recorded(rollout, 1)
+    rollout.deployed(first.digest)
+    rollout.kill()
+    rollout.neighbours.gateway.restart(timeout=0)
+    poll_until(rollout.neighbours.gateway_answers, "the gateway's health", seconds=20, pause=0.02)
+    for path in (f"/models/{MODEL}/metadata", "/models/never-trained/metadata"):
+        answer = httpx.get(rollout.neighbours.url + path, trust_env=False)
+        assert (answer.status_code, answer.headers.get("retry-after")) == (503, "1")
+        assert "only just been started" in Problem.from_json(answer.content).error
+    assert httpx.get(f"{rollout.neighbours.url}/models", trust_env=False).status_code == 404
+    rollout.start()
+    assert answers(rollout, first)
+    unknown = f"{rollout.neighbours.url}/models/never-trained/metadata"
+    poll_until(lambda: httpx.get(unknown, trust_env=False).status_code == 404, "the end of the doubt", seconds=20)
 
 
 def test_a_model_without_a_release_is_unknown_at_the_gateway(around: Neighbours) -> None:

@@ -61,14 +61,35 @@ def test_only_who_gives_the_secrets_away_has_a_capability_back(name: str) -> Non
 
 
 @each
-def test_a_service_has_limits_on_memory_and_on_its_log(service: Service) -> None:
+def test_a_service_has_limits_on_memory_swap_processes_and_its_log(service: Service) -> None:
     assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+    assert service["memswap_limit"] == service["mem_limit"]
+    assert 0 < service["pids_limit"] <= 4096
     assert service["logging"]["options"]["max-size"]
 
 
 @each
 def test_a_service_says_whether_it_is_well_or_ends_by_itself(service: Service) -> None:
     assert is_one_shot(service) != bool(service.get("healthcheck", {}).get("test"))
+
+
+@each
+def test_a_service_that_is_well_is_asked_once_a_minute_and_without_starting_python(service: Service) -> None:
+    if probe := service.get("healthcheck"):
+        assert probe["test"][:2] == ["CMD", "sh"]
+        assert "sleep 60" in probe["test"][3]
+        assert "python" not in " ".join(probe["test"])
+        assert float(probe["timeout"].rstrip("s")) > 60
+        assert "/tmp" in {mount.partition(":")[0] for mount in service["tmpfs"]}  # noqa: S108
+
+
+def test_an_image_of_ours_is_built_for_one_service() -> None:
+    running = [service for service in SERVICES.values() if service.get("profiles") != ["jobs"]]
+    built = [service["image"] for service in running if "build" in service]
+    assert len(built) == len(set(built))
+    for service in running:
+        if service["image"].startswith("trackback/") and "build" not in service:
+            assert (service["pull_policy"], service["image"] in built) == ("never", True)
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -150,7 +171,7 @@ def test_who_is_waited_for_says_whether_it_is_well() -> None:
 
 def test_the_file_stays_readable() -> None:
     lines = FILE.read_text().splitlines()
-    assert len(lines) <= 200
+    assert len(lines) <= 220
     for name in set(SERVICES) - {"prediction-fasttext", "prediction-sklearn", "prometheus", "grafana"}:
         above = lines[[line.startswith(f"  {name}:") for line in lines].index(True) - 1]
         assert above.startswith("  # "), f"{name}: expected a sentence above it that says why it exists"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.contract.errors import Refused
-from services.mlflow import container
+from services.mlflow import container, stores
 
 
 def test_no_secret_is_an_argument_of_the_server() -> None:
@@ -33,9 +33,11 @@ def test_another_store_and_database_are_a_variable_away() -> None:
 def test_a_secret_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="expected a secret in .*postgres-password, found none"):
         container.main(tmp_path)
+    with pytest.raises(SystemExit, match="expected a secret in .*postgres-password, found none"):
+        stores.main(tmp_path)
 
 
 def test_an_object_store_that_does_not_answer_is_named() -> None:
     variables = container.variables_of({"MLFLOW_S3_ENDPOINT_URL": "http://127.0.0.1:1"}, "p", "a", "s")
     with pytest.raises(Refused, match="expected the object store at http://127.0.0.1:1 to hold the bucket 'mlflow'"):
-        container.make_bucket(variables)
+        stores.make_bucket(variables)

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +158,39 @@ def test_the_description_of_the_interface_says_what_this_task_answers(
         )
 
     talk(judging(predictor, task, Judge()), story)
+
+
+def test_the_page_of_a_model_needs_nothing_from_elsewhere_and_has_an_example_that_is_answered(
+    predictor: Predictor,
+) -> None:
+    async def story(client: httpx.AsyncClient, listener: socket.socket) -> None:
+        page = (await client.get("/docs")).text
+        assert re.findall(r'(?:src|href|action)="([^"]+)', page) == ["openapi.json", "metadata", "health/ready"]
+        assert re.findall(r"https?://[^\s/]+", page) == [url_of(listener)]
+        example = unescape(re.findall(r"<textarea[^>]*>(.*)</textarea>", page)[0])
+        answer = await client.post("/invocations", content=example, headers=JSON)
+        assert answer.status_code == 200
+        schema = (await client.get("/openapi.json")).json()["paths"]["/invocations"]["post"]["requestBody"]
+        assert schema["content"]["application/json"]["schema"]["example"] == json.loads(example)
+
+    talk(predictor, story)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "expected"), [("/models/diamond-price", "/models/diamond-price"), ('/"><script>', ""), ("", "")]
+)
+def test_the_page_and_the_description_know_where_a_gateway_put_them(
+    prefix: str, expected: str, predictor: Predictor
+) -> None:
+    async def story(client: httpx.AsyncClient, _: socket.socket) -> None:
+        headers = {"X-Forwarded-Prefix": prefix, "Host": "models.example.org:8080"}
+        page = (await client.get("/docs", headers=headers)).text
+        assert f"http://models.example.org:8080{expected}/invocations" in page
+        assert '"><script>' not in page
+        servers = (await client.get("/openapi.json", headers=headers)).json()["servers"]
+        assert servers == [{"url": expected or "/"}]
+
+    talk(predictor, story)
 
 
 def resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

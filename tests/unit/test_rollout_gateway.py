@@ -2,16 +2,17 @@
 
 import json
 import re
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Timer
+from threading import Thread, Timer
 
 import pytest
 
 from services.contract.errors import Refused
 from services.prediction.invalid import Problem
-from services.rollout.gateway import MAP, Gateway
+from services.rollout.gateway import MAP, TOLD, Gateway
 from services.rollout.route import Route
 from services.rollout.serving import Unreachable
 from services.rollout.slots import Slots
@@ -156,6 +157,43 @@ def test_a_model_can_be_forgotten_and_forgotten_again(haproxy: PlayedHaproxy, ga
     assert haproxy.models == {}
 
 
+def test_two_replicas_answer_together_and_the_release_before_rests(haproxy: PlayedHaproxy, route: Route) -> None:
+    route.lead_to({"old": OLD})
+    route.lead_to({"new": NEW, "newer": OLD})
+    assert haproxy.statuses() == {"slot-01/old": "DRAIN", "slot-01/new": "UP 1/2", "slot-01/newer": "UP 1/2"}
+    haproxy.servers["slot-01/new"].status = "DOWN"
+    assert route.leads_to(["new", "newer"])
+    route.lead_to({"newer": OLD})
+    assert haproxy.statuses() == {"slot-01/old": "DRAIN", "slot-01/newer": "UP 1/2"}
+
+
+def test_a_gateway_is_told_all_models_once_and_then_that_these_are_all(
+    haproxy: PlayedHaproxy, gateway: Gateway
+) -> None:
+    slots = {MODEL: "slot-01", "language-id": "slot-02"}
+    for _ in range(2):
+        gateway.tell(slots)
+    assert gateway.models() == slots
+    assert [said.split()[-2] for said in haproxy.heard if said.startswith("add map")] == [*slots, TOLD]
+    haproxy.forget_everything()
+    gateway.tell(slots)
+    assert haproxy.models == {**slots, TOLD: "yes"}
+
+
+def test_the_end_of_the_gateway_is_noticed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        gateway = Gateway(f"127.0.0.1:{listener.getsockname()[1]}")
+        waiting = Thread(target=gateway.wait_lost)
+        waiting.start()
+        connection = listener.accept()[0]
+        assert waiting.is_alive()
+        connection.close()
+        waiting.join(20)
+        assert not waiting.is_alive()
+    with pytest.raises(Unreachable, match="cannot reach it"):
+        gateway.wait_lost()
+
+
 def test_what_haproxy_refuses_is_said_in_its_words(gateway: Gateway) -> None:
     with pytest.raises(Refused, match="refused 'set server slot-01/nobody state drain': No such server"):
         gateway.set_state("slot-01", "nobody", "drain")
@@ -175,7 +213,8 @@ def configuration() -> str:
 
 
 def test_the_configuration_has_the_map_and_slots_that_the_rollout_looks_for() -> None:
-    assert f",map({MAP})" in configuration()
+    assert f"path,field(3,/),map({MAP})" in configuration()
+    assert f"str({TOLD}),map({MAP})" in configuration()
     assert (CONFIGURATION / Path(MAP).name).read_bytes() == b""
     slots = re.findall(r"^backend (\S+) from slot$", configuration(), re.MULTILINE)
     assert slots == [f"slot-{number:02d}" for number in range(1, 33)]

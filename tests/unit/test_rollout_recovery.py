@@ -54,6 +54,31 @@ def test_a_release_that_cannot_be_started_again_is_not_tried_without_a_pause(
     assert len(stage.backend.all) == 2
 
 
+def test_a_live_release_that_lacks_a_replica_is_made_whole_while_it_answers(
+    stage: Stage, model: ModelRollout, digests: list[str]
+) -> None:
+    model.deploy(ask_for(digests[0]))
+    stage.backend.all[0].torn = True
+    assert not model.traffic.keep_answering()
+    assert stage.backend.all[0].whole()
+    assert model.traffic.keep_answering()
+    assert stage.backend.loaded() == [digests[0]]
+
+
+def test_a_replica_that_cannot_be_had_is_not_tried_without_a_pause_and_the_rest_answers(
+    stage: Stage, model: ModelRollout, digests: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    model.deploy(ask_for(digests[0]))
+    stage.backend.all[0].torn = True
+    stage.backend.all[0].refuses = frozenset({"mend"})
+    for _ in range(3):
+        assert not model.traffic.keep_answering()
+    assert [record.message for record in caplog.records if "fewer replicas" in record.message] == [
+        "diamond-price answers with fewer replicas than it should: it does not mend"
+    ]
+    assert model.state().answering
+
+
 def restarted(stage: Stage, left: list[PlayedServing]) -> ModelRollout:
     """What the next service makes of the processes that the last one left."""
     stage.restart(left)

@@ -38,6 +38,20 @@ def test_a_reader_that_was_added_later_gets_the_value_that_is_there(tmp_path: Pa
     assert values(tmp_path) == before
 
 
+def test_readers_that_have_different_values_of_a_secret_are_told_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["create", str(tmp_path)])
+    wrong = tmp_path / "mlflow" / "postgres-password"
+    wrong.unlink()
+    wrong.write_text("another")
+    capsys.readouterr()
+    assert main(["create", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("expected one postgres-password, found another with each of: postgres, mlflow: ")
+    assert len(said.splitlines()) == 1
+
+
 def test_a_secret_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     main(["create", str(tmp_path)])
     for path in tmp_path.rglob("*"):
