@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import os
 import re
 import shutil
 import socket
@@ -17,7 +18,13 @@ from scripts.docker_cli import Docker, Stack, read_variables
 from scripts.images_lock import LOCK, look, read_lock, write_lock
 
 OURS = "trackback/"
-ENGINE, COMPOSE = (20, 10), (2, 20)
+# Compose knows COMPOSE_ENV_FILES since 2.24: an older one would take every command of the docs to the stack of .env.
+ENGINE, COMPOSE = (20, 10), (2, 24)
+# Since 28 the engine drops what comes from the network for 127.0.0.1 (moby/moby#45610).
+KEEPS_LOOPBACK = (28, 0)
+INSTALL = (
+    "scripts/engine installs and starts one on Debian, as root; elsewhere see https://docs.docker.com/engine/install/"
+)
 MEMORY_BYTES, DISK_BYTES = 6e9, 10e9
 
 
@@ -42,7 +49,7 @@ class Finding:
 
 def main(arguments: Sequence[str]) -> int:
     options = _options(arguments)
-    docker = Docker([file.resolve() for file in options.env_file or [ROOT / ".env"]])
+    docker = Docker(_env_files(options.env_file))
     variables = read_variables(docker.env_files)
     if options.lock:
         images = sorted({image for name, image in variables.items() if name.endswith("_IMAGE")})
@@ -57,6 +64,14 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if missing else 0
 
 
+def _env_files(given: list[Path] | None) -> list[Path]:
+    """Those of the command line as it sees them, else those of COMPOSE_ENV_FILES as compose does in the checkout."""
+    if given:
+        return [file.resolve() for file in given]
+    named = [name.strip() for name in os.environ.get("COMPOSE_ENV_FILES", "").split(",")]
+    return [ROOT / name for name in named if name] or [ROOT / ".env"]
+
+
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/doctor",
@@ -64,7 +79,11 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         epilog="example: scripts/doctor --env-file .env --env-file mine.env",
     )
     parser.add_argument(
-        "--env-file", type=Path, action="append", metavar="FILE", help="as of docker compose, in place of .env"
+        "--env-file",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="as of docker compose, in place of COMPOSE_ENV_FILES or .env",
     )
     parser.add_argument("--lock", action="store_true", help="write the digests of the images into scripts/images.lock")
     return parser.parse_args(arguments)
@@ -95,14 +114,28 @@ def examine(docker: Docker, variables: dict[str, str]) -> Iterable[Finding]:
 
 def _engine(docker: Docker) -> list[Finding]:
     if not shutil.which("docker"):
-        return [Finding(State.MISSING, "docker client", "none on PATH", "install Docker, with its compose plugin")]
+        return [Finding(State.MISSING, "docker client", "none on PATH", INSTALL)]
     client = docker.ask("version", "--format", "{{.Client.Version}}")
     engine = docker.ask("version", "--format", "{{.Server.Version}}")
     found = Finding(State.OK, "docker client", client.out)
     if engine.code:
-        todo = "start it, or join the group that may use it"
-        return [found, Finding(State.MISSING, "engine", engine.problem, todo)]
-    return [found, _at_least("engine", engine.out, ENGINE, "install a newer one")]
+        return [found, Finding(State.MISSING, "engine", engine.problem, _way_to_engine(engine.problem))]
+    return [found, _at_least("engine", engine.out, ENGINE, "install a newer one"), *_loopback(engine.out)]
+
+
+def _way_to_engine(problem: str) -> str:
+    if "permission denied" in problem.lower():
+        return "sudo usermod --append --groups docker $USER, then log in anew"
+    return f"start it: sudo systemctl start docker; where there is none, {INSTALL}"
+
+
+def _loopback(version: str) -> list[Finding]:
+    if _numbers(version) >= KEEPS_LOOPBACK:
+        return []
+    found = f"machines of this network may reach ports on 127.0.0.1, until engine {KEEPS_LOOPBACK[0]}"
+    return [
+        Finding(State.NOTE, "loopback", found, "docs/security.md, 'What is not protected', has the rule against it")
+    ]
 
 
 def _machine(docker: Docker) -> list[Finding]:
@@ -133,9 +166,13 @@ def _compose(docker: Docker) -> Finding:
 
 
 def _at_least(what: str, version: str, least: tuple[int, int], todo: str) -> Finding:
-    if tuple(map(int, re.findall(r"\d+", version)[:2])) < least:
+    if _numbers(version) < least:
         return Finding(State.MISSING, what, f"{version}, expected {'.'.join(map(str, least))} or newer", todo)
     return Finding(State.OK, what, version)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)[:2]))
 
 
 def _held(docker: Docker, stack: Stack) -> dict[str, str]:

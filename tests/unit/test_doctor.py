@@ -33,7 +33,7 @@ class Machine:
         self.checkout, self.bin = folder / "checkout", folder / "bin"
         shutil.copytree(ROOT / "scripts", self.checkout / "scripts", ignore=shutil.ignore_patterns("images.lock"))
         self.bin.mkdir()
-        self.port = free_port()
+        self.port, self.failure = free_port(), "error: no such thing"
         self.write_env(MLFLOW_PORT=self.port, POSTGRES_IMAGE=POSTGRES)
         self.config: dict[str, Any] = {
             "name": "mine",
@@ -44,7 +44,7 @@ class Machine:
         }
         self.answers = {
             "version --format {{.Client.Version}}": "28.2.2",
-            ENGINE: "20.10.24+dfsg1",
+            ENGINE: "28.5.1",
             INFO: json.dumps({"MemTotal": 8e9, "DockerRootDir": "/nowhere/docker"}),
             COMPOSE: "2.26.1-4",
             CONFIG: json.dumps(self.config),
@@ -61,25 +61,26 @@ class Machine:
     def lock(self) -> Path:
         return self.checkout / "scripts" / "images.lock"
 
-    def doctor(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def doctor(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         fake_docker(
             self.bin,
             "".join(f"{_pattern(words)}) cat <<'END'\n{answer}\nEND\n;;\n" for words, answer in self.answers.items()),
+            self.failure,
         )
-        return self.run(*arguments)
+        return self.run(*arguments, **variables)
 
-    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "scripts.doctor", *arguments]
-        environment = {"PATH": str(self.bin), "PYTHONPATH": str(self.checkout)}
+        environment = {"PATH": str(self.bin), "PYTHONPATH": str(self.checkout), **variables}
         return subprocess.run(
             command, env=environment, cwd=self.checkout, capture_output=True, text=True, check=False, timeout=60
         )
 
 
-def fake_docker(folder: Path, cases: str) -> None:
+def fake_docker(folder: Path, cases: str, failure: str = "error: no such thing") -> None:
     """Prints the answer of the first pattern that its arguments fit, and fails where there is none."""
     docker = folder / "docker"
-    docker.write_text(f"#!/bin/sh\ncase \"$*\" in\n{cases}*) echo 'error: no such thing' >&2; exit 1;;\nesac\n")
+    docker.write_text(f"#!/bin/sh\ncase \"$*\" in\n{cases}*) echo '{failure}' >&2; exit 1;;\nesac\n")
     docker.chmod(0o755)
     for tool in ("cat", "sleep"):
         (folder / tool).unlink(missing_ok=True)
@@ -109,7 +110,7 @@ def test_a_machine_that_has_all_is_well(machine: Machine) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
         "ok       docker client            28.2.2\n"
-        "ok       engine                   20.10.24+dfsg1\n"
+        "ok       engine                   28.5.1\n"
         "ok       memory                   8.0 GB\n"
         "note     disk                     /nowhere/docker cannot be seen from here: see that 10 GB of it are free\n"
         "ok       compose                  2.26.1-4\n"
@@ -122,10 +123,12 @@ def test_a_machine_that_has_all_is_well(machine: Machine) -> None:
 def test_without_docker_there_is_one_thing_to_do_first(machine: Machine) -> None:
     done = machine.run()
     assert done.returncode == 1
-    assert table(done) == {
-        "docker client": ("MISSING", "none on PATH: install Docker, with its compose plugin"),
-        f"port {machine.port}": ("ok", "free (MLFLOW_PORT)"),
-    }
+    assert list(table(done)) == ["docker client", f"port {machine.port}"]
+    state, found = table(done)["docker client"]
+    assert (state, found.startswith("none on PATH: scripts/engine installs and starts one on Debian")) == (
+        "MISSING",
+        True,
+    )
     assert done.stdout.endswith("\n1 to be seen to\n")
 
 
@@ -134,15 +137,46 @@ def test_an_engine_that_is_down_is_not_asked_for_the_rest(machine: Machine) -> N
     done = machine.doctor()
     assert done.returncode == 1
     assert list(table(done)) == ["docker client", "engine", f"port {machine.port}"]
-    found = "error: no such thing: start it, or join the group that may use it"
-    assert table(done)["engine"] == ("MISSING", found)
+    state, found = table(done)["engine"]
+    assert state == "MISSING"
+    assert found.startswith("error: no such thing: start it: sudo systemctl start docker; where there is none, ")
+    assert "scripts/engine" in found
+
+
+def test_an_engine_that_others_may_use_tells_how_to_become_one_of_them(machine: Machine) -> None:
+    del machine.answers[ENGINE]
+    machine.failure = "permission denied while trying to connect to the Docker daemon socket"
+    assert table(machine.doctor())["engine"] == (
+        "MISSING",
+        f"{machine.failure}: sudo usermod --append --groups docker $USER, then log in anew",
+    )
+
+
+@pytest.mark.parametrize(("version", "told"), [("20.10.24+dfsg1", True), ("27.5.1", True), ("28.0.0", False)])
+def test_an_engine_that_lets_neighbours_at_127_0_0_1_is_noted(version: str, told: bool, machine: Machine) -> None:
+    machine.answers[ENGINE] = version
+    done = machine.doctor()
+    assert done.returncode == 0
+    assert ("machines of this network may reach ports on 127.0.0.1" in done.stdout) is told
+    assert (table(done).get("loopback", ("", ""))[0] == "note") is told
+    rule = "iptables --table raw --insert PREROUTING ! --in-interface lo --destination 127.0.0.0/8 --jump DROP"
+    assert rule in (ROOT / "docs" / "security.md").read_text()
+
+
+def test_the_files_that_compose_would_read_are_those_that_are_examined(machine: Machine) -> None:
+    (machine.checkout / "mine.env").write_text(f"MLFLOW_PORT={machine.port}\n")
+    files = " ".join(f"--env-file {machine.checkout / name}" for name in (".env", "mine.env"))
+    machine.answers[f"compose {files} config --format json"] = machine.answers.pop(CONFIG)
+    assert machine.doctor(COMPOSE_ENV_FILES=".env,mine.env").returncode == 0
+    done = machine.doctor(COMPOSE_ENV_FILES=".env,missing.env")
+    assert done.stderr.startswith(f"{machine.checkout / 'missing.env'}: expected variables for compose")
 
 
 @pytest.mark.parametrize(
     ("question", "answer", "what", "found"),
     [
         (ENGINE, "19.03.15", "engine", "19.03.15, expected 20.10 or newer: install a newer one"),
-        (COMPOSE, "1.29.2", "compose", "1.29.2, expected 2.20 or newer: install a newer compose plugin"),
+        (COMPOSE, "1.29.2", "compose", "1.29.2, expected 2.24 or newer: install a newer compose plugin"),
         (COMPOSE, "2.9.0", "compose", "2.9.0, expected 2.20 or newer: install a newer compose plugin"),
         (COMPOSE, None, "compose", "error: no such thing: install Docker's compose plugin"),
         (INFO, json.dumps(SMALL), "memory", "4.1 GB, expected 6 GB: give the engine more"),
