@@ -19,17 +19,18 @@ from services.contract.errors import Refused
 from services.contract.promotion import TagValue
 from services.mlflow.server import ADDRESS, command, environment
 
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 TAGS, PARAMS, METRICS = 8, 10, 10
 _STARTED, _MINUTE = 1_795_334_400_000, 60_000
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running MLflow and the file with its database."""
+    """A running MLflow, the file with its database, and the process that all its others are children of."""
 
     port: int
     database: Path
+    pid: int
 
     @property
     def url(self) -> str:
@@ -39,11 +40,12 @@ class Server:
 @contextmanager
 def running(folder: Path) -> Iterator[Server]:
     """All its state is in `folder`. Raises Refused when it does not come up."""
-    server, log = Server(_free_port(), folder / "mlflow.db"), folder / "server.log"
+    port, log = _free_port(), folder / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command(folder, server.port), stdout=output, stderr=output, cwd=folder, env=environment(os.environ)
+            command(folder, port), stdout=output, stderr=output, cwd=folder, env=environment(os.environ)
         )
+    server = Server(port, folder / "mlflow.db", process.pid)
     try:
         _wait_until_healthy(server, process, log)
         yield server

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from scripts.bootstrap import JARS, ROOT, say
 from scripts.counting_proxy import CountingProxy, Traffic
@@ -26,7 +27,8 @@ from services.embedded.plugin_host import PluginHost, find_java
 
 @dataclass(frozen=True)
 class Limits:
-    """What a poll may cost; bytes are those of the answers, headers included."""
+    """What a poll may cost; bytes are those of the answers, headers included. Milliseconds are of MLflow's and the
+    plugin's processor time, because what the clock says depends on what else the machine does."""
 
     requests: int = 3
     received: int = 16_000
@@ -35,19 +37,17 @@ class Limits:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one kind of question: the traffic of the dearest one, and the milliseconds of each."""
+    """Of one kind of question: the traffic of the dearest one, the milliseconds of each by the clock, and the mean of
+    the processor time that they took, also in milliseconds."""
 
     what: str
     traffic: Traffic
     milliseconds: tuple[float, ...]
+    processor: float
 
     @property
     def median(self) -> float:
         return statistics.median(self.milliseconds)
-
-    @property
-    def minimum(self) -> float:
-        return min(self.milliseconds)
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class Crowd:
     run: str
     proxy: CountingProxy
     host: PluginHost
+    mlflow: int
 
     def polls(self, times: int) -> Iterator[Cost]:
         """Raises Refused when a poll answers anything but what is new."""
@@ -76,14 +77,22 @@ class Crowd:
 
     def _cost(self, what: str, times: int, ask: Callable[[], object]) -> Cost:
         say(f"{what}, {times} times" if times > 1 else what)
-        traffics, milliseconds = [], []
+        traffics, milliseconds, processor = [], [], self._processor_seconds()
         for _ in range(times):
             before, began = self.proxy.traffic, time.perf_counter()
             ask()
             milliseconds.append(1000 * (time.perf_counter() - began))
             traffics.append(self.proxy.traffic - before)
         dearest = Traffic(max(one.requests for one in traffics), max(one.received for one in traffics))
-        return Cost(what, dearest, tuple(milliseconds))
+        spent = 1000 * (self._processor_seconds() - processor) / times
+        return Cost(what, dearest, tuple(milliseconds), spent)
+
+    def _processor_seconds(self) -> float:
+        """Of MLflow's processes and the plugin's JVM since their start, to a hundredth."""
+        servers = psutil.Process(self.mlflow)
+        family = [servers, *servers.children(recursive=True), psutil.Process(self.host.pid)]
+        times = [process.cpu_times() for process in family]
+        return sum(one.user + one.system for one in times)
 
     def _poll(self, previous: dict[str, Any] | None, expected: str) -> dict[str, Any]:
         """The plugin's revision, which begins as expected; empty when that is empty."""
@@ -119,38 +128,38 @@ def crowd(folder: Path, runs: int) -> Iterator[Crowd]:
         say(f"filling its database with {runs:,} runs")
         copy_run(server, run, runs - 1)
         say(f"plugin {host.plugin.version} is loaded")
-        yield Crowd(experiment, run, proxy, host)
+        yield Crowd(experiment, run, proxy, host, server.pid)
 
 
-def broken_limits(polls: Iterable[Cost], time_of: Callable[[Cost], float], limits: Limits) -> Iterator[str]:
-    """A line for each limit that a poll breaks; `time_of` says which of its times counts."""
+def broken_limits(polls: Iterable[Cost], limits: Limits) -> Iterator[str]:
+    """A line for each limit that a poll breaks."""
     for poll in polls:
-        found = (poll.traffic.requests, poll.traffic.received, time_of(poll))
-        for cost, limit, unit in zip(found, astuple(limits), ("requests", "bytes", "ms"), strict=True):
+        found = (poll.traffic.requests, poll.traffic.received, poll.processor)
+        for cost, limit, unit in zip(found, astuple(limits), ("requests", "bytes", "ms of CPU"), strict=True):
             if cost > limit:
                 yield f"expected a {poll.what} to cost at most {limit:,} {unit}, found {round(cost, 1):,}"
 
 
 def report(crowd: Crowd, times: int, limits: Limits) -> int:
-    """Prints the table; 1 when the median poll of a kind breaks a limit."""
+    """Prints the table; 1 when a poll breaks a limit."""
     polls = list(crowd.polls(times))
     for line in _table(polls, crowd.everything(), limits):
         sys.stdout.write(line + "\n")
-    broken = list(broken_limits(polls, lambda poll: poll.median, limits))
+    broken = list(broken_limits(polls, limits))
     for line in broken:
         sys.stderr.write(line + "\n")
     return 1 if broken else 0
 
 
 def _table(polls: Sequence[Cost], everything: Cost, limits: Limits) -> Iterator[str]:
-    yield f"{'':22} {'requests':>10} {'bytes':>12} {'median ms':>11} {'minimum ms':>11}"
+    yield f"{'':22} {'requests':>10} {'bytes':>12} {'ms of CPU':>11} {'median ms':>11}"
     for cost in (*polls, everything):
         traffic = f"{cost.traffic.requests:10,} {cost.traffic.received:12,}"
-        yield f"{cost.what:22} {traffic} {cost.median:11,.1f} {cost.minimum:11,.1f}"
+        yield f"{cost.what:22} {traffic} {cost.processor:11,.1f} {cost.median:11,.1f}"
     yield f"{'limit of a poll':22} {limits.requests:10,} {limits.received:12,} {limits.milliseconds:11,.1f}"
     bytes_less = everything.traffic.received / max(poll.traffic.received for poll in polls)
-    time_less = everything.median / max(poll.median for poll in polls)
-    yield f"the dearest poll costs 1/{bytes_less:,.0f} of the bytes and 1/{time_less:,.0f} of the time of all runs"
+    time_less = everything.processor / max(0.1, *(poll.processor for poll in polls))
+    yield f"the dearest poll costs 1/{bytes_less:,.0f} of the bytes and 1/{time_less:,.0f} of the CPU of all runs"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -166,8 +175,8 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         prog="scripts/poll-cost",
         description="Measures what one poll of the GoCD plugin costs on a real MLflow (sqlite) with many runs of which"
         " one is promoted, beside fetching all runs, as the plugin of 2018 did. Exit 1 when a poll costs more than"
-        f" {limits.requests} requests, {limits.received:,} bytes of answers or, in the median,"
-        f" {limits.milliseconds:g} ms.",
+        f" {limits.requests} requests, {limits.received:,} bytes of answers or {limits.milliseconds:g} ms of CPU of"
+        " MLflow and the plugin.",
         epilog="example: scripts/poll-cost --runs 1000 --polls 50",
     )
     parser.add_argument("--runs", type=_positive, default=20_000, help="runs in the experiment (%(default)s)")

@@ -1,7 +1,6 @@
 """A package as GoCD keeps it, polled and checked as GoCD does."""
 
 import json
-import time
 from collections.abc import Mapping
 
 import pytest
@@ -12,7 +11,6 @@ from services.embedded.package_plugin import PackagePlugin
 from services.embedded.plugin import Plugin, PluginFailed, PluginReply
 
 # GoCD's page waits for a check.
-CHECK_SECONDS = 5
 _SHOWN = (
     "The plugin sent a response that could not be understood by Go."
     " Plugin returned with code '500' and the following response: '"
@@ -57,9 +55,7 @@ class Material:
 
     def check(self, what: str) -> tuple[str, str]:
         """Status and sentence of `check-…-connection`."""
-        start = time.monotonic()
         reply = self.send(f"check-{what}-connection")
-        assert time.monotonic() - start < CHECK_SECONDS
         assert reply.code == 200, reply.body
         answer = json.loads(reply.body or "")
         assert answer.keys() == {"status", "messages"}

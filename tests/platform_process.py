@@ -14,7 +14,7 @@ import psutil
 from services.embedded.platform_settings import Urls
 
 ROOT = Path(__file__).parents[1]
-START_SECONDS = 180
+START_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def running_platform(state: Path, variables: dict[str, str] | None = None) -> It
         yield RunningPlatform(process, state, urls, verbs)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(15)
+        process.wait(60)
         assert process.stdout
         process.stdout.close()
 

@@ -66,7 +66,6 @@ class Neighbours:
             "GATEWAY_URL": self.url,
             "PUBLIC_URL": self.url,
             "MEMORY_BYTES": 512 << 20,
-            "LOAD_SECONDS": 60,
         }
 
 
@@ -142,7 +141,7 @@ def build_base(engine: docker.DockerClient) -> str:
     given = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
     command = ["docker", "build", "--file", "services/prediction/Dockerfile", *given, "--tag", name, "."]
     variables = {**os.environ, "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
-    done = subprocess.run(command, cwd=PROJECT, env=variables, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, cwd=PROJECT, env=variables, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-4000:]
     return name
 

@@ -50,7 +50,7 @@ class RolloutService:
         self._process: subprocess.Popen[bytes] | None = None
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         url = f"http://127.0.0.1:{self._port}"
-        self.http = httpx.Client(base_url=url, timeout=60, headers=headers, trust_env=False)
+        self.http = httpx.Client(base_url=url, timeout=300, headers=headers, trust_env=False)
 
     @property
     def url(self) -> str:
@@ -78,7 +78,7 @@ class RolloutService:
 
     def start(self) -> None:
         self._process = self.spawn()
-        poll_until(self._healthy, "the rollout service's health", seconds=60, pause=0.02)
+        poll_until(self._healthy, "the rollout service's health", pause=0.02)
 
     def kill(self) -> None:
         assert self._process
@@ -88,7 +88,7 @@ class RolloutService:
     def stop(self) -> int:
         assert self._process
         self._process.terminate()
-        return self._process.wait(15)
+        return self._process.wait(60)
 
     def deploy(self, digest: str) -> httpx.Response:
         return self.http.post(f"/models/{MODEL}/deploy", json={"release": digest, "by": "ada"})
@@ -137,7 +137,7 @@ def running(service: RolloutService) -> Iterator[RolloutService]:
 
 def ask(url: str) -> tuple[str, list[Any]]:
     """The release that answers at `url` and its predictions for the factory's rows."""
-    answer = httpx.post(f"{url}/invocations", content=QUESTION, headers=JSON, timeout=10, trust_env=False)
+    answer = httpx.post(f"{url}/invocations", content=QUESTION, headers=JSON, timeout=60, trust_env=False)
     assert answer.status_code == 200, answer.text
     return answer.headers[names.RELEASE_HEADER], answer.json()["predictions"]
 
@@ -167,17 +167,17 @@ class SteadyClient:
     def heard(self, release: str, more: int = 50) -> None:
         """Waits until `release` has answered `more` times from now on."""
         goal = self.answers[release] + more
-        poll_until(lambda: self.answers[release] >= goal, f"{more} answers of {release[:8]}", seconds=20, pause=0.02)
+        poll_until(lambda: self.answers[release] >= goal, f"{more} answers of {release[:8]}", pause=0.02)
 
     def _keep(self) -> None:
-        connection = HTTPConnection(self._address, timeout=10)
+        connection = HTTPConnection(self._address, timeout=60)
         while not self._stop.wait(0.01):
             self._ask(connection)
         connection.close()
 
     def _renew(self) -> None:
         while not self._stop.wait(0.01):
-            connection = HTTPConnection(self._address, timeout=10)
+            connection = HTTPConnection(self._address, timeout=60)
             self._ask(connection)
             connection.close()
 

@@ -103,7 +103,7 @@ def _keep_report(comparison: Comparison, out: Path | None) -> None:
 def _see_it_answer(url: str | None, release: Release) -> None:
     """Asks the service itself, because only its own word counts."""
     try:
-        found = httpx.get(f"{url}/health/ready", timeout=10).headers.get(names.RELEASE_HEADER)
+        found = httpx.get(f"{url}/health/ready", timeout=60).headers.get(names.RELEASE_HEADER)
     except httpx.HTTPError as error:
         raise Refused(f"expected release {release.digest[:12]}… at {url}, cannot reach it: {error}") from error
     if found != release.digest:

@@ -11,7 +11,8 @@ from services.contract.record import Record
 
 Answer = TypeVar("Answer", bound=Record)
 PATIENCE = 60.0  # seconds that a pipeline waits for a rollout service that is being restarted
-_DEPLOY_SECONDS = 120
+# Longer than a rollout service gives a release to load, to answer and to be found at its address.
+_DEPLOY_SECONDS = 300
 _PAUSE_SECONDS = 0.3
 
 

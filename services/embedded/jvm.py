@@ -11,7 +11,7 @@ from typing import IO, Any, Self, cast
 
 from services.embedded.plugin import PluginFailed, PluginInfo
 
-START_SECONDS = 20.0
+START_SECONDS = 120.0
 STOP_SECONDS = 5.0
 # A reply that exhausts this memory ends the JVM instead of crippling it; the next call starts a new one.
 _JVM_OPTIONS = (

@@ -27,7 +27,7 @@ from services.embedded.platform_process import STOP_SECONDS, Supervised
 from services.embedded.platform_services import TOKEN_VARIABLES, Service, phases, token_file, verb_environment
 from services.embedded.platform_settings import ROOT, PlatformSettings
 
-READY_SECONDS = 120
+READY_SECONDS = 300
 _PARTS = ("mlflow", "ci", "rollout", "store", "logs")
 
 

@@ -12,7 +12,8 @@ from services.contract.record import first_problem
 from services.prediction.service import Service
 
 MAX_COMMAND_BYTES = 1024
-COMMAND_SECONDS = 2.0
+# Less than whoever asks waits for the answer.
+COMMAND_SECONDS = 20.0
 
 
 class Control:

@@ -11,8 +11,10 @@ from services.contract.errors import Refused
 from services.contract.prediction import Prediction, read_predictions
 from services.rollout.store import StoredRelease
 
-ANSWER_SECONDS = 10.0
-CONFIRM_SECONDS = 5.0
+# Nets for what never answers. A busy machine may be slow, and that says nothing of a release.
+ANSWER_SECONDS = 60.0
+CONFIRM_SECONDS = 30.0
+LOOK_SECONDS = 5.0
 PAUSE_SECONDS = 0.02
 
 
@@ -32,6 +34,11 @@ def replay_golden(door: httpx.Client, release: StoredRelease) -> None:
     try:
         with door as client:
             found = [answer for batch in _batches(release) for answer in _ask(client, release, batch)]
+    except httpx.TimeoutException as error:
+        raise Refused(
+            f"expected the candidate to answer its golden rows, found nothing for {ANSWER_SECONDS:g} s: "
+            "the machine is busy with others, or it hangs: deploy it again"
+        ) from error
     except httpx.HTTPError as error:
         raise Refused(f"expected the candidate to answer its golden rows, found {type(error).__name__}") from error
     release.golden.check(found)
@@ -62,10 +69,17 @@ def confirm(url: str, release: str, seconds: float = CONFIRM_SECONDS) -> None:
         time.sleep(PAUSE_SECONDS)
 
 
+def late(release: str, seconds: float) -> Refused:
+    return Refused(
+        f"release {release[:12]}… was not ready within {seconds:g} s: "
+        "the machine is busy with others, or it hangs: deploy it again"
+    )
+
+
 def identity(url: str) -> str | None:
     """The release that answers at `url` and is ready, None when none does."""
     try:
-        answer = httpx.get(f"{url}/health/ready", timeout=CONFIRM_SECONDS, trust_env=False)
+        answer = httpx.get(f"{url}/health/ready", timeout=LOOK_SECONDS, trust_env=False)
     except httpx.HTTPError:
         return None
     release: str | None = answer.headers.get(names.RELEASE_HEADER)

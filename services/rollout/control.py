@@ -8,7 +8,8 @@ from services.contract.control import Command, Reply, Status
 from services.contract.errors import Refused
 
 MAX_REPLY_BYTES = 4096
-ANSWER_SECONDS = 5.0
+# Whoever does not answer is ended, so a process that waits for a processor must have time.
+ANSWER_SECONDS = 30.0
 
 
 def ask(path: Path, command: Command, listener: socket.socket | None = None) -> tuple[Status, socket.socket | None]:

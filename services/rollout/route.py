@@ -7,7 +7,7 @@ from services.rollout.gateway import Gateway, Server
 from services.rollout.slots import Slots
 from services.rollout.waiting import wait_until
 
-UP_SECONDS = 5.0
+UP_SECONDS = 30.0
 DELETE_SECONDS = 2.0
 
 

@@ -6,7 +6,7 @@ import time
 
 from services.contract import names
 from services.contract.errors import Refused
-from services.rollout.checks import identity, network_door, replay_golden
+from services.rollout.checks import identity, late, network_door, replay_golden
 from services.rollout.containers import Container
 from services.rollout.route import Route
 from services.rollout.store import StoredRelease
@@ -48,7 +48,7 @@ class ServingContainer:
             if not self.alive():
                 raise Refused(f"release {self.release[:12]}… ended while loading: {self._container.last_words()}")
             if time.monotonic() > deadline:
-                raise Refused(f"release {self.release[:12]}… was not ready within {self._load_seconds:g} s")
+                raise late(self.release, self._load_seconds)
             time.sleep(PAUSE_SECONDS)
 
     def check(self, release: StoredRelease) -> None:

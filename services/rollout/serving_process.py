@@ -16,7 +16,7 @@ from services.contract.control import Command, Status, Verb
 from services.contract.errors import Refused
 from services.contract.process_identity import is_same
 from services.contract.record import ModelName, Record, Sha256
-from services.rollout.checks import replay_golden, socket_door
+from services.rollout.checks import late, replay_golden, socket_door
 from services.rollout.control import ask, shorter
 from services.rollout.listeners import Listeners
 from services.rollout.store import StoredRelease
@@ -89,7 +89,7 @@ class ServingProcess:
             if not self.alive():
                 raise Refused(f"release {self.release[:12]}… ended while loading: {self._last_words()}")
             if time.monotonic() > deadline:
-                raise Refused(f"release {self.release[:12]}… was not ready within {self._load_seconds:g} s")
+                raise late(self.release, self._load_seconds)
             time.sleep(PAUSE_SECONDS)
 
     def check(self, release: StoredRelease) -> None:

@@ -37,7 +37,8 @@ class Settings(BaseSettings):
     hosts: Listed = ()
     token_file: Path | None = None
     drain_seconds: float = 20.0
-    load_seconds: float = 30.0
+    # A net for what never comes: a busy machine may take long to load what is good.
+    load_seconds: float = 120.0
     memory_bytes: int = 4 << 30
     backend: BackendName = BackendName.PROCESSES
 

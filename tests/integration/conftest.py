@@ -12,7 +12,7 @@ import pytest
 
 from services.mlflow.server import command, environment
 
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,7 @@ def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(60)
 
 
 def free_port() -> int:

@@ -60,7 +60,7 @@ def to_release(checkout: Path, mlflow_url: str) -> tuple[Release, str]:
     }
     command = [sys.executable, "-m", "tests.integration.to_release", "diabetes"]
     done = subprocess.run(
-        command, cwd=checkout, env=variables, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=checkout, env=variables, capture_output=True, text=True, check=False, timeout=600
     )
     assert done.returncode == 0, done.stderr
     return Release.from_json(done.stdout[done.stdout.index("{") :]), done.stderr

@@ -42,7 +42,7 @@ def address(engine: docker.DockerClient) -> Iterator[str]:  # noqa: F811
     registry = engine.containers.run(image, detach=True, ports={"5000/tcp": ("127.0.0.1", 0)})
     try:
         found = f"127.0.0.1:{port_of(registry, 5000)}"
-        poll_until(lambda: answers(f"http://{found}/v2/"), "the registry to answer", seconds=20)
+        poll_until(lambda: answers(f"http://{found}/v2/"), "the registry to answer")
         yield found
     finally:
         registry.remove(force=True, v=True)
@@ -59,7 +59,7 @@ def bench(
     given = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
     command = ["docker", "build", "--file", "services/prediction/Dockerfile", *given, "--tag", base, "."]
     variables = {**os.environ, "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
-    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=240)
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr[-4000:]
     settings = Settings(trackback_store=store, trackback_registry_url=f"http://{address}", trackback_base_tag=TAG)
     try:
@@ -148,7 +148,7 @@ def test_the_image_answers_with_next_to_nothing_that_it_may_do(bench: Bench, ser
 
 
 def test_the_engine_sees_that_it_is_healthy_and_whose_release_it_is(bench: Bench, service: Container) -> None:
-    poll_until(lambda: state_of(service)["Health"]["Status"] == "healthy", "the engine's health check", seconds=30)
+    poll_until(lambda: state_of(service)["Health"]["Status"] == "healthy", "the engine's health check")
     assert service.labels[names.RELEASE_LABEL] == bench.release.digest
     assert service.labels[names.RUN_LABEL] == bench.release.manifest.candidate.run.run_id
     assert service.labels["org.opencontainers.image.version"] == TAG
@@ -156,7 +156,7 @@ def test_the_engine_sees_that_it_is_healthy_and_whose_release_it_is(bench: Bench
 
 def test_it_ends_gracefully_when_the_engine_stops_it(service: Container) -> None:
     url_of(service)
-    service.stop(timeout=10)
+    service.stop(timeout=60)
     assert state_of(service)["ExitCode"] == 0
 
 
@@ -168,7 +168,7 @@ def test_an_image_whose_release_was_changed_never_answers(bench: Bench, image: I
     mounts = {str(changed): {"bind": f"{names.RELEASE_FOLDER}/golden.json", "mode": "ro"}}
     container = bench.engine.containers.run(name, detach=True, read_only=True, volumes=mounts)
     try:
-        assert container.wait(timeout=30)["StatusCode"] == 1
+        assert container.wait(timeout=60)["StatusCode"] == 1
         assert "its files were changed" in container.logs().decode()
     finally:
         container.remove(force=True)

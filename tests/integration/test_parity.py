@@ -120,7 +120,7 @@ def sample(subject: Subject, path: Path) -> Path:
 def trackback(mlflow_url: str, *arguments: str) -> dict[str, Any]:
     command = [str(ROOT / "scripts" / "trackback"), *arguments]
     environment = {**os.environ, "MLFLOW_TRACKING_URI": mlflow_url}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=200)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=6000)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
 
@@ -155,7 +155,7 @@ def serving(shipped: Shipped) -> Iterator[str]:
         yield url
     finally:
         service.terminate()
-        service.wait(10)
+        service.wait(60)
 
 
 def is_ready(url: str) -> bool:
@@ -218,7 +218,7 @@ def test_mlflows_pyfunc_answers_as_the_library_does_in_a_process_without_our_cod
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=6000,
     )
     assert done.returncode == 0, done.stderr
     assert answers.exists(), done.stdout + done.stderr
@@ -266,7 +266,7 @@ def test_a_flipped_byte_in_any_file_is_refused_before_the_model_is_loaded(shippe
         if path == folder / form.file:
             command = [str(python), "-X", "importtime", "-m", "services.prediction", str(folder)]
             command += ["--digest", shipped.release.digest, "--ask", os.devnull]
-            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
             assert done.returncode == 1
             assert done.stderr.splitlines()[-1].endswith("its files were changed")
             assert f"services.prediction.runtimes.{form.runtime}" not in done.stderr

@@ -55,11 +55,11 @@ def served(checkout: Path, folder: Path) -> Iterator[tuple[str, "subprocess.Pope
     process = subprocess.Popen(command(checkout, folder, port), cwd=ROOT, stderr=subprocess.PIPE, text=True)
     url = f"git://127.0.0.1:{port}/pipelines.git"
     try:
-        poll_until(lambda: main_of(url), "the repository", 20)
+        poll_until(lambda: main_of(url), "the repository")
         yield url, process
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 def main_of(url: str) -> str | None:
@@ -78,7 +78,7 @@ def test_whatever_is_checked_out_is_served_as_main_and_a_commit_follows(checkout
         git(tmp_path, "clone", "--quiet", "--branch", "main", url, "clone")
         assert (tmp_path / "clone" / FILE).read_text() == "first"
         second = commit(checkout, "second")
-        poll_until(lambda: main_of(url) == second, "the second commit", 20)
+        poll_until(lambda: main_of(url) == second, "the second commit")
         git(tmp_path / "clone", "pull", "--quiet")
         assert (tmp_path / "clone" / FILE).read_text() == "second"
 
@@ -88,7 +88,7 @@ def test_going_back_and_a_detached_head_follow_too(checkout: Path, tmp_path: Pat
     commit(checkout, "second")
     with served(checkout, tmp_path / "served") as (url, _):
         git(checkout, "checkout", "--quiet", "--detach", first)
-        poll_until(lambda: main_of(url) == first, "the first commit", 20)
+        poll_until(lambda: main_of(url) == first, "the first commit")
 
 
 def test_a_start_on_what_an_earlier_one_left_serves_the_present_commit(checkout: Path, tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_checkout_that_is_lost_for_a_while_does_not_take_the_pipelines_away(ch
         assert main_of(url) == before
         (checkout / "away").rename(checkout / ".git")
         second = commit(checkout, "second")
-        poll_until(lambda: main_of(url) == second, "the second commit", 20)
+        poll_until(lambda: main_of(url) == second, "the second commit")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a checkout to somebody else")
@@ -156,14 +156,14 @@ def test_sigterm_ends_the_daemon_as_well(checkout: Path, tmp_path: Path) -> None
         daemons = psutil.Process(process.pid).children(recursive=True)
         assert daemons
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
-        poll_until(lambda: not any(daemon.is_running() for daemon in daemons), "the end of the daemon", 10)
+        assert process.wait(60) == 0
+        poll_until(lambda: not any(daemon.is_running() for daemon in daemons), "the end of the daemon")
         assert main_of(url) is None
 
 
 def test_a_daemon_that_dies_ends_the_service(checkout: Path, tmp_path: Path) -> None:
     with served(checkout, tmp_path / "served") as (_, process):
         os.killpg(psutil.Process(process.pid).children()[0].pid, signal.SIGKILL)
-        assert process.wait(10) == 1
+        assert process.wait(60) == 1
         assert process.stderr
         assert "git daemon at 127.0.0.1" in process.stderr.read()

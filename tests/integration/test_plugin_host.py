@@ -44,7 +44,7 @@ def experiment(mlflow_url: str, host: PluginHost) -> Experiment:
     return Experiment(mlflow_url, host)
 
 
-def wait_until(true: Callable[[], bool], what: str, seconds: float = 10) -> None:
+def wait_until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
@@ -152,7 +152,7 @@ def test_a_question_that_was_open_when_the_jvm_died_is_asked_again(experiment: E
     asking.start()
     wait_until(lambda: bool(host._jvm and host._jvm._waiting), "the question is under way")
     os.kill(killed, signal.SIGKILL)
-    asking.join(20)
+    asking.join(60)
     assert [answer["user"] for answer in answers] == ["ada"]
 
 

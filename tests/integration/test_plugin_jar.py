@@ -17,7 +17,7 @@ def build(folder: Path) -> Path:
     shutil.copytree(ROOT / "plugin", folder, ignore=shutil.ignore_patterns("target"))
     command = ["mvn", "--batch-mode", "--quiet", "-Dmaven.test.skip=true", "-pl", "package-repository", "package"]
     environment = {**os.environ, "TZ": "Pacific/Auckland", "LC_ALL": "C"}
-    subprocess.run(command, cwd=folder, env=environment, check=True, timeout=300)
+    subprocess.run(command, cwd=folder, env=environment, check=True, timeout=600)
     return folder / JAR
 
 

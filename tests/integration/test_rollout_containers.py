@@ -91,7 +91,7 @@ def test_switches_fail_no_request(rollout: ContainerRollout) -> None:
             client.heard(release.digest)
     assert client.failures == []
     assert set(client.answers) == {release.digest for release in releases}
-    poll_until(lambda: len(rollout.everything()) == 2, "the live container and the one before alone", seconds=20)
+    poll_until(lambda: len(rollout.everything()) == 2, "the live container and the one before alone")
 
 
 def test_a_rollback_needs_no_new_container_and_fails_no_request(rollout: ContainerRollout) -> None:
@@ -165,7 +165,7 @@ def test_a_container_that_was_killed_or_restarted_is_replaced(
     rollout.deployed(first.digest)
     (container,) = rollout.everything()
     deed(container)
-    poll_until(lambda: container.id not in {one.id for one in rollout.everything()}, "its end", seconds=60)
+    poll_until(lambda: container.id not in {one.id for one in rollout.everything()}, "its end")
     assert answers(rollout, first)
     assert len(rollout.everything()) == 1
 
@@ -231,10 +231,10 @@ def test_a_gateway_that_lost_its_memory_is_told_again_and_no_container_is_starte
     rollout.deployed(second.digest)
     before = {container.id for container in rollout.everything()}
     rollout.neighbours.gateway.kill("SIGKILL")
-    poll_until(lambda: not rollout.model().answering, "the loss to be seen", seconds=5, pause=0.02)
+    poll_until(lambda: not rollout.model().answering, "the loss to be seen", pause=0.02)
     rollout.neighbours.gateway.start()
-    poll_until(rollout.neighbours.gateway_answers, "the gateway's health", seconds=20, pause=0.02)
-    assert answers(rollout, second, seconds=5)
+    poll_until(rollout.neighbours.gateway_answers, "the gateway's health", pause=0.02)
+    assert answers(rollout, second)
     assert {container.id for container in rollout.everything()} == before
     rollout.rollback()
     assert ask(rollout.url)[0] == first.digest
@@ -262,7 +262,7 @@ def test_a_killed_rollout_service_is_not_noticed_and_the_next_one_adopts_its_con
         try:
             rollout.start()
             client.heard(second.digest)
-            poll_until(lambda: {one.id for one in rollout.everything()} == before, "ours alone", seconds=20)
+            poll_until(lambda: {one.id for one in rollout.everything()} == before, "ours alone")
             strangers.reload()
             assert strangers.status == "running"
         finally:
@@ -307,7 +307,7 @@ def test_a_rollout_service_killed_during_a_deploy_leaves_one_release_answering(r
         client.heard(first.digest)
         deploy = Thread(target=lambda: pytest.raises(httpx.TransportError, rollout.deploy, second.digest))
         deploy.start()
-        poll_until(lambda: rollout.containers(second.digest), "the candidate", seconds=20, pause=0.02)
+        poll_until(lambda: rollout.containers(second.digest), "the candidate", pause=0.02)
         rollout.kill()
         deploy.join()
         rollout.start()
@@ -316,7 +316,7 @@ def test_a_rollout_service_killed_during_a_deploy_leaves_one_release_answering(r
         assert rollout.deployed(second.digest).release == second.digest
         client.heard(second.digest)
     assert client.failures == []
-    poll_until(lambda: len(rollout.everything()) == 2, "the live container and the one before alone", seconds=20)
+    poll_until(lambda: len(rollout.everything()) == 2, "the live container and the one before alone")
 
 
 PROBE = f"""

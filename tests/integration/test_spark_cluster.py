@@ -29,7 +29,7 @@ def jvm(log: Path, role: str, *arguments: str) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 @pytest.fixture
@@ -37,10 +37,10 @@ def master(tmp_path: Path) -> Iterator[str]:
     port = str(free_port())
     of_master, of_worker, url = tmp_path / "master.log", tmp_path / "worker.log", f"spark://127.0.0.1:{port}"
     with jvm(of_master, "master.Master", "--host", "127.0.0.1", "--port", port, "--webui-port", "0"):
-        poll_until(lambda: "elected leader" in of_master.read_text(), "the master to be up", seconds=60)
+        poll_until(lambda: "elected leader" in of_master.read_text(), "the master to be up")
         limits = ["--cores", "1", "--memory", "1g", "--work-dir", str(tmp_path / "work")]
         with jvm(of_worker, "worker.Worker", "--host", "127.0.0.1", "--webui-port", "0", *limits, url):
-            poll_until(lambda: "Successfully registered" in of_worker.read_text(), "the worker to join", seconds=60)
+            poll_until(lambda: "Successfully registered" in of_worker.read_text(), "the worker to join")
             yield url
 
 
@@ -65,7 +65,7 @@ def test_a_model_is_trained_on_the_cluster_that_master_names(master: str, mlflow
         capture_output=True,
         text=True,
         check=False,
-        timeout=200,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["metrics"]["average_precision_score"] == pytest.approx(1, abs=0.01)

@@ -5,7 +5,6 @@ import re
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 from tests.platform_process import ROOT, family, platform_variables, processes_of
 from tests.poll import poll_until
 
-GONE_SECONDS = 10.0
+GONE_SECONDS = 60.0
 
 
 @contextmanager
@@ -35,7 +34,7 @@ def run_platform(variables: dict[str, str]) -> "subprocess.CompletedProcess[str]
     """To its end, which comes at once when it is refused."""
     environment = {**os.environ, **variables}
     command = [ROOT / "scripts" / "platform"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
 def is_starting(process: "subprocess.Popen[bytes]", log: Path) -> bool:  # noqa: ARG001  one of several moments
@@ -61,10 +60,9 @@ def test_a_stop_at_any_moment_leaves_no_process_behind(
     with started("platform", state, log) as process:
         poll_until(lambda: moment(process, log), moment.__name__, seconds=120, pause=0.02)
         members = family(process.pid)
-        asked = time.monotonic()
         process.send_signal(stop)
         process.wait(GONE_SECONDS)
-        left = psutil.wait_procs(members, timeout=GONE_SECONDS - (time.monotonic() - asked))[1]
+        left = psutil.wait_procs(members, timeout=GONE_SECONDS)[1]
     assert left == []
     assert processes_of(state) == []
     assert b"Traceback" not in log.read_bytes()
@@ -93,7 +91,7 @@ def test_a_state_that_knows_mlflow_under_another_address_is_refused(tmp_path: Pa
 def test_a_second_platform_on_the_same_state_is_refused_by_name(tmp_path: Path) -> None:
     state, log = tmp_path / "state", tmp_path / "log"
     with started("platform", state, log) as process:
-        poll_until(lambda: is_starting(process, log), "the first platform to start", seconds=60)
+        poll_until(lambda: is_starting(process, log), "the first platform to start")
         done = run_platform(platform_variables(state))
         process.send_signal(signal.SIGTERM)
         process.wait(GONE_SECONDS)
@@ -109,7 +107,7 @@ def test_the_demo_tells_its_story_once_and_ends(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=1200,
     )
     assert done.returncode == 0, done.stderr
     first, second, third = (float(found) for found in re.findall(r'"predictions":\[([0-9.]+)\]', done.stdout))

@@ -14,7 +14,7 @@ from tests.journey.conftest import GIVEN, of_stack
 from tests.journey.traveller import MODEL, Traveller
 from tests.poll import poll_until
 
-SECONDS = 300
+SECONDS = 600
 
 pytestmark = pytest.mark.skipif(GIVEN, reason="nobody's own stack is taken down: unset TRACKBACK_MLFLOW_URL")
 

@@ -48,7 +48,7 @@ class Traveller:
     def trackback(self, *arguments: str) -> Json:
         command = [*self._access.trackback, *arguments]
         done = subprocess.run(
-            command, env=self._access.environment, cwd=_ROOT, capture_output=True, text=True, check=False, timeout=400
+            command, env=self._access.environment, cwd=_ROOT, capture_output=True, text=True, check=False, timeout=1200
         )
         assert done.returncode == 0, f"trackback {' '.join(arguments)}: {done.stderr}"
         return dict(json.loads(done.stdout))
@@ -126,7 +126,7 @@ class Traveller:
 
         def look() -> httpx.Response | None:
             try:
-                return httpx.get(url, headers=headers, timeout=30)
+                return httpx.get(url, headers=headers, timeout=60)
             except httpx.TransportError:
                 return None
 
@@ -136,7 +136,7 @@ class Traveller:
         def look() -> Json | None:
             return next((one for one in self.instances(pipeline) if wanted(one) and _has_ended(one)), None)
 
-        return poll_until(look, f"an instance of {pipeline} to end", seconds=180)
+        return poll_until(look, f"an instance of {pipeline} to end", seconds=1200)
 
 
 def _revision(instance: Json) -> str:

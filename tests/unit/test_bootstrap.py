@@ -24,7 +24,7 @@ def checkout(tmp_path: Path) -> Path:
 def bootstrap(checkout: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, str(checkout / "scripts" / "bootstrap.py"), *arguments]
     environment = {"PATH": str(checkout / "bin")}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
 def fake(checkout: Path, name: str, script: str) -> None:

@@ -73,7 +73,7 @@ class Machine:
         command = [sys.executable, "-m", "scripts.doctor", *arguments]
         environment = {"PATH": str(self.bin), "PYTHONPATH": str(self.checkout), **variables}
         return subprocess.run(
-            command, env=environment, cwd=self.checkout, capture_output=True, text=True, check=False, timeout=60
+            command, env=environment, cwd=self.checkout, capture_output=True, text=True, check=False, timeout=300
         )
 
 

@@ -84,7 +84,7 @@ def parse_info(world: World, revision: str) -> dict[str, Any]:
         info: dict[str, Any] = found["parse_info"]
         return info if info and info["latest_parsed_modification"]["revision"] == revision else None
 
-    return poll_until(look, f"commit {revision}", 20, pause=0.02)
+    return poll_until(look, f"commit {revision}", pause=0.02)
 
 
 def names(world: World) -> list[str]:
@@ -140,11 +140,11 @@ def test_a_wrong_commit_leaves_the_pipelines_and_is_told_with_file_and_line(worl
 def test_new_pipelines_run_and_old_ones_stop_being_polled(world: World, source: Source) -> None:
     follow(world, source)
     world.define()
-    poll_until(lambda: world.engine.materials.pollers(), "the poller", 20, pause=0.02)
+    poll_until(lambda: world.engine.materials.pollers(), "the poller", pause=0.02)
     world.promote("r1")
     world.finished("churn/1/one/1")
     source.commit(written({"other": pipeline(stage("one"), materials={"model": {"package": "other"}})}))
-    poll_until(lambda: not world.engine.materials.pollers(), "the end of the poller", 20, pause=0.02)
+    poll_until(lambda: not world.engine.materials.pollers(), "the end of the poller", pause=0.02)
     assert world.get("pipelines/churn/history").status_code == 404
     assert "/go/files/churn/" not in world.http.get("/").text
     world.define("other")
@@ -164,7 +164,7 @@ def test_a_job_that_runs_while_its_pipeline_goes_away_ends_and_starts_nothing(
     source.commit(written({"churn": pipeline(stage("one", waits), stage("two"))}))
     follow(world, source)
     world.define()
-    poll_until(lambda: world.engine.materials.pollers(), "the poller", 20, pause=0.02)
+    poll_until(lambda: world.engine.materials.pollers(), "the poller", pause=0.02)
     world.promote("r1")
     parse_info(world, source.commit(written({"other": pipeline(stage("one"))})))
     may_end.touch()
@@ -208,7 +208,7 @@ def test_two_sources_cannot_have_a_pipeline_of_the_same_name(tmp_path: Path, sou
 def test_an_unreachable_repository_is_told_and_tried_again(world: World, source: Source) -> None:
     source.folder.rename(source.folder.with_name("away"))
     follow(world, source)
-    poll_until(lambda: health(world), "the message", 20, pause=0.02)
+    poll_until(lambda: health(world), "the message", pause=0.02)
     assert health(world)[0]["message"].startswith("Modification check failed for material: URL: file://")
     source.folder.with_name("away").rename(source.folder)
     parse_info(world, git(source.folder, "rev-parse", "HEAD"))
@@ -237,9 +237,9 @@ def test_a_job_that_the_end_of_the_server_interrupted_runs_again(tmp_path: Path,
     with alone(tmp_path) as world:
         follow(world, source)
         world.define()
-        poll_until(lambda: world.engine.materials.pollers(), "the poller", 20, pause=0.02)
+        poll_until(lambda: world.engine.materials.pollers(), "the poller", pause=0.02)
         world.promote("r1")
-        poll_until(marker.exists, "the job", 20, pause=0.02)
+        poll_until(marker.exists, "the job", pause=0.02)
     with alone(tmp_path) as world:
         assert world.finished("churn/1/one/1")["result"] == "Passed"
 
@@ -250,7 +250,7 @@ def test_it_looks_when_it_is_asked_to(tmp_path: Path, source: Source) -> None:
         follow(world, source)
         parse_info(world, git(source.folder, "rev-parse", "HEAD"))
         second = source.commit(written({"second": pipeline(stage("one"))}))
-        poll_until(lambda: not _in_progress(world), "rest", 20, pause=0.02)
+        poll_until(lambda: not _in_progress(world), "rest", pause=0.02)
         asked = world.post("admin/config_repos/trackback/trigger_update", 4)
         assert (asked.status_code, asked.json()) == (201, {"message": "OK"})
         parse_info(world, second)
@@ -325,7 +325,7 @@ def test_a_repository_cannot_run_commands_of_this_machine(world: World, source: 
     url = f"ext::sh -c touch% {tmp_path}/ran".replace(" ", "%20")
     attributes = {"url": url, "branch": "main", "auto_update": True}
     follow(world, source, material={"type": "git", "attributes": attributes})
-    poll_until(lambda: health(world), "the message", 20, pause=0.02)
+    poll_until(lambda: health(world), "the message", pause=0.02)
     assert "not allowed" in health(world)[0]["detail"]
     assert not (tmp_path / "ran").exists()
 

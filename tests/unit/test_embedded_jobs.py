@@ -267,14 +267,16 @@ def test_a_silent_task_is_ended_with_its_children(tmp_path: Path) -> None:
 
     def note(pid: int) -> None:
         started.append(pid)
-        family.append(poll_until(lambda: next(iter(psutil.Process(pid).children()), None), "the task's child", 5, 0.01))
+        family.append(
+            poll_until(lambda: next(iter(psutil.Process(pid).children()), None), "the task's child", pause=0.01)
+        )
 
     runner = ExecRunner(console, {}, note, threading.Event())
     outcome = runner.run(Exec(command=sys.executable, arguments=("-c", code)), tmp_path, idle_seconds=0.5)
     console.close()
     assert outcome.cancelled
     assert not psutil.pid_exists(started[0])
-    assert psutil.wait_procs(family, timeout=5)[1] == []
+    assert psutil.wait_procs(family, timeout=60)[1] == []
 
 
 def test_a_clean_workspace_is_empty_and_another_is_kept(tmp_path: Path) -> None:

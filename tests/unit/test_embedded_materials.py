@@ -159,12 +159,12 @@ def test_a_poller_in_back_off_rests_as_long_as_the_clock_says(tmp_path: Path) ->
     clock = FakeClock()
     with running(tmp_path, ONE, Rhythm(poll=0, backoff=0.05, backoff_max=0.05), clock) as world:
         world.define()
-        poll_until(lambda: world.plugin.polls, "the first poll", 5, pause=0.01)
+        poll_until(lambda: world.plugin.polls, "the first poll", pause=0.01)
         # The clock stands still, so that however long one waits the rest is not over.
         with pytest.raises(AssertionError, match="a second poll"):
             poll_until(lambda: len(world.plugin.polls) > 1, "a second poll", 0.3, pause=0.01)
         clock.seconds = 1
-        poll_until(lambda: len(world.plugin.polls) > 1, "a second poll", 5, pause=0.01)
+        poll_until(lambda: len(world.plugin.polls) > 1, "a second poll", pause=0.01)
 
 
 def test_a_trigger_polls_at_once_in_spite_of_the_back_off(tmp_path: Path) -> None:

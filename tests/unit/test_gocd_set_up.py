@@ -416,7 +416,7 @@ def test_the_config_repo_brings_the_pipelines(world: World, arguments: list[str]
         subprocess.run(["git", *author, *command], cwd=source, check=True, capture_output=True)
     more = ["--config-repo", source.as_uri(), "--config-repo-branch", "trunk"]
     assert outcomes([*arguments, *more])["config repo trackback"] == "created"
-    poll_until(lambda: "diamond-price-online" in world.engine.pipelines.pipelines, "the pipelines", 20, pause=0.02)
+    poll_until(lambda: "diamond-price-online" in world.engine.pipelines.pipelines, "the pipelines", pause=0.02)
     assert outcomes([*arguments, *more])["config repo trackback"] == "unchanged"
 
 
@@ -499,12 +499,12 @@ def test_it_stays_and_defines_models_that_are_added_until_it_is_ended(
     command = [sys.executable, "-m", "services.delivery", "gocd", *arguments, "--follow", str(tmp_path / "ready")]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        poll_until((tmp_path / "ready").exists, "the set-up", 30)
+        poll_until((tmp_path / "ready").exists, "the set-up")
         (tmp_path / "models" / "c-model").mkdir()
         (tmp_path / "models" / "c-model" / "model.yaml").touch()
-        poll_until(lambda: world.engine.catalog.package("c-model"), "the package of the new model", 30)
+        poll_until(lambda: world.engine.catalog.package("c-model"), "the package of the new model")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_on_the_command_line_a_refusal_is_one_line_and_exit_1(tmp_path: Path) -> None:

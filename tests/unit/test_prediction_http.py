@@ -21,7 +21,7 @@ from services.prediction.runtimes import Cell
 from services.prediction.service import Service
 from tests.release_factory import ROWS, ReleasePlan, build_release, expected_predictions
 
-LIMITS = ServingLimits(max_rows=5, max_bytes=2000, body_seconds=0.2, max_requests=1)
+LIMITS = ServingLimits(max_rows=5, max_bytes=2000, body_seconds=2.0, max_requests=1)
 QUESTION = json.dumps({"instances": ROWS}).encode()
 JSON = {"Content-Type": "application/json"}
 HEAD = b"POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -68,7 +68,7 @@ async def raw(listener: socket.socket, request: bytes) -> bytes:
     """The whole answer to bytes that no well-behaved client would send."""
     reader, writer = await asyncio.open_connection(*listener.getsockname())
     writer.write(request)
-    answer = await asyncio.wait_for(reader.read(), 5)
+    answer = await asyncio.wait_for(reader.read(), 60)
     writer.close()
     await writer.wait_closed()
     return answer

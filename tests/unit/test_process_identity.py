@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from services.contract.errors import Refused
 from services.contract.process_identity import identity, start_ticks, ticks_a_second
 from services.embedded.processes import end_trees
 from services.rollout.listeners import Listeners
@@ -29,11 +30,13 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setattr("psutil._pslinux.boot_time", lambda: started + seconds)
 
 
-def serving(child: subprocess.Popen[bytes], noted: str | float | None, folder: Path) -> ServingProcess:
+def serving(
+    child: subprocess.Popen[bytes], noted: str | float | None, folder: Path, load_seconds: float = 1.0
+) -> ServingProcess:
     record = ProcessRecord.model_validate(
         {"model": "toy", "release": "a" * 64, "pid": child.pid, "started": noted},
     )
-    return ServingProcess(record, folder / "control", Listeners("127.0.0.1", 0, folder), load_seconds=1.0)
+    return ServingProcess(record, folder / "control", Listeners("127.0.0.1", 0, folder), load_seconds)
 
 
 def test_a_step_of_the_clock_leaves_a_serving_process_known(
@@ -59,6 +62,13 @@ def test_a_number_that_names_another_process_now_is_left_alone(child: subprocess
         end_trees([(child.pid, other)])
         assert child.poll() is None
         assert not serving(child, other, tmp_path).alive()
+
+
+def test_a_process_that_is_not_ready_in_time_is_not_blamed_for_a_busy_machine(
+    child: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    with pytest.raises(Refused, match=r"not ready within 0\.1 s: the machine is busy with others, or it hangs"):
+        serving(child, identity(child.pid), tmp_path, load_seconds=0.1).wait_ready()
 
 
 def test_what_an_earlier_version_noted_is_read_and_names_nobody(child: subprocess.Popen[bytes], tmp_path: Path) -> None:

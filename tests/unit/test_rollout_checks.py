@@ -1,6 +1,7 @@
 """The rollout believes a candidate nothing: it asks over the private door and compares."""
 
 import json
+import socket
 import socketserver
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -93,6 +94,16 @@ def test_an_error_is_refused_with_its_status(path: Path, release: StoredRelease)
 def test_a_candidate_that_ends_while_it_is_asked_is_refused(path: Path, release: StoredRelease) -> None:
     with pytest.raises(Refused, match="to answer its golden rows, found RemoteProtocolError"):
         replay(path, release, HANGS_UP, release.digest, 0.0)
+
+
+def test_a_candidate_that_says_nothing_is_not_blamed_for_a_busy_machine(path: Path, release: StoredRelease) -> None:
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(path))
+        silent.listen()
+        door = socket_door(str(path))
+        door.timeout = 0.1
+        with pytest.raises(Refused, match="the machine is busy with others, or it hangs: deploy it again"):
+            replay_golden(door, release)
 
 
 def test_an_address_where_nobody_answers_is_not_confirmed() -> None:

@@ -175,5 +175,5 @@ def test_what_cannot_be_told_because_the_address_is_lost_is_not_ended(
     assert (stage.backend.loaded(), after.state().answering) == (digests[:2], False)
     for serving in left:
         serving.without_address = False
-    poll_until(lambda: watched(after).state().answering, "an answer", seconds=5, pause=0.02)
+    poll_until(lambda: watched(after).state().answering, "an answer", pause=0.02)
     assert stage.backend.all == []

@@ -69,7 +69,7 @@ class World:
         found = self.get(f"stages/{locator}", 3)
         return dict(found.json()) if found.status_code == 200 else None
 
-    def finished(self, locator: str, seconds: float = 20) -> dict[str, Any]:
+    def finished(self, locator: str, seconds: float = 60) -> dict[str, Any]:
         """The stage `pipeline/counter/stage/counter`, once it has a result."""
 
         def look() -> dict[str, Any] | None:
@@ -138,7 +138,7 @@ def running(
     engine = create_engine(state, pipelines, plugin, rhythm, clock, passwords)
     engine.start()
     try:
-        with serving(create_app(engine, ["127.0.0.1"])) as url, httpx.Client(base_url=url, timeout=10) as http:
+        with serving(create_app(engine, ["127.0.0.1"])) as url, httpx.Client(base_url=url, timeout=60) as http:
             yield World(engine, plugin, http)
     finally:
         engine.stop()

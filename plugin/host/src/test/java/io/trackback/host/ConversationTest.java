@@ -29,7 +29,7 @@ final class ConversationTest {
 
     private String answerTo(String... requests) throws IOException {
         conversation.run(new BufferedReader(new StringReader(String.join("\n", requests))));
-        return assertTimeoutPreemptively(Duration.ofSeconds(5), answers::readLine, "no answer came");
+        return assertTimeoutPreemptively(Duration.ofSeconds(60), answers::readLine, "no answer came");
     }
 
     @Test

@@ -51,7 +51,7 @@ final class ClosedConnectionTest {
         URI uri = URI.create("http://127.0.0.1:" + server.getLocalPort() + "/");
         HttpRequest request =
                 HttpRequest.newBuilder(uri).POST(BodyPublishers.ofString("{}")).build();
-        return transport.send(request, 1000, Deadline.in(Duration.ofSeconds(10)));
+        return transport.send(request, 1000, Deadline.in(Duration.ofSeconds(60)));
     }
 
     @Test

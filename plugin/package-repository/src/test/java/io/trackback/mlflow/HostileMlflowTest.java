@@ -69,30 +69,22 @@ final class HostileMlflowTest {
         }
     }
 
-    private static void assertWithin(Duration limit, long start) {
-        Duration took = Duration.ofNanos(System.nanoTime() - start);
-        assertTrue(took.compareTo(limit) < 0, "took " + took);
-    }
-
     @ParameterizedTest(name = "{0} is waited for until the time is over")
     @MethodSource("io.trackback.mlflow.HostileAnswer#late")
     void anAnswerThatDoesNotComeIsWaitedForUntilTheTimeIsOver(HostileAnswer answer) {
         mlflow.play(Topic.RUNS, answer.script());
         for (String message : List.of(LATEST, CHECK)) {
-            long start = System.nanoTime();
             GocdAnswer refused = mlflow.ask(HASTY, Topic.RUNS, message);
             assertTrue(refused.sentence().contains("did not answer within 0.4 s"), refused.sentence());
-            assertWithin(LIMIT.plusSeconds(2), start);
             mlflow.assertHungUp();
         }
     }
 
     @Test
-    void aCheckOfAServerThatHangsIsAnsweredWithinFiveSeconds() {
+    void aCheckOfAServerThatHangsGivesUpBeforeGocdDoes() {
         mlflow.play(Topic.EXPERIMENT, (question, out) -> question.awaitHangUp());
-        long start = System.nanoTime();
-        assertRefused(new MlflowPackagePlugin(), Topic.EXPERIMENT, CHECK);
-        assertWithin(Duration.ofSeconds(5), start);
+        GocdAnswer refused = mlflow.ask(new MlflowPackagePlugin(), Topic.EXPERIMENT, CHECK);
+        assertTrue(refused.sentence().contains("did not answer within 4.5 s"), refused.sentence());
     }
 
     @ParameterizedTest(name = "{0} is refused")
@@ -100,9 +92,7 @@ final class HostileMlflowTest {
     void aBrokenAnswerIsRefusedAndHungUpOn(HostileAnswer answer) {
         for (Topic topic : List.of(Topic.EXPERIMENT, Topic.RUNS)) {
             mlflow.play(topic, answer.script());
-            long start = System.nanoTime();
             assertRefusedAlways(topic);
-            assertWithin(Duration.ofSeconds(15), start);
             mlflow.assertHungUp();
         }
     }

@@ -36,7 +36,7 @@ final class LoopbackServer implements AutoCloseable {
     }
 
     Mlflow mlflow() {
-        return mlflow(Duration.ofSeconds(10));
+        return mlflow(Duration.ofSeconds(60));
     }
 
     Mlflow mlflow(Duration limit) {

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Test;
 
 /** Every sentence that an operator may read is in the table of the README, and every row of it can be read. */
 final class TroubleshootingTest {
-    private static final Deadline DEADLINE = Deadline.in(Duration.ofSeconds(15));
+    private static final Deadline DEADLINE = Deadline.in(Duration.ofSeconds(60));
     private static final RepositoryConfig REPOSITORY =
             RepositoryConfig.of(Map.of(RepositoryConfig.URL, "http://mlflow:5000"));
     private static final Watch RUNS = new TagWatch("diamond-price", "promote", "model");
