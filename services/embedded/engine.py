@@ -22,6 +22,7 @@ from services.embedded.modifications import Modifications
 from services.embedded.package_plugin import PackagePlugin
 from services.embedded.pipeline_set import PipelineSet
 from services.embedded.pipelines import Pipelines
+from services.embedded.pipelines_file import PipelinesFile
 from services.embedded.plugin import Plugin
 from services.embedded.scheduler import Conflict, Scheduler
 from services.embedded.stage_history import StageHistory
@@ -50,8 +51,15 @@ class ScheduleOrder:
 
 class Engine:
     def __init__(
-        self, pipelines: Pipelines | None, plugin: Plugin, site: Site, rhythm: Rhythm, clock: Clock | None = None
+        self,
+        pipelines: Pipelines | None,
+        plugin: Plugin,
+        site: Site,
+        rhythm: Rhythm,
+        clock: Clock | None = None,
+        file: Path | None = None,
     ) -> None:
+        """`pipelines` are those of `file`, which is followed if it is given."""
         clock = clock or SystemClock()
         stopping = threading.Event()
         self._pipelines = PipelineSet(pipelines)
@@ -95,6 +103,7 @@ class Engine:
         self.config_repos = ConfigRepos(
             self.database, site.state / "config-repos", self.health, clock, rhythm, self._take_over
         )
+        self._file = PipelinesFile(file, self.health, clock, rhythm, self._take_over) if file else None
         self._triggered: set[str] = set()
         self._triggering = threading.Lock()
 
@@ -114,9 +123,13 @@ class Engine:
         self.scheduler.consider_all()
         self.materials.refresh()
         self.config_repos.start()
+        if self._file:
+            self._file.start()
 
     def stop(self) -> None:
         """The database stays open until the process ends: a poll that hangs may still want to read it."""
+        if self._file:
+            self._file.stop()
         self.config_repos.stop()
         self.materials.stop()
         self.agent.stop()

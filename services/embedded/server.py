@@ -43,7 +43,7 @@ def run(settings: Settings) -> None:
     token = read_token(settings.token_file, "the token of the CI server") if settings.token_file else None
     with lock_state(settings.state), _listener(settings) as listener, _plugin_host(settings) as plugin:
         rhythm = Rhythm(settings.poll_seconds, settings.backoff_seconds, settings.backoff_max_seconds)
-        engine = Engine(pipelines, plugin, site, rhythm)
+        engine = Engine(pipelines, plugin, site, rhythm, file=settings.pipelines)
         app = create_app(engine, settings.names, token)
         _end_on_signals()
         try:

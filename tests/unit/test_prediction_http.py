@@ -206,6 +206,7 @@ CHUNKS = b"3e8\r\n" + b" " * 1000 + b"\r\n7d0\r\n" + b" " * 2000 + b"\r\n0\r\n\r
 SIX_ROWS = b'{"instances": [[],[],[],[],[],[]]}'
 BAD = {
     "not even HTTP": (b"GARBAGE\r\n\r\n", 400),
+    "too many headers": (sent("|".join(["X-More: x"] * 101), b""), 431),
     "not JSON": (sent("Content-Length: 3|Connection: close", b"abc"), 400),
     "no content type": (
         b"POST /invocations HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",

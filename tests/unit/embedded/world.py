@@ -121,7 +121,8 @@ def create_engine(
     if pipelines:
         file.write_text(written(pipelines))
     site = Site(state=state, server_url=URL, inherited={"INHERITED": "yes"}, agents=2, passwords=dict(passwords or {}))
-    return Engine(load_pipelines(file) if pipelines else None, plugin, site, rhythm, clock)
+    known = load_pipelines(file) if pipelines else None
+    return Engine(known, plugin, site, rhythm, clock, file if pipelines else None)
 
 
 @contextmanager
