@@ -10,8 +10,7 @@ import typer
 
 from scripts.story import TALES, Story
 from services.contract.errors import Refused
-from services.embedded.platform import Platform, unwind_on_signals
-from services.embedded.platform_settings import PlatformSettings
+from services.embedded.platform import Platform, settings_or_exit, unwind_on_signals
 
 
 def main(
@@ -25,7 +24,7 @@ def main(
     TRACKBACK_SERVING_PORT (8200). State: TRACKBACK_STATE (.trackback). Example: scripts/demo --once
     """
     unwind_on_signals()
-    settings = PlatformSettings()
+    settings = settings_or_exit()
     platform = Platform(settings, _say)
     began = time.monotonic()
     try:
@@ -39,7 +38,7 @@ def main(
     except KeyboardInterrupt:
         _say("\nstopping")
         raise typer.Exit(130) from None
-    except (Refused, httpx.HTTPError) as problem:
+    except (Refused, OSError, httpx.HTTPError) as problem:
         sys.stderr.write(f"{problem}\n")
         raise typer.Exit(1) from None
     finally:

@@ -25,7 +25,7 @@ from services.embedded.platform_guard import (
 )
 from services.embedded.platform_process import STOP_SECONDS, Supervised
 from services.embedded.platform_services import TOKEN_VARIABLES, Service, phases, token_file, verb_environment
-from services.embedded.platform_settings import ROOT, PlatformSettings
+from services.embedded.platform_settings import ROOT, PlatformSettings, read_platform_settings
 
 READY_SECONDS = 300
 _PARTS = ("mlflow", "ci", "rollout", "store", "logs")
@@ -133,7 +133,7 @@ def main(
     move it elsewhere. Example: scripts/platform --fresh
     """
     unwind_on_signals()
-    settings = PlatformSettings()
+    settings = settings_or_exit()
     platform = Platform(settings, _say)
     try:
         platform.start(fresh)
@@ -142,11 +142,20 @@ def main(
         signal.pause()
     except KeyboardInterrupt:
         _say("stopping")
-    except Refused as refused:
-        _say(str(refused))
+    except (Refused, OSError) as problem:
+        _say(str(problem))
         raise typer.Exit(1) from None
     finally:
         platform.stop()
+
+
+def settings_or_exit() -> PlatformSettings:
+    """A setting that cannot be is one line on stderr."""
+    try:
+        return read_platform_settings()
+    except Refused as refused:
+        _say(str(refused))
+        raise typer.Exit(1) from None
 
 
 def _say(text: str) -> None:

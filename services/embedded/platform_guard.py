@@ -1,10 +1,12 @@
 """Before a start: one platform a state folder, nothing left of a killed one, and free ports."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
@@ -19,8 +21,7 @@ from services.embedded.platform_settings import ADDRESS, ROOT, PlatformSettings
 
 def lock(state: Path) -> IO[str]:
     """Held until it is closed or this process ends. Raises Refused, naming who holds it."""
-    state.mkdir(parents=True, exist_ok=True)
-    file = (state / "platform.lock").open("a+")
+    file = _open_lock(state)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -35,6 +36,19 @@ def lock(state: Path) -> IO[str]:
     file.write(str(os.getpid()))
     file.flush()
     return file
+
+
+def _open_lock(state: Path) -> IO[str]:
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        for folder in (state, *(path for path in state.iterdir() if path.is_dir())):
+            tempfile.TemporaryFile(dir=folder).close()
+        return (state / "platform.lock").open("a+")
+    except OSError as error:
+        raise Refused(
+            f"expected a state folder that I may write into, found {error.filename or state}: {error.strerror}: "
+            "give it to this user, or set TRACKBACK_STATE to another folder"
+        ) from error
 
 
 def remember_groups(state: Path, groups: Iterable[int]) -> None:
@@ -82,21 +96,23 @@ def refuse_moved_mlflow(state: Path, settings: PlatformSettings) -> None:
 
 def refuse_taken_ports(settings: PlatformSettings) -> None:
     """Raises Refused with the port, who holds it and the variable that moves ours."""
-    ports = {
-        "TRACKBACK_MLFLOW_PORT": settings.mlflow_port,
-        "TRACKBACK_GOCD_PORT": settings.gocd_port,
-        "TRACKBACK_ROLLOUT_PORT": settings.rollout_port,
-    }
-    for variable, port in ports.items():
+    # A model takes the next port when its first one is taken.
+    for variable, port in list(settings.ports.items())[:-1]:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((ADDRESS, port))
-            except OSError:
-                raise Refused(
-                    f"expected port {port} to be free, found it taken{_holder(port)}: "
-                    f"stop that, or set {variable} to another port"
-                ) from None
+            except OSError as error:
+                raise Refused(_not_free(error, variable, port)) from None
+
+
+def _not_free(error: OSError, variable: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"expected port {port} to be free, found it taken{_holder(port)}: "
+            f"stop that, or set {variable} to another port"
+        )
+    return f"expected port {port} to be ours, found: {error.strerror}: set {variable} to another port"
 
 
 def _holder(port: int) -> str:
