@@ -156,7 +156,7 @@ def _from_here(settings: Settings, mlflow: str) -> str:
 def _gocd(settings: Settings, url: str | None, login: Login | None, token: str | None) -> GoCD:
     """Whoever gives a user means that user, whatever token the environment holds for the other verbs."""
     address = _address(url or settings.trackback_gocd_url)
-    ours = settings.gocd_token if address == settings.trackback_gocd_url else None
+    ours = settings.gocd_token if address == _address(settings.trackback_gocd_url) else None
     return GoCD(address, None if login else token or ours, login)
 
 

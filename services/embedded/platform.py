@@ -24,8 +24,16 @@ from services.embedded.platform_guard import (
     remember_groups,
 )
 from services.embedded.platform_process import STOP_SECONDS, Supervised
-from services.embedded.platform_services import TOKEN_VARIABLES, Service, phases, token_file, verb_environment
-from services.embedded.platform_settings import ROOT, PlatformSettings, read_platform_settings
+from services.embedded.platform_services import (
+    Service,
+    follow,
+    gocd_command,
+    phases,
+    token_file,
+    token_variables,
+    verb_environment,
+)
+from services.embedded.platform_settings import PlatformSettings, read_platform_settings
 
 READY_SECONDS = 300
 _PARTS = ("mlflow", "ci", "rollout", "store", "logs")
@@ -55,11 +63,12 @@ class Platform:
         for together in phases(self._settings, self._state):
             self._say(f"starting {' and '.join(part.name for part in together)}, logs are in {self._state / 'logs'}")
             for part in together:
-                self._running.append(self._supervised(part))
-                self._running[-1].start()
+                self._keep_alive(part)
             for part in together:
                 self._wait_for(part)
-        self._set_up_gocd()
+        if self._settings.ci:
+            self._set_up_gocd()
+            self._keep_alive(follow(self._settings))
         self._tell_the_verbs()
 
     def stop(self) -> None:
@@ -72,10 +81,11 @@ class Platform:
         if self._lock:
             self._lock.close()
 
-    def _supervised(self, part: Service) -> Supervised:
+    def _keep_alive(self, part: Service) -> None:
         environment = {**self.environment, **part.variables}
         log = self._state / "logs" / f"{part.name}.log"
-        return Supervised(part, environment, log, self._say, self._remember)
+        self._running.append(Supervised(part, environment, log, self._say, self._remember))
+        self._running[-1].start()
 
     def _remember(self) -> None:
         with self._remembering:
@@ -90,15 +100,13 @@ class Platform:
             time.sleep(0.05)
 
     def _set_up_gocd(self) -> None:
-        urls = self._settings.urls
-        command = [sys.executable, "-m", "services.delivery", "gocd", "set-up", "--url", urls.gocd]
-        command += ["--mlflow-url", urls.mlflow, "--models", str(ROOT / "training" / "models")]
+        command = [*gocd_command(self._settings, "set-up"), "--mlflow-url", self._settings.urls.mlflow]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise Refused(done.stderr.strip())
 
     def _tell_the_verbs(self) -> None:
-        names = (*self._settings.urls.environment(), *TOKEN_VARIABLES, "TRACKBACK_STORE")
+        names = (*self._settings.urls.environment(), *token_variables(self._settings), "TRACKBACK_STORE")
         lines = "".join(f"{name}={self.environment[name]}\n" for name in names)
         path = self._state / "platform.env"
         write_atomically(path, lines.encode())
@@ -126,6 +134,9 @@ def unwind_on_signals() -> None:
 
 def main(
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the state of earlier starts first.")] = False,
+    no_ci: Annotated[
+        bool, typer.Option("--no-ci", help="Without a CI server: GoCD is yours, at TRACKBACK_GOCD_URL.")
+    ] = False,
 ) -> None:
     """Start the platform on 127.0.0.1, print its URLs as JSON when it is ready, stay until Ctrl-C.
 
@@ -133,7 +144,7 @@ def main(
     move it elsewhere. Example: scripts/platform --fresh
     """
     unwind_on_signals()
-    settings = settings_or_exit()
+    settings = settings_or_exit(ci=not no_ci)
     platform = Platform(settings, _say)
     try:
         platform.start(fresh)
@@ -149,10 +160,10 @@ def main(
         platform.stop()
 
 
-def settings_or_exit() -> PlatformSettings:
+def settings_or_exit(ci: bool = True) -> PlatformSettings:
     """A setting that cannot be is one line on stderr."""
     try:
-        return read_platform_settings()
+        return read_platform_settings(ci)
     except Refused as refused:
         _say(str(refused))
         raise typer.Exit(1) from None

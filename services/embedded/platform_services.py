@@ -11,14 +11,9 @@ _PLUGIN = ROOT / "plugin" / "package-repository" / "target" / "trackback-mlflow-
 _PLUGIN_HOST = ROOT / "plugin" / "host" / "target" / "trackback-plugin-host.jar"
 
 
-TOKEN_VARIABLES = ("TRACKBACK_GOCD_TOKEN_FILE", "TRACKBACK_ROLLOUT_TOKEN_FILE")
-# They go before a file, and open other servers than ours.
-_OTHER_KEYS = ("TRACKBACK_GOCD_TOKEN", "TRACKBACK_ROLLOUT_TOKEN")
-
-
 @dataclass(frozen=True)
 class Service:
-    """A process to keep alive, the variables that are its own, and the URL that answers 200 when it is ready.
+    """A process to keep alive, the variables that are its own, and the URL that answers 200 when it is ready, if any.
 
     `children_live_on` when it is restarted: the processes that answer must not end with the rollout service.
     """
@@ -26,7 +21,7 @@ class Service:
     name: str
     command: tuple[str, ...]
     variables: dict[str, str]
-    ready: str
+    ready: str = ""
     children_live_on: bool = False
 
 
@@ -35,13 +30,21 @@ def token_file(state: Path) -> Path:
     return state / "token"
 
 
+def token_variables(settings: PlatformSettings) -> tuple[str, ...]:
+    """Those that name the platform's token; a GoCD that is not its own has another."""
+    return (*(["TRACKBACK_GOCD_TOKEN_FILE"] if settings.ci else []), "TRACKBACK_ROLLOUT_TOKEN_FILE")
+
+
 def verb_environment(settings: PlatformSettings, state: Path) -> dict[str, str]:
     """What `trackback` needs to find the platform, also inside of a pipeline's job."""
-    inherited = {name: value for name, value in os.environ.items() if name not in _OTHER_KEYS}
+    ours = token_variables(settings)
+    # What goes before a file opens another server than ours.
+    before = [name.removesuffix("_FILE") for name in ours]
+    inherited = {name: value for name, value in os.environ.items() if name not in before}
     return {
         **inherited,
         **settings.urls.environment(),
-        **dict.fromkeys(TOKEN_VARIABLES, str(token_file(state))),
+        **dict.fromkeys(ours, str(token_file(state))),
         "PATH": f"{ROOT / 'scripts'}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONPATH": str(ROOT),
         "TRACKBACK_STORE": str(state / "store"),
@@ -50,7 +53,18 @@ def verb_environment(settings: PlatformSettings, state: Path) -> dict[str, str]:
 
 def phases(settings: PlatformSettings, state: Path) -> list[list[Service]]:
     """The CI server comes last, because it polls MLflow at once."""
-    return [[_mlflow(settings, state / "mlflow"), _rollout(settings, state)], [_ci(settings, state)]]
+    first = [_mlflow(settings, state / "mlflow"), _rollout(settings, state)]
+    return [first, [_ci(settings, state)]] if settings.ci else [first]
+
+
+def follow(settings: PlatformSettings) -> Service:
+    """Lets the CI server poll what was promoted at once; nothing waits for it."""
+    return Service("follow", tuple(gocd_command(settings, "follow")), {})
+
+
+def gocd_command(settings: PlatformSettings, verb: str) -> list[str]:
+    command = [sys.executable, "-m", "services.delivery", "gocd", verb, "--url", settings.urls.gocd]
+    return [*command, "--models", str(ROOT / "training" / "models")]
 
 
 def _mlflow(settings: PlatformSettings, place: Path) -> Service:

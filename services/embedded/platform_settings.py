@@ -18,7 +18,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class PlatformSettings(BaseSettings):
-    """Read from `TRACKBACK_STATE`, `TRACKBACK_MLFLOW_PORT` and so on."""
+    """Read from `TRACKBACK_STATE`, `TRACKBACK_MLFLOW_PORT` and so on; without `ci`, GoCD is the one at `gocd_url`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
@@ -27,26 +27,28 @@ class PlatformSettings(BaseSettings):
     gocd_port: Port = 8153
     rollout_port: Port = 8154
     serving_port: Port = 8200
+    ci: bool = True
+    gocd_url: str = "http://127.0.0.1:8153/go"
 
     @property
     def ports(self) -> dict[str, int]:
         """By the variable that moves each; the first of those on which models answer is the last."""
-        names = ("mlflow_port", "gocd_port", "rollout_port", "serving_port")
+        names = ("mlflow_port", *(["gocd_port"] if self.ci else []), "rollout_port", "serving_port")
         return {f"{PREFIX}{name.upper()}": getattr(self, name) for name in names}
 
     @property
     def urls(self) -> "Urls":
         return Urls(
             mlflow=f"http://{ADDRESS}:{self.mlflow_port}",
-            gocd=f"http://{ADDRESS}:{self.gocd_port}/go",
+            gocd=f"http://{ADDRESS}:{self.gocd_port}/go" if self.ci else self.gocd_url,
             rollout=f"http://{ADDRESS}:{self.rollout_port}",
         )
 
 
-def read_platform_settings() -> PlatformSettings:
+def read_platform_settings(ci: bool = True) -> PlatformSettings:
     """Raises Refused, naming the variable that is wrong, what it holds and what it may hold."""
     try:
-        settings = PlatformSettings()
+        settings = PlatformSettings(ci=ci)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         variable = f"{PREFIX}{str(problem['loc'][0]).upper()}"

@@ -11,7 +11,7 @@ import pytest
 from services.contract.errors import Refused
 from services.contract.token import read_token, write_token
 from services.embedded.platform_guard import lock, refuse_taken_ports
-from services.embedded.platform_services import TOKEN_VARIABLES, token_file, verb_environment
+from services.embedded.platform_services import token_file, token_variables, verb_environment
 from services.embedded.platform_settings import PlatformSettings, read_platform_settings
 
 ROOT = Path(__file__).parents[2]
@@ -111,5 +111,5 @@ def test_jobs_get_the_tokens_place_and_no_token_of_another_server(
 ) -> None:
     monkeypatch.setenv("TRACKBACK_GOCD_TOKEN", "that of a real GoCD")
     environment = verb_environment(PlatformSettings(), tmp_path)
-    assert {environment[name] for name in TOKEN_VARIABLES} == {str(tmp_path / "token")}
+    assert {environment[name] for name in token_variables(PlatformSettings())} == {str(tmp_path / "token")}
     assert "TRACKBACK_GOCD_TOKEN" not in environment

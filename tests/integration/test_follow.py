@@ -1,0 +1,194 @@
+"""A promotion reaches GoCD at once: a real MLflow, the real plugin, a CI server with GoCD's timers and back-off."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from scripts.bootstrap import JARS, ROOT
+from services.gocd.client import GoCD
+from services.mlflow.server import command, environment
+from tests.integration.conftest import free_port
+from tests.poll import poll_until
+
+MODEL = "a-model"
+PIPELINES = f"""
+format_version: 10
+pipelines:
+  {MODEL}:
+    group: models
+    label_template: "${{COUNT}}-${{model}}"
+    materials: {{model: {{package: {MODEL}}}}}
+    stages:
+      - build: {{jobs: {{build: {{resources: [python], tasks: [{{exec: {{command: "true"}}}}]}}}}}}
+"""
+# Of a GoCD that nobody has configured: a poll each minute, a rest of five minutes and more after one that failed.
+GOCD_SECONDS = {"POLL": "60", "BACKOFF": "300", "BACKOFF_MAX": "3600"}
+# Far above what it takes, and below the minute after which GoCD would have polled by itself.
+SECONDS = 50
+
+
+class Mlflow:
+    """Its server, which can be taken away and brought back at its address."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._port = folder, free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with (self._folder / "mlflow.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command(self._folder, self._port), stdout=log, stderr=log, env=environment(os.environ)
+            )
+        poll_until(self._is_up, "MLflow", 120)
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.terminate()
+            self._process.wait(30)
+
+    def post(self, path: str, **body: object) -> dict[str, Any]:
+        answer = httpx.post(f"{self.url}/api/2.0/mlflow/{path}", json=body, timeout=30)
+        return dict(answer.raise_for_status().json())
+
+    def finished_run(self) -> str:
+        query = {"experiment_name": MODEL}
+        found = httpx.get(f"{self.url}/api/2.0/mlflow/experiments/get-by-name", params=query, timeout=30)
+        experiment = found.raise_for_status().json()["experiment"]["experiment_id"]
+        run_id = str(self.post("runs/create", experiment_id=experiment)["run"]["info"]["run_id"])
+        self.post("runs/update", run_id=run_id, status="FINISHED", end_time=1_795_334_460_000)
+        return run_id
+
+    def promote(self, run_id: str, value: str = "yes") -> None:
+        """As a person does by hand in MLflow's UI."""
+        self.post("runs/set-tag", run_id=run_id, key="promote", value=value)
+
+    def _is_up(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/health", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@contextmanager
+def process(arguments: list[str], log: Path, **variables: str) -> Iterator["subprocess.Popen[bytes]"]:
+    with log.open("ab") as output:
+        started = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        yield started
+    finally:
+        started.terminate()
+        started.wait(30)
+
+
+@pytest.fixture(scope="module")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mlflow]:
+    server = Mlflow(tmp_path_factory.mktemp("mlflow"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def gocd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoCD]:
+    plugin_jar, host_jar = (ROOT / jar for jar in JARS)
+    if not (plugin_jar.is_file() and host_jar.is_file()):
+        (pytest.fail if "CI" in os.environ else pytest.skip)("not built: run 'mvn -B package' in plugin/")
+    folder = tmp_path_factory.mktemp("ci")
+    (folder / "pipelines.gocd.yaml").write_text(PIPELINES)
+    port = str(free_port())
+    settings = {"PORT": port, "STATE": str(folder), "PIPELINES": str(folder / "pipelines.gocd.yaml")}
+    settings |= {"PLUGIN_JAR": str(plugin_jar), "HOST_JAR": str(host_jar)}
+    settings |= {f"{name}_SECONDS": value for name, value in GOCD_SECONDS.items()}
+    variables = {f"TRACKBACK_CI_{name}": value for name, value in settings.items()}
+    with (
+        process(["services.embedded.server"], folder / "ci.log", **variables),
+        GoCD(f"http://127.0.0.1:{port}/go") as client,
+    ):
+        poll_until(client.is_up, "the CI server", 60)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def follower(
+    gocd: GoCD, mlflow: Mlflow, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """After a set-up, as the administrator of a GoCD leaves it running."""
+    folder = tmp_path_factory.mktemp("follow")
+    (folder / "models" / MODEL).mkdir(parents=True)
+    (folder / "models" / MODEL / "model.yaml").touch()
+    where = ["--url", gocd.url, "--models", str(folder / "models")]
+    set_up = [sys.executable, "-m", "services.delivery", "gocd", "set-up", *where, "--mlflow-url", mlflow.url]
+    variables = {"MLFLOW_TRACKING_URI": mlflow.url}
+    subprocess.run(set_up, env={**os.environ, "PYTHONPATH": str(ROOT), **variables}, check=True, capture_output=True)
+    with process(["services.delivery", "gocd", "follow", *where], folder / "log", **variables) as running:
+        yield running
+
+
+def message(gocd: GoCD) -> str | None:
+    """Why the last poll failed."""
+    material = gocd.package_material(MODEL)
+    messages = material["messages"] if material else []
+    return str(messages[0]["description"]) if messages else None
+
+
+def scheduled(gocd: GoCD, run_id: str, count: int = 1) -> bool:
+    found = [one for one in gocd.history(MODEL) if one["label"].endswith(run_id[:8])]
+    return len(found) >= count
+
+
+@pytest.mark.usefixtures("follower")
+def test_the_first_promotion_is_scheduled_at_once_although_gocd_rests_after_a_failed_poll(
+    mlflow: Mlflow, gocd: GoCD
+) -> None:
+    said = poll_until(lambda: message(gocd), "the first poll, which fails", SECONDS)
+    assert "nothing promoted in experiment a-model yet" in said
+    run_id = mlflow.finished_run()
+    mlflow.promote(run_id)
+    poll_until(lambda: scheduled(gocd, run_id), "the promotion to be scheduled", SECONDS)
+    poll_until(lambda: message(gocd) is None, "the message to be gone", SECONDS)
+
+
+@pytest.mark.usefixtures("follower")
+def test_two_runs_that_are_tagged_together_and_one_that_is_tagged_anew_are_all_seen_at_once(
+    mlflow: Mlflow, gocd: GoCD
+) -> None:
+    runs = [mlflow.finished_run() for _ in range(2)]
+    for run_id in runs:
+        mlflow.promote(run_id)
+    for run_id in runs:
+        poll_until(lambda run_id=run_id: scheduled(gocd, run_id), "both to be scheduled", SECONDS)  # type: ignore[misc]
+    mlflow.promote(runs[0], "once more")
+    poll_until(lambda: scheduled(gocd, runs[0], 2), "the run that is promoted again", SECONDS)
+
+
+@pytest.mark.usefixtures("follower")
+def test_a_promotion_after_an_outage_of_mlflow_is_scheduled_at_once(mlflow: Mlflow, gocd: GoCD) -> None:
+    run_id = mlflow.finished_run()
+    material = gocd.package_material(MODEL)
+    assert material
+    mlflow.stop()
+    poll_until(lambda: gocd.trigger_update(material["config"]["fingerprint"]), "a poll during the outage", SECONDS)
+    assert "it cannot be reached" in poll_until(lambda: message(gocd), "the poll to fail", SECONDS)
+    mlflow.start()
+    mlflow.promote(run_id)
+    poll_until(lambda: scheduled(gocd, run_id), "the promotion to be scheduled", SECONDS)
+    poll_until(lambda: message(gocd) is None, "the message to be gone", SECONDS)
+
+
+def test_the_follower_ends_when_it_is_asked_to(follower: "subprocess.Popen[bytes]") -> None:
+    follower.send_signal(signal.SIGTERM)
+    assert follower.wait(20) == 0
