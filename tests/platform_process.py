@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,13 +42,15 @@ def platform_variables(state: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running_platform(state: Path, variables: dict[str, str] | None = None) -> Iterator[RunningPlatform]:
+def running_platform(
+    state: Path, variables: dict[str, str] | None = None, options: Sequence[str] = ()
+) -> Iterator[RunningPlatform]:
     """Up inside of the block; afterwards nothing of it is left, or the test fails."""
     variables = variables or platform_variables(state)
     environment = {**os.environ, **variables}
     with (state.parent / f"{state.name}.err").open("ab") as errors:
         process = subprocess.Popen(
-            [ROOT / "scripts" / "platform"], env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
+            [ROOT / "scripts" / "platform", *options], env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
         )
     try:
         urls = Urls.from_json(_first_json(process, state))

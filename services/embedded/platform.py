@@ -144,7 +144,7 @@ def main(
     move it elsewhere. Example: scripts/platform --fresh
     """
     unwind_on_signals()
-    settings = settings_or_exit(ci=not no_ci)
+    settings = settings_or_exit(no_ci)
     platform = Platform(settings, _say)
     try:
         platform.start(fresh)
@@ -160,10 +160,10 @@ def main(
         platform.stop()
 
 
-def settings_or_exit(ci: bool = True) -> PlatformSettings:
+def settings_or_exit(no_ci: bool = False) -> PlatformSettings:
     """A setting that cannot be is one line on stderr."""
     try:
-        return read_platform_settings(ci)
+        return read_platform_settings(no_ci)
     except Refused as refused:
         _say(str(refused))
         raise typer.Exit(1) from None

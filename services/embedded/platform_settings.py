@@ -45,10 +45,10 @@ class PlatformSettings(BaseSettings):
         )
 
 
-def read_platform_settings(ci: bool = True) -> PlatformSettings:
+def read_platform_settings(no_ci: bool = False) -> PlatformSettings:
     """Raises Refused, naming the variable that is wrong, what it holds and what it may hold."""
     try:
-        settings = PlatformSettings(ci=ci)
+        settings = PlatformSettings(ci=False) if no_ci else PlatformSettings()
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         variable = f"{PREFIX}{str(problem['loc'][0]).upper()}"
