@@ -15,8 +15,7 @@ from services.contract.tracking_server import refuse_unless_up
 from services.delivery.output import emit, say
 from services.delivery.registry import Registry, Run, model_id
 from services.delivery.settings import Settings
-from services.gocd.asking import until_taken
-from services.gocd.client import GoCD
+from services.delivery.trigger import ask_for_poll
 
 
 class Promoted(Record):
@@ -58,24 +57,8 @@ def promoted(settings: Settings, model: str, run_id: str, reason: str, who: str)
     value = str(TagValue(sequence=highest + 1, at=datetime.now(UTC), who=_one_line(who)))
     # The reason first: once the promoting tag is there, GoCD may read both.
     registry.set_tags(run_id, {names.REASON_TAG: reason, names.PROMOTE_TAG: value})
-    triggered = _trigger(settings, model)
+    triggered = ask_for_poll(settings, model)
     return Promoted(model=model, run_id=run_id, tag=names.PROMOTE_TAG, value=value, reason=reason, triggered=triggered)
-
-
-def _trigger(settings: Settings, model: str) -> bool:
-    """The tag is what promotes; GoCD polls for it anyway, so failing to hurry it is no failure."""
-    try:
-        with GoCD(settings.trackback_gocd_url, settings.gocd_token) as gocd:
-            if not (material := gocd.package_material(model)):
-                problem = f"no pipeline waits for the package '{model}'"
-            elif until_taken(lambda: gocd.trigger_update(material["config"]["fingerprint"])):
-                return True
-            else:
-                problem = "a poll was under way all the time"
-    except Refused as refused:
-        problem = str(refused)
-    say(f"note: GoCD was not asked to look at once and will see the tag when it polls ({problem})")
-    return False
 
 
 def _refuse_unready(registry: Registry, run: Run, model: str) -> None:

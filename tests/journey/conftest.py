@@ -1,7 +1,7 @@
 """The platforms that the journey is told on: the one that the environment names, else each of ours."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import docker
 import pytest
@@ -15,6 +15,8 @@ from tests.platform_process import RunningPlatform, running_platform
 __all__ = ["engine"]
 
 _VARIABLES = ("TRACKBACK_MLFLOW_URL", "TRACKBACK_GOCD_URL", "TRACKBACK_ROLLOUT_URL")
+# After failed polls GoCD polls a material again within 60 minutes; then come the stages and their agents.
+GOCD_RESTS_SECONDS = 3600
 GIVEN = all(name in os.environ for name in _VARIABLES)
 PLATFORMS = ("given",) if GIVEN else ("one-machine", "compose")
 
@@ -36,7 +38,7 @@ def access(request: pytest.FixtureRequest) -> Access:
     if request.param == "compose":
         return of_stack(request.getfixturevalue("stack"))
     if request.param == "given":
-        return given()
+        return given(say_on_terminal(request.config))
     platform = request.getfixturevalue("platform")
     return Access(platform.urls, platform.environment)
 
@@ -46,11 +48,19 @@ def traveller(access: Access) -> Traveller:
     return Traveller(access)
 
 
-def given() -> Access:
+def given(say: Callable[[str], None]) -> Access:
+    """With the patience that a GoCD of somebody else may ask for."""
     mlflow, gocd, rollout = (os.environ[name] for name in _VARIABLES)
     urls = Urls(mlflow=mlflow, gocd=gocd, rollout=rollout)
     command = tuple(os.environ.get("TRACKBACK_COMMAND", TRACKBACK).split())
-    return Access(urls, {**os.environ, **urls.environment()}, command, os.environ.get("TRACKBACK_GOCD_TOKEN"))
+    environment = {**os.environ, **urls.environment()}
+    return Access(urls, environment, command, os.environ.get("TRACKBACK_GOCD_TOKEN"), GOCD_RESTS_SECONDS + 600, say)
+
+
+def say_on_terminal(config: pytest.Config) -> Callable[[str], None]:
+    """Not what is captured and shown at the end: who waits for an hour wants to know what for."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return (lambda text: reporter.write_line(f"\n{text}")) if reporter else lambda _: None
 
 
 def of_stack(stack: Stack) -> Access:

@@ -27,12 +27,17 @@ _ENDED = ("Passed", "Failed", "Cancelled")
 
 @dataclass(frozen=True)
 class Access:
-    """Where the platform is and how `trackback` reaches it; `gocd_token` where GoCD asks for one."""
+    """Where the platform is and how `trackback` reaches it; `gocd_token` where GoCD asks for one.
+
+    A delivery may take `patience` seconds; `say` is told what is waited for.
+    """
 
     urls: Urls
     environment: dict[str, str]
     trackback: tuple[str, ...] = (TRACKBACK,)
     gocd_token: str | None = None
+    patience: float = 1200
+    say: Callable[[str], None] = lambda _: None
 
 
 class Traveller:
@@ -136,7 +141,9 @@ class Traveller:
         def look() -> Json | None:
             return next((one for one in self.instances(pipeline) if wanted(one) and _has_ended(one)), None)
 
-        return poll_until(look, f"an instance of {pipeline} to end", seconds=1200)
+        what = f"an instance of {pipeline} to end"
+        self._access.say(f"waiting up to {self._access.patience:g} s for {what}")
+        return poll_until(look, what, seconds=self._access.patience)
 
 
 def _revision(instance: Json) -> str:
