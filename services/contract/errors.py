@@ -11,3 +11,7 @@ class Undecided(Refused):
 
 class LiveChanged(Refused):
     """Another release is live than the one that the request was decided by."""
+
+
+class Unavailable(Refused):
+    """A service cannot be reached, or does not answer us: nothing is known of what it was asked about."""

@@ -4,6 +4,7 @@ import re
 
 PROMOTE_TAG = "promote"
 REASON_TAG = "promote.reason"
+OUTCOME_TAG = "trackback.outcome"
 CHAMPION_ALIAS = "champion"
 
 GIT_COMMIT_TAG = "mlflow.source.git.commit"
@@ -29,6 +30,7 @@ PACKAGE_MATERIAL = "model"
 PACKAGE_PREFIX = "GO_PACKAGE_MODEL_"
 PLUGIN_ID = "trackback.mlflow"
 REPOSITORY_ID = "mlflow"
+DEPLOY_STAGE = "deploy"
 
 CANDIDATE_FILE = "candidate.json"
 VALIDATION_FILE = "validation.json"

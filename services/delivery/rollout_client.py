@@ -6,7 +6,7 @@ from typing import TypeVar
 import httpx
 
 from services.contract.deployment import LIVE_CHANGED, Deployment, DeployRequest, ModelState, RollbackRequest
-from services.contract.errors import LiveChanged, Refused
+from services.contract.errors import LiveChanged, Refused, Unavailable
 from services.contract.record import Record
 
 Answer = TypeVar("Answer", bound=Record)
@@ -53,12 +53,12 @@ class Rollout:
                 break
             except httpx.HTTPError as error:
                 if time.monotonic() >= deadline:
-                    raise Refused(
+                    raise Unavailable(
                         f"expected the rollout service at {self._url}, cannot reach it ({error}): is it up?"
                     ) from error
                 time.sleep(_PAUSE_SECONDS)
         if answer.status_code == 401:
-            raise Refused(
+            raise Unavailable(
                 f"expected the rollout service at {self._url} to know us, found {'another' if self._token else 'no'} "
                 "token: set TRACKBACK_ROLLOUT_TOKEN_FILE or TRACKBACK_ROLLOUT_TOKEN to its own"
             )

@@ -3,16 +3,20 @@
 Paths, Accept versions and fields: GoCD 26.1 API reference.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
-from services.contract.errors import Refused
+from services.contract.errors import Refused, Unavailable
 
 Json = dict[str, Any]
 Login = tuple[str, str]
+
+
+class Unknown(Refused):
+    """GoCD has nothing of that name."""
 
 
 class _Bearer(httpx.Auth):
@@ -113,8 +117,34 @@ class GoCD:
         return answer.status_code == 201
 
     def history(self, pipeline: str, page_size: int = 10) -> list[Json]:
-        """The newest instances of a pipeline, newest first."""
+        """The newest instances of a pipeline, newest first. Raises Unknown for a pipeline that GoCD has not."""
         return list(self._get(f"/api/pipelines/{pipeline}/history?page_size={page_size}", 1)["pipelines"])
+
+    def instances(self, pipeline: str) -> Iterator[Json]:
+        """All instances of a pipeline, newest first, asked for as they are wanted."""
+        path = f"/api/pipelines/{pipeline}/history?page_size=10"
+        while path:
+            page = self._get(path, 1)
+            yield from page["pipelines"]
+            following = page.get("_links", {}).get("next", {}).get("href", "")
+            # The link has GoCD's own name for itself, and not always the size of the page.
+            cursor = httpx.URL(following).params.get("after") if following else None
+            path = f"/api/pipelines/{pipeline}/history?page_size=10&after={cursor}" if cursor else ""
+
+    def modifications(self, fingerprint: str) -> list[Json]:
+        """The newest revisions of a material, newest first, whether or not a pipeline ran with them."""
+        return list(self._get(f"/api/materials/{fingerprint}/modifications", 2)["_embedded"]["modifications"])
+
+    def schedule(self, pipeline: str, fingerprint: str, revision: str) -> None:
+        """Runs a pipeline with this revision of a material. Raises Refused while it is running, paused or locked."""
+        pinned = {"fingerprint": fingerprint, "revision": revision}
+        body = {"materials": [pinned], "update_materials_before_scheduling": False}
+        self._send("POST", f"/api/pipelines/{pipeline}/schedule", 1, body=body)
+
+    def artifact(self, job: str, path: str) -> bytes | None:
+        """A file that a job left; None when it left none. `job` is `pipeline/counter/stage/counter/job`."""
+        answer = self._send("GET", f"/files/{job}/{path}", 1, expected=(200, 404))
+        return answer.content if answer.status_code == 200 else None
 
     def _get(self, path: str, version: int) -> Json:
         return self._json(self._send("GET", path, version))
@@ -139,10 +169,10 @@ class GoCD:
         try:
             answer = self._http.request(method, path, headers=sent, json=body, auth=self._auth)
         except httpx.HTTPError as error:
-            raise Refused(f"expected GoCD at {self.url}, cannot reach it ({error}): is it up?") from error
+            raise Unavailable(f"expected GoCD at {self.url}, cannot reach it ({error}): is it up?") from error
         if answer.status_code not in expected:
             what = f"expected GoCD to accept {method} {path}, found {answer.status_code}: {_message(answer)}"
-            raise Refused(what + _ADVICE.get(answer.status_code, ""))
+            raise _kind(answer)(what + _ADVICE.get(answer.status_code, ""))
         return answer
 
 
@@ -151,6 +181,12 @@ _ADVICE = {
     401: " Give a token (TRACKBACK_GOCD_TOKEN or TRACKBACK_GOCD_TOKEN_FILE), or a user and a password.",
     403: " Ask as a user who may do this; setting GoCD up needs an administrator.",
 }
+
+
+def _kind(answer: httpx.Response) -> type[Refused]:
+    if answer.status_code == 404 and _field(answer, "message"):
+        return Unknown
+    return Unavailable if answer.status_code in (401, 503) else Refused
 
 
 def _field(answer: httpx.Response, name: str) -> object:

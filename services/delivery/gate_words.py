@@ -1,0 +1,42 @@
+"""With which words a stage refused a promotion: those of its verdict, else the last line of its console."""
+
+from services.contract import names
+from services.contract.errors import Refused
+from services.contract.outcome import Outcome
+from services.contract.verdict import Comparison, Validation, Verdict
+from services.gocd.client import GoCD
+
+CONSOLE = "cruise-output/console.log"
+# Of a console's lines those that the task printed.
+_PRINTED = ("&1|", "&2|")
+
+
+def with_words(gocd: GoCD, outcome: Outcome) -> Outcome:
+    return outcome.model_copy(update={"words": _words(gocd, outcome.job)}) if outcome.job else outcome
+
+
+def _words(gocd: GoCD, job: str) -> str:
+    for file, read in ((names.VALIDATION_FILE, _validation), (names.COMPARISON_FILE, _comparison)):
+        content = gocd.artifact(job, file)
+        if content is not None:
+            try:
+                return read(content)
+            except Refused:  # written by another version of ours: its console still says why
+                break
+    return _last_printed(gocd.artifact(job, CONSOLE) or b"")
+
+
+def _validation(content: bytes) -> str:
+    checks = Validation.from_json(content, names.VALIDATION_FILE).checks
+    failed = (check for check in checks if check.verdict is not Verdict.PASS)
+    return "; ".join(f"{check.name}: expected {check.expected}, found {check.found}" for check in failed)
+
+
+def _comparison(content: bytes) -> str:
+    return Comparison.from_json(content, names.COMPARISON_FILE).summary
+
+
+def _last_printed(console: bytes) -> str:
+    lines = [line for line in console.decode(errors="replace").splitlines() if line.startswith(_PRINTED)]
+    texts = (line.partition(" ")[2].strip() for line in reversed(lines))
+    return next((text for text in texts if text), "")
