@@ -54,10 +54,15 @@ class Deployment(Record):
 
 
 class ModelState(Record):
-    """`url` is where the model answers, None before its first release; a rollback returns to `previous`."""
+    """`url` is where the model answers, None before its first release; a rollback returns to `previous`.
+
+    While what is live does not answer, `down_since` and `reason` say since when and why, as far as it was seen.
+    """
 
     model: ModelName
     url: str | None
     answering: bool
+    down_since: datetime | None = None
+    reason: str = ""
     live: Deployment | None
     previous: Deployment | None

@@ -6,6 +6,7 @@ superseded, and are neither delivered nor refused. The same happens once more be
 
 import re
 from collections.abc import Iterable, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -27,13 +28,14 @@ _OVER = {"Failed": Fate.REFUSED, "Cancelled": Fate.CANCELLED}
 class Ledger:
     """What GoCD and the rollout service know of one model.
 
-    `built` and `online` are instances of its two pipelines and `known` revisions of its package, each newest first;
-    `answered` are the revisions that answered, by the rollout service's own word.
+    `built` and `online` are instances of its two pipelines, `online` None when there is no such pipeline, and `known`
+    revisions of its package, each newest first; `answered` are the revisions that answered, by the rollout service's
+    own word.
     """
 
     model: str
     built: Sequence[Json]
-    online: Sequence[Json] = ()
+    online: Sequence[Json] | None = None
     known: Sequence[Json] = ()
     answered: Set[str] = frozenset()
 
@@ -45,10 +47,9 @@ def read_ledger(gocd: GoCD, model: str, answered: Set[str], most: int = MOST_INS
         built.append(instance)
         if answered & set(_revisions(instance)[:1]):
             break
-    try:
+    online = None
+    with suppress(Unknown):
         online = gocd.history(f"{model}-online", page_size=min(100, 10 + len(built)))
-    except Unknown:
-        online = []
     package = fingerprint(built) or _polled(gocd, model)
     return Ledger(model, built, online, gocd.modifications(package) if package else (), answered)
 
@@ -129,7 +130,7 @@ class _Reading:
 
     def _downstream(self, counter: int) -> dict[str, Any]:
         """GoCD never goes downstream with an instance after it went there with a newer one."""
-        heads = {_upstream(one): one for one in reversed(self._ledger.online)}
+        heads = {_upstream(one): one for one in reversed(self._ledger.online or ())}
         later = min((head for head in heads if head >= counter), default=None)
         if later is None:
             return {"fate": Fate.JUDGING, "stage": names.DEPLOY_STAGE}

@@ -13,6 +13,7 @@ Answer = TypeVar("Answer", bound=Record)
 PATIENCE = 60.0  # seconds that a pipeline waits for a rollout service that is being restarted
 # Longer than a rollout service gives a release to load, to answer and to be found at its address.
 _DEPLOY_SECONDS = 300
+_ANSWER_SECONDS = 10
 _PAUSE_SECONDS = 0.3
 
 
@@ -46,10 +47,11 @@ class Rollout:
     def _send(self, method: str, path: str, body: Record | None) -> httpx.Response:
         content = body.model_dump(mode="json") if body else None
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        seconds = _ANSWER_SECONDS if method == "GET" else _DEPLOY_SECONDS
         deadline = time.monotonic() + self._patience
         while True:
             try:
-                answer = httpx.request(method, self._url + path, json=content, headers=headers, timeout=_DEPLOY_SECONDS)
+                answer = httpx.request(method, self._url + path, json=content, headers=headers, timeout=seconds)
                 break
             except httpx.HTTPError as error:
                 if time.monotonic() >= deadline:

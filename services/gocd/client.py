@@ -118,18 +118,17 @@ class GoCD:
 
     def history(self, pipeline: str, page_size: int = 10) -> list[Json]:
         """The newest instances of a pipeline, newest first. Raises Unknown for a pipeline that GoCD has not."""
-        return list(self._get(f"/api/pipelines/{pipeline}/history?page_size={page_size}", 1)["pipelines"])
+        return list(self._history(pipeline, f"page_size={page_size}")["pipelines"])
 
     def instances(self, pipeline: str) -> Iterator[Json]:
         """All instances of a pipeline, newest first, asked for as they are wanted."""
-        path = f"/api/pipelines/{pipeline}/history?page_size=10"
-        while path:
-            page = self._get(path, 1)
+        query = "page_size=10"
+        while query:
+            page = self._history(pipeline, query)
             yield from page["pipelines"]
-            following = page.get("_links", {}).get("next", {}).get("href", "")
-            # The link has GoCD's own name for itself, and not always the size of the page.
-            cursor = httpx.URL(following).params.get("after") if following else None
-            path = f"/api/pipelines/{pipeline}/history?page_size=10&after={cursor}" if cursor else ""
+            # The link has GoCD's own name for itself, and not the size of the page.
+            following = httpx.URL(page.get("_links", {}).get("next", {}).get("href", ""))
+            query = f"page_size=10&after={following.params['after']}" if "after" in following.params else ""
 
     def modifications(self, fingerprint: str) -> list[Json]:
         """The newest revisions of a material, newest first, whether or not a pipeline ran with them."""
@@ -145,6 +144,12 @@ class GoCD:
         """A file that a job left; None when it left none. `job` is `pipeline/counter/stage/counter/job`."""
         answer = self._send("GET", f"/files/{job}/{path}", 1, expected=(200, 404))
         return answer.content if answer.status_code == 200 else None
+
+    def _history(self, pipeline: str, query: str) -> Json:
+        try:
+            return self._get(f"/api/pipelines/{pipeline}/history?{query}", 1)
+        except Unknown as unknown:
+            raise Unknown(f"expected the pipeline '{pipeline}' in GoCD at {self.url}, found none: add it") from unknown
 
     def _get(self, path: str, version: int) -> Json:
         return self._json(self._send("GET", path, version))

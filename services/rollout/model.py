@@ -22,11 +22,14 @@ class ModelRollout:
         self.traffic = Traffic(name, means)
 
     def state(self) -> ModelState:
-        pointer = self.traffic.pointer
+        pointer, answering = self.traffic.pointer, self.traffic.answering()
+        outage = self.traffic.outages.current if not answering else None
         return ModelState(
             model=self._name,
             url=self.traffic.url,
-            answering=self.traffic.answering(),
+            answering=answering,
+            down_since=outage.since if outage else None,
+            reason=outage.reason if outage else "",
             live=pointer.live if pointer else None,
             previous=pointer.previous if pointer else None,
         )

@@ -38,10 +38,12 @@ class Event(StrEnum):
     REFUSED = "refused"
     LIVE = "live"
     RESTARTED = "restarted"
+    DOWN = "down"
+    BACK = "back"
 
 
 class Entry(Record):
-    """A line of the journal; `deployment` is there when a release became live."""
+    """A line of the journal; `deployment` is there when a release became live, `message` when there is a reason."""
 
     at: datetime
     event: Event

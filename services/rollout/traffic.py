@@ -10,6 +10,7 @@ from threading import Lock
 
 from services.contract.deployment import Deployment
 from services.contract.errors import Refused
+from services.rollout.outage import Outages
 from services.rollout.patience import Patience
 from services.rollout.serving import Backend, Serving, Unreachable
 from services.rollout.state import Entry, Event, ModelFiles, Pointer, move
@@ -18,6 +19,7 @@ from services.rollout.store import Store
 LONGEST_PAUSE_SECONDS = 15.0
 # An address is cheap to put back, so what is loaded is not kept waiting for it.
 ADDRESS_PAUSE_SECONDS = 0.5
+ENDED, ADDRESS_LOST = "what answered had ended", "its address does not lead to it"
 log = logging.getLogger(__name__)
 
 
@@ -42,6 +44,7 @@ class Traffic:
         self._mending = Patience()
         self.stirred = Signal()
         self.files = ModelFiles(means.state, model)
+        self.outages = Outages(self.files)
         self.pointer = self.files.pointer()
 
     @property
@@ -71,6 +74,7 @@ class Traffic:
             left, self._previous, self._live = self._previous, self._live, serving
             self.pointer = pointer
             self.note(Event.LIVE, deployment.release, deployment=deployment)
+            self.outages.current = None
         self.stirred.set()
         log.info("%s: %s answers (%s by %s)", self._model, deployment.revision, deployment.action, deployment.by)
         if left and left is not serving:
@@ -80,6 +84,7 @@ class Traffic:
         """Takes over what still runs; the pointer decides which of it answers."""
         with self._lock:
             self.files.mend()
+            self.outages.recall()
             if self.pointer:
                 self._live = _with_release(found, self.pointer.live)
                 self._previous = _with_release(found, self.pointer.previous)
@@ -102,6 +107,7 @@ class Traffic:
             if not self.pointer:
                 return True
             if self.answering():
+                self.outages.end(self.pointer.live.release)
                 return self._keep_whole(self.pointer.live)
             if self._patience.over():
                 self._answer_again(self.pointer.live)
@@ -109,6 +115,8 @@ class Traffic:
 
     def _answer_again(self, live: Deployment) -> None:
         lost = self._live if self._live and self._live.alive() else None
+        if not self.outages.current:
+            self.outages.note(live.release, ADDRESS_LOST if lost else ENDED)
         try:
             if lost:
                 lost.go()
@@ -116,8 +124,10 @@ class Traffic:
             else:
                 self._restart(live)
             self._patience.succeed()
+            self.outages.end(live.release)
         except Refused as error:
             log.error("%s does not answer: %s", self._model, error)
+            self.outages.note(live.release, str(error))
             self._patience.fail(ADDRESS_PAUSE_SECONDS if isinstance(error, Unreachable) else LONGEST_PAUSE_SECONDS)
 
     def _keep_whole(self, live: Deployment) -> bool:

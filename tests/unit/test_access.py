@@ -158,6 +158,8 @@ def test_status_shows_gocd_its_token(
         service.answers[f"/models/{MODEL}"] = nothing.to_json()
         for pipeline in (MODEL, f"{MODEL}-online"):
             service.answers[f"/go/api/pipelines/{pipeline}/history?page_size=10"] = json.dumps({"pipelines": []})
+        service.answers["/go/api/internal/materials"] = json.dumps({"materials": []})
+        service.answers[f"/models/{MODEL}/deployments"] = "[]"
         for name, value in {"GOCD_URL": f"{service.url}/go", "ROLLOUT_URL": service.url, "MODELS": tmp_path}.items():
             monkeypatch.setenv(f"TRACKBACK_{name}", str(value))
         monkeypatch.setenv("TRACKBACK_GOCD_TOKEN", "of an operator")

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -177,3 +178,47 @@ def test_what_cannot_be_told_because_the_address_is_lost_is_not_ended(
         serving.without_address = False
     poll_until(lambda: watched(after).state().answering, "an answer", pause=0.02)
     assert stage.backend.all == []
+
+
+def test_what_does_not_answer_says_since_when_and_why_until_it_does(
+    stage: Stage, model: ModelRollout, digests: list[str]
+) -> None:
+    model.deploy(ask_for(digests[0]))
+    stage.backend.all[0].kill()
+    stage.backend.refuses = frozenset({"wait_ready"})
+    before = datetime.now(UTC)
+    model.traffic.keep_answering()
+    down = model.state()
+    assert (down.answering, down.reason) == (False, "it does not wait_ready")
+    assert down.down_since
+    assert before <= down.down_since <= datetime.now(UTC)
+    after = restarted(stage, [])
+    assert after.state().down_since == down.down_since
+    after.traffic.keep_answering()
+    assert (after.state().answering, after.state().down_since, after.state().reason) == (True, None, "")
+
+
+def test_a_lost_address_is_why_a_model_does_not_answer_and_a_new_release_ends_it(
+    stage: Stage, model: ModelRollout, digests: list[str]
+) -> None:
+    model.deploy(ask_for(digests[0]))
+    (live,) = stage.backend.all
+    live.lost, live.without_address = True, True
+    model.traffic.keep_answering()
+    assert model.state().reason == "the address cannot be changed"
+    live.without_address = False
+    model.deploy(ask_for(digests[1]))
+    assert model.state().down_since is None
+    stage.backend.all[1].kill()
+    assert (model.state().answering, model.state().reason) == (False, "")
+
+
+def test_an_outage_that_ended_is_in_the_journal_with_both_ends(
+    stage: Stage, model: ModelRollout, digests: list[str]
+) -> None:
+    model.deploy(ask_for(digests[0]))
+    (live,) = stage.backend.all
+    live.lost = True
+    model.traffic.keep_answering()
+    events = [(entry.event, entry.message) for entry in model.traffic.files.entries()]
+    assert events[-2:] == [("down", "its address does not lead to it"), ("back", "")]
