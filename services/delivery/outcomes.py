@@ -1,7 +1,7 @@
 """What became of each promotion, read from GoCD's own history: no record is kept beside it.
 
 GoCD runs the newest of the revisions that came while a first stage ran and lists the others with it; those were
-superseded, and are neither delivered nor refused. The same happens once more between `package` and `deploy`.
+superseded, and are neither delivered nor refused. The same happens to an instance that waits for a later stage.
 """
 
 import re
@@ -41,17 +41,24 @@ class Ledger:
 
 
 def read_ledger(gocd: GoCD, model: str, answered: Set[str], most: int = MOST_INSTANCES) -> Ledger:
-    """Back to the promotion that answered last. Raises Unknown when GoCD has no pipeline of the model."""
+    """Back to the newest promotion that answered. Raises Unknown when GoCD has no pipeline of the model."""
+    newest = max(map(promotion_number, answered), default=0)
     built: list[Json] = []
     for instance in islice(gocd.instances(model), most):
         built.append(instance)
-        if answered & set(_revisions(instance)[:1]):
+        if _is_before(instance, newest):
             break
     online = None
     with suppress(Unknown):
         online = gocd.history(f"{model}-online", page_size=min(100, 10 + len(built)))
     package = fingerprint(built) or _polled(gocd, model)
     return Ledger(model, built, online, gocd.modifications(package) if package else (), answered)
+
+
+def _is_before(instance: Json, newest: int) -> bool:
+    """Whether no older instance has a promotion after `newest`: what GoCD ran as new grows, unlike what was pinned."""
+    changed = any(material["changed"] for material in _packages(instance))
+    return changed and all(_number(one) <= newest for one in _modifications(instance))
 
 
 def fingerprint(built: Iterable[Json]) -> str | None:
@@ -123,10 +130,19 @@ class _Reading:
         if revision in self._ledger.answered:
             return {"fate": Fate.DELIVERED}
         if instance := self._ran.get(revision):
-            return _stopped(instance) or self._downstream(int(instance["counter"]))
+            return self._overtaken(instance) or _stopped(instance) or self._downstream(int(instance["counter"]))
         if other := self._in_place_of.get(revision):
             return {"fate": Fate.SUPERSEDED, "superseded_by": other}
         return {"fate": Fate.WAITING}
+
+    def _overtaken(self, instance: Json) -> dict[str, Any] | None:
+        """A stage that is free again is given to the newest instance that waited for it; those between never get it."""
+        stage = next((one for one in instance["stages"] if one["status"] != "Passed"), None)
+        if stage is None or stage["scheduled"]:
+            return None
+        newer = (one for one in reversed(self._ledger.built) if one["counter"] > instance["counter"])
+        other = next((one for one in newer if _scheduled(one, stage["name"])), None)
+        return {"fate": Fate.SUPERSEDED, "superseded_by": _revisions(other)[0]} if other else None
 
     def _downstream(self, counter: int) -> dict[str, Any]:
         """GoCD never goes downstream with an instance after it went there with a newer one."""
@@ -138,6 +154,10 @@ class _Reading:
             return _stopped(heads[later]) or {"fate": Fate.DELIVERED}
         others = [revision for revision, one in self._ran.items() if one["counter"] == later]
         return {"fate": Fate.SUPERSEDED, "superseded_by": others[0] if others else None}
+
+
+def _scheduled(instance: Json, stage: str) -> bool:
+    return any(one["name"] == stage and one["scheduled"] for one in instance["stages"])
 
 
 def _stopped(instance: Json) -> dict[str, Any] | None:
