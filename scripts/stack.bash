@@ -7,6 +7,10 @@ fail() {
 
 # The stack that the caller's variables lead to, as they do for `docker compose`.
 find_stack() {
+  # An older compose would take the stack of .env for the one that was meant.
+  version=$(docker compose version --short) || fail "expected docker compose, found none: scripts/doctor"
+  [[ -z ${COMPOSE_ENV_FILES:-} || $(printf '2.24\n%s\n' "${version#v}" | sort --version-sort | head --lines 1) == 2.24 ]] ||
+    fail "expected compose 2.24 or newer, which knows COMPOSE_ENV_FILES, found $version: scripts/doctor"
   config=$(docker compose config) || fail "expected 'docker compose config' to succeed here: is the engine's client installed?"
   project=$(sed -n 's/^name: //p' <<< "$config")
   image=$(grep -o --max-count=1 'trackback/delivery:.*' <<< "$config")

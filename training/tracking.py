@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import mlflow
 from mlflow.exceptions import MlflowException
 
-from services.contract.errors import Refused
+from services.contract.errors import Refused, reason
 
 
 @contextmanager
@@ -15,5 +15,4 @@ def expecting(what: str) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise Refused(f"expected {what} in MLflow at {mlflow.get_tracking_uri()}, found: {first_line}") from error
+        raise Refused(f"expected {what} in MLflow at {mlflow.get_tracking_uri()}, found: {reason(error)}") from error

@@ -1,5 +1,15 @@
 """The one error a person is meant to read: what was expected, what was found, what to do."""
 
+import errno
+import os
+import re
+from collections.abc import Iterator
+
+_LONGEST = 400
+# Of this machine's disk: whoever was asked for the bytes is not to blame.
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO}
+_ERRNO = re.compile(r"\[Errno (\d+)\]")
+
 
 class Refused(Exception):
     """A request, file or state that cannot be accepted; its text is one line for a person."""
@@ -15,3 +25,35 @@ class LiveChanged(Refused):
 
 class Unavailable(Refused):
     """A service cannot be reached, or does not answer us: nothing is known of what it was asked about."""
+
+
+def reason(error: BaseException) -> str:
+    """All that an error and its causes say, on one line; of much the beginning and the end, where causes are."""
+    said: list[str] = []
+    for one in causes(error):
+        text = " ".join(str(one).split()) or type(one).__name__
+        if not any(text in before for before in said):
+            said.append(text)
+    whole = ": ".join(said)
+    return whole if len(whole) <= _LONGEST else f"{whole[: _LONGEST // 3]} … {whole[-_LONGEST * 2 // 3 :]}"
+
+
+def disk_problem(error: BaseException) -> str | None:
+    """What this machine's disk said, when it is the cause, also where a library kept no more than its words."""
+    for one in causes(error):
+        numbers = [one.errno] if isinstance(one, OSError) else []
+        numbers += [int(number) for number in _ERRNO.findall(str(one))]
+        for number in numbers:
+            if number in _DISK:
+                return os.strerror(number)
+    return None
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, and what it came from."""
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)

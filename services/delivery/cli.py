@@ -6,7 +6,7 @@ from importlib import import_module
 
 import typer
 
-from services.contract.errors import Refused
+from services.contract.errors import Refused, disk_problem, reason
 
 VERBS = ("promote", "status", "trace", "rollback", "fetch", "validate", "compare", "package", "deploy")
 GROUPS = ("gocd",)
@@ -41,6 +41,11 @@ def main() -> None:
         build(sys.argv[1:])(prog_name="trackback")
     except Refused as refused:
         sys.stderr.write(f"{refused}\n")
+        raise SystemExit(1) from None
+    except OSError as error:
+        if not disk_problem(error):
+            raise
+        sys.stderr.write(f"expected a disk that takes what is written, found: {reason(error)}\n")
         raise SystemExit(1) from None
     finally:
         # A verb lives for seconds; sorting its memory out at the end would take a third of one.

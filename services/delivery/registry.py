@@ -17,7 +17,7 @@ from mlflow.tracking import MlflowClient
 from services.contract import names
 from services.contract.candidate import DataDigest, DataSchema, Environment, Machine, RunFacts, SourcesDigest
 from services.contract.digest import digest_directory
-from services.contract.errors import Refused
+from services.contract.errors import Refused, disk_problem, reason
 from services.contract.promotion import TagValue
 from services.contract.record import Record
 
@@ -83,8 +83,8 @@ class Registry:
         return self._download(f"runs:/{run_id}/{path}", folder)
 
     def _download(self, uri: str, folder: Path) -> Path:
-        folder.mkdir(parents=True, exist_ok=True)
-        with self._expecting(f"{uri} in the artifact store"):
+        with self._expecting(f"{uri} in the artifact store"), writing(folder, uri):
+            folder.mkdir(parents=True, exist_ok=True)
             return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder)))
 
     def crown(self, model: str, run_id: str, model_id: str) -> int:
@@ -112,7 +112,18 @@ class Registry:
         try:
             yield
         except (MlflowException, OSError) as error:
-            raise Refused(f"expected {what} in MLflow at {self._uri}, found: {_first_line(error)}") from error
+            raise Refused(f"expected {what} in MLflow at {self._uri}, found: {reason(error)}") from error
+
+
+@contextmanager
+def writing(folder: Path, what: str) -> Iterator[None]:
+    """Raises Refused, naming the disk, when it is the disk that cannot take `what`."""
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        if problem := disk_problem(error):
+            raise Refused(f"expected to write {what} into {folder}, found: {problem}: make room there") from error
+        raise
 
 
 def model_id(run: Run) -> str | None:
@@ -169,7 +180,3 @@ def _tag(run: Run, name: str) -> str:
 
 def _time(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

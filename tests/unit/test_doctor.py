@@ -177,7 +177,8 @@ def test_the_files_that_compose_would_read_are_those_that_are_examined(machine: 
     [
         (ENGINE, "19.03.15", "engine", "19.03.15, expected 20.10 or newer: install a newer one"),
         (COMPOSE, "1.29.2", "compose", "1.29.2, expected 2.24 or newer: install a newer compose plugin"),
-        (COMPOSE, "2.9.0", "compose", "2.9.0, expected 2.20 or newer: install a newer compose plugin"),
+        (COMPOSE, "2.23.3", "compose", "2.23.3, expected 2.24 or newer: install a newer compose plugin"),
+        (COMPOSE, "2.9.0", "compose", "2.9.0, expected 2.24 or newer: install a newer compose plugin"),
         (COMPOSE, None, "compose", "error: no such thing: install Docker's compose plugin"),
         (INFO, json.dumps(SMALL), "memory", "4.1 GB, expected 6 GB: give the engine more"),
         (CONFIG, None, "compose file", "error: no such thing: set what it asks for in .env"),
