@@ -32,6 +32,7 @@ def main() -> None:
     argparse.ArgumentParser(prog="scripts/offline-images", description=__doc__).parse_args()
     started = time.monotonic()
     wanted = images()
+    say(f"{len(wanted)} stand-ins are wanted: {', '.join(sorted(wanted.values()))}")
     # The compiler needs no engine, so it works while the base is made.
     with ThreadPoolExecutor(2) as pool:
         compiled = pool.submit(object_store)
@@ -54,6 +55,7 @@ def base() -> None:
     if has(BASE, recipe):
         return
     debian.require(("debootstrap", "debootstrap"))
+    say(f"making {BASE}, a minimal Debian from {debian.mirror()} (once, one to three minutes)")
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         run(["debootstrap", "--variant=minbase", "--include=ca-certificates", SUITE, root, debian.mirror()], quiet=True)
@@ -112,6 +114,7 @@ def go() -> str:
             return "go"
     unpacked = CACHE / "go"
     if not unpacked.exists():
+        say("fetching a Go compiler, of Debian's next release (once)")
         debian.unpack("trixie", ["golang-1.24-go", "golang-1.24-src"], unpacked)
     # Debian parts sources and tools, and joins them again by links that are absolute.
     place = unpacked / "usr/lib/go-1.24"
@@ -128,13 +131,15 @@ def build(name: str, image: str) -> bool:
     recipe = digest(*(path.read_bytes() for path in files), VERSION.encode(), label(BASE).encode())
     if has(image, recipe):
         return False
-    say(f"building {image}")
+    started = time.monotonic()
+    say(f"building {image} from Debian packages")
     with tempfile.TemporaryDirectory() as context:
         shutil.copytree(folder, context, dirs_exist_ok=True)
         if name == "object-store":
             shutil.copy(CACHE / f"versitygw-{VERSION}", Path(context) / "versitygw")
         options = ["--build-arg", f"BASE={BASE}", "--label", f"{LABEL}={recipe}", "--tag", image]
         run(["env", "DOCKER_BUILDKIT=1", "docker", "build", "--quiet", *options, context], quiet=True)
+    say(f"built {image} in {time.monotonic() - started:.0f} s")
     return True
 
 

@@ -17,12 +17,42 @@ find_stack() {
   docker image inspect "$image" > /dev/null 2>&1 || fail "expected the image $image, found none: docker compose build secrets"
 }
 
+# All of the stack, its volumes and the images of its releases.
+remove_stack() {
+  registry=$(sed -n 's/^ *TRACKBACK_ROLLOUT_REGISTRY: *"\?\([^"]*\)"\?$/\1/p' <<< "$config")
+  docker compose --profile '*' stop
+  # Containers with releases are the rollout service's, which compose knows nothing of; so are their images.
+  docker ps --all --quiet --filter "label=trackback.project=$project" | xargs --no-run-if-empty docker rm --force > /dev/null
+  docker compose --profile '*' down --volumes
+  [[ -z $registry ]] || docker image ls --format '{{.Repository}} {{.ID}}' | sed -n "s|^$registry/trackback/[^ ]* ||p" | sort --unique |
+    while read -r id; do remove_names "$id" "$registry"; done
+}
+
+# The names that an image has in one registry; it is gone with its last.
+remove_names() {
+  docker image inspect --format '{{range .RepoTags}}{{println .}}{{end}}{{range .RepoDigests}}{{println .}}{{end}}' "$1" |
+    sed -n "\\|^$2/|p" | xargs --no-run-if-empty docker image rm > /dev/null
+}
+
 # Containers of services, by compose's labels: they are there whatever the profile is. `running SERVICE…`
 running() {
   local service
   for service in "$@"; do
     docker ps --quiet --filter "label=com.docker.compose.project=$project" --filter "label=com.docker.compose.service=$service" \
       --filter label=com.docker.compose.oneoff=False
+  done
+}
+
+# Returns when every one of these containers is healthy. `well CONTAINER…`
+well() {
+  local container health
+  for container in "$@"; do
+    for ((second = 0; ; second++)); do
+      health=$(docker inspect --format '{{.State.Health.Status}}' "$container")
+      [[ $health != healthy ]] || break
+      [[ $second -lt 300 ]] || fail "expected $(docker inspect --format '{{.Name}}' "$container") to be healthy again within 5 minutes, it is $health"
+      sleep 1
+    done
   done
 }
 

@@ -1,5 +1,6 @@
 """The stack that was lost with all its volumes, last of all: what was delivered is back, and delivery goes on."""
 
+import re
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -38,10 +39,10 @@ def deliver(traveller: Traveller, variant: str) -> str:
 
 
 def lose_everything(stack: Stack) -> None:
-    stack.command("down", "--volumes")
-    releases = f"127.0.0.1:{stack.variables['REGISTRY_PORT']}/{names.IMAGES}/{MODEL}"
-    images = stack.docker("image", "ls", "--quiet", releases).split()
-    stack.docker("image", "rm", "--force", *images)
+    run("scripts/remove", "--everything", seconds=SECONDS)
+    releases = f"127.0.0.1:{stack.variables['REGISTRY_PORT']}/{names.IMAGES}/*"
+    assert stack.docker("image", "ls", "--quiet", releases) == ""
+    assert stack.docker("ps", "--all", "--quiet", "--filter", f"label=trackback.project={stack.project}") == ""
     assert stack.docker("volume", "ls", "--quiet", "--filter", f"name=^{stack.project}_") == ""
 
 
@@ -75,6 +76,7 @@ def test_what_was_delivered_is_back_and_delivery_goes_on(stack: Stack, traveller
     with KeepsAsking(traveller) as client:
         run("scripts/backup", str(folder), seconds=SECONDS)
     assert client.failures == []
+    assert not re.findall("starting|unhealthy|Paused", stack.command("ps", "--format", "{{.Status}}"))
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
     assert "no state, found volumes" in refusal("scripts/restore", folder)
