@@ -8,6 +8,7 @@ from pathlib import Path
 from services.contract.deployment import DeployRequest, RollbackRequest
 from services.contract.errors import Refused
 from services.rollout.listeners import Listeners
+from services.rollout.notifier import Notifier
 from services.rollout.serving import Serving, Unreachable
 from services.rollout.store import Store, StoredRelease
 from services.rollout.traffic import Means
@@ -131,12 +132,17 @@ class Stage:
     state: Path
     store: Path
     port: int
+    notifier: Notifier = field(default_factory=Notifier)
 
     def __post_init__(self) -> None:
         self.backend = PlayedBackend(self._listeners())
 
     def means(self) -> Means:
-        return Means(self.state, Store(self.store), self.backend, drain_seconds=1.0)
+        return Means(self.state, Store(self.store), self.backend, drain_seconds=1.0, notifier=self.notifier)
+
+    def close(self) -> None:
+        self.notifier.close()
+        self.backend.close()
 
     def restart(self, left: Sequence[PlayedServing]) -> None:
         """What the next service finds: what the last one `left`, and the sockets on which that accepts."""

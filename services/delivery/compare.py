@@ -14,11 +14,13 @@ from services.contract.prediction import Prediction
 from services.contract.record import write_atomically
 from services.contract.release import Manifest
 from services.contract.verdict import Comparison, Live, Verdict
+from services.delivery.alarm import tell_of_gate
 from services.delivery.bootstrap import Difference, paired_difference, value_of
 from services.delivery.holdout import Holdout
 from services.delivery.output import keep, say, stop_unless_passed
 from services.delivery.report import comparison_page
 from services.delivery.rollout_client import PATIENCE, Rollout
+from services.delivery.run_page import tell_verdict
 from services.delivery.scoring import Question, Scorer
 from services.delivery.settings import Settings
 
@@ -37,9 +39,13 @@ def compare(candidate: CandidateFile, out: OutFolder = None) -> None:
     live = Rollout(settings.trackback_rollout_url, PATIENCE).state(config.name).live
     comparison = compared(Scorer.of(settings, config), found, live)
     say(f"{comparison.verdict.upper()}: {comparison.summary}")
+    page = comparison_page(comparison).encode()
     if out:
-        write_atomically(out / names.COMPARISON_PAGE, comparison_page(comparison).encode())
+        write_atomically(out / names.COMPARISON_PAGE, page)
     keep(comparison, out, names.COMPARISON_FILE)
+    reports = {names.COMPARISON_PAGE: page, names.COMPARISON_FILE: comparison.to_json().encode()}
+    tell_verdict(settings, found, comparison, reports)
+    tell_of_gate(settings, found, "compare", comparison.verdict, comparison.summary)
     stop_unless_passed(comparison.verdict)
 
 

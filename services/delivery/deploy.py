@@ -14,9 +14,11 @@ from services.contract.record import write_atomically
 from services.contract.release import Release
 from services.contract.verdict import Comparison, Live, Verdict
 from services.delivery.ahead import import_ahead
+from services.delivery.alarm import tell_of_gate
 from services.delivery.output import keep, say
 from services.delivery.report import comparison_page
 from services.delivery.rollout_client import PATIENCE, Rollout
+from services.delivery.run_page import tell_live, tell_verdict
 from services.delivery.settings import Settings
 from services.delivery.store import Store
 
@@ -43,6 +45,7 @@ def deploy(
     already = "already answers, nothing was to do: it has" if before and before.release == found.digest else "answers"
     say(f"{found.manifest.model} {found.manifest.revision} {already} since {deployment.at:%H:%M:%S} UTC")
     _crown(settings, found)
+    tell_live(settings, rollout, deployment.model)
     keep(deployment, out, names.DEPLOYMENT_FILE)
 
 
@@ -69,6 +72,7 @@ def _let_answer(settings: Settings, rollout: Rollout, release: Release, out: Pat
             say(str(changed))
             comparison = _compared_again(settings, rollout, release)
             say(f"compared again, {comparison.verdict.upper()}: {comparison.summary}")
+            _tell(settings, release, comparison)
     raise Refused(f"what is live changed {MOST_COMPARISONS} times meanwhile: run this stage again")
 
 
@@ -92,6 +96,14 @@ def _compared_again(settings: Settings, rollout: Rollout, release: Release) -> C
     model = release.manifest.model
     scorer = Scorer.of(settings, load_model_config(settings.trackback_models, model))
     return compared(scorer, release.manifest.candidate, rollout.state(model).live)
+
+
+def _tell(settings: Settings, release: Release, comparison: Comparison) -> None:
+    page, record = comparison_page(comparison).encode(), comparison.to_json().encode()
+    reports = {names.COMPARISON_PAGE: page, names.COMPARISON_FILE: record}
+    candidate = release.manifest.candidate
+    tell_verdict(settings, candidate, comparison, reports)
+    tell_of_gate(settings, candidate, "deploy", comparison.verdict, comparison.summary)
 
 
 def _keep_report(comparison: Comparison, out: Path | None) -> None:

@@ -20,6 +20,7 @@ from services.contract.verdict import Comparison, Validation, Verdict
 from services.delivery.container_image import build_image
 from services.delivery.image_registry import ImageRegistry
 from services.delivery.output import keep, say
+from services.delivery.run_page import tell_release
 from services.delivery.scoring import Question, Scorer
 from services.delivery.servable import Ask, Exam, ask_service, choose
 from services.delivery.settings import Settings
@@ -56,6 +57,7 @@ def package(
     online = "" if release.manifest.servable.form else ", for batch only"
     say(f"packaged {config.name} {found.promotion.label} as release {release.digest[:12]}…{online}")
     keep(with_image(settings, release), out, names.RELEASE_FILE)
+    tell_release(settings, release)
 
 
 def refuse_unless_passed(candidate: Candidate, verdict: Validation | Comparison) -> None:

@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     trackback_gateway_url: str | None = None
     trackback_registry_url: str | None = None
     trackback_base_tag: str = Field(default_factory=_version)
+    trackback_notify_url: SecretStr | None = None
     trackback_models: Path = ROOT / "training" / "models"
     trackback_store: Path = ROOT / ".trackback" / "store"
     trackback_environments: Path = ROOT / ".venv"

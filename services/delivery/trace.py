@@ -11,6 +11,7 @@ from services.contract.deployment import Deployment
 from services.contract.errors import Refused
 from services.contract.release import Manifest
 from services.contract.trace import Trace
+from services.delivery.links import links
 from services.delivery.output import emit
 from services.delivery.rollout_client import Rollout
 from services.delivery.settings import Settings
@@ -56,10 +57,6 @@ def _live(rollout: Rollout, model: str) -> str:
 
 def _assembled(settings: Settings, manifest: Manifest, deployments: tuple[Deployment, ...]) -> Trace:
     candidate = manifest.candidate
-    run, pipeline = candidate.run, candidate.pipeline
-    links = {"run": f"{settings.mlflow_ui_url}/#/experiments/{run.experiment_id}/runs/{run.run_id}"}
-    if pipeline:
-        links["pipeline"] = f"{settings.gocd_ui_url}/pipelines/value_stream_map/{pipeline.name}/{pipeline.counter}"
     return Trace(
         model=manifest.model,
         revision=manifest.revision,
@@ -69,8 +66,8 @@ def _assembled(settings: Settings, manifest: Manifest, deployments: tuple[Deploy
         validation=manifest.validation,
         comparison=manifest.comparison,
         servable=manifest.servable,
-        pipeline=pipeline,
-        links=links,
+        pipeline=candidate.pipeline,
+        links=links(settings, candidate),
     )
 
 

@@ -16,11 +16,13 @@ from services.contract.row_times import Round
 from services.contract.task import Task
 from services.contract.verdict import Check, Validation, Verdict, overall
 from services.delivery.ahead import import_ahead
+from services.delivery.alarm import tell_of_gate
 from services.delivery.holdout import Holdout
 from services.delivery.latency import figures, judge_latency
 from services.delivery.order import Scores
 from services.delivery.output import keep, say, stop_unless_passed
 from services.delivery.report import validation_page
+from services.delivery.run_page import tell_verdict
 from services.delivery.scoring import Question, Scorer
 from services.delivery.settings import Settings
 
@@ -40,10 +42,20 @@ def validate(candidate: CandidateFile, out: OutFolder = None) -> None:
     validation = validated(Scorer.of(settings, config), found)
     for check in validation.checks:
         say(f"{check.verdict.upper():12} {check.name}: expected {check.expected}; found {check.found}")
+    page = validation_page(validation).encode()
     if out:
-        write_atomically(out / names.VALIDATION_PAGE, validation_page(validation).encode())
+        write_atomically(out / names.VALIDATION_PAGE, page)
     keep(validation, out, names.VALIDATION_FILE)
+    reports = {names.VALIDATION_PAGE: page, names.VALIDATION_FILE: validation.to_json().encode()}
+    tell_verdict(settings, found, validation, reports)
+    tell_of_gate(settings, found, "validate", validation.verdict, misses(validation))
     stop_unless_passed(validation.verdict)
+
+
+def misses(validation: Validation) -> str:
+    """The checks that did not pass, in words."""
+    missed = [check for check in validation.checks if check.verdict is not Verdict.PASS]
+    return "; ".join(f"{check.name}: expected {check.expected}, found {check.found}" for check in missed)
 
 
 def validated(scorer: Scorer, candidate: Candidate) -> Validation:

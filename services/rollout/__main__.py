@@ -16,6 +16,7 @@ from services.contract.http_guard import Access
 from services.contract.token import read_token
 from services.rollout.container_backend import Containers
 from services.rollout.listeners import Listeners
+from services.rollout.notifier import Notifier
 from services.rollout.processes import Processes
 from services.rollout.rollout import Rollout
 from services.rollout.server import Server
@@ -63,7 +64,8 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     # Control sockets are named from here: a unix socket's path may have only 107 bytes.
     os.chdir(state)
     backend = BACKENDS[settings.backend](absolute, state)
-    rollout = Rollout(Means(state, Store(absolute.store), backend, settings.drain_seconds))
+    notifier = Notifier.from_environment(os.environ)
+    rollout = Rollout(Means(state, Store(absolute.store), backend, settings.drain_seconds, notifier))
     try:
         rollout.open()
         Server(rollout, Access(settings.names, token)).run(sockets=[listener])

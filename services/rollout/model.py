@@ -5,6 +5,7 @@ from threading import Lock
 
 from services.contract.deployment import Action, Deployment, DeployRequest, ModelState, RollbackRequest
 from services.contract.errors import Refused
+from services.contract.notification import Happening
 from services.rollout.fence import check_fence, check_live
 from services.rollout.serving import Serving
 from services.rollout.state import Event
@@ -64,6 +65,8 @@ class ModelRollout:
             changes = {"action": Action.ROLLBACK, "at": datetime.now(UTC), "by": request.by, "reason": request.reason}
             deployment = target.model_copy(update=changes)
             self.traffic.switch(ready, deployment)
+            words = f"{pointer.live.revision} was rolled back to it by {request.by}: {request.reason}"
+            self._means.notifier.tell(Happening.ROLLBACK, deployment, words, by=request.by)
             return deployment
 
     def _prepare(self, release: StoredRelease) -> Serving:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from services.contract.deployment import Deployment
+from services.contract.notification import Happening
+from services.rollout.notifier import Notifier
 from services.rollout.state import Entry, Event, ModelFiles
 
 _UP = (Event.LIVE, Event.RESTARTED, Event.BACK)
@@ -17,8 +20,9 @@ class Outage:
 
 
 class Outages:
-    def __init__(self, files: ModelFiles) -> None:
-        self._files = files
+    def __init__(self, files: ModelFiles, notifier: Notifier) -> None:
+        self._files, self._notifier = files, notifier
+        self._told = False
         self.current: Outage | None = None
 
     def recall(self) -> None:
@@ -29,16 +33,23 @@ class Outages:
             elif entry.event is Event.DOWN:
                 self.current = Outage(self.current.since if self.current else entry.at, entry.message)
 
-    def note(self, release: str, reason: str) -> None:
-        """It does not answer. Only what is new is written."""
-        if self.current and self.current.reason == reason:
+    def note(self, live: Deployment, reason: str, tell: bool = True) -> None:
+        """It does not answer. Only what is new is written; whoever is to be told is told once."""
+        now = datetime.now(UTC)
+        if not self.current or self.current.reason != reason:
+            self._files.append(Entry(at=now, event=Event.DOWN, release=live.release, message=reason))
+            self.current = Outage(self.current.since if self.current else now, reason)
+        if tell and not self._told:
+            self._notifier.tell(Happening.DOWN, live, reason)
+            self._told = True
+
+    def end(self, live: Deployment) -> None:
+        """It answers."""
+        if not self.current:
             return
         now = datetime.now(UTC)
-        self._files.append(Entry(at=now, event=Event.DOWN, release=release, message=reason))
-        self.current = Outage(self.current.since if self.current else now, reason)
-
-    def end(self, release: str) -> None:
-        """It answers."""
-        if self.current:
-            self._files.append(Entry(at=datetime.now(UTC), event=Event.BACK, release=release))
-            self.current = None
+        if self._told:
+            seconds = (now - self.current.since).total_seconds()
+            self._notifier.tell(Happening.UP, live, f"it answers again, after {seconds:.1f} s")
+        self._files.append(Entry(at=now, event=Event.BACK, release=live.release))
+        self.current, self._told = None, False

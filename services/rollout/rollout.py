@@ -38,6 +38,7 @@ class Rollout:
         self._closing.set()
         self._stir()
         self._means.backend.close()
+        self._means.notifier.close()
 
     def states(self) -> list[ModelState]:
         states = [model.state() for _, model in sorted(self._models.items())]

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Signal
@@ -10,6 +10,7 @@ from threading import Lock
 
 from services.contract.deployment import Deployment
 from services.contract.errors import Refused
+from services.rollout.notifier import Notifier
 from services.rollout.outage import Outages
 from services.rollout.patience import Patience
 from services.rollout.serving import Backend, Serving, Unreachable
@@ -31,6 +32,7 @@ class Means:
     store: Store
     backend: Backend
     drain_seconds: float
+    notifier: Notifier = field(default_factory=Notifier)
 
 
 class Traffic:
@@ -44,7 +46,7 @@ class Traffic:
         self._mending = Patience()
         self.stirred = Signal()
         self.files = ModelFiles(means.state, model)
-        self.outages = Outages(self.files)
+        self.outages = Outages(self.files, means.notifier)
         self.pointer = self.files.pointer()
 
     @property
@@ -74,7 +76,7 @@ class Traffic:
             left, self._previous, self._live = self._previous, self._live, serving
             self.pointer = pointer
             self.note(Event.LIVE, deployment.release, deployment=deployment)
-            self.outages.current = None
+            self.outages.end(deployment)
         self.stirred.set()
         log.info("%s: %s answers (%s by %s)", self._model, deployment.revision, deployment.action, deployment.by)
         if left and left is not serving:
@@ -107,7 +109,7 @@ class Traffic:
             if not self.pointer:
                 return True
             if self.answering():
-                self.outages.end(self.pointer.live.release)
+                self.outages.end(self.pointer.live)
                 return self._keep_whole(self.pointer.live)
             if self._patience.over():
                 self._answer_again(self.pointer.live)
@@ -116,7 +118,8 @@ class Traffic:
     def _answer_again(self, live: Deployment) -> None:
         lost = self._live if self._live and self._live.alive() else None
         if not self.outages.current:
-            self.outages.note(live.release, ADDRESS_LOST if lost else ENDED)
+            # A service that has just been started need not wake anybody before it has tried.
+            self.outages.note(live, ADDRESS_LOST if lost else ENDED, tell=self._live is not None)
         try:
             if lost:
                 lost.go()
@@ -124,10 +127,10 @@ class Traffic:
             else:
                 self._restart(live)
             self._patience.succeed()
-            self.outages.end(live.release)
+            self.outages.end(live)
         except Refused as error:
             log.error("%s does not answer: %s", self._model, error)
-            self.outages.note(live.release, str(error))
+            self.outages.note(live, str(error))
             self._patience.fail(ADDRESS_PAUSE_SECONDS if isinstance(error, Unreachable) else LONGEST_PAUSE_SECONDS)
 
     def _keep_whole(self, live: Deployment) -> bool:

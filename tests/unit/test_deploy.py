@@ -53,6 +53,7 @@ class Pipeline:
         config = models.bench.config().model_dump(mode="json", exclude_none=True)
         (folder / "model.yaml").write_text(yaml.safe_dump(config))
         self.settings = Settings(
+            mlflow_tracking_uri="http://127.0.0.1:9",
             trackback_store=root / "store",
             trackback_models=folder.parent,
             trackback_gateway_url=url + GATEWAY,
