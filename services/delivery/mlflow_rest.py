@@ -6,6 +6,7 @@ import os
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import quote, urlencode, urlsplit
 
 from services.contract.errors import Refused
@@ -69,15 +70,16 @@ class MlflowRest:
 
     def _send(self, method: str, path: str, content: bytes | None) -> bytes:
         headers = {**self._headers, "Content-Type": "application/json"} if content else self._headers
-        where = f"{self.url}/api/2.0/{path}"
+        where, what = f"{self.url}/api/2.0/{path}", f"{method} {path.partition('?')[0]}"
         request = urllib.request.Request(where, content, headers, method=method)  # noqa: S310  checked above
         try:
             with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
                 return bytes(answer.read())
+        except HTTPError as error:
+            with error:
+                raise Refused(f"expected MLflow at {self.url} to take {what}, found {error.code}") from error
         except (OSError, ValueError) as error:
-            raise Refused(
-                f"expected MLflow at {self.url} to take {method} {path.partition('?')[0]}: {error}"
-            ) from error
+            raise Refused(f"expected MLflow at {self.url} to take {what}, found: {error}") from error
 
 
 def _authorization(user: str | None, password: str, token: str | None) -> dict[str, str]:

@@ -27,6 +27,8 @@ _ROWS = {
     names.PIPELINE_TAG: "pipeline",
 }
 _LONGEST = 250
+# An answer of another shape than MLflow's is any of the last four.
+_UNTOLD = (Refused, KeyError, TypeError, ValueError, AttributeError)
 
 
 def tell_verdict(
@@ -52,7 +54,7 @@ def tell_live(settings: Settings, rollout: Rollout, model: str) -> None:
             for version in page.versions(model, run_id)[:1]:
                 text = _between_marks(version.get("description", ""), tags)
                 page.describe_version(version, {key: tags[key] for key in _ROWS if key in tags}, text)
-    except (Refused, KeyError) as error:
+    except _UNTOLD as error:
         _note(error)
 
 
@@ -66,7 +68,7 @@ def follow_with_alias(settings: Settings, deployment: Deployment) -> None:
             raise Refused(f"expected a version of {deployment.model} from run {deployment.run_id[:8]}, found none")
         page.set_alias(ours[0], names.CHAMPION_ALIAS)
         say(f"alias '{names.CHAMPION_ALIAS}' of {deployment.model} is version {ours[0]['version']}")
-    except (Refused, KeyError) as error:
+    except _UNTOLD as error:
         say(
             f"note: the alias '{names.CHAMPION_ALIAS}' of {deployment.model} was not moved ({error}): run the stage "
             f"deploy of {deployment.revision} again, which changes nothing else; the next deploy or rollback moves it"
@@ -82,7 +84,7 @@ def _update(settings: Settings, candidate: Candidate, said: dict[str, str], repo
         run = page.run(run_id) if reports else {}
         for name, content in reports.items():
             page.put_artifact(run, f"{folder}/{name}", content)
-    except (Refused, KeyError) as error:
+    except _UNTOLD as error:
         _note(error)
 
 

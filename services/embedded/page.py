@@ -5,13 +5,17 @@ from collections.abc import Iterator
 from html import escape
 from urllib.parse import quote, urlsplit
 
+from services.contract.promotion import TagValue
 from services.embedded.api.pipeline_shape import stage_status
 from services.embedded.artifacts import CONSOLE_LOG
 from services.embedded.clock import from_milliseconds
 from services.embedded.differences import BEHAVIOUR
 from services.embedded.engine import Engine
+from services.embedded.first_look import first_look, is_first_look
+from services.embedded.health import HealthMessage
 from services.embedded.history import UNKNOWN, Cause, Instance, StageRun
 from services.embedded.job_order import JobPlace
+from services.embedded.modifications import Modification
 from services.embedded.pipeline_config import PipelineConfig
 
 REFRESH_SECONDS = 3
@@ -38,10 +42,15 @@ def render_page(engine: Engine) -> str:
 
 def _problems(engine: Engine) -> Iterator[str]:
     for problem in engine.health.messages():
-        yield (
-            f'<section class="problem"><pre><strong>{escape(problem.message)}</strong>\n{escape(problem.detail)}</pre>'
-            f"<small>{escape(problem.time)}</small></section>"
-        )
+        if not is_first_look(problem.detail):
+            yield _problem(problem)
+
+
+def _problem(problem: HealthMessage) -> str:
+    return (
+        f'<section class="problem"><pre><strong>{escape(problem.message)}</strong>\n{escape(problem.detail)}</pre>'
+        f"<small>{escape(problem.time)}</small></section>"
+    )
 
 
 def _models(engine: Engine) -> Iterator[str]:
@@ -55,10 +64,17 @@ def _models(engine: Engine) -> Iterator[str]:
 def _stream(engine: Engine, name: str, online: list[str]) -> str:
     instances = engine.history.instances(name, SHOWN)
     if not instances:
-        return "<p>Nothing was promoted yet.</p>"
+        return f"<p>{escape(_nothing_yet(engine, name))}</p>"
     head = "".join(f"<th>{escape(title)}</th>" for title in ["run", name, *online])
     rows = "".join(_row(engine, instance, online) for instance in instances)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _nothing_yet(engine: Engine, name: str) -> str:
+    """Why a model has no row: nobody trained it, or nobody promoted a run of it."""
+    packages = [engine.catalog.package(it.package or "") for it in engine.pipelines.pipelines[name].materials.values()]
+    problems = [problem for it in packages if it for problem in engine.health.messages(it.fingerprint)]
+    return next((words for it in problems if (words := first_look(it.detail))), "Nothing was promoted yet.")
 
 
 def _follows(other: PipelineConfig, name: str) -> bool:
@@ -74,17 +90,28 @@ def _row(engine: Engine, instance: Instance, online: list[str]) -> str:
 
 
 def _run(engine: Engine, instance: Instance) -> str:
-    return "".join(_promotion(cause) for cause in engine.history.causes(instance))
+    runs = [run for name in engine.stage_names(instance.pipeline) for run in engine.stages.runs(instance, name)]
+    seen = min((run.scheduled_at for run in runs), default=None)
+    return "".join(_promotion(cause, seen) for cause in engine.history.causes(instance))
 
 
-def _promotion(cause: Cause) -> str:
+def _promotion(cause: Cause, seen: int | None) -> str:
     newest = cause.modifications[0]
     comment = json.loads(newest.comment) if newest.comment.startswith("{") else {}
-    when = f"{from_milliseconds(newest.modified_at):%Y-%m-%d %H:%M} UTC"
     return (
         f"{web_link(comment.get('TRACKBACK_URL'), newest.revision)}<br>{escape(str(comment.get('COMMENT') or ''))}"
-        f"<br><small>{escape(newest.user)}, {when}</small>"
+        f"<br><small>{escape(_who_and_when(newest, seen))}</small>"
     )
+
+
+def _who_and_when(newest: Modification, seen: int | None) -> str:
+    """Of a tag that was set by hand MLflow knows neither, and what GoCD is told is the end of the run."""
+    value = newest.data.get("PROMOTION")
+    if promoted := TagValue.parse(value or ""):
+        return f"promoted by {promoted.who}, {promoted.at:%Y-%m-%d %H:%M} UTC"
+    if value is not None and seen is not None:
+        return f"promoted by hand in MLflow, seen {from_milliseconds(seen):%Y-%m-%d %H:%M} UTC"
+    return f"{newest.user}, {from_milliseconds(newest.modified_at):%Y-%m-%d %H:%M} UTC"
 
 
 def web_link(url: object, text: str) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from services.embedded.first_look import WORDS
 from services.embedded.page import render_page, web_link
 from tests.poll import poll_until
-from tests.unit.embedded.fakes import revision
+from tests.unit.embedded.fakes import RefusingPlugin, revision
 from tests.unit.embedded.world import REPOSITORY, new_package, pipeline, python, running, stage
 
 ROOT = Path(__file__).parents[2]
@@ -172,6 +173,57 @@ def test_the_page_shows_each_promotion_with_its_stages_reports_and_problems(tmp_
             "Where this server differs from GoCD",
         ):
             assert wanted in page.text
+
+
+@pytest.mark.parametrize(
+    ("sentence", "words"),
+    [
+        ("nothing promoted in experiment churn yet: tag a run with 'promote'", "Nothing was promoted yet: give a"),
+        ("expected an experiment named 'churn' in MLflow, found none: create it", "Nobody trained this model yet:"),
+    ],
+)
+def test_a_first_look_at_a_model_that_nobody_promoted_is_calm(tmp_path: Path, sentence: str, words: str) -> None:
+    with running(tmp_path, {"churn": pipeline(stage("one"))}, plugin=RefusingPlugin(sentence)) as world:
+        world.define()
+        world.engine.materials.pollers()[0].poll_and_wait()
+        # GoCD has no calmer answer, so its API says what GoCD's would.
+        assert [it["level"] for it in world.get("server_health_messages").json()] == ["ERROR"]
+        page = world.http.get("/").text
+        assert words in page
+        assert 'class="problem"' not in page
+
+
+def test_what_the_page_takes_for_a_first_look_are_sentences_of_our_plugin() -> None:
+    sentences = (ROOT / "plugin" / "README.md").read_text()
+    assert all(f'"{sentence}' in sentences for sentence in WORDS)
+
+
+def test_a_poll_that_fails_for_another_reason_is_a_problem_on_the_page(tmp_path: Path) -> None:
+    sentence = "asked MLflow at http://mlflow:5000 for the experiment nothing promoted in, it cannot be reached"
+    with running(tmp_path, {"churn": pipeline(stage("one"))}, plugin=RefusingPlugin(sentence)) as world:
+        world.define()
+        world.engine.materials.pollers()[0].poll_and_wait()
+        page = world.http.get("/").text
+        assert 'class="problem"' in page
+        assert sentence in page
+
+
+@pytest.mark.parametrize(
+    ("promotion", "words"),
+    [
+        ("3 2026-11-23T08:02:00Z ada", "promoted by ada, 2026-11-23 08:02 UTC"),
+        ("yes", "promoted by hand in MLflow, seen 20"),
+        (None, "alice, 2026-11-22 06:00 UTC"),
+    ],
+)
+def test_a_row_says_when_it_was_promoted_and_by_whom(tmp_path: Path, promotion: str | None, words: str) -> None:
+    with running(tmp_path, {"churn": pipeline(stage("one"), label_template="${model}")}) as world:
+        world.define()
+        world.promote("r1", **({"PROMOTION": promotion} if promotion else {}))
+        world.finished("churn/1/one/1")
+        page = world.http.get("/").text
+        assert words in page
+        assert ("alice" in page) is (promotion is None)
 
 
 def test_nothing_that_comes_from_outside_becomes_markup_on_the_page(tmp_path: Path) -> None:

@@ -67,6 +67,17 @@ class FakePlugin:
         return PluginReply(code=200, body=offer if isinstance(offer, str) else json.dumps(offer))
 
 
+class RefusingPlugin(FakePlugin):
+    """Refuses every poll by one sentence."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__()
+        self._sentence = sentence
+
+    def _latest(self, name: str, content: dict[str, Any], timeout: float) -> PluginReply:  # noqa: ARG002
+        return PluginReply(code=500, body=self._sentence)
+
+
 class FakeMlflowPlugin(FakePlugin):
     """With the names and fields of our own plugin."""
 

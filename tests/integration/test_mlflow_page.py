@@ -1,0 +1,123 @@
+"""What a data scientist sees in a real MLflow after a delivery: tags, a note and reports on the run and its version."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from services.contract import names
+from services.contract.candidate import PipelineRef
+from services.contract.deployment import DeployRequest
+from services.contract.release import Release
+from services.contract.verdict import Check, Validation, Verdict
+from services.delivery.rollback import rollback
+from services.delivery.rollout_client import Rollout
+from services.delivery.run_page import tell_live, tell_release, tell_verdict
+from services.delivery.settings import Settings
+from tests.delivery_bench import rollout_service
+from tests.release_factory import ReleasePlan, build_release, train
+
+MODEL = "diamond-price"
+OWN = "Trees of depth 3.\n\nSee the notebook."
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Two releases of two runs, both with a version of the registered model."""
+
+    client: MlflowClient
+    settings: Settings
+    rollout: Rollout
+    releases: list[Release]
+
+    def tags(self, release: Release) -> dict[str, str]:
+        tags: dict[str, str] = self.client.get_run(release.manifest.candidate.promotion.run_id).data.tags
+        return tags
+
+    def deploy(self, release: Release) -> None:
+        self.rollout.deploy(MODEL, DeployRequest(release=release.digest, by="ada"))
+        tell_live(self.settings, self.rollout, MODEL)
+
+    def validated(self, release: Release, verdict: Verdict) -> Validation:
+        check = Check(name="r2_score", verdict=verdict, expected="≥ 0.8", found="0.1")
+        return release.manifest.validation.model_copy(update={"verdict": verdict, "checks": (check,)})
+
+
+def release_of(client: MlflowClient, experiment: str, store: Path, number: int) -> Release:
+    run = client.create_run(experiment, run_name="boosted")
+    client.set_terminated(run.info.run_id)
+    client.create_model_version(MODEL, f"{run.info.artifact_uri}/model", run.info.run_id)
+    plan = ReleasePlan(number=number, run=run.info.run_id, estimator=train(4000.0))
+    return build_release(store, plan)
+
+
+@pytest.fixture
+def desk(mlflow_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    client = MlflowClient(mlflow_url)
+    experiment = client.create_experiment(tmp_path.name)
+    if not client.search_registered_models(f"name='{MODEL}'"):
+        client.create_registered_model(MODEL)
+    releases = [release_of(client, experiment, tmp_path / "store", number) for number in (1, 2)]
+    with rollout_service(tmp_path / "rollout", tmp_path / "store") as url:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_url)
+        monkeypatch.setenv("TRACKBACK_ROLLOUT_URL", url)
+        yield Desk(client, Settings(), Rollout(url), releases)
+
+
+def test_a_delivery_is_short_tags_a_note_beside_ones_own_and_reports(desk: Desk, tmp_path: Path) -> None:
+    release = desk.releases[0]
+    instance = PipelineRef(name=MODEL, counter=7, label=release.manifest.revision)
+    candidate = release.manifest.candidate.model_copy(update={"pipeline": instance})
+    run_id = candidate.promotion.run_id
+    desk.client.set_tag(run_id, names.NOTE_TAG, OWN)
+    validation = desk.validated(release, Verdict.PASS)
+    reports = {names.VALIDATION_PAGE: b"<p>all well", names.VALIDATION_FILE: validation.to_json().encode()}
+    tell_verdict(desk.settings, candidate, validation, reports)
+    tell_verdict(desk.settings, candidate, release.manifest.comparison, {})
+    tell_release(desk.settings, release)
+    tags, revision = desk.tags(release), release.manifest.revision
+    assert tags["trackback.validation"] == f"{revision} pass"
+    assert tags["trackback.comparison"] == f"{revision} pass: the first one"
+    assert tags["trackback.release"] == f"{revision} {release.digest[:12]}"
+    pipeline = "http://127.0.0.1:8153/go/pipelines/value_stream_map/diamond-price/7"
+    assert tags["trackback.pipeline"] == pipeline
+    note = tags["mlflow.note.content"]
+    assert note.startswith(f"{OWN}\n\n<!-- trackback: begin -->\n**Delivery**")
+    assert f"| compare | {revision} pass: the first one |" in note
+    assert f"| pipeline | [diamond-price/7]({pipeline}) |" in note
+    assert note.count("<!-- trackback: begin -->") == 1
+    found = desk.client.download_artifacts(run_id, f"trackback/{revision}", str(tmp_path))
+    assert sorted(path.name for path in Path(found).iterdir()) == ["validation.html", "validation.json"]
+    assert json.loads((Path(found) / "validation.json").read_text())["verdict"] == "pass"
+
+
+def test_a_gate_that_says_no_is_seen_on_the_run(desk: Desk) -> None:
+    release = desk.releases[1]
+    tell_verdict(desk.settings, release.manifest.candidate, desk.validated(release, Verdict.FAIL), {})
+    assert desk.tags(release)["trackback.validation"] == f"{release.manifest.revision} fail: r2_score"
+
+
+def test_a_rollback_moves_the_alias_and_tells_both_runs_and_versions_since_and_until_when(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = desk.releases
+    desk.deploy(first)
+    desk.deploy(second)
+    assert " until " in desk.tags(first)["trackback.live"]
+    version = desk.client.search_model_versions(f"run_id='{second.manifest.candidate.promotion.run_id}'")[0]
+    desk.client.set_registered_model_alias(MODEL, "champion", version.version)
+    rollback(MODEL, reason="prices are off", who="grace")
+    back = desk.client.get_model_version_by_alias(MODEL, "champion")
+    assert back.run_id == first.manifest.candidate.promotion.run_id
+    assert f"alias 'champion' of {MODEL} is version {back.version}" in capsys.readouterr().err
+    live = desk.rollout.state(MODEL).live
+    assert live
+    since = f"{first.manifest.revision} since {live.at:%Y-%m-%d %H:%M:%S} UTC"
+    assert desk.tags(first)["trackback.live"] == back.tags["trackback.live"] == since
+    assert f"| live | {since} |" in back.description
+    left = desk.tags(second)["trackback.live"]
+    assert left.startswith(f"{second.manifest.revision} since ")
+    assert left.endswith(f" until {live.at:%Y-%m-%d %H:%M:%S} UTC")
