@@ -39,9 +39,9 @@ def deploy(
     import_ahead("services.delivery.registry")
     settings = Settings()
     found = Release.read(release)
-    rollout = Rollout(settings.trackback_rollout_url, PATIENCE, settings.rollout_token)
+    rollout = _rollout(settings)
     before = rollout.state(found.manifest.model).live
-    deployment = deployed(settings, rollout, found, out)
+    deployment = deployed(settings, found, out)
     already = "already answers, nothing was to do: it has" if before and before.release == found.digest else "answers"
     say(f"{found.manifest.model} {found.manifest.revision} {already} since {deployment.at:%H:%M:%S} UTC")
     _crown(settings, found)
@@ -49,15 +49,20 @@ def deploy(
     keep(deployment, out, names.DEPLOYMENT_FILE)
 
 
-def deployed(settings: Settings, rollout: Rollout, release: Release, out: Path | None) -> Deployment:
+def deployed(settings: Settings, release: Release, out: Path | None = None) -> Deployment:
     """Raises Refused when a gate or the rollout service says no, or another release answers than this one.
 
     The comparison that decided is written into `out`.
     """
     Store(settings.trackback_store).release(release.digest)
+    rollout = _rollout(settings)
     deployment = _let_answer(settings, rollout, release, out)
     _see_it_answer(settings.answers_at(deployment.model) or rollout.state(deployment.model).url, release)
     return deployment
+
+
+def _rollout(settings: Settings) -> Rollout:
+    return Rollout(settings.trackback_rollout_url, PATIENCE, settings.rollout_token)
 
 
 def _let_answer(settings: Settings, rollout: Rollout, release: Release, out: Path | None) -> Deployment:

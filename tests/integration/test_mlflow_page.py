@@ -117,7 +117,7 @@ def test_a_rollback_moves_the_alias_and_tells_both_runs_and_versions_since_and_u
     assert live
     since = f"{first.manifest.revision} since {live.at:%Y-%m-%d %H:%M:%S} UTC"
     assert desk.tags(first)["trackback.live"] == back.tags["trackback.live"] == since
-    assert f"| live | {since} |" in back.description
+    assert f"| live | {since} |" in str(back.description)
     left = desk.tags(second)["trackback.live"]
     assert left.startswith(f"{second.manifest.revision} since ")
     assert left.endswith(f" until {live.at:%Y-%m-%d %H:%M:%S} UTC")

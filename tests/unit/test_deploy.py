@@ -54,6 +54,7 @@ class Pipeline:
         (folder / "model.yaml").write_text(yaml.safe_dump(config))
         self.settings = Settings(
             mlflow_tracking_uri="http://127.0.0.1:9",
+            trackback_rollout_url=url,
             trackback_store=root / "store",
             trackback_models=folder.parent,
             trackback_gateway_url=url + GATEWAY,
@@ -70,7 +71,7 @@ class Pipeline:
         return packaged(self.models.scorer, candidate, passed(comparison), comparison, nobody_answers)
 
     def deploy(self, release: Release) -> str:
-        return deployed(self.settings, self.rollout, release, self.out).revision
+        return deployed(self.settings, release, self.out).revision
 
     def live(self) -> str | None:
         live = self.rollout.state("toy").live

@@ -143,7 +143,12 @@ def test_a_model_that_dies_is_down_once_and_up_again(
     model.traffic.keep_answering()
     model.traffic.keep_answering()
     stage.backend.refuses = frozenset()
-    poll_until(lambda: model.traffic.keep_answering() or model.state().answering, "the model")
+
+    def looked_after() -> bool:
+        model.traffic.keep_answering()
+        return model.state().answering
+
+    poll_until(looked_after, "the model")
     poll_until(lambda: len(receiver.got) >= 2, "two notifications")
     assert [(one.event, one.revision) for one in told(receiver)] == [("down", "1-aaaaaaaa"), ("up", "1-aaaaaaaa")]
     assert "diamond-price 1-aaaaaaaa: down: what answered had ended" in caplog.text
