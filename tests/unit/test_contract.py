@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.contract import names
-from services.contract.deployment import Action, Deployment
+from services.contract.deployment import Action, Deployment, DeployRequest
 from services.contract.digest import digest_directory, verify_directory
 from services.contract.errors import Refused
 from services.contract.model_config import load_model_config
@@ -112,6 +112,14 @@ def test_a_record_with_an_unknown_field_is_refused_by_name() -> None:
     ).to_json()
     with pytest.raises(Refused, match=r"somewhere is not a Deployment: whom: Extra inputs"):
         Deployment.from_json(text.replace('"by"', '"whom": "ada", "by"'), "somewhere")
+
+
+def test_journals_and_requests_that_are_older_than_a_field_are_read() -> None:
+    shared = {"release": "0" * 64, "by": "ada"}
+    when = {"action": "deploy", "at": "2026-01-02T03:04:05Z", "reason": ""}
+    journal = {**shared, **when, "model": "toy", "revision": "1-aaaaaaaa", "run_id": "a" * 32}
+    assert Deployment.from_json(json.dumps(journal)).model_id is None
+    assert DeployRequest.from_json(json.dumps(shared)).in_place_of is None
 
 
 def test_a_record_that_is_not_there_is_refused_by_path(tmp_path: Path) -> None:
