@@ -1,0 +1,19 @@
+# `--help` is answered by a text of scripts/help, so at once and before anything is installed; a script that has none there
+# says what its first lines say. tests/unit/test_help.py holds the texts against what the programs themselves say.
+# shellcheck shell=bash
+answer_help() {
+  local script=$1 name words text
+  shift
+  [[ " $* " == *" --help "* || " $* " == *" -h "* ]] || return 0
+  name=$(basename "$script")
+  words=("$@")
+  # The longest text that fits: trackback-gocd-set-up, trackback-gocd, trackback.
+  for text in "$name-${words[0]}-${words[1]:-}" "$name-${words[0]}" "$name"; do
+    if [[ -f "$(dirname "$script")/help/$text.txt" ]]; then
+      cat "$(dirname "$script")/help/$text.txt"
+      exit 0
+    fi
+  done
+  sed -n '2,/^[^#]/s/^# //p' "$script"
+  exit 0
+}
