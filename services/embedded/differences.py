@@ -36,6 +36,8 @@ BEHAVIOUR: tuple[str, ...] = (
     " or removed. Each file is checked by itself, so a pipeline cannot wait for one of another file.",
     "Users: an administrator and an operator who may not configure. Tokens are made and never revoked. A page without"
     " a password is a 401; GoCD shows a form. Without passwords everybody may do everything, as in GoCD.",
+    "Without passwords it may still want a token for changes, as on the embedded platform: GoCD knows no such thing."
+    " It answers under its own names only, and changes nothing for the page of another site.",
     "Materials are polled every 2 seconds and rest for 5 after the first failure and for 30 at most, or as configured;"
     " GoCD polls each minute, and rests for 300 seconds and 60 minutes. The rule is GoCD's.",
     "A revision whose data holds anything but strings is refused; GoCD silently changes or drops such data.",

@@ -11,6 +11,7 @@ from threading import Thread, Timer
 import pytest
 
 from services.contract.errors import Refused
+from services.contract.http_protocol import GATEWAY, LIMITS
 from services.prediction.invalid import Problem
 from services.rollout.gateway import MAP, TOLD, Gateway
 from services.rollout.route import Route
@@ -218,6 +219,19 @@ def test_the_configuration_has_the_map_and_slots_that_the_rollout_looks_for() ->
     assert (CONFIGURATION / Path(MAP).name).read_bytes() == b""
     slots = re.findall(r"^backend (\S+) from slot$", configuration(), re.MULTILINE)
     assert slots == [f"slot-{number:02d}" for number in range(1, 33)]
+
+
+def test_the_gateway_has_the_limits_of_the_services_behind_it() -> None:
+    limits = [
+        f"tune.bufsize {LIMITS.size}",
+        f"tune.http.maxhdr {LIMITS.lines}",
+        f"timeout http-request {LIMITS.seconds:g}s",
+    ]
+    assert [line for line in limits if f"    {line}\n" not in configuration()] == []
+    places = int(re.findall(r"^    maxconn (\d+)$", configuration(), re.MULTILINE)[0])
+    for_one = int(re.findall(r"tcp-request connection reject if { sc0_conn_cur gt (\d+) }", configuration())[0])
+    assert for_one <= places / 2
+    assert GATEWAY.connections >= places
 
 
 def test_the_gateways_own_errors_have_the_form_of_the_prediction_services() -> None:
