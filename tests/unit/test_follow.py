@@ -237,6 +237,27 @@ def test_a_poll_that_is_under_way_is_waited_for_and_then_asked_again(scene: Scen
     scene.world.finished("a-model/1/build/1")
 
 
+def test_a_poll_that_hangs_and_then_fails_is_not_taken_for_one_that_found_nothing_more(scene: Scene) -> None:
+    scene.mlflow.tag("a-model", "1" * 32, "yes")
+    scene.offer("a-model", "1-11111111")
+    for _ in range(4):
+        scene.round()
+    hang = scene.world.plugin.hangs["a-model"] = threading.Event()
+    del scene.world.plugin.offers["a-model"]
+    before = scene.polls("a-model")
+    scene.mlflow.tag("a-model", "2" * 32, "yes")
+    scene.follower.round()
+    poll_until(lambda: scene.polls("a-model") > before, "a poll that hangs", pause=0.01)
+    for _ in range(3):
+        scene.follower.round()
+    hang.set()
+    poll_until(lambda: (scene.gocd.package_material("a-model") or {})["messages"], "its failure", pause=0.01)
+    scene.offer("a-model", "2-22222222")
+    for _ in range(2):
+        scene.round()
+    scene.world.finished("a-model/2/build/1")
+
+
 def test_a_promotion_that_no_pipeline_waits_for_is_told(scene: Scene) -> None:
     scene.models.append("d-model")
     scene.mlflow.tag("d-model", "1" * 32, "yes")
