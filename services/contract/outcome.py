@@ -40,6 +40,11 @@ class Outcome(Record):
         """Whether GoCD is going to do something about it by itself."""
         return self.fate in (Fate.WAITING, Fate.JUDGING)
 
+    @property
+    def told(self) -> str:
+        """For a person, with the words of the gate."""
+        return f"{self}: {self.words}" if self.words else str(self)
+
     def __str__(self) -> str:
         if self.superseded_by:
             return f"{self.fate} by {self.superseded_by}"

@@ -2,13 +2,15 @@
 
 from services.contract.candidate import Candidate, PipelineRef
 from services.contract.deployment import Deployment
+from services.contract.outcome import Outcome
 from services.contract.record import ModelName, Record, Revision, Sha256
 from services.contract.release import Servable
 from services.contract.verdict import Comparison, Validation
 
 
 class Trace(Record):
-    """`deployments` are all times this release was put live, oldest first; `links` open in a browser."""
+    """`deployments` are all times this release was put live, oldest first; `links` open in a browser; `later` is what
+    became of the promotions after this one, the newest first, as far as GoCD could be asked."""
 
     model: ModelName
     revision: Revision
@@ -20,3 +22,4 @@ class Trace(Record):
     servable: Servable
     pipeline: PipelineRef | None
     links: dict[str, str]
+    later: tuple[Outcome, ...] = ()

@@ -12,9 +12,11 @@ import typer
 from services.contract.errors import Refused
 from services.contract.model_config import list_models
 from services.delivery.follow import Follower, Look
+from services.delivery.judge import JudgeSuperseded
 from services.delivery.looks import AskForPoll, DefineExperiment, DefinePackage, create_experiment, missing_experiment
 from services.delivery.output import emit, say
 from services.delivery.promoted import Promoted
+from services.delivery.rollout_client import Rollout
 from services.delivery.settings import Settings
 from services.delivery.tracking import Tracking, connect
 from services.gocd import definitions
@@ -38,6 +40,7 @@ class Place:
 
     gocd: GoCD
     tracking: Tracking
+    rollout: Rollout
     models: Path
 
 
@@ -92,7 +95,8 @@ def set_up_gocd(
     with _gocd(settings, url, login, token or _secret(token_file)) as gocd:
         wait_until_up(gocd, wait, say)
         refuse_without_plugin(gocd)
-        place = Place(gocd, connect(settings, _from_here(settings, mlflow)), folder)
+        tracking = connect(settings, _from_here(settings, mlflow))
+        place = Place(gocd, tracking, Rollout(settings.trackback_rollout_url), folder)
         steps = [*_experiments(place, dry_run), *set_up(gocd, wanted, say, dry_run, update)]
         steps += [*left_over(gocd, _models(folder), say), *_token(gocd.url, order, dry_run)]
         emit(SetUp(gocd=gocd.url, dry_run=dry_run, steps=tuple(steps)))
@@ -114,14 +118,17 @@ def follow_promotions(
     """Look at MLflow every few seconds and let GoCD poll at once what it has not seen; stays until it is ended.
 
     GoCD itself looks each minute, and rests for five minutes and more after a look that failed. A model that is added
-    gets its experiment and its package. While MLflow or GoCD is away it waits for them.
+    gets its experiment and its package. Of promotions that come together GoCD runs the newest; when that one is
+    refused, the one before it is run. Each run says in its tag trackback.outcome what became of it. While a service is
+    away it is waited for.
 
     Example: trackback gocd follow --url http://gocd.example:8153/go --token-file token
     """
     settings = Settings()
     login = _login(user, password_file)
     with _gocd(settings, url, login, token or _secret(token_file)) as gocd:
-        _follow(Place(gocd, connect(settings, settings.mlflow_tracking_uri), models or settings.trackback_models))
+        tracking, rollout = connect(settings, settings.mlflow_tracking_uri), Rollout(settings.trackback_rollout_url)
+        _follow(Place(gocd, tracking, rollout, models or settings.trackback_models))
 
 
 def _follow(place: Place) -> None:
@@ -132,6 +139,7 @@ def _follow(place: Place) -> None:
         DefineExperiment(place.tracking, promoted, say),
         DefinePackage(place.gocd, promoted, say),
         AskForPoll(place.gocd, promoted, say),
+        JudgeSuperseded(place.gocd, place.rollout, place.tracking.note_outcome, say),
     ]
     Follower(lambda: list_models(place.models), looks, say, promoted.begin).run()
 

@@ -70,12 +70,6 @@ class Registry:
             for key, value in tags.items():
                 self._client.set_tag(run_id, key, value)
 
-    def note_outcome(self, run_id: str, text: str) -> None:
-        """In short words on the run, for whoever looks at it; a run that was deleted is left alone."""
-        run = self.run(run_id)
-        if run.info.lifecycle_stage == "active" and run.data.tags.get(names.OUTCOME_TAG) != text:
-            self.set_tags(run_id, {names.OUTCOME_TAG: text})
-
     def download_model(self, model_id: str, folder: Path) -> Path:
         return self._download(f"models:/{model_id}", folder)
 

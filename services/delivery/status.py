@@ -154,8 +154,7 @@ def _lines(status: ModelStatus) -> list[str]:
         stages = " → ".join(f"{stage.name} {stage.result}" for stage in pipeline.stages)
         found.append(f"  {pipeline.name} {pipeline.counter}: {stages}")
     for promotion in status.promotions:
-        words = f": {promotion.words}" if promotion.words else ""
-        found.append(f"  promotion {promotion.revision} by {promotion.promoted_by}: {promotion}{words}")
+        found.append(f"  promotion {promotion.revision} by {promotion.promoted_by}: {promotion.told}")
     return [*found, *(f"  {problem}" for problem in status.problems)]
 
 

@@ -1,6 +1,7 @@
 """trace: from an answer back to its run, data, parameters, verdicts, promoter and pipeline."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -9,13 +10,17 @@ from services.contract import names
 from services.contract.candidate import RunFacts, SourcesDigest
 from services.contract.deployment import Deployment
 from services.contract.errors import Refused
+from services.contract.outcome import Outcome
 from services.contract.release import Manifest
 from services.contract.trace import Trace
+from services.delivery.gate_words import with_words
 from services.delivery.links import links
-from services.delivery.output import emit
+from services.delivery.outcomes import outcomes, read_ledger
+from services.delivery.output import emit, say
 from services.delivery.rollout_client import Rollout
 from services.delivery.settings import Settings
 from services.delivery.store import Store
+from services.gocd.client import GoCD
 
 
 def trace(
@@ -45,7 +50,20 @@ def _trace(settings: Settings, model: str, wanted: str | None) -> Trace:
         known = ", ".join(sorted({one.release[:12] for one in deployments})) or "none"
         raise Refused(f"expected a release of {model} that has answered, found '{digest[:12]}': known are {known}")
     folder = Store(settings.trackback_store).release(ours[0].release)
-    return _assembled(settings, Manifest.read(folder / names.MANIFEST_FILE), ours)
+    found = _assembled(settings, Manifest.read(folder / names.MANIFEST_FILE), ours)
+    return found.model_copy(update={"later": later(settings, ours[0], deployments)})
+
+
+def later(settings: Settings, traced: Deployment, deployments: Sequence[Deployment]) -> tuple[Outcome, ...]:
+    """An answer can be traced without GoCD, so one that does not tell is no failure."""
+    answered = frozenset(one.revision for one in deployments)
+    try:
+        with GoCD(settings.trackback_gocd_url, settings.gocd_token) as gocd:
+            found = outcomes(read_ledger(gocd, traced.model, answered))
+            return tuple(with_words(gocd, one) for one in found if one.number > traced.number)
+    except Refused as refused:
+        say(f"note: what became of later promotions is not known ({refused})")
+        return ()
 
 
 def _live(rollout: Rollout, model: str) -> str:
@@ -94,6 +112,7 @@ def _lines(trace: Trace) -> str:
         "model files": f"{trace.candidate.digest} ({len(trace.candidate.files)} files)",
         "served as": "; ".join(trace.servable.notes),
         "comparison": trace.comparison.summary,
+        "promoted since": "; ".join(f"{one.revision} {one.told}" for one in trace.later) or "nothing",
         **{f"{name} page": url for name, url in trace.links.items()},
     }
     return "".join(f"{name:15} {value}\n" for name, value in rows.items())

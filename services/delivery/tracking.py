@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from services.contract import names
 from services.contract.errors import Refused
 from services.delivery.settings import Settings
 
@@ -16,6 +17,7 @@ _SECONDS = 10
 _PAGE, _PAGES = 200, 10
 _ENDED = ("FINISHED", "FAILED", "KILLED")
 _MISSING, _ALIAS_MISSING, _EXISTS = "RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "RESOURCE_ALREADY_EXISTS"
+_NOT_ACTIVE = "INVALID_PARAMETER_VALUE"
 Json = dict[str, Any]
 
 
@@ -64,6 +66,11 @@ class Tracking:
             return None
         version = self._part(found, "model_version")
         return f"{version.get('version')} of {version.get('creation_timestamp')}"
+
+    def note_outcome(self, run_id: str, text: str) -> None:
+        """On the run, for whoever looks at it; a run that was deleted is left alone."""
+        tag = {"run_id": run_id, "key": names.OUTCOME_TAG, "value": text}
+        self._ask("POST", "runs/set-tag", tag, missing=(_MISSING, _NOT_ACTIVE))
 
     def _pages(self, body: Json) -> Iterator[list[Json]]:
         token = ""

@@ -16,6 +16,8 @@ from services.contract.outcome import Fate, Outcome
 from services.delivery.gate_words import with_words
 from services.delivery.judge import JudgeSuperseded
 from services.delivery.outcomes import next_to_judge, outcomes, read_ledger
+from services.delivery.settings import Settings
+from services.delivery.trace import later
 from services.gocd.client import GoCD
 from tests.poll import poll_until
 from tests.unit.embedded.fakes import revision
@@ -302,6 +304,20 @@ def test_what_was_merged_away_before_deploy_is_superseded_there(shop: Shop) -> N
         label(2): f"superseded by {label(3)}",
         label(1): "delivered",
     }
+
+
+def test_a_trace_tells_what_became_of_later_promotions_as_far_as_gocd_tells(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    three_of_which_the_last_is_bad(shop)
+    first = _deployment("churn", label(1))
+    found = later(Settings(trackback_gocd_url=shop.gocd.url), first, [first])
+    assert [(one.revision, one.told) for one in found] == [
+        (label(3), f"refused at validate: expected a better model than {label(3)}"),
+        (label(2), f"superseded by {label(3)}"),
+    ]
+    assert later(Settings(trackback_gocd_url="http://127.0.0.1:1"), first, [first]) == ()
+    assert "note: what became of later promotions is not known (expected GoCD at http" in capsys.readouterr().err
 
 
 def outcome(number: int, fate: Fate) -> Outcome:
