@@ -1,5 +1,6 @@
 """A look of the follower: what GoCD passed over is judged after all, and each run says what became of it."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -8,6 +9,7 @@ from services.contract.outcome import Outcome
 from services.delivery.outcomes import fingerprint, next_to_judge, outcomes, read_ledger
 from services.gocd.client import GoCD, Json, Unknown
 
+CALM_SECONDS = 10.0
 # Writes a short text on a run.
 Note = Callable[[str, str], None]
 
@@ -24,19 +26,39 @@ class JudgeSuperseded:
     GoCD itself refuses a second request for a pipeline that is triggered already or still in its first stage.
     """
 
-    def __init__(self, gocd: GoCD, rollout: Answers, note: Note, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        gocd: GoCD,
+        rollout: Answers,
+        note: Note,
+        say: Callable[[str], None],
+        calm: float = CALM_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._gocd, self._rollout, self._note, self._say = gocd, rollout, note, say
+        self._calm, self._clock = calm, clock
         self._done: dict[str, list[Json]] = {}
+        self._open: dict[str, bool] = {}
+        self._due: dict[str, float] = {}
         self._noted: dict[str, str] = {}
 
     def __call__(self, model: str) -> None:
-        """Two questions while nothing changes. Raises Refused, and looks again when it is called again."""
+        """While nothing is under way two questions each `calm` seconds. Raises Refused, and looks again when called."""
+        if self._clock() < self._due.get(model, 0.0):
+            return
         try:
             now = self._newest(model)
         except Unknown:  # a model without a pipeline has no promotions
             return
-        if self._done.get(model) == now:
-            return
+        if self._done.get(model) != now:
+            if (found := self._settled(model)) is None:
+                return
+            self._done[model], self._open[model] = now, any(one.open for one in found)
+        if not self._open[model]:
+            self._due[model] = self._clock() + self._calm
+
+    def _settled(self, model: str) -> list[Outcome] | None:
+        """The outcomes, once they are written; None when a promotion was asked for, so that all is changing."""
         answered = frozenset(one.revision for one in self._rollout.deployments(model))
         ledger = read_ledger(self._gocd, model, answered)
         found = outcomes(ledger)
@@ -44,8 +66,7 @@ class JudgeSuperseded:
             scheduled = self._schedule(next_to_judge(found, answered), fingerprint(ledger.built))
         finally:
             self._write(found)
-        if not scheduled:
-            self._done[model] = now
+        return None if scheduled else found
 
     def _newest(self, model: str) -> list[Json]:
         built = self._gocd.history(model)

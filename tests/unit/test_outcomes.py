@@ -20,7 +20,7 @@ from services.delivery.settings import Settings
 from services.delivery.trace import later
 from services.gocd.client import GoCD
 from tests.poll import poll_until
-from tests.unit.embedded.fakes import revision
+from tests.unit.embedded.fakes import FakeClock, revision
 from tests.unit.embedded.world import World, pipeline, python, running, stage
 from tests.unit.gocd_replay import Replay
 
@@ -79,11 +79,12 @@ class Shop:
     def __init__(self, world: World, gate: Path) -> None:
         self.world, self.gate, self.told = world, gate, Told()
         self.gocd = GoCD(str(world.http.base_url.join("/go")))
+        self.clock = FakeClock()
         self.look = self.new_look()
 
-    def new_look(self) -> JudgeSuperseded:
+    def new_look(self, calm: float = 0) -> JudgeSuperseded:
         """As a follower has it that was started anew."""
-        return JudgeSuperseded(self.gocd, self.told, self.told.note, self.told.said.append)
+        return JudgeSuperseded(self.gocd, self.told, self.told.note, self.told.said.append, calm, self.clock.monotonic)
 
     def promote(self, number: int, run: int | None = None) -> None:
         found = revision(label(number, run))
@@ -287,6 +288,25 @@ def test_a_look_at_what_has_not_changed_asks_gocd_two_questions(shop: Shop) -> N
     shop.look("churn")
     shop.told.down = True
     shop.look("churn")
+
+
+def test_a_model_of_which_nothing_is_under_way_is_looked_at_again_after_a_pause(shop: Shop) -> None:
+    look = shop.new_look(calm=10)
+    shop.hold(1, "validate")
+    shop.promote(1)
+    look("churn")
+    shop.release(1, "validate")
+    shop.settled(1)
+    look("churn")
+    assert [text for _, text in shop.told.notes][-1] == "delivered"
+    shop.fail(2, "fetch")
+    shop.promote(2)
+    shop.settled(2)
+    look("churn")
+    assert [text for _, text in shop.told.notes][-1] == "delivered"
+    shop.clock.seconds = 10
+    look("churn")
+    assert [text for _, text in shop.told.notes][-1] == "refused at fetch"
 
 
 def test_a_model_without_a_pipeline_has_nothing_to_judge(shop: Shop) -> None:

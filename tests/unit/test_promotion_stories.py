@@ -77,7 +77,7 @@ class Story:
         return GoCD(URL, transport=Into(create_app(self.engine, ["127.0.0.1"])))
 
     def _follower(self) -> JudgeSuperseded:
-        return JudgeSuperseded(self.gocd, self, lambda _run, _text: None, lambda _text: None)
+        return JudgeSuperseded(self.gocd, self, lambda _run, _text: None, lambda _text: None, calm=0)
 
     def deployments(self, model: str) -> list[Deployment]:
         facts: dict[str, Any] = {"release": "0" * 64, "run_id": "0" * 32, "by": "ada", "reason": ""}
