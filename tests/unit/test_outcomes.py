@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from services.contract.deployment import Action, Deployment
@@ -18,6 +19,7 @@ from services.delivery.judge import JudgeSuperseded
 from services.delivery.outcomes import next_to_judge, outcomes, read_ledger
 from services.delivery.settings import Settings
 from services.delivery.trace import later
+from services.delivery.tracking import Tracking
 from services.gocd.client import GoCD
 from tests.poll import poll_until
 from tests.unit.embedded.fakes import FakeClock, revision
@@ -307,6 +309,23 @@ def test_a_model_of_which_nothing_is_under_way_is_looked_at_again_after_a_pause(
     shop.clock.seconds = 10
     look("churn")
     assert [text for _, text in shop.told.notes][-1] == "refused at fetch"
+
+
+def test_a_run_is_told_its_outcome_by_a_tag_and_one_that_was_deleted_is_left_alone() -> None:
+    answers = [httpx.Response(200, json={}), httpx.Response(400, json={"error_code": "INVALID_PARAMETER_VALUE"})]
+    asked: list[tuple[str, Any]] = []
+
+    def mlflow(request: httpx.Request) -> httpx.Response:
+        asked.append((request.url.path, json.loads(request.content)))
+        return answers.pop(0) if answers else httpx.Response(500)
+
+    tracking = Tracking("http://mlflow:5000", transport=httpx.MockTransport(mlflow))
+    for _ in range(2):
+        tracking.note_outcome(RUN.format(number=2), f"superseded by {label(3)}")
+    tag = {"run_id": RUN.format(number=2), "key": "trackback.outcome", "value": f"superseded by {label(3)}"}
+    assert asked == [("/api/2.0/mlflow/runs/set-tag", tag)] * 2
+    with pytest.raises(Refused):
+        tracking.note_outcome(RUN.format(number=2), "delivered")
 
 
 def test_a_model_without_a_pipeline_has_nothing_to_judge(shop: Shop) -> None:
