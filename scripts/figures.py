@@ -92,8 +92,11 @@ def usage(told: dict[str, Any]) -> Usage:
 def _stats(container: Container) -> dict[str, Any]:
     connection = Engine("engine")
     connection.request("GET", f"/containers/{container.id}/stats?stream=false&one-shot=true")
-    answer: dict[str, Any] = json.loads(connection.getresponse().read())
-    return answer
+    answer = connection.getresponse()
+    told: dict[str, Any] = json.loads(answer.read())
+    if answer.status != 200:
+        refuse(f"expected a stack at rest, found {container.service} gone ({told.get('message')}): measure again later")
+    return told
 
 
 def engine_cpu() -> float:

@@ -55,7 +55,8 @@ def load_predictor(folder: Path, digest: str) -> Predictor:
     _check_inputs(manifest.inputs)
     model = find_runtime(form.runtime).load(_model_file(folder, form), manifest.inputs)
     golden = Golden.read(golden_path)
-    example = dict(zip(golden.columns, golden.rows[0], strict=False)) if golden.rows else None
+    # The first ones are rows at the edge.
+    example = dict(zip(golden.columns, golden.rows[-1], strict=False)) if golden.rows else None
     predictor = Predictor(Release(digest=digest, manifest=manifest), form, model, example)
     _replay(predictor, golden)
     return predictor
