@@ -50,7 +50,7 @@ def tell_live(settings: Settings, rollout: Rollout, model: str) -> None:
     try:
         page, deployments = MlflowRest(settings.mlflow_tracking_uri), rollout.deployments(model)
         for run_id in dict.fromkeys(one.run_id for one in reversed(deployments[-2:])):
-            tags = _noted(page, run_id, {names.LIVE_TAG: _period(run_id, deployments)})
+            tags = _noted(page, page.run(run_id), {names.LIVE_TAG: _period(run_id, deployments)})
             for version in page.versions(model, run_id)[:1]:
                 text = _between_marks(version.get("description", ""), tags)
                 page.describe_version(version, {key: tags[key] for key in _ROWS if key in tags}, text)
@@ -80,19 +80,19 @@ def _update(settings: Settings, candidate: Candidate, said: dict[str, str], repo
     run_id, folder = candidate.promotion.run_id, f"{names.REPORTS_FOLDER}/{candidate.promotion.label}"
     try:
         page = MlflowRest(settings.mlflow_tracking_uri)
-        _noted(page, run_id, said | ({names.PIPELINE_TAG: pipeline} if pipeline else {}))
-        run = page.run(run_id) if reports else {}
+        run = page.run(run_id)
+        _noted(page, run, said | ({names.PIPELINE_TAG: pipeline} if pipeline else {}))
         for name, content in reports.items():
             page.put_artifact(run, f"{folder}/{name}", content)
     except _UNTOLD as error:
         _note(error)
 
 
-def _noted(page: MlflowRest, run_id: str, said: Mapping[str, str]) -> dict[str, str]:
+def _noted(page: MlflowRest, run: Json, said: Mapping[str, str]) -> dict[str, str]:
     """All tags of the run, after `said` and the note were written."""
-    tags = {**_tags(page.run(run_id)), **said}
+    tags = {**_tags(run), **said}
     note = _between_marks(tags.get(names.NOTE_TAG, ""), tags)
-    page.set_tags(run_id, {**said, names.NOTE_TAG: note})
+    page.set_tags(run["info"]["run_id"], {**said, names.NOTE_TAG: note})
     return tags
 
 
