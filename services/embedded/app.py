@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, Response
+from starlette.middleware.gzip import GZipMiddleware
 
 from services.contract import http_guard
 from services.embedded.api import (
@@ -20,7 +21,7 @@ from services.embedded.api import (
     stages,
     value_stream,
 )
-from services.embedded.api.protocol import HANDLERS, Server
+from services.embedded.api.protocol import HANDLERS, Server, refusal, with_tags
 from services.embedded.engine import Engine
 from services.embedded.guard import Guard
 from services.embedded.page import render_page
@@ -48,11 +49,13 @@ _PAGE_HEADERS = {
 
 def create_app(engine: Engine, hosts: Sequence[str], token: str | None = None) -> FastAPI:
     """`hosts` are the names under which it answers; with a token, only whoever sends it may change anything."""
-    app = FastAPI(title="Trackback CI", openapi_url=None)
+    app = FastAPI(title="Trackback CI", openapi_url=None, redirect_slashes=False)
     app.state.engine = engine
+    app.middleware("http")(with_tags)
     app.middleware("http")(Guard(engine.users))
+    app.add_middleware(GZipMiddleware, minimum_size=1)
     app.add_middleware(http_guard.Guard, access=http_guard.Access(hosts, token))
-    for error, handler in HANDLERS.items():
+    for error, handler in {**HANDLERS, **files.HANDLERS}.items():
         app.add_exception_handler(error, handler)
     app.add_exception_handler(PluginFailed, _plugin_failed)
     for noun in _NOUNS:
@@ -67,5 +70,5 @@ def page(engine: Server) -> Response:
     return HTMLResponse(render_page(engine), headers=_PAGE_HEADERS)
 
 
-def _plugin_failed(_: Request, failure: Exception) -> JSONResponse:
-    return JSONResponse({"message": str(failure)}, 500)
+def _plugin_failed(request: Request, failure: Exception) -> Response:
+    return refusal(request, 500, {"message": str(failure)})

@@ -25,6 +25,8 @@ class Artifacts:
     def find(self, place: JobPlace, path: str) -> Path | None:
         """A file or folder of the job; None as well for a path that leads out of it."""
         folder = self.folder(place).resolve()
+        if "\0" in path:
+            return None
         found = (folder / path).resolve()
         return found if found.is_relative_to(folder) and found.exists() else None
 

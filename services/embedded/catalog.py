@@ -97,6 +97,14 @@ class Catalog:
             _written(new.properties),
         )
 
+    def replace_repository(self, new: Repository) -> None:
+        statement = "UPDATE repositories SET name = ?, plugin = ?, version = ?, properties = ? WHERE id = ?"
+        self._database.run(statement, new.name, new.plugin, new.version, _written(new.properties), new.id)
+
+    def replace_package(self, new: Package) -> None:
+        statement = "UPDATE packages SET name = ?, repository = ?, auto_update = ?, properties = ? WHERE id = ?"
+        self._database.run(statement, new.name, new.repository.id, new.auto_update, _written(new.properties), new.id)
+
 
 def _written(properties: Iterable[Property]) -> str:
     return json.dumps([asdict(it) for it in properties])

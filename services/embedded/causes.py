@@ -54,7 +54,11 @@ class Causes:
     def _identity(self, material: MaterialConfig) -> tuple[str, str, str] | None:
         """Fingerprint, type and description; None for a package that is not defined yet."""
         if material.pipeline and material.stage:
-            return dependency_fingerprint(material.pipeline, material.stage), PIPELINE, material.pipeline
+            return (
+                dependency_fingerprint(material.pipeline, material.stage),
+                PIPELINE,
+                f"{material.pipeline} [ {material.stage} ]",
+            )
         package = self._catalog.package(material.package or "")
         return (package.fingerprint, PACKAGE, package.description) if package else None
 

@@ -26,6 +26,7 @@ class ConfigRepos:
         take_over: Callable[[str, Pipelines | None], None],
     ) -> None:
         self._database = database
+        self._take_over = take_over
         self._lock = threading.Lock()
         self._create: Callable[[ConfigRepo], ConfigRepoPoller] = lambda repo: ConfigRepoPoller(
             repo, GitClone(repo.url, repo.branch, folder / f"{repo.id}.git"), health, clock, rhythm, take_over
@@ -51,6 +52,17 @@ class ConfigRepos:
             self._database.run("INSERT INTO config_repos VALUES (?, ?)", repo.id, json.dumps(asdict(repo)))
             self._pollers[repo.id] = self._create(repo)
             self._pollers[repo.id].start()
+
+    def replace(self, repo: ConfigRepo) -> None:
+        """Follows it from now on. What came from another place is gone until this one has been read, as in GoCD."""
+        with self._lock:
+            moved = self._pollers[repo.id].repo.description != repo.description
+            self._pollers[repo.id].stop()
+            self._database.run("UPDATE config_repos SET definition = ? WHERE id = ?", json.dumps(asdict(repo)), repo.id)
+            self._pollers[repo.id] = self._create(repo)
+        if moved:
+            self._take_over(repo.id, None)
+        self._pollers[repo.id].start()
 
     def pollers(self) -> list[ConfigRepoPoller]:
         with self._lock:

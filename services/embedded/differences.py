@@ -1,41 +1,167 @@
-"""The one list of where this server differs from GoCD: each field it leaves out, and each behaviour."""
+"""The one list of where this server differs from GoCD; a test replays recorded exchanges and finds each line true.
 
-# By recording of a GoCD 26.1.0: the fields of it that our answer has not, and why.
-LEFT_OUT: dict[str, dict[str, str]] = {
-    "version": {
-        "build_number": "it is not a build of GoCD",
-        "git_sha": "it is not a build of GoCD",
-        "commit_url": "it is not a build of GoCD",
-    },
-    "plugin_info": {
-        "plugin_file_location": "a path of this machine that nothing needs",
-        "about.version": "the plugin host tells id, version and name only",
-        "about.target_go_version": "the plugin host tells id, version and name only",
-        "about.description": "the plugin host tells id, version and name only",
-        "about.target_operating_systems": "the plugin host tells id, version and name only",
-        "about.vendor": "the plugin host tells id, version and name only",
-    },
+An exchange is named as in tests/unit/gocd_exchanges/exchanges.jsonl; `*` in a pattern stands for anything.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`places` are those of the answer: `status`, `content-type`, a header, or a field of the body."""
+
+    exchanges: tuple[str, ...]
+    places: tuple[str, ...]
+    why: str
+
+
+_UNUSED = "nothing of ours uses it"
+
+# What this server does not have, by method and path: it answers as GoCD does to an address that it does not know.
+ABSENT: dict[str, str] = {
+    "GET /api/agents*": "the one agent is part of this server",
+    "* /api/admin/environments*": _UNUSED,
+    "GET /api/dashboard": "the page shows what it would",
+    "GET /api/jobs/*": "a stage tells of its jobs",
+    "GET /api/stages/*/history": "the history of a pipeline has its stages",
+    "GET /api/admin/packages/*/usages": _UNUSED,
+    "GET /api/internal/materials/*/usages": _UNUSED,
+    "GET /api/internal/materials/*/modifications": _UNUSED,
+    "GET /api/config/materials": _UNUSED,
+    "GET /api/admin/pipelines/*": "pipelines come from files and config repos, and are not changed by the API",
+    "GET /api/admin/pipeline_groups": "a group has no configuration of its own here",
+    "GET /api/admin/maintenance_mode/info": _UNUSED,
+    "GET /api/admin/config_repos/*/definitions": _UNUSED,
+    "GET /api/admin/plugin_info": "there is one plugin, and it is asked by its name",
+    "POST /api/admin/internal/*/verify_connection": "the plugin says what is wrong at its first poll",
+    "DELETE /api/admin/*": "what was defined is changed, and removed with the state folder",
+    "GET /api/admin/access_tokens": _UNUSED,
+    "POST /api/admin/access_tokens/*": "tokens are not revoked",
+    "GET /api/current_user/access_tokens/*": "the list has them",
+    "POST /api/current_user/access_tokens/*": "tokens are not revoked",
+    "POST /api/pipelines/*/pause": "no pausing",
+    "POST /api/pipelines/*/unpause": "no pausing",
+    "POST /api/pipelines/*/unlock": "a person runs the failed stage again, which goes on with the instance",
+    "POST /api/stages/*/cancel": "no cancelling",
+    "POST /api/stages/*/run-failed-jobs": "a stage is run again as a whole",
+    "POST /api/stages/*/run-selected-jobs": "a stage is run again as a whole",
+    "DELETE /files/*": "files are not removed by the API",
+    "GET /api/nosuch": "GoCD's container answers with an empty page of no type",
 }
 
-_NO_MESSAGE = "they are those of a server health message; no material failed when it was recorded"
+_CONTAINER = "a page of the servlet container of the recorded GoCD, which had no Rails; a real one was not seen there"
+_METHOD = "GoCD has begun to answer as that API before it finds that it does not know the method"
+_NO_CANCEL = "no cancelling: the job was made to fail in its place"
+_NO_RERUN = "no re-running of single jobs, so there was no such run"
+_NO_PAUSE = "no pausing"
+_NO_DELETE = "nothing is deleted by the API, so what the recorded server had no more is still there"
+_ONE_AGENT = "the agent is part of this server: it takes a job at once, and cannot be lost"
+_PLUGIN = "this server does not start without its plugin"
+_VARIABLES = "a request to run takes no environment variables, and says so"
+_JAVA = "the words of Java's JSON parser are not repeated"
 
-# By recording: the fields of ours that it has not, or not with that type, and why.
-ADDED: dict[str, dict[str, str]] = {
-    "pipeline_history": {"_links": "GoCD gives it as soon as there is a second page; the recording has one page"},
-    "internal_materials": {
-        "materials.modification": "null until there is a revision; when it was recorded there was one",
-        "materials.messages.message": _NO_MESSAGE,
-        "materials.messages.description": _NO_MESSAGE,
-        "materials.messages.level": _NO_MESSAGE,
-    },
-}
+DIFFERENCES: tuple[Difference, ...] = (
+    Difference(
+        ("version: *",),
+        ("body.build_number missing", "body.git_sha missing", "body.commit_url missing", "body.full_version"),
+        "it is not a build of GoCD",
+    ),
+    Difference(
+        ("plugin_info of our plugin: *", "plugin_info after the jar is back"),
+        ("body.plugin_file_location missing",),
+        "a path of this machine that nothing needs",
+    ),
+    Difference(
+        ("plugin_info of our plugin: *", "plugin_info after the jar is back"),
+        ("body.about.* missing",),
+        "the plugin host tells id, version and name only",
+    ),
+    Difference(("history: accept *", "instance: accept *", "status: accept *"), ("content-type", "body"), _CONTAINER),
+    Difference(("path going up", "HEAD of a file"), ("content-type",), _CONTAINER),
+    Difference(("POST to a GET-only path", "OPTIONS of current_user"), ("content-type",), _METHOD),
+    Difference(("trailing slash",), ("status",), "an address has one spelling here"),
+    Difference(("HEAD of current_user",), ("status",), "HEAD is not answered"),
+    Difference(
+        ("root page: *", "/go/: *", "/go: *", "login page: *", "pipelines page: *", "value stream map json: token"),
+        ("status",),
+        "a page without a password is a 401; GoCD sends to its form",
+    ),
+    Difference(("value stream map json: admin",), ("status",), _CONTAINER),
+    Difference(
+        ("internal config repos: parse error, package unknown", "health messages: config repo with a parse error"),
+        ("*",),
+        "a package that is not there yet leaves its pipelines waiting; GoCD refuses the file until it is there",
+    ),
+    Difference(("* not JSON",), ("body.error",), _JAVA),
+    Difference(
+        ("access tokens: *", "list tokens*"),
+        ("body._embedded.access_tokens[]*",),
+        "when a token was last used is not noted, and none is ever revoked",
+    ),
+    Difference(("list tokens, filter unknown",), ("status",), "the list has one form"),
+    Difference(("use of the revoked token*",), ("status",), "tokens are not revoked"),
+    Difference(("console*",), ("body",), "the data of the promotion and the steps of the agent are others"),
+    Difference(
+        ("console of a job that is assigned and has not begun", "listing of a job that is assigned and has not begun"),
+        ("status",),
+        _ONE_AGENT,
+    ),
+    Difference(("listing while the job runs",), ("status",), "the console is a file from the beginning"),
+    Difference(("checksum file",), ("body",), "without the comment lines of Java's properties"),
+    Difference(("folder zip, *",), ("status",), "folders are not packed"),
+    Difference(
+        ("path going up, encoded",), ("status",), "a path that leads out of its job is a file that is not there"
+    ),
+    Difference(("stage instance, its job assigned",), ("body.jobs[]*",), _ONE_AGENT),
+    Difference(
+        ("instance, its first job assigned", "instance, its jobs wait for the agent"),
+        ("body.stages[].jobs[].state",),
+        _ONE_AGENT,
+    ),
+    Difference(("stage instance, jobs wait, the only agent lost",), ("body.jobs[]*",), _ONE_AGENT),
+    Difference(("stage instance, a job that waited longer than its timeout was cancelled",), ("body.*",), _ONE_AGENT),
+    Difference(("stage instance, cancelled", "instance, cancelled"), ("body.*",), _NO_CANCEL),
+    Difference(
+        ("stage instance, selected job run again", "stage instance, failed job run again"), ("body.*",), _NO_RERUN
+    ),
+    Difference(
+        ("history, three instances",),
+        ("body.pipelines[].stages[].counter", "body.pipelines[].stages[].rerun_of_counter"),
+        _NO_RERUN,
+    ),
+    Difference(("status, paused",), ("body.paused*",), _NO_PAUSE),
+    Difference(("schedule: paused", "rerun of a stage of a paused pipeline"), ("body.message",), _NO_PAUSE),
+    Difference(("schedule: with variable, *",), ("status",), _VARIABLES),
+    Difference(("schedule: environment_variables a string", "schedule: variable *"), ("body.message",), _VARIABLES),
+    Difference(
+        ("health messages: *", "plugin missing: health messages"),
+        ("body[] Could not trigger pipeline 'scratch-missing' added",),
+        "said of every pipeline that could not be run; GoCD was not heard to say it of one that never had a revision",
+    ),
+    Difference(
+        ("health messages: *", "plugin missing: health messages"),
+        ("body[] Modification check failed for material: URL: http://nosuch.example/*",),
+        _NO_DELETE,
+    ),
+    Difference(("health messages: *",), ("body[] Failed to trigger pipeline [scratch-locked] missing",), _NO_PAUSE),
+    Difference(("health messages: agent lost, jobs wait",), ("body[]*",), _ONE_AGENT),
+    Difference(("repositories by an administrator's token",), ("body._embedded.package_repositories[]*",), _NO_DELETE),
+    Difference(
+        ("health messages: after a restart",),
+        ("body[] Could not trigger pipeline 'scratch-locked' added",),
+        "the recorded server was started anew, which forgets its messages; the stand-in was not",
+    ),
+    Difference(("plugin missing: *",), ("*",), _PLUGIN),
+    Difference(("starting: *",), ("status",), "the port opens when it is up; GoCD answers 503 until then"),
+)
 
 BEHAVIOUR: tuple[str, ...] = (
     "Pipelines: package and pipeline materials, exec and fetch tasks only; anything else is refused.",
-    "Config repos: git with the YAML plugin, allow and deny rules on pipeline groups; they are made, but not changed"
-    " or removed. Each file is checked by itself, so a pipeline cannot wait for one of another file.",
-    "Users: an administrator and an operator who may not configure. Tokens are made and never revoked. A page without"
-    " a password is a 401; GoCD shows a form. Without passwords everybody may do everything, as in GoCD.",
+    "Config repos: git with the YAML plugin, allow and deny rules on pipeline groups; they are made and changed, but"
+    " not removed. Each file is checked by itself, so a pipeline cannot wait for one of another file.",
+    "Users: an administrator, and an operator who sees and runs the pipelines of the group `models`. Tokens are made"
+    " and never revoked. A page without a password is a 401; GoCD shows a form. No answer sets a session cookie."
+    " Without passwords everybody may do everything, as in GoCD.",
     "Without passwords it may still want a token for changes, as on the embedded platform: GoCD knows no such thing."
     " It answers under its own names only, and changes nothing for the page of another site.",
     "Materials are polled every 2 seconds and rest for 5 after the first failure and for 30 at most, or as configured;"

@@ -61,6 +61,7 @@ class Engine:
     ) -> None:
         """`pipelines` are those of `file`, which is followed if it is given."""
         clock = clock or SystemClock()
+        self.clock = clock
         stopping = threading.Event()
         self._pipelines = PipelineSet(pipelines)
         self.site = site
@@ -152,6 +153,15 @@ class Engine:
         target: Callable[[str, ScheduleOrder, str], None] = self._run_triggered
         threading.Thread(target=target, args=(pipeline, order, by), daemon=True).start()
 
+    def _failed_material(self, pipeline: str) -> str | None:
+        """Why a material of the pipeline cannot be read now."""
+        config = self.pipelines.pipelines.get(pipeline)
+        for name, material in config.materials.items() if config else ():
+            package = self.catalog.package(material.package or "")
+            for message in self.health.messages(package.fingerprint) if package else ():
+                return f"Material update failed for material '{name}' because: {message.detail}"
+        return None
+
     def _run_triggered(self, pipeline: str, order: ScheduleOrder, by: str) -> None:
         subject = f"schedule {pipeline}"
         try:
@@ -159,6 +169,9 @@ class Engine:
                 config = self.pipelines.pipelines.get(pipeline)
                 materials = config.materials.values() if config else ()
                 self.materials.poll_and_wait([it.package for it in materials if it.package])
+                if failed := self._failed_material(pipeline):
+                    self.health.error(subject, f"Could not trigger pipeline '{pipeline}'", failed)
+                    return
             if self.scheduler.force(pipeline, by, order.pinned):
                 self.health.well(subject)
             elif not order.pinned:  # of a pinned revision that it does not know GoCD says nothing

@@ -1,20 +1,19 @@
-"""Lets in whom GoCD would let in, and says no in GoCD's words."""
+"""Lets in whom GoCD knows, and says no in GoCD's words; what each may do is said where it is done."""
 
 import base64
 import binascii
 
 from fastapi import Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from starlette.middleware.base import RequestResponseEndpoint
 
-from services.embedded.users import ADMIN, ANONYMOUS, Users
+from services.embedded.api.protocol import refusal
+from services.embedded.users import ANONYMOUS, Users
 
 # GoCD: AuthorizeFilterChain.
 OPEN = ("/go/api/v1/health", "/go/api/version")
 # GoCD: AuthenticationFilterChain. Elsewhere a token opens nothing.
 FOR_TOKENS = ("/go/api/", "/go/files/")
-FOR_ADMINS = "/go/api/admin/"
-FOR_EVERYBODY = "/go/api/admin/plugin_info/"
 
 NOBODY = "You are not authenticated!"
 BAD_PASSWORD = (
@@ -23,7 +22,6 @@ BAD_PASSWORD = (
 )
 BAD_TOKEN = "Invalid Personal Access Token."
 NOT_NEEDED = "{} credentials are not required, since security has been disabled on this server."
-NOT_ALLOWED = "You are not authorized to perform this action."
 
 
 class NotAuthenticated(Exception):
@@ -38,17 +36,10 @@ class Guard:
         try:
             user = self._user(request.url.path, request.headers.get("authorization", ""))
         except NotAuthenticated as problem:
-            return self._no(401, str(problem))
+            return self._no(request, str(problem))
         path = request.url.path
         if self._users.security and user == ANONYMOUS and path not in OPEN:
-            return self._no(401, NOBODY)
-        if (
-            self._users.security
-            and user != ADMIN
-            and path.startswith(FOR_ADMINS)
-            and not path.startswith(FOR_EVERYBODY)
-        ):
-            return self._no(403, NOT_ALLOWED)
+            return self._no(request, NOBODY)
         request.state.user = user
         request.state.by_token = request.headers.get("authorization", "").lower().startswith("bearer ")
         return await go_on(request)
@@ -79,6 +70,8 @@ class Guard:
             raise NotAuthenticated(BAD_TOKEN)
         return user
 
-    def _no(self, status: int, message: str) -> Response:
-        challenge = {"WWW-Authenticate": 'Basic realm="GoCD"'} if status == 401 and self._users.security else {}
-        return JSONResponse({"message": message}, status, headers=challenge)
+    def _no(self, request: Request, message: str) -> Response:
+        """A token is not asked for a password in its place."""
+        by_token = request.headers.get("authorization", "").lower().startswith("bearer ")
+        challenge = {"WWW-Authenticate": 'Basic realm="GoCD"'} if self._users.security and not by_token else {}
+        return refusal(request, 401, {"message": message}, challenge)

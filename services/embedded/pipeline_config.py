@@ -11,9 +11,14 @@ from services.embedded.parameters import substitute_parameters
 
 LABEL_PART = re.compile(r"\$\{([^}\[]+)(?:\[:(\d+)\])?\}")
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-][a-zA-Z0-9_.-]*$", max_length=255)]
+_NAME = r"^[a-zA-Z0-9_-][a-zA-Z0-9_.-]*$"
+Name = Annotated[str, StringConstraints(pattern=_NAME, max_length=255)]
 TabName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_.-]+$", max_length=15)]
 Variables = dict[Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")], str]
+
+
+def is_name(text: str) -> bool:
+    return len(text) <= 255 and re.fullmatch(_NAME.strip("^$"), text) is not None
 
 
 def _inside(path: str) -> str:

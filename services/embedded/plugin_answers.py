@@ -92,10 +92,16 @@ def _modification(found: dict[str, Any]) -> Modification:
     return Modification(
         revision=_limited(_text(found, "revision", "Package revision"), _REVISION, "revision"),
         user=_limited(_text(found, "user", "Package revision user") or "anonymous", _USER, "user"),
-        comment=json.dumps(comment, separators=(",", ":"), ensure_ascii=False),
+        comment=_gson(comment),
         modified_at=_time(found.get("timestamp")),
         data=_data(found.get("data")),
     )
+
+
+def _gson(comment: dict[str, str | None]) -> str:
+    """As GoCD's Gson writes it, with what means something in HTML escaped."""
+    text = json.dumps(comment, separators=(",", ":"), ensure_ascii=False)
+    return re.sub("[=<>&']", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _limited(text: str | None, limit: int, what: str) -> str:

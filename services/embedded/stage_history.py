@@ -47,6 +47,11 @@ class StageHistory:
         row = self._database.one("SELECT * FROM stages WHERE instance = ? ORDER BY id DESC LIMIT 1", instance.id)
         return _stage(row) if row else None
 
+    def first(self, instance: Instance) -> StageRun | None:
+        """The stage with which the instance began."""
+        row = self._database.one("SELECT * FROM stages WHERE instance = ? ORDER BY id LIMIT 1", instance.id)
+        return _stage(row) if row else None
+
     def stage(self, identity: int) -> StageRun:
         return _stage(self._database.all("SELECT * FROM stages WHERE id = ?", identity)[0])
 

@@ -195,17 +195,26 @@ def _kind(answer: httpx.Response) -> type[Refused]:
 
 
 def _field(answer: httpx.Response, name: str) -> object:
+    return _content(answer).get(name)
+
+
+def _content(answer: httpx.Response) -> Json:
+    """Empty for what is no JSON object."""
     try:
-        return answer.json()[name]
-    except (ValueError, KeyError, TypeError):
-        return None
+        content = answer.json()
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _message(answer: httpx.Response) -> str:
     """GoCD's words on one line; after a refused creation also which fields are wrong."""
-    words = str(_field(answer, "message") or answer.text[:200].strip() or answer.reason_phrase)
-    problems = sorted(set(_problems(_field(answer, "data"))) - {words})
-    return " ".join(" ".join([words, *problems]).split())
+    content = _content(answer)
+    told = content.get("message") or content.get("error")
+    problems = sorted(set(_problems(content)) - {str(told)})
+    if not told and not problems:
+        told = answer.text[:200].strip() or answer.reason_phrase
+    return " ".join(" ".join([str(told or ""), *problems]).split())
 
 
 def _problems(data: object) -> list[str]:

@@ -2,18 +2,28 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
 
 from tests.unit.gocd_accept import accepted, not_found
+from tests.unit.gocd_exchanges.recorded import exchanges
 
-SAMPLES = Path(__file__).parent / "gocd_samples"
+# Where each is in the recorded exchanges.
+SAMPLES = {
+    "health": "health: accept application/vnd.go.cd.v1+json",
+    "plugin_info": "plugin_info of our plugin: accept application/vnd.go.cd.v7+json",
+    "repositories": "repositories: accept application/vnd.go.cd.v1+json",
+    "packages": "packages: accept application/vnd.go.cd.v2+json",
+    "package": "package: admin",
+    "config_repos": "config_repos: accept application/vnd.go.cd.v4+json",
+    "config_repo": "config repo: admin",
+}
 
 
 def sample(name: str) -> Any:
-    return json.loads((SAMPLES / f"{name}.json").read_text())
+    """A copy that a test may change."""
+    return json.loads(json.dumps(next(it.expected for it in exchanges() if it.name == SAMPLES[name])))
 
 
 @dataclass(frozen=True)

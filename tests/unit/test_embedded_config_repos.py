@@ -168,8 +168,12 @@ def test_a_job_that_runs_while_its_pipeline_goes_away_ends_and_starts_nothing(
     world.promote("r1")
     parse_info(world, source.commit(written({"other": pipeline(stage("one"))})))
     may_end.touch()
-    assert world.finished("churn/1/one/1")["result"] == "Passed"
-    assert world.stage("churn/1/two/1") is None
+    instance = world.engine.history.instance("churn", 1)
+    assert instance
+    ran = poll_until(lambda: [it for it in world.engine.stages.runs(instance, "one") if not it.active], "the end", 20)
+    assert ran[0].result == "Passed"
+    assert world.engine.stages.runs(instance, "two") == []
+    assert world.get("stages/churn/1/one/1", 3).status_code == 404
     assert world.http.get("/").status_code == 200
 
 
@@ -298,7 +302,7 @@ def test_patterns_are_those_of_gocd(tmp_path: Path, pattern: str, found: list[st
     ("more", "says"),
     [
         ({"plugin_id": "json.config.plugin"}, "plugin_id"),
-        ({"material": {"type": "hg", "attributes": {"url": "x"}}}, "material.type"),
+        ({"material": {"type": "hg", "attributes": {"url": "x"}}}, "Unsupported material type: hg"),
         ({"material": {"type": "git", "attributes": {"url": "--upload-pack=x"}}}, "url"),
         ({"configuration": [{"key": "colour", "value": "red"}]}, "configuration"),
         ({"rules": [{"directive": "allow", "action": "refer", "type": "environment", "resource": "x"}]}, "rules"),
@@ -310,7 +314,7 @@ def test_what_this_server_cannot_follow_is_refused(
 ) -> None:
     refused = world.post("admin/config_repos", 4, definition(source, **more))
     assert refused.status_code == 422
-    assert says in refused.json()["message"]
+    assert says in refused.text
     assert world.engine.config_repos.pollers() == []
 
 
@@ -318,7 +322,8 @@ def test_one_that_is_there_is_not_made_again(world: World, source: Source) -> No
     follow(world, source)
     again = world.post("admin/config_repos", 4, definition(source))
     message = "Failed to add config-repo 'trackback'. Another config-repo with the same name already exists."
-    assert (again.status_code, again.json()) == (422, {"message": message})
+    assert (again.status_code, again.json()["message"]) == (422, message)
+    assert again.json()["data"]["errors"]["id"]
 
 
 def test_a_repository_cannot_run_commands_of_this_machine(world: World, source: Source, tmp_path: Path) -> None:
@@ -328,6 +333,21 @@ def test_a_repository_cannot_run_commands_of_this_machine(world: World, source: 
     poll_until(lambda: health(world), "the message", pause=0.02)
     assert "not allowed" in health(world)[0]["detail"]
     assert not (tmp_path / "ran").exists()
+
+
+def test_one_that_is_changed_is_followed_at_its_new_place(world: World, source: Source) -> None:
+    follow(world, source)
+    parse_info(world, git(source.folder, "rev-parse", "HEAD"))
+    git(source.folder, "branch", "another")
+    there = world.get("admin/config_repos/trackback", 4)
+    moved = there.json()["material"]["attributes"] | {"branch": "another"}
+    changed = definition(source, material={"type": "git", "attributes": moved})
+    headers = {"Accept": "application/vnd.go.cd.v4+json", "If-Match": there.headers["etag"]}
+    put = world.http.put("/go/api/admin/config_repos/trackback", headers=headers, json=changed)
+    assert (put.status_code, put.json()["material"]["attributes"]["branch"]) == (200, "another")
+    stale = world.http.put("/go/api/admin/config_repos/trackback", headers=headers, json=changed)
+    assert stale.status_code == 412
+    assert parse_info(world, git(source.folder, "rev-parse", "HEAD"))["error"] is None
 
 
 def test_a_definition_survives_a_restart_as_it_was(tmp_path: Path, source: Source) -> None:

@@ -192,7 +192,7 @@ def test_a_scheduled_run_without_any_revision_says_so(tmp_path: Path) -> None:
     with running(tmp_path, {"churn": pipeline(stage("one"))}) as world:
         world.define()
         assert world.post("pipelines/churn/schedule").status_code == 202
-        wanted = "Error while scheduling pipeline: churn"
+        wanted = "Could not trigger pipeline 'churn'"
         poll_until(lambda: wanted in world.get("server_health_messages").text, "a health message")
         assert world.history("churn") == []
 

@@ -18,7 +18,8 @@ from tests.unit.embedded.world import REPOSITORY, World, new_package, pipeline, 
 PASSWORDS = {"admin": "of the admin", "operator": "of the operator"}
 ADMIN, OPERATOR = (("admin", "of the admin"), ("operator", "of the operator"))
 TELLS = python("import os; print('by', os.environ['GO_TRIGGER_USER'])")
-PIPELINES = {"churn": pipeline(stage("one", TELLS), stage("two", TELLS, approval={"type": "manual"}))}
+STAGES = (stage("one", TELLS), stage("two", TELLS, approval={"type": "manual"}))
+PIPELINES = {"churn": pipeline(*STAGES, group="models"), "other": pipeline(*STAGES)}
 VERSION_1 = {"Accept": "application/vnd.go.cd.v1+json"}
 
 
@@ -137,6 +138,23 @@ def test_jobs_are_told_who_let_them_run(world: World) -> None:
     assert world.post("pipelines/churn/schedule", 1).status_code == 202
     world.finished("churn/2/one/1")
     assert world.history("churn")[0]["build_cause"]["trigger_message"] == "Forced by operator"
+
+
+def test_an_operator_sees_and_runs_the_group_of_models_and_no_other(world: World) -> None:
+    world.http.auth = httpx.BasicAuth(*ADMIN)
+    world.define()
+    world.promote("r1")
+    world.finished("other/1/one/1")
+    world.http.auth = httpx.BasicAuth(*OPERATOR)
+    refusals = [
+        world.get("pipelines/other/history"),
+        world.get("pipelines/other/1"),
+        world.get("stages/other/1/one/1", 3),
+        world.post("pipelines/other/schedule"),
+        world.post("stages/other/1/one/run", 2),
+        world.http.get("/go/files/other/1/one/1/one.json"),
+    ]
+    assert {it.status_code for it in refusals} == {403}
 
 
 @pytest.mark.parametrize(("who", "said"), [("Basic YWRtaW46eA==", "Basic authentication"), ("bearer x", "Bearer")])

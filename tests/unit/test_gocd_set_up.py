@@ -41,11 +41,18 @@ WANTED = (
 
 @pytest.fixture
 def replay() -> Replay:
-    """As the recorded server is: another repository, another package, another config repo."""
+    """As the recorded server is, but with another repository, other packages and another config repo than ours."""
     replay = Replay()
-    replay.on("GET", "/api/admin/repositories", sample("repositories"))
-    replay.on("GET", "/api/admin/packages", sample("packages"))
-    replay.on("GET", "/api/admin/config_repos", sample("config_repos"))
+    ours = {definition.id for definition in WANTED}
+    for path, listed in (
+        ("repositories", "package_repositories"),
+        ("packages", "packages"),
+        ("config_repos", "config_repos"),
+    ):
+        answer = sample(path)
+        entries = answer["_embedded"][listed]
+        answer["_embedded"][listed] = [it for it in entries if it.get("repo_id", it.get("id")) not in ours]
+        replay.on("GET", f"/api/admin/{path}", answer)
     replay.on("POST", "/api/admin/repositories", sample("repositories")["_embedded"]["package_repositories"][0])
     replay.on("POST", "/api/admin/packages", sample("package"))
     replay.on("POST", "/api/admin/config_repos", sample("config_repo"))

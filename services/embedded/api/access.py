@@ -4,21 +4,15 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
 
+from services.embedded.api.payload import Payload, text
 from services.embedded.api.protocol import CONFIRMED, NOT_FOUND, Server, User, accepts, answer, links
-from services.embedded.clock import from_milliseconds, iso_seconds
+from services.embedded.clock import from_milliseconds, iso_seconds, milliseconds
 from services.embedded.engine import Engine
 from services.embedded.users import ANONYMOUS, AccessToken
 
 VERSION = 1
 router = APIRouter(prefix="/go/api/current_user", dependencies=[accepts(VERSION)])
-
-
-class NewToken(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    description: str = ""
 
 
 def _with_a_password(engine: Server, request: Request) -> None:
@@ -36,9 +30,20 @@ WITH_A_PASSWORD = Depends(_with_a_password)
 def current_user(engine: Server, user: User) -> JSONResponse:
     if user == ANONYMOUS:
         raise HTTPException(404, NOT_FOUND)
-    url = f"{engine.site.server_url}/api/users"
-    found = {"_links": links(f"{url}/{user}", "users", f"{url}/:login_name"), "login_name": user, "display_name": user}
-    return answer(VERSION, found)
+    api = f"{engine.site.server_url}/api"
+    found = {
+        "_links": {
+            **links(f"{api}/users/{user}", "users", f"{api}/users/:login_name"),
+            "current_user": {"href": f"{api}/current_user"},
+        },
+        "login_name": user,
+        "display_name": user,
+        "enabled": True,
+        "email": None,
+        "email_me": False,
+        "checkin_aliases": [],
+    }
+    return answer(VERSION, found, tagged=True)
 
 
 @router.get("/access_tokens", dependencies=[WITH_A_PASSWORD])
@@ -49,10 +54,19 @@ def tokens(engine: Server, user: User) -> JSONResponse:
 
 
 @router.post("/access_tokens", dependencies=[CONFIRMED, WITH_A_PASSWORD])
-def create(engine: Server, user: User, new: NewToken) -> JSONResponse:
+def create(engine: Server, user: User, new: Payload) -> JSONResponse:
     """The one answer that holds what opens the door."""
-    token, shown = engine.users.create_token(user, new.description)
+    description = text(new, "description")
+    if not (description or "").strip():
+        return answer(VERSION, _refused(engine, user, description), 422)
+    token, shown = engine.users.create_token(user, description or "")
     return answer(VERSION, {**_shape(engine, token), "token": shown})
+
+
+def _refused(engine: Engine, user: str, description: str | None) -> dict[str, Any]:
+    shape = _shape(engine, AccessToken(0, user, "", milliseconds(engine.clock.now())))
+    del shape["id"], shape["_links"]["self"]
+    return {**shape, "description": description, "errors": {"description": ["must not be blank"]}}
 
 
 def _shape(engine: Engine, token: AccessToken) -> dict[str, Any]:

@@ -1,95 +1,87 @@
 """Config repos: git repositories whose pipelines this server runs."""
 
-from typing import Annotated, Any, Literal
+from datetime import UTC, datetime
+from typing import Any
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
 
-from services.embedded.api.protocol import CONFIRMED, NOT_FOUND, Server, accepts, answer, links
-from services.embedded.config_repo import YAML_PLUGIN, ConfigRepo, ConfigRepoPoller, Rule
+from services.embedded.api.config_repo_payload import PATTERN, read_config_repo, refused_config_repo
+from services.embedded.api.payload import Payload
+from services.embedded.api.protocol import CONFIRMED, Server, User, accepts, answer, links, refuse_stale
+from services.embedded.clock import iso_seconds
+from services.embedded.config_repo import YAML_PLUGIN, ConfigRepo, ConfigRepoPoller
 from services.embedded.engine import Engine
 from services.embedded.git_clone import Commit
-from services.embedded.pipeline_config import Name
 
 VERSION = 4
-PATTERN = "file_pattern"
 router = APIRouter(prefix="/go/api/admin/config_repos", dependencies=[accepts(VERSION)])
 internal = APIRouter(prefix="/go/api/internal/config_repos", dependencies=[accepts(VERSION)])
 
-
-class Strict(BaseModel):
-    """What GoCD takes beyond this is refused rather than ignored."""
-
-    model_config = ConfigDict(extra="forbid")
+_STALE = "Someone has modified the entity. Please update your copy with the changes and try again."
 
 
-class GitAttributes(Strict):
-    url: Annotated[str, Field(pattern=r"^[^-\s]\S*$")]
-    branch: str = "master"
-    auto_update: bool = True
-    name: None = None
+def _may(engine: Engine, user: str, what: str, identity: object) -> None:
+    if not engine.users.administers(user):
+        message = f"User '{user}' does not have permissions to {what} '{identity}' config_repo(s)."
+        raise HTTPException(403, message)
 
 
-class Material(Strict):
-    type: Literal["git"]
-    attributes: GitAttributes
+def _viewer(engine: Server, user: User, identity: str) -> None:
+    _may(engine, user, "view", identity)
 
 
-class Property(Strict):
-    key: Literal["file_pattern"]
-    value: str
-
-
-class NewRule(Strict):
-    directive: Literal["allow", "deny"]
-    action: Literal["refer"]
-    type: Literal["pipeline_group", "*"]
-    resource: str
-
-
-class NewConfigRepo(Strict):
-    id: Name
-    plugin_id: Literal["yaml.config.plugin"]
-    material: Material
-    configuration: Annotated[list[Property], Field(max_length=1)] = []
-    rules: list[NewRule] = []
-
-    def record(self) -> ConfigRepo:
-        git = self.material.attributes
-        pattern = next((it.value for it in self.configuration), None)
-        rules = tuple(Rule(it.directive == "allow", it.type, it.resource) for it in self.rules)
-        return ConfigRepo(self.id, git.url, git.branch, git.auto_update, pattern, rules)
+def _administrator(engine: Server, user: User, identity: str) -> None:
+    _may(engine, user, "administer", identity)
 
 
 @router.get("")
-def config_repos(engine: Server) -> JSONResponse:
-    shapes = [_shape(engine, poller.repo) for poller in engine.config_repos.pollers()]
+def config_repos(engine: Server, user: User) -> JSONResponse:
+    shapes = [_shape(engine, poller.repo) for poller in _visible(engine, user)]
     url = f"{engine.site.server_url}/api/admin/config_repos"
-    return answer(VERSION, {"_links": {"self": {"href": url}}, "_embedded": {"config_repos": shapes}})
+    listing = {"_links": {"self": {"href": url}}, "_embedded": {"config_repos": shapes}}
+    return answer(VERSION, listing, tagged=True)
 
 
-@router.get("/{identity}")
+def _visible(engine: Engine, user: str) -> list[ConfigRepoPoller]:
+    return engine.config_repos.pollers() if engine.users.administers(user) else []
+
+
+@router.get("/{identity}", dependencies=[Depends(_viewer)])
 def config_repo(engine: Server, identity: str) -> JSONResponse:
-    return answer(VERSION, _shape(engine, _poller(engine, identity).repo))
+    return answer(VERSION, _shape(engine, _poller(engine, identity).repo), tagged=True)
 
 
 @router.post("", dependencies=[CONFIRMED])
-def create(engine: Server, new: NewConfigRepo) -> JSONResponse:
-    if engine.config_repos.poller(new.id):
-        message = f"Failed to add config-repo '{new.id}'. Another config-repo with the same name already exists."
-        raise HTTPException(422, message)
-    repo = new.record()
-    engine.config_repos.add(repo)
-    return answer(VERSION, _shape(engine, repo))
+def create(engine: Server, user: User, new: Payload) -> JSONResponse:
+    _may(engine, user, "administer", new.get("id"))
+    wanted = read_config_repo(new)
+    if refused := refused_config_repo(new, [it.repo for it in engine.config_repos.pollers()]):
+        return answer(VERSION, refused, 422)
+    engine.config_repos.add(wanted)
+    return answer(VERSION, _shape(engine, wanted), tagged=True)
 
 
-@router.get("/{identity}/status")
+@router.put("/{identity}", dependencies=[Depends(_administrator), CONFIRMED])
+def replace(engine: Server, request: Request, identity: str, new: Payload) -> JSONResponse:
+    wanted = read_config_repo(new)
+    poller = _poller(engine, identity)
+    refuse_stale(request, answer(VERSION, _shape(engine, poller.repo), tagged=True), _STALE)
+    if wanted.id != identity:
+        raise HTTPException(422, "Renaming of config repositories is not supported by this API.")
+    others = [it.repo for it in engine.config_repos.pollers() if it is not poller]
+    if refused := refused_config_repo(new, others):
+        return answer(VERSION, refused, 422)
+    engine.config_repos.replace(wanted)
+    return answer(VERSION, _shape(engine, wanted), tagged=True)
+
+
+@router.get("/{identity}/status", dependencies=[Depends(_viewer)])
 def status(engine: Server, identity: str) -> JSONResponse:
     return answer(VERSION, {"in_progress": _poller(engine, identity).in_progress})
 
 
-@router.post("/{identity}/trigger_update", dependencies=[CONFIRMED])
+@router.post("/{identity}/trigger_update", dependencies=[Depends(_administrator), CONFIRMED])
 def trigger_update(engine: Server, identity: str) -> JSONResponse:
     if not _poller(engine, identity).trigger():
         raise HTTPException(409, "Update already in progress.")
@@ -97,7 +89,7 @@ def trigger_update(engine: Server, identity: str) -> JSONResponse:
 
 
 @internal.get("")
-def parsed_config_repos(engine: Server) -> JSONResponse:
+def parsed_config_repos(engine: Server, user: User) -> JSONResponse:
     """With what became of each: GoCD's page of config repos is made of this."""
     shapes = [
         {
@@ -105,16 +97,28 @@ def parsed_config_repos(engine: Server) -> JSONResponse:
             "material_update_in_progress": poller.in_progress,
             "parse_info": _parse_info(poller),
         }
-        for poller in engine.config_repos.pollers()
+        for poller in _visible(engine, user)
     ]
-    url = f"{engine.site.server_url}/api/internal/config_repos"
-    return answer(VERSION, {"_links": {"self": {"href": url}}, "_embedded": {"config_repos": shapes}})
+    listing = {
+        "_links": {"self": {"href": f"{engine.site.server_url}/api/admin/config_repos"}},
+        "_embedded": {"config_repos": shapes},
+        "auto_completion": _auto_completion(engine, user),
+    }
+    return answer(VERSION, listing, tagged=True)
+
+
+def _auto_completion(engine: Engine, user: str) -> list[dict[str, Any]]:
+    seen = {n: it.group for n, it in engine.pipelines.pipelines.items() if engine.users.operates(user, it.group)}
+    groups = list(dict.fromkeys(seen.values()))
+    by_group = sorted(seen, key=lambda name: groups.index(seen[name]))
+    known: dict[str, list[str]] = {"pipeline": by_group, "environment": [], "pipeline_group": groups}
+    return [{"key": key, "value": value} for key, value in known.items()]
 
 
 def _poller(engine: Engine, identity: str) -> ConfigRepoPoller:
     found = engine.config_repos.poller(identity)
     if not found:
-        raise HTTPException(404, NOT_FOUND)
+        raise HTTPException(404, f"Config repo with id '{identity}' was not found!")
     return found
 
 
@@ -153,8 +157,8 @@ def _parse_info(poller: ConfigRepoPoller) -> dict[str, Any]:
 def _modification(commit: Commit) -> dict[str, Any]:
     return {
         "username": f"{commit.author} <{commit.email}>",
-        "email_address": commit.email,
+        "email_address": None,
         "revision": commit.revision,
         "comment": commit.comment,
-        "modified_time": commit.at,
+        "modified_time": iso_seconds(datetime.fromisoformat(commit.at).astimezone(UTC)),
     }

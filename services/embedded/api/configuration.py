@@ -4,45 +4,61 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fastapi import HTTPException
-from pydantic import BaseModel
 
+from services.embedded.api.payload import Json, objects, required, text
 from services.embedded.catalog import Property
 from services.embedded.plugin_answers import Field
 
 NOT_SHOWN = "********"
+Problems = Mapping[str, Sequence[str]]
 
 
-class ConfigurationItem(BaseModel):
-    """A value that GoCD has encrypted cannot be read here, so it is refused."""
-
-    key: str
-    value: str = ""
-    encrypted_value: None = None
-
-
-def properties(items: Sequence[ConfigurationItem], fields: Sequence[Field]) -> tuple[Property, ...]:
-    """Raises a 422 for keys that the plugin does not have."""
+def properties(found: Json, fields: Sequence[Field]) -> tuple[Property, ...]:
+    """A key that the plugin does not have is kept and means nothing. Raises a 422 for what GoCD has encrypted."""
     known = {field.key: field for field in fields}
-    if unknown := [item.key for item in items if item.key not in known]:
+    return tuple(_property(item, known) for item in objects(found, "configuration"))
+
+
+def _property(item: Json, known: Mapping[str, Field]) -> Property:
+    key = str(required(item, "key"))
+    if "encrypted_value" in item:
         raise HTTPException(
-            422, f"Unsupported key(s) found : {', '.join(unknown)}. Allowed key(s) are : {', '.join(known)}"
+            422, f"expected the value of {key}, found one that a GoCD has encrypted: give it as `value`"
         )
-    return tuple(Property(item.key, item.value, known[item.key].secure, known[item.key].identity) for item in items)
+    field = known.get(key)
+    return Property(key, text(item, "value") or "", bool(field and field.secure), field is None or field.identity)
 
 
-def configuration_shape(
-    configured: Iterable[Property], problems: Mapping[str, list[str]] | None = None
-) -> list[dict[str, Any]]:
+def configuration_shape(configured: Iterable[Property], problems: Problems | None = None) -> list[dict[str, Any]]:
+    """With the problem of each key beside it."""
+    configured = list(configured)
+    keys = [it.key for it in configured]
     shapes = []
     for it in configured:
         shape: dict[str, Any] = {"key": it.key}
         shape |= {"encrypted_value": NOT_SHOWN} if it.secure else {"value": it.value}
         if problems and it.key in problems:
-            shape["errors"] = {it.key: problems[it.key]}
+            # What is wrong with a key that comes twice is the key itself.
+            about = it.key if keys.count(it.key) == 1 else "configuration_key"
+            shape["errors"] = {about: list(problems[it.key])}
         shapes.append(shape)
     return shapes
 
 
-def validation_failed(kind: str, identity: str, problems: Mapping[str, list[str]]) -> str:
-    errors = ", ".join(message for messages in problems.values() for message in messages)
-    return f"Validations failed for {kind} '{identity}'. Error(s): [{errors}]. Please correct and resubmit."
+def errors_beside(configured: Iterable[Property], problems: Problems) -> dict[str, Any]:
+    """What belongs to no key that was sent stands beside the configuration."""
+    keys = {it.key for it in configured}
+    rest = {key: list(texts) for key, texts in problems.items() if key not in keys}
+    return {"errors": rest} if rest else {}
+
+
+def validation_failed(kind: str, identity: str) -> str:
+    """What is wrong stands in the `errors` of the data that come with it."""
+    return f"Validations failed for {kind} '{identity}'. Error(s): [Validation failed.]. Please correct and resubmit."
+
+
+def bad_name(what: str, value: str | None) -> str:
+    return (
+        f"Invalid {what} '{value}'. This must be alphanumeric and can contain underscores, hyphens and periods"
+        " (however, it cannot start with a period). The maximum allowed length is 255 characters."
+    )

@@ -1,15 +1,19 @@
 """The files of a job: its console, its artifacts, and listings of both."""
 
+import json
 import mimetypes
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from fastapi import APIRouter, HTTPException
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 
-from services.embedded.api.protocol import Server
+from services.embedded.api.protocol import Server, User
 from services.embedded.artifacts import CONSOLE_LOG
 from services.embedded.engine import Engine
+from services.embedded.history import Instance
 from services.embedded.job_order import JobPlace
 
 # A report comes out of a job, so it may look as it likes but not act.
@@ -17,37 +21,112 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox",
     "X-Content-Type-Options": "nosniff",
 }
+_GONE = "{} is unavailable as it may have been purged by Go or deleted externally."
+LATEST = "latest"
+CHUNK = 1 << 18
+
+
+class JobName(NamedTuple):
+    """As it was asked for."""
+
+    pipeline: str
+    counter: str
+    stage: str
+    stage_counter: str
+    job: str
+
+
+class FileMissing(Exception):
+    """The text is GoCD's."""
+
+
+class NotAllowed(Exception):
+    """A file of a group that is not the user's."""
+
+
+def missing(_: Request, error: Exception) -> Response:
+    return PlainTextResponse(str(error), 404)
+
+
+def not_allowed(_: Request, __: Exception) -> Response:
+    page = "<title>403 Forbidden</title><h1>403</h1>"
+    return Response(page, 403, media_type="text/html;charset=iso-8859-1")
+
+
+HANDLERS: dict[type[Exception], Callable[[Request, Exception], Response]] = {
+    FileMissing: missing,
+    NotAllowed: not_allowed,
+}
 router = APIRouter(prefix="/go/files/{pipeline}/{counter}/{stage}/{stage_counter}")
 
 
 @router.get("/{path:path}")
 def artifact(
     engine: Server,
+    user: User,
     pipeline: str,
-    counter: int,
+    counter: str,
     stage: str,
-    stage_counter: int,
+    stage_counter: str,
     path: str,
-    startLineNumber: int = 0,  # noqa: N803  # GoCD's name for it
+    startLineNumber: str = "",  # noqa: N803  # GoCD's name for it
 ) -> Response:
     job, _, inner = path.partition("/")
-    place = JobPlace(pipeline, counter, stage, stage_counter, job)
+    listed = not inner and job.endswith(".json")
+    place = _place(
+        engine, user, JobName(pipeline, counter, stage, stage_counter, job.removesuffix(".json") if listed else job)
+    )
     found = engine.artifacts.find(place, inner) if inner else None
     if found and inner == CONSOLE_LOG:
-        return _console(found, startLineNumber)
+        return _console(found, _first_line(startLineNumber))
     if found and found.is_file():
-        return FileResponse(found, media_type=_media_type(found), headers=_HEADERS)
+        headers = _HEADERS | {"Content-Type": _media_type(found), "Content-Length": str(found.stat().st_size)}
+        return StreamingResponse(_chunks(found), headers=headers)
+    if inner == CONSOLE_LOG:
+        raise FileMissing(_GONE.format("Console log for this job"))
     if path.endswith(".json") and (listing := _listing(engine, place, inner)) is not None:
-        return JSONResponse(listing)
-    name = inner or job
-    raise HTTPException(
-        404, f"Artifact '{name}' is unavailable as it may have been purged by Go or deleted externally."
-    )
+        return Response(json.dumps(listing), media_type="application/json;charset=utf-8")
+    raise FileMissing(_GONE.format(f"Artifact '{inner}'"))
+
+
+def _place(engine: Engine, user: str, name: JobName) -> JobPlace:
+    """GoCD takes `latest` for both counters. Raises FileMissing and NotAllowed."""
+    config = engine.pipelines.pipelines.get(name.pipeline)
+    if config and not engine.users.operates(user, config.group):
+        raise NotAllowed
+    instance = _instance(engine, name.pipeline, name.counter) if config else None
+    stages = engine.stages.runs(instance, name.stage) if instance else []
+    wanted = [run for run in stages if str(run.counter) == name.stage_counter]
+    run = stages[-1] if name.stage_counter == LATEST and stages else next(iter(wanted), None)
+    if not instance or not run or name.job not in [job.name for job in engine.stages.jobs(run)]:
+        raise FileMissing(f"Job {'/'.join(name)} not found.")
+    return JobPlace(instance.pipeline, instance.counter, name.stage, run.counter, name.job)
+
+
+def _instance(engine: Engine, pipeline: str, counter: str) -> Instance | None:
+    if counter == LATEST:
+        return next(iter(engine.history.instances(pipeline, 1)), None)
+    return engine.history.instance(pipeline, int(counter)) if re.fullmatch("[0-9]{1,18}", counter) else None
+
+
+def _first_line(text: str) -> int:
+    """Raises a 400 for what is no number."""
+    if text and not re.fullmatch("-?[0-9]{1,9}", text):
+        raise HTTPException(400, f"startLineNumber: expected a number, found '{text[:40]}'")
+    return max(0, int(text or 0))
 
 
 def _console(log: Path, first_line: int) -> Response:
     lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
-    return PlainTextResponse("".join(lines[first_line:]), headers=_HEADERS)
+    headers = _HEADERS | {"Content-Type": "text/plain;charset=utf-8"}
+    return Response("".join(lines[first_line:]), headers=headers)
+
+
+def _chunks(file: Path) -> Iterator[bytes]:
+    """All of it: GoCD knows no ranges here, and no ETag."""
+    with file.open("rb") as content:
+        while chunk := content.read(CHUNK):
+            yield chunk
 
 
 def _media_type(file: Path) -> str:
@@ -56,13 +135,9 @@ def _media_type(file: Path) -> str:
 
 def _listing(engine: Engine, place: JobPlace, inner: str) -> list[dict[str, Any]] | None:
     """`<job>.json` or `<job>/<folder>.json`."""
-    if inner:
-        folder, where = engine.artifacts.find(place, inner.removesuffix(".json")), f"{inner.removesuffix('.json')}/"
-    else:
-        place = JobPlace(
-            place.pipeline, place.counter, place.stage, place.stage_counter, place.job.removesuffix(".json")
-        )
-        folder, where = engine.artifacts.find(place, "."), ""
+    inner = inner.removesuffix(".json")
+    folder = engine.artifacts.find(place, inner or ".")
+    where = f"{inner}/" if inner else ""
     if not folder or not folder.is_dir():
         return None
     return _entries(folder, f"{engine.site.server_url}/files/{place.path}/{where}")

@@ -19,7 +19,7 @@ router = APIRouter(prefix="/go/api/internal/materials", dependencies=[accepts(VE
 def materials(engine: Server) -> JSONResponse:
     url = f"{engine.site.server_url}/api/internal/materials"
     shapes = [_shape(engine, poller) for poller in engine.materials.pollers()]
-    return answer(VERSION, {"_links": links(url, "materials"), "materials": shapes})
+    return answer(VERSION, {"_links": links(url, "materials"), "materials": shapes}, tagged=True)
 
 
 @router.post("/{fingerprint}/trigger_update")

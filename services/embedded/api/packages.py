@@ -1,33 +1,36 @@
 """Packages: what pipelines wait for."""
 
-from collections.abc import Mapping
+import uuid
 from typing import Any
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 
-from services.embedded.api.configuration import ConfigurationItem, configuration_shape, properties, validation_failed
-from services.embedded.api.protocol import CONFIRMED, Server, accepts, answer, links
+from services.embedded.api.configuration import (
+    Problems,
+    bad_name,
+    configuration_shape,
+    errors_beside,
+    properties,
+    validation_failed,
+)
+from services.embedded.api.payload import Json, Payload, flag, mapping, required, text
+from services.embedded.api.protocol import ADMIN, Server, accepts, answer, links, refuse_stale
 from services.embedded.api.repositories import repository_links
-from services.embedded.catalog import Package
+from services.embedded.catalog import Package, Repository
 from services.embedded.engine import Engine
-from services.embedded.pipeline_config import Name
+from services.embedded.pipeline_config import is_name
 
 VERSION = 2
-router = APIRouter(prefix="/go/api/admin/packages", dependencies=[accepts(VERSION)])
+router = APIRouter(prefix="/go/api/admin/packages", dependencies=[accepts(VERSION), ADMIN])
 
-
-class RepositoryReference(BaseModel):
-    id: Name
-
-
-class NewPackage(BaseModel):
-    id: Name
-    name: Name
-    package_repo: RepositoryReference
-    auto_update: bool = True
-    configuration: list[ConfigurationItem] = []
+_NOT_SAVED = (
+    "Save failed. An error occurred while saving the package config. Please check the logs for more information."
+)
+_STALE = (
+    "Someone has modified the configuration for packageDefinition '{}'."
+    " Please update your copy of the config with the changes and try again."
+)
 
 
 @router.get("")
@@ -39,50 +42,111 @@ def packages(engine: Server) -> JSONResponse:
 
 @router.get("/{identity}")
 def package(engine: Server, identity: str) -> JSONResponse:
-    found = engine.catalog.package(identity)
-    if not found:
-        raise HTTPException(404, f"Package with id '{identity}' was not found!")
-    return answer(VERSION, _shape(engine, found))
+    return answer(VERSION, _shape(engine, _known(engine, identity)), tagged=True)
 
 
-@router.post("", dependencies=[CONFIRMED])
-def create(engine: Server, new: NewPackage) -> JSONResponse:
-    repository = engine.catalog.repository(new.package_repo.id)
-    if not repository:
-        raise HTTPException(422, f"Package repository with id '{new.package_repo.id}' was not found!")
-    configured = properties(new.configuration, engine.plugin.package_fields())
-    wanted = Package(new.id, new.name, repository, new.auto_update, configured)
-    if problem := _duplicate(engine, wanted):
-        return _refused(engine, wanted, problem, {})
-    if problems := engine.plugin.package_problems(wanted):
-        return _refused(engine, wanted, validation_failed("package", wanted.id, problems), problems)
+@router.post("")
+def create(engine: Server, new: Payload) -> JSONResponse:
+    wanted = _read(engine, new)
+    known = engine.catalog.packages()
+    if problems := _problems(engine, wanted, known):
+        return _invalid(wanted, problems)
+    if not is_name(wanted.id) or any(it.id == wanted.id for it in known):
+        return answer(VERSION, {"message": _NOT_SAVED, "data": _data(wanted, {})}, 500)
     engine.catalog.add_package(wanted)
     engine.materials.refresh()
-    return answer(VERSION, _shape(engine, wanted))
+    return answer(VERSION, _shape(engine, wanted), tagged=True)
 
 
-def _duplicate(engine: Engine, wanted: Package) -> str | None:
-    known = engine.catalog.packages()
-    if any(it.id == wanted.id for it in known):
-        return f"Package with id '{wanted.id}' already exists!"
-    if any(it.fingerprint == wanted.fingerprint for it in known):
-        return (
-            "Cannot save package or repo, found duplicate packages."
-            f" [Repo Name: '{wanted.repository.name}', Package Name: '{wanted.name}']"
-        )
-    if any(it.name.lower() == wanted.name.lower() and it.repository.id == wanted.repository.id for it in known):
-        return (
-            f"You have defined multiple packages called '{wanted.name}'."
-            " Package names are case-insensitive and must be unique within a repository."
-        )
+@router.put("/{identity}")
+def replace(engine: Server, request: Request, identity: str, new: Payload) -> JSONResponse:
+    wanted = _read(engine, new)
+    current = answer(VERSION, _shape(engine, _known(engine, identity)), tagged=True)
+    refuse_stale(request, current, _STALE.format(identity))
+    if wanted.id != identity:
+        data = _data(wanted, {})
+        data["package_repo"]["name"] = None
+        message = "Changing the package id is not supported by this API."
+        return _still(current, answer(VERSION, {"message": message, "data": data}, 422))
+    others = [it for it in engine.catalog.packages() if it.id != identity]
+    if problems := _problems(engine, wanted, others):
+        return _still(current, _invalid(wanted, problems))
+    engine.catalog.replace_package(wanted)
+    engine.materials.refresh()
+    return answer(VERSION, _shape(engine, wanted), tagged=True)
+
+
+def _still(current: JSONResponse, refusal: JSONResponse) -> JSONResponse:
+    """A refused change tells the ETag of what is there."""
+    refusal.headers["ETag"] = current.headers["ETag"]
+    return refusal
+
+
+def _known(engine: Engine, identity: str) -> Package:
+    found = engine.catalog.package(identity)
+    if not found:
+        raise HTTPException(404, f"Package definition with id '{identity}' was not found!")
+    return found
+
+
+def _read(engine: Engine, new: Json) -> Package:
+    required(new, "auto_update")
+    reference = str(required(mapping(new, "package_repo"), "id"))
+    configured = properties(new, engine.plugin.package_fields())
+    repository = engine.catalog.repository(reference)
+    wanted = Package(
+        text(new, "id") or str(uuid.uuid4()),
+        text(new, "name") or "",
+        repository or Repository(reference, "", "", "", ()),
+        flag(new, "auto_update"),
+        configured,
+    )
+    if not repository:
+        message = f"Package repository with id '{reference}' was not found!"
+        raise HTTPException(422, {"message": message, "data": _data(wanted, {})})
+    return wanted
+
+
+def _problems(engine: Engine, wanted: Package, others: list[Package]) -> Problems | None:
+    """By field; None when all is well."""
+    if not wanted.name:
+        return {"name": ["Please provide name"]}
+    if not is_name(wanted.name):
+        return {"name": [bad_name("Package name", wanted.name)]}
+    if problems := engine.plugin.package_problems(wanted):
+        return problems
+    if same := next((it for it in others if it.fingerprint == wanted.fingerprint), None):
+        both = ", ".join(f"[Repo Name: '{it.repository.name}', Package Name: '{it.name}']" for it in (same, wanted))
+        return {"id": [f"Cannot save package or repo, found duplicate packages. {both}"]}
+    named = [it for it in others if it.repository.id == wanted.repository.id and it.id != wanted.id]
+    if any(it.name.lower() == wanted.name.lower() for it in named):
+        return {
+            "name": [
+                f"You have defined multiple packages called '{wanted.name}'."
+                " Package names are case-insensitive and must be unique within a repository."
+            ]
+        }
     return None
 
 
-def _refused(engine: Engine, wanted: Package, message: str, problems: Mapping[str, list[str]]) -> JSONResponse:
-    return answer(VERSION, {"message": message, "data": _shape(engine, wanted, problems)}, 422)
+def _invalid(wanted: Package, problems: Problems) -> JSONResponse:
+    message = validation_failed("package", wanted.id)
+    return answer(VERSION, {"message": message, "data": _data(wanted, problems)}, 422)
 
 
-def _shape(engine: Engine, package: Package, problems: Mapping[str, list[str]] | None = None) -> dict[str, Any]:
+def _data(wanted: Package, problems: Problems) -> dict[str, Any]:
+    """What was sent, as GoCD sends it back."""
+    return {
+        "name": wanted.name or None,
+        "id": wanted.id,
+        "auto_update": wanted.auto_update,
+        "package_repo": {"id": wanted.repository.id, "name": wanted.repository.name or None},
+        "configuration": configuration_shape(wanted.properties, problems),
+        **errors_beside(wanted.properties, problems),
+    }
+
+
+def _shape(engine: Engine, package: Package) -> dict[str, Any]:
     url = f"{engine.site.server_url}/api/admin/packages"
     repository = package.repository
     return {
@@ -95,5 +159,5 @@ def _shape(engine: Engine, package: Package, problems: Mapping[str, list[str]] |
             "id": repository.id,
             "name": repository.name,
         },
-        "configuration": configuration_shape(package.properties, problems),
+        "configuration": configuration_shape(package.properties),
     }

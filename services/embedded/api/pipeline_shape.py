@@ -2,15 +2,17 @@
 
 from typing import Any
 
+from services.embedded.causes import PACKAGE
 from services.embedded.engine import Engine
 from services.embedded.history import UNKNOWN, Cause, Instance, StageRun
 
 BUILDING = "Building"
 
 
-def instance_shape(engine: Engine, instance: Instance) -> dict[str, Any]:
-    """Approver and date are those of the stage that was scheduled last."""
+def instance_shape(engine: Engine, instance: Instance, in_history: bool = False) -> dict[str, Any]:
+    """The date is that of the stage that was scheduled last; its approver too, in a history."""
     newest = engine.stages.newest(instance)
+    approver = newest if in_history else engine.stages.first(instance)
     return {
         "name": instance.pipeline,
         "counter": instance.counter,
@@ -23,7 +25,7 @@ def instance_shape(engine: Engine, instance: Instance) -> dict[str, Any]:
         "build_cause": {
             "trigger_message": instance.message,
             "trigger_forced": instance.forced,
-            "approver": newest.approved_by if newest else "",
+            "approver": approver.approved_by if approver else "",
             "material_revisions": [_material_revision(cause) for cause in engine.history.causes(instance)],
         },
         "stages": [_stage(engine, instance, name) for name in engine.stage_names(instance.pipeline)],
@@ -43,8 +45,8 @@ def _material_revision(cause: Cause) -> dict[str, Any]:
             {
                 "revision": modification.revision,
                 "modified_time": modification.modified_at,
-                "user_name": modification.user,
-                "comment": modification.comment,
+                "user_name": modification.user if cause.type == PACKAGE else None,
+                "comment": modification.comment if cause.type == PACKAGE else None,
                 "email_address": None,
             }
             for modification in cause.modifications

@@ -1,19 +1,21 @@
 """Pipelines: their history, one instance, their state, and the request to run."""
 
-import json
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from services.embedded.api.payload import Json, Payload, objects, required
 from services.embedded.api.pipeline_shape import instance_shape
-from services.embedded.api.protocol import CONFIRMED, NOT_FOUND, Server, User, accepts, answer
+from services.embedded.api.protocol import CONFIRMED, NOT_ALLOWED, Server, User, accepts, answer
 from services.embedded.engine import Engine, ScheduleOrder
 from services.embedded.history import Instance
 from services.embedded.scheduler import Conflict
 
 BAD_PAGE_SIZE = "The query parameter 'page_size', if specified must be a number between 10 and 100."
+# Java's Long, and sqlite's.
+BIGGEST = 2**63 - 1
 router = APIRouter(prefix="/go/api/pipelines")
 
 
@@ -26,43 +28,63 @@ class ScheduleOptions(BaseModel):
     materials: Any = []
 
 
-def known(engine: Engine, name: str) -> None:
-    if name not in engine.pipelines.pipelines:
-        raise HTTPException(404, NOT_FOUND)
+def known(engine: Engine, name: str, user: str) -> str:
+    """Its name in its own letters. Raises a 404, or a 403 when it is not the user's."""
+    pipelines = engine.pipelines.pipelines
+    found = next((it for it in pipelines if it.lower() == name.lower()), None)
+    if not found:
+        raise HTTPException(404, f"Pipeline with name '{name}' was not found!")
+    if not engine.users.operates(user, pipelines[found].group):
+        raise HTTPException(403, NOT_ALLOWED)
+    return found
+
+
+def _cursor(name: str, value: str | None) -> int | None:
+    if value is not None and not value.isdecimal():
+        raise HTTPException(400, f"The query parameter '{name}', if specified, must be a positive integer.")
+    return None if value is None else min(int(value), BIGGEST)
 
 
 @router.get("/{name}/history", dependencies=[accepts(1)])
 def history(
-    engine: Server, name: str, page_size: str = "10", after: int | None = None, before: int | None = None
+    engine: Server,
+    user: User,
+    name: str,
+    page_size: Annotated[list[str], Query()] = ["10"],  # noqa: B006  # never changed
+    after: str | None = None,
+    before: str | None = None,
 ) -> JSONResponse:
     """`after` and `before` are the cursors of the links `next` and `previous`."""
-    known(engine, name)
-    size = int(page_size) if page_size.isdecimal() else 0
+    name = known(engine, name, user)
+    size = int(page_size[0]) if page_size[0].isdecimal() else 0
     if not 10 <= size <= 100:
         raise HTTPException(400, BAD_PAGE_SIZE)
-    if before is not None:
-        found = engine.history.newer_instances(name, size, before)
+    newer, older = _cursor("before", before), _cursor("after", after)
+    if older is None and newer is not None:
+        found = engine.history.newer_instances(name, size, newer)
     else:
-        found = engine.history.instances(name, size, after)
-    shapes = [instance_shape(engine, instance) for instance in found]
-    return answer(1, _page_links(engine, name, size, found) | {"pipelines": shapes})
+        found = engine.history.instances(name, size, older)
+    shapes = [instance_shape(engine, instance, in_history=True) for instance in found]
+    return answer(1, _page_links(engine, name, found) | {"pipelines": shapes})
 
 
-def _page_links(engine: Engine, name: str, size: int, found: list[Instance]) -> dict[str, Any]:
+def _page_links(engine: Engine, name: str, found: list[Instance]) -> dict[str, Any]:
     if not found:
         return {}
-    url = f"{engine.site.server_url}/api/pipelines/{name}/history?page_size={size}"
+    url = f"{engine.site.server_url}/api/pipelines/{name}/history"
     page: dict[str, Any] = {}
     if engine.history.newer_instances(name, 1, found[0].id):
-        page["previous"] = {"href": f"{url}&before={found[0].id}"}
+        page["previous"] = {"href": f"{url}?before={found[0].id}"}
     if engine.history.instances(name, 1, found[-1].id):
-        page["next"] = {"href": f"{url}&after={found[-1].id}"}
+        page["next"] = {"href": f"{url}?after={found[-1].id}"}
     return {"_links": page} if page else {}
 
 
 @router.get("/{name}/status", dependencies=[accepts(1)])
-def status(engine: Server, name: str) -> JSONResponse:
-    known(engine, name)
+def status(engine: Server, user: User, name: str) -> JSONResponse:
+    if name.lower() not in map(str.lower, engine.pipelines.pipelines):
+        raise HTTPException(404, "Not Found { Pipeline not found }")
+    name = known(engine, name, user)
     found = {
         "paused": False,
         "paused_cause": "",
@@ -74,43 +96,52 @@ def status(engine: Server, name: str) -> JSONResponse:
 
 
 @router.post("/{name}/schedule", dependencies=[accepts(1), CONFIRMED])
-def schedule(engine: Server, user: User, name: str, options: ScheduleOptions | None = None) -> JSONResponse:
-    known(engine, name)
+def schedule(engine: Server, user: User, name: str, payload: Payload) -> JSONResponse:
+    if engine.users.administers(user) and name not in engine.pipelines.pipelines:
+        raise HTTPException(404, f"Pipeline '{name}' not found.")
+    name, options = known(engine, name, user), _options(payload)
     try:
-        engine.trigger(name, _order(engine, name, options or ScheduleOptions()), user)
+        engine.trigger(name, _order(engine, name, payload, options), user)
     except Conflict as conflict:
         raise HTTPException(409, str(conflict)) from conflict
     return answer(1, {"message": f"Request to schedule pipeline {name} accepted"}, 202)
 
 
-def _order(engine: Engine, name: str, options: ScheduleOptions) -> ScheduleOrder:
-    pinned = _pinned(options.materials)
+def _options(payload: Json) -> ScheduleOptions:
+    try:
+        return ScheduleOptions.model_validate(payload)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise HTTPException(422, f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
+
+
+def _order(engine: Engine, name: str, payload: Json, options: ScheduleOptions) -> ScheduleOrder:
+    materials = objects(payload, "materials")
+    pinned = {str(required(one, "fingerprint")): str(required(one, "revision")) for one in materials}
     if unknown := engine.scheduler.foreign(name, pinned):
         words = f"Pipeline '{name}' does not contain the following material(s): [{', '.join(unknown)}]."
         raise HTTPException(422, f"Request to schedule pipeline rejected {{ {words} }}")
     return ScheduleOrder(options.update_materials_before_scheduling, pinned)
 
 
-def _pinned(materials: Any) -> dict[str, str]:
-    if not isinstance(materials, list):
-        shown = _gson({"materials": materials})
-        raise HTTPException(422, f"Could not read property 'materials' as a JsonArray in json `{shown}`")
-    for material in materials:
-        for field in ("fingerprint", "revision"):
-            if not isinstance(material, dict) or field not in material:
-                raise HTTPException(422, f"Json `{_gson(material)}` does not contain property '{field}'")
-    return {str(material["fingerprint"]): str(material["revision"]) for material in materials}
-
-
-def _gson(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
 @router.get("/{name}/{counter}", dependencies=[accepts(1)])
-def instance(engine: Server, name: str, counter: int) -> JSONResponse:
-    if name not in engine.pipelines.pipelines:
-        raise HTTPException(404, f"Pipeline named [{name}] is not known.")
-    found = engine.history.instance(name, counter)
+def instance(engine: Server, user: User, name: str, counter: str) -> JSONResponse:
+    name = known(engine, name, user)
+    found = engine.history.instance(name, _counter(counter))
     if not found:
         raise HTTPException(404, f"Pipeline [{name}/{counter}] not found.")
     return answer(1, instance_shape(engine, found))
+
+
+def _counter(text: str) -> int:
+    try:
+        counter = int(text)
+    except ValueError:
+        counter = BIGGEST + 1
+    if counter > BIGGEST:
+        problem = "The pipeline counter should be an integer."
+    elif counter < 1:
+        problem = "The pipeline counter cannot be less than 1."
+    else:
+        return counter
+    raise HTTPException(422, f"Your request could not be processed. {problem}")

@@ -33,7 +33,7 @@ def plugin_info(engine: Server, identity: str) -> JSONResponse:
             }
         ],
     }
-    return answer(VERSION, found)
+    return answer(VERSION, found, tagged=True)
 
 
 def _fields(fields: Iterable[Field]) -> list[dict[str, Any]]:

@@ -1,17 +1,26 @@
 """What all of GoCD's API shares: versions in the Accept header, confirmation of a POST, the shape of a refusal."""
 
-from collections.abc import Callable
+import hashlib
+import re
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException as AnyHttpException
 
 from services.embedded.engine import Engine
 
 ANY_VERSION = "application/vnd.go.cd+json"
 NOT_FOUND = "Either the resource you requested was not found, or you are not authorized to perform this action."
+NOT_ALLOWED = "You are not authorized to perform this action."
+_VENDOR = re.compile(r"application/vnd\.go\.cd(\.v\d+)?\+json")
+_ANYTHING = re.compile(r"(^|[,\s])\*/\*($|[,;\s])")
+
+
+class UnknownUrl(Exception):
+    """GoCD has no such path with that method and that Accept."""
 
 
 def engine_of(request: Request) -> Engine:
@@ -28,30 +37,69 @@ Server = Annotated[Engine, Depends(engine_of)]
 User = Annotated[str, Depends(user_of)]
 
 
-def accepts(version: int) -> Any:
-    """Only this version or none at all; GoCD does not know a URL asked for with another."""
-    wanted = (f"application/vnd.go.cd.v{version}+json", ANY_VERSION)
+def accepts(version: int, anything: bool = False) -> Any:
+    """Only this version or none at all, letter by letter; `anything` takes `*/*` and no Accept too."""
+    wanted = (vendor_type(version), ANY_VERSION)
 
     def check(request: Request) -> None:
-        if request.headers.get("accept", "").strip().lower() not in wanted:
-            raise HTTPException(404, "The url you are trying to reach appears to be incorrect.")
+        request.state.version = version
+        accept = request.headers.get("accept")
+        if accept not in wanted and not (anything and (accept is None or _ANYTHING.search(accept))):
+            raise UnknownUrl
 
     return Depends(check)
 
 
+def vendor_type(version: int) -> str:
+    return f"application/vnd.go.cd.v{version}+json"
+
+
+def _admin(engine: Server, user: User) -> None:
+    if not engine.users.administers(user):
+        raise HTTPException(403, NOT_ALLOWED)
+
+
+ADMIN = Depends(_admin)
+
+
 async def _confirmed(request: Request) -> None:
+    """A body needs the right type; what has none needs the header, with any value."""
     if await request.body():
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise HTTPException(415, "You must specify a 'Content-Type' of 'application/json'")
-    elif request.headers.get("x-gocd-confirm", "").lower() != "true":
+    elif "x-gocd-confirm" not in request.headers:
         raise HTTPException(400, "Missing required header 'X-GoCD-Confirm' with value 'true'")
 
 
 CONFIRMED = Depends(_confirmed)
 
 
-def answer(version: int, content: Any, status: int = 200) -> JSONResponse:
-    return JSONResponse(content, status, media_type=f"application/vnd.go.cd.v{version}+json; charset=utf-8")
+def answer(version: int, content: Any, status: int = 200, tagged: bool = False) -> JSONResponse:
+    """`tagged` gives it an ETag, by which it can be asked for or replaced."""
+    found = JSONResponse(content, status, media_type=f"{vendor_type(version)};charset=utf-8")
+    if tagged:
+        found.headers["ETag"] = f'"{hashlib.sha256(found.body).hexdigest()}"'
+    return found
+
+
+async def with_tags(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+    """304 for what the asker has; the ETag of an answer that goes out compressed says so, as Jetty's does."""
+    found = await go_on(request)
+    tag = found.headers.get("etag", "")
+    if not tag or "json" not in found.headers.get("content-type", "") or found.status_code >= 300:
+        return found
+    if request.method == "GET" and request.headers.get("if-none-match", "").replace("--gzip", "") == tag:
+        return Response(status_code=304, media_type=found.headers["content-type"])
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        found.headers["ETag"] = f'{tag[:-1]}--gzip"'
+    return found
+
+
+def refuse_stale(request: Request, current: Response, message: str) -> None:
+    """Raises a 412 unless If-Match is the ETag of `current`, with or without its quotes and `--gzip`."""
+    sent = request.headers.get("if-match", "").replace("--gzip", "").strip('"')
+    if sent != current.headers["etag"].strip('"'):
+        raise HTTPException(412, message)
 
 
 def links(url: str, documentation: str, find: str | None = None) -> dict[str, Any]:
@@ -59,19 +107,41 @@ def links(url: str, documentation: str, find: str | None = None) -> dict[str, An
     return found | ({"find": {"href": find}} if find else {})
 
 
-def _refused(_: Request, error: Exception) -> JSONResponse:
+def no_such_url(request: Request, _: Exception) -> Response:
+    """GoCD's words for a path, a method or an Accept that it does not have."""
+    accept = request.headers.get("accept", "")
+    page = "<html><body><h2>404 Not found</h2></body></html>"
+    if _VENDOR.fullmatch(accept) or request.url.path == "/go/api/v1/health":
+        return Response(page, 404, media_type="text/html;charset=utf-8")
+    words = "The url you are trying to reach appears to be incorrect.\r\n"
+    return Response(words, 404, media_type="text/plain;charset=utf-8")
+
+
+def refusal(request: Request, status: int, content: Any, headers: dict[str, str] | None = None) -> Response:
+    """In the type of the API that was asked, or the one that was asked for."""
+    version = getattr(request.state, "version", None)
+    accept = request.headers.get("accept", "")
+    asked = vendor_type(version) if version else accept
+    media_type = f"{asked};charset=utf-8" if _VENDOR.fullmatch(asked) else "application/json"
+    return JSONResponse(content, status, media_type=media_type, headers=headers)
+
+
+def _refused(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, AnyHttpException) else 500
+    if not hasattr(request.state, "version") and status in (404, 405):
+        return no_such_url(request, error)
     detail = error.detail if isinstance(error, AnyHttpException) else str(error)
-    return JSONResponse({"message": detail}, status)
+    return refusal(request, status, detail if isinstance(detail, dict) else {"message": detail})
 
 
-def _invalid(_: Request, error: Exception) -> JSONResponse:
+def _invalid(request: Request, error: Exception) -> Response:
     problem = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": str(error)}
     where = ".".join(str(part) for part in problem["loc"][1:])
-    return JSONResponse({"message": f"{where}: {problem['msg']}"}, 422)
+    return refusal(request, 422, {"message": f"{where}: {problem['msg']}"})
 
 
-HANDLERS: dict[type[Exception], Callable[[Request, Exception], JSONResponse]] = {
+HANDLERS: dict[type[Exception], Callable[[Request, Exception], Response]] = {
+    UnknownUrl: no_such_url,
     AnyHttpException: _refused,
     RequestValidationError: _invalid,
 }

@@ -1,32 +1,33 @@
 """Package repositories: where packages come from."""
 
-from collections.abc import Mapping
+import uuid
 from typing import Any
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 
-from services.embedded.api.configuration import ConfigurationItem, configuration_shape, properties, validation_failed
-from services.embedded.api.protocol import CONFIRMED, Server, accepts, answer, links
+from services.embedded.api.configuration import (
+    Problems,
+    bad_name,
+    configuration_shape,
+    errors_beside,
+    properties,
+    validation_failed,
+)
+from services.embedded.api.payload import Json, Payload, mapping, required, text
+from services.embedded.api.protocol import ADMIN, Server, accepts, answer, links, refuse_stale
 from services.embedded.catalog import Repository
 from services.embedded.engine import Engine
-from services.embedded.pipeline_config import Name
+from services.embedded.pipeline_config import is_name
 
 VERSION = 1
-router = APIRouter(prefix="/go/api/admin/repositories", dependencies=[accepts(VERSION)])
+router = APIRouter(prefix="/go/api/admin/repositories", dependencies=[accepts(VERSION), ADMIN])
 
-
-class PluginMetadata(BaseModel):
-    id: str
-    version: str
-
-
-class NewRepository(BaseModel):
-    repo_id: Name
-    name: Name
-    plugin_metadata: PluginMetadata
-    configuration: list[ConfigurationItem] = []
+_NOT_SAVED = "Save failed. An error occurred while saving the package repository config."
+_STALE = (
+    "Someone has modified the configuration for package repository '{}'."
+    " Please update your copy of the config with the changes and try again."
+)
 
 
 @router.get("")
@@ -39,41 +40,90 @@ def repositories(engine: Server) -> JSONResponse:
 
 @router.get("/{identity}")
 def repository(engine: Server, identity: str) -> JSONResponse:
+    return answer(VERSION, _shape(engine, _known(engine, identity)), tagged=True)
+
+
+@router.post("")
+def create(engine: Server, new: Payload) -> JSONResponse:
+    wanted = _read(engine, new)
+    if not is_name(wanted.id):
+        message = f"{_NOT_SAVED} Please check the logs for more information."
+        return answer(VERSION, {"message": message, "data": _data(wanted, {})}, 500)
+    problems = _problems(engine, wanted, engine.catalog.repositories())
+    if problems is not None:
+        return _invalid(wanted, problems)
+    engine.catalog.add_repository(wanted)
+    return answer(VERSION, _shape(engine, wanted), tagged=True)
+
+
+@router.put("/{identity}")
+def replace(engine: Server, request: Request, identity: str, new: Payload) -> JSONResponse:
+    wanted = _read(engine, new)
+    current = answer(VERSION, _shape(engine, _known(engine, identity)), tagged=True)
+    refuse_stale(request, current, _STALE.format(identity))
+    if wanted.id != identity:
+        raise HTTPException(422, "Changing the repository id is not supported by this API.")
+    others = [it for it in engine.catalog.repositories() if it.id != identity]
+    problems = _problems(engine, wanted, others)
+    if problems is not None:
+        return _invalid(wanted, problems)
+    engine.catalog.replace_repository(wanted)
+    engine.materials.refresh()
+    return answer(VERSION, _shape(engine, wanted), tagged=True)
+
+
+def _known(engine: Engine, identity: str) -> Repository:
     found = engine.catalog.repository(identity)
     if not found:
         raise HTTPException(404, f"Package repository with id '{identity}' was not found!")
-    return answer(VERSION, _shape(engine, found))
+    return found
 
 
-@router.post("", dependencies=[CONFIRMED])
-def create(engine: Server, new: NewRepository) -> JSONResponse:
-    plugin = engine.plugin.info
-    if new.plugin_metadata.id != plugin.id:
-        raise HTTPException(422, f"Invalid plugin id '{new.plugin_metadata.id}': expected '{plugin.id}'")
-    configured = properties(new.configuration, engine.plugin.repository_fields())
-    wanted = Repository(new.repo_id, new.name, plugin.id, plugin.version, configured)
-    if problem := _duplicate(engine, wanted):
-        return _refused(engine, wanted, problem, {})
-    if problems := engine.plugin.repository_problems(wanted):
-        return _refused(engine, wanted, validation_failed("package repository", wanted.id, problems), problems)
-    engine.catalog.add_repository(wanted)
-    return answer(VERSION, _shape(engine, wanted))
+def _read(engine: Engine, new: Json) -> Repository:
+    plugin = mapping(new, "plugin_metadata")
+    identity, version = str(required(plugin, "id")), str(required(plugin, "version"))
+    configured = properties(new, engine.plugin.repository_fields())
+    return Repository(text(new, "repo_id") or str(uuid.uuid4()), text(new, "name") or "", identity, version, configured)
 
 
-def _duplicate(engine: Engine, wanted: Repository) -> str | None:
-    known = engine.catalog.repositories()
-    if any(it.id == wanted.id for it in known):
-        return f"Package repository with id '{wanted.id}' already exists!"
-    if any(it.name.lower() == wanted.name.lower() for it in known):
-        return (
-            f"You have defined multiple repositories called '{wanted.name}'."
-            " Repository names are case-insensitive and must be unique."
-        )
-    return None
+def _problems(engine: Engine, wanted: Repository, others: list[Repository]) -> Problems | None:
+    """By field; GoCD names none when it does not know the plugin. None when all is well."""
+    keys = [it.key for it in wanted.properties]
+    twice = [key for key in keys if keys.count(key) > 1]
+    named = (
+        f"You have defined multiple repositories called '{wanted.name}'."
+        " Repository names are case-insensitive and must be unique."
+    )
+    if twice:
+        return {twice[0]: [f"Duplicate key '{twice[0]}' found for Repository '{wanted.name}'"]}
+    if wanted.plugin != engine.plugin.info.id:
+        return {}
+    if not wanted.name:
+        return {"name": ["Please provide name"]}
+    if not is_name(wanted.name):
+        return {"name": [bad_name("PackageRepository name", wanted.name)]}
+    if any(it.name.lower() == wanted.name.lower() for it in others):
+        return {"name": [named]}
+    if any(it.id == wanted.id for it in others):
+        return {"repo_id": ["Repository id must be unique"]}
+    return engine.plugin.repository_problems(wanted) or None
 
 
-def _refused(engine: Engine, wanted: Repository, message: str, problems: Mapping[str, list[str]]) -> JSONResponse:
-    return answer(VERSION, {"message": message, "data": _shape(engine, wanted, problems)}, 422)
+def _invalid(wanted: Repository, problems: Problems) -> JSONResponse:
+    message = validation_failed("repository", wanted.id)
+    return answer(VERSION, {"message": message, "data": _data(wanted, problems)}, 422)
+
+
+def _data(wanted: Repository, problems: Problems) -> dict[str, Any]:
+    """What was sent, as GoCD sends it back."""
+    return {
+        "repo_id": wanted.id,
+        "name": wanted.name or None,
+        "plugin_metadata": {"id": wanted.plugin, "version": wanted.version},
+        "configuration": configuration_shape(wanted.properties, problems),
+        "_embedded": {"packages": []},
+        **errors_beside(wanted.properties, problems),
+    }
 
 
 def repository_links(engine: Engine, identity: str) -> dict[str, Any]:
@@ -81,7 +131,7 @@ def repository_links(engine: Engine, identity: str) -> dict[str, Any]:
     return links(f"{url}/{identity}", "package-repositories", f"{url}/:repo_id")
 
 
-def _shape(engine: Engine, repository: Repository, problems: Mapping[str, list[str]] | None = None) -> dict[str, Any]:
+def _shape(engine: Engine, repository: Repository) -> dict[str, Any]:
     url = f"{engine.site.server_url}/api/admin/packages"
     packages = [
         {"_links": links(f"{url}/{it.id}", "packages", f"{url}/:package_id"), "name": it.name, "id": it.id}
@@ -93,6 +143,6 @@ def _shape(engine: Engine, repository: Repository, problems: Mapping[str, list[s
         "repo_id": repository.id,
         "name": repository.name,
         "plugin_metadata": {"id": repository.plugin, "version": repository.version},
-        "configuration": configuration_shape(repository.properties, problems),
+        "configuration": configuration_shape(repository.properties),
         "_embedded": {"packages": packages},
     }

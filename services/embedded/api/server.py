@@ -1,9 +1,10 @@
 """Whether the server is up, which version it is, and what troubles it."""
 
+import json
 from dataclasses import asdict
 
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
 from services.embedded.api.protocol import Server, accepts, answer, links
 
@@ -11,21 +12,21 @@ GOCD_VERSION = "26.1.0"
 router = APIRouter()
 
 
-@router.get("/go/api/v1/health")
-def health() -> dict[str, str]:
-    return {"health": "OK"}
+@router.get("/go/api/v1/health", dependencies=[accepts(1, anything=True)])
+def health() -> JSONResponse:
+    return answer(1, {"health": "OK"})
 
 
 @router.get("/go/api/version", dependencies=[accepts(1)])
-def version(engine: Server) -> JSONResponse:
+def version(engine: Server) -> Response:
     found = {
         "_links": links(f"{engine.site.server_url}/api/version", "version"),
         "version": GOCD_VERSION,
         "full_version": f"{GOCD_VERSION} (Trackback's embedded CI server)",
     }
-    return answer(1, found)
+    return Response(json.dumps(found))  # of no type, as GoCD gives it
 
 
 @router.get("/go/api/server_health_messages", dependencies=[accepts(1)])
 def server_health_messages(engine: Server) -> JSONResponse:
-    return answer(1, [asdict(message) for message in engine.health.messages()])
+    return answer(1, [asdict(message) for message in engine.health.messages()], tagged=True)

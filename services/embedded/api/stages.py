@@ -1,31 +1,56 @@
 """Stages: one run of one, and the request to run it by hand."""
 
+import re
 from typing import Any
 
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import JSONResponse
 
+from services.embedded.api.pipelines import known
 from services.embedded.api.protocol import CONFIRMED, Server, User, accepts, answer
+from services.embedded.clock import milliseconds
 from services.embedded.engine import Engine
-from services.embedded.history import Instance, JobRun, StageRun
+from services.embedded.history import UNKNOWN, Instance, JobRun, StageRun
 from services.embedded.scheduler import Conflict
 
 router = APIRouter(prefix="/go/api/stages/{pipeline}/{counter}/{stage}")
 
 
+def _number(text: str) -> int:
+    """As Java reads an Integer. Raises a 422."""
+    if not re.fullmatch(r"[+-]?[0-9]{1,10}", text) or not -(2**31) <= int(text) < 2**31:
+        raise HTTPException(422, f'For input string: "{text}"')
+    return int(text)
+
+
 @router.get("/{stage_counter}", dependencies=[accepts(3)])
-def stage_instance(engine: Server, pipeline: str, counter: int, stage: str, stage_counter: int) -> JSONResponse:
-    instance = engine.history.instance(pipeline, counter)
+def stage_instance(
+    engine: Server, user: User, pipeline: str, counter: str, stage: str, stage_counter: str
+) -> JSONResponse:
+    """Of a run that there never was GoCD tells an empty one."""
+    pipeline = known(engine, pipeline, user)
+    instance = engine.history.instance(pipeline, _number(counter))
+    wanted = _number(stage_counter)
     if not instance:
-        raise HTTPException(404, f"Pipeline '{pipeline}' with counter '{counter}' not found")
-    found = next((run for run in engine.stages.runs(instance, stage) if run.counter == stage_counter), None)
-    if not found:
-        raise HTTPException(
-            404,
-            f"Stage '{stage}' with counter '{stage_counter}' not found."
-            " Please make sure specified stage or stage run with specified counter exists.",
-        )
-    return answer(3, _shape(engine, instance, found))
+        raise HTTPException(404, f"Not Found {{ Pipeline '{pipeline}' with counter '{counter}' not found }}")
+    found = next((run for run in engine.stages.runs(instance, stage) if run.counter == wanted), None)
+    return answer(3, _shape(engine, instance, found) if found else _never_run(engine, stage))
+
+
+def _never_run(engine: Engine, stage: str) -> dict[str, Any]:
+    return {
+        "name": stage,
+        "counter": 0,
+        "approval_type": None,
+        "approved_by": None,
+        "scheduled_at": milliseconds(engine.clock.now()),
+        "result": UNKNOWN,
+        "rerun_of_counter": None,
+        "fetch_materials": True,
+        "clean_working_directory": False,
+        "artifacts_deleted": False,
+        "jobs": [],
+    }
 
 
 def _shape(engine: Engine, instance: Instance, stage: StageRun) -> dict[str, Any]:
@@ -70,15 +95,17 @@ def _job(engine: Engine, job: JobRun) -> dict[str, Any]:
 
 @router.post("/run", dependencies=[accepts(2), CONFIRMED])
 def run(engine: Server, user: User, pipeline: str, counter: str, stage: str) -> JSONResponse:
+    pipeline = known(engine, pipeline, user)
     place = f"{pipeline}/{counter}/{stage}"
-    if not counter.isdecimal():
+    if not re.fullmatch(r"[0-9]{1,18}", counter):
         raise HTTPException(422, f"Error while running [{place}]. Received non-numeric pipeline counter '{counter}'.")
+    if stage not in engine.pipelines.pipelines[pipeline].stage_configs:
+        message = f"User does not have operate permissions for stage [{stage}] of pipeline [{pipeline}]"
+        raise HTTPException(403, message)
     instance = engine.history.instance(pipeline, int(counter))
-    config = engine.pipelines.pipelines.get(pipeline)
-    if not instance or not config:
-        raise HTTPException(404, f"Pipeline instance [{pipeline}/{counter}] not found")
-    if stage not in config.stage_configs:
-        raise HTTPException(404, f"Stage '{stage}' not found in pipeline '{pipeline}'")
+    if not instance:
+        failed = f"Stage rerun request for stage [{place}] could not be completed because of an unexpected failure."
+        raise HTTPException(500, f"{failed} Cause: Pipeline instance [{pipeline}/{counter}] not found")
     try:
         engine.scheduler.run_stage(instance, stage, user)
     except Conflict as conflict:

@@ -66,8 +66,9 @@ class World:
         poller.poll_and_wait()
 
     def stage(self, locator: str) -> dict[str, Any] | None:
+        """None until it ran: GoCD tells of a run that is not there as one with counter 0."""
         found = self.get(f"stages/{locator}", 3)
-        return dict(found.json()) if found.status_code == 200 else None
+        return dict(found.json()) if found.status_code == 200 and found.json()["counter"] else None
 
     def finished(self, locator: str, seconds: float = 60) -> dict[str, Any]:
         """The stage `pipeline/counter/stage/counter`, once it has a result."""
@@ -100,6 +101,7 @@ def new_package(name: str) -> dict[str, Any]:
     return {
         "id": name,
         "name": name,
+        "auto_update": True,
         "package_repo": {"id": "stub-repo"},
         "configuration": [{"key": "PKG", "value": name}, {"key": "NOTE", "value": "hello"}],
     }

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from services.embedded.plugin import PluginInfo, PluginReply
 from tests.unit.embedded.fakes import FakePlugin
+from tests.unit.gocd_exchanges.recorded import exchanges
 
 URL = "http://mlflow.example:5000"
 RUN_A, RUN_B = "7a367789" + "0a" * 12, "0b367789" + "0b" * 12
@@ -14,32 +15,24 @@ _ADDRESS = "expected an address such as http://mlflow:5000, found "
 _BOTH = "expected either EXPERIMENT, or REGISTERED_MODEL and ALIAS, found both"
 
 
-def _field(order: int, required: bool = False, identity: bool = True, secure: bool = False) -> dict[str, Any]:
-    return {
-        "display-name": "A field",
-        "display-order": str(order),
-        "required": required,
-        "part-of-identity": identity,
-        "secure": secure,
-    }
+def _fields(settings: str) -> dict[str, Any]:
+    """Those that GoCD was told by our plugin."""
+    name = "plugin_info of our plugin: accept application/vnd.go.cd.v7+json"
+    info = next(it.expected for it in exchanges() if it.name == name)
+    return {it["key"]: _described(it["metadata"]) for it in info["extensions"][0][settings]["configurations"]}
+
+
+def _described(metadata: dict[str, Any]) -> dict[str, Any]:
+    described = {key.replace("_", "-"): value for key, value in metadata.items()}
+    return described | {"display-order": str(metadata["display_order"])}
 
 
 class MlflowPlugin(FakePlugin):
     """`promoted` has the newest tag of each package; `away` and `held` are the MLflow that does not answer."""
 
     plugin = PluginInfo(id="trackback.mlflow", version="0.1.0", name="Trackback MLflow")
-    repository_fields: ClassVar[dict[str, Any]] = {
-        "MLFLOW_URL": _field(0, required=True),
-        "MLFLOW_UI_URL": _field(1, identity=False),
-        "MLFLOW_USERNAME": _field(2, identity=False),
-        "MLFLOW_PASSWORD": _field(3, identity=False, secure=True),
-    }
-    package_fields: ClassVar[dict[str, Any]] = {
-        "EXPERIMENT": _field(0),
-        "TAG": _field(1),
-        "REGISTERED_MODEL": _field(2),
-        "ALIAS": _field(3),
-    }
+    repository_fields: ClassVar[dict[str, Any]] = _fields("repository_settings")
+    package_fields: ClassVar[dict[str, Any]] = _fields("package_settings")
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +57,7 @@ class MlflowPlugin(FakePlugin):
             self.problems = _problems(body or "{}")
         return super().call(name, body, timeout)
 
-    def _latest(self, name: str, content: dict[str, Any], timeout: float) -> PluginReply:
+    def _latest(self, _: str, content: dict[str, Any], timeout: float) -> PluginReply:
         values = {key: it["value"] for key, it in content["package-configuration"].items()}
         self.free.wait(timeout)
         if "ALIAS" in values:
@@ -77,7 +70,6 @@ class MlflowPlugin(FakePlugin):
             lost = f"expected an experiment named '{wanted[0]}' in MLflow, found none: create it or correct EXPERIMENT"
             return PluginReply(code=500, body=lost)
         return PluginReply(code=200, body=json.dumps(self.promoted[wanted]))
-
 
 
 def _problems(body: str) -> list[dict[str, str]]:

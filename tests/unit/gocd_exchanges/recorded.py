@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +30,19 @@ class Exchange:
     cut: bool = False
 
 
-def exchanges() -> list[Exchange]:
+@cache
+def exchanges() -> tuple[Exchange, ...]:
     lines = [json.loads(line) for line in FILE.read_text().splitlines()]
     bodies = {line["name"]: line["answer"].get("body") for line in lines}
-    return [_exchange(line, bodies) for line in lines]
+    return tuple(_exchange(line, bodies) for line in lines)
 
 
 def _exchange(line: dict[str, Any], bodies: dict[str, Any]) -> Exchange:
     answer = line["answer"]
     content = json.dumps(line["body"], separators=(",", ":")) if "body" in line else line.get("body_text")
-    form = next((form for form in ("body", "body_same_as", "body_text", "body_html", "body_binary") if form in answer), "")
+    form = next(
+        (form for form in ("body", "body_same_as", "body_text", "body_html", "body_binary") if form in answer), ""
+    )
     expected = bodies[answer[form]] if form == "body_same_as" else answer.get(form)
     return Exchange(
         n=line["n"],

@@ -10,14 +10,16 @@ import yaml
 
 from services.embedded.catalog import Package, Property, Repository
 from services.embedded.config_repo import ConfigRepo, Rule
-from services.embedded.history import COMPLETED, PASSED, Cause
+from services.embedded.history import COMPLETED, Cause, Instance
+from services.embedded.modifications import Modification
 from tests.poll import poll_until
 from tests.unit.embedded.world import World, running
 from tests.unit.gocd_exchanges.mlflow import RUN_A, RUN_B, URL, MlflowPlugin
+from tests.unit.gocd_exchanges.recorded import exchanges
 
 PASSWORDS = {"admin": "admin-password", "operator": "operator-password"}
 BUILD = ["fetch", "validate", "compare", "package"]
-AUTHOR = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
+AUTHOR = ["-c", "user.name=Recorder", "-c", "user.email=recorder@example.com"]
 PACKAGES = {
     "diamond-price": {"EXPERIMENT": "diamond-price", "TAG": "promote"},
     "flight-delay": {"EXPERIMENT": "flight-delay", "TAG": "promote"},
@@ -27,8 +29,6 @@ PACKAGES = {
     "diamond-preview": {"EXPERIMENT": "diamond-price", "TAG": "preview"},
 }
 SCRATCH = Path(__file__).parent / "scratch.gocd.yaml"
-
-
 
 
 class Source:
@@ -50,6 +50,10 @@ class Source:
         self._git("add", "--all")
         self._git("commit", "--quiet", "--message", comment)
 
+    def remove(self) -> None:
+        self._git("rm", "--quiet", self._file)
+        self._git("commit", "--quiet", "--message", "no pipelines")
+
     def _git(self, *arguments: str) -> None:
         subprocess.run(["git", *AUTHOR, *arguments], cwd=self._folder, capture_output=True, check=True)
 
@@ -62,7 +66,7 @@ class StandIn:
         self.hold, self.fail = folder / "hold", folder / "fail"
         self.models = Source(folder / "models", "services/gocd/pipelines.gocd.yaml")
         self.scratch = Source(folder / "scratch", "scratch.gocd.yaml")
-        self.scratch.commit(self.scratch_pipelines(locked_stages=1), "one stage")
+        self.scratch.commit(self.scratch_pipelines(locked_stages=1), "Throw-away pipelines")
 
     def scratch_pipelines(self, locked_stages: int) -> str:
         """The recorded file, waiting for a file to go where the recording slept."""
@@ -145,26 +149,56 @@ class StandIn:
         self.plugin.promoted[("alias-price", "production")]["revisionComment"] = comment
 
     def _run_twenty_times(self) -> None:
-        engine = self.engine
-        package = engine.catalog.package("diamond-price")
+        """The instances of the recorded history, as they were."""
+        package = self.engine.catalog.package("diamond-price")
+        history = next(it.expected for it in exchanges() if it.name == "history: page_size=100")["pipelines"]
         assert package
-        found = engine.plugin.latest(package, None)
-        assert found
-        engine.modifications.add(package.fingerprint, found)
-        (newest,) = engine.modifications.newest(package.fingerprint)
-        for counter in range(1, 21):
-            revision = f"{counter + (2 if counter == 20 else 1)}-{RUN_A[:8]}"
-            cause = Cause("model", package.fingerprint, "Package", package.description, True, (newest,))
-            label = f"{counter}-{revision}"
-            instance = engine.history.add_instance("diamond-price", counter, label, "modified by unknown", False)
-            engine.history.add_cause(instance, 0, cause)
-            for stage in BUILD:
-                engine.stages.add_stage(instance, stage, "success", "changes", True, [stage])
-                run = engine.stages.latest(instance, stage)
-                assert run
-                for job in engine.stages.jobs(run):
-                    engine.stages.move_job(job, COMPLETED, PASSED)
-                engine.stages.finish_stage(run, PASSED)
+        for recorded in reversed(history):
+            cause = recorded["build_cause"]["material_revisions"][0]
+            for modification in reversed(cause["modifications"]):
+                self.engine.modifications.add(package.fingerprint, _modification(modification))
+            found = tuple(self.engine.modifications.newest(package.fingerprint, len(cause["modifications"])))
+            self._run_as(recorded, Cause("model", package.fingerprint, "Package", package.description, True, found))
+
+    def _run_as(self, recorded: dict[str, Any], cause: Cause) -> None:
+        engine, build = self.engine, recorded["build_cause"]
+        label, message = filled(recorded["label"]), build["trigger_message"]
+        forced = build["trigger_forced"]
+        instance = engine.history.add_instance("diamond-price", recorded["counter"], label, message, forced)
+        engine.history.add_cause(instance, 0, cause)
+        for stage in recorded["stages"]:
+            if stage["scheduled"]:
+                self._run_stage_as(stage, instance)
+
+    def _run_stage_as(self, stage: dict[str, Any], instance: Instance) -> None:
+        stages, jobs = self.engine.stages, [job["name"] for job in stage["jobs"]]
+        for _ in range(int(stage["counter"])):
+            stages.add_stage(instance, stage["name"], stage["approval_type"], stage["approved_by"], True, jobs)
+            run = stages.latest(instance, stage["name"])
+            assert run
+            for job in stages.jobs(run):
+                stages.move_job(job, COMPLETED, stage["result"])
+            stages.finish_stage(run, stage["result"])
+
+
+def _modification(recorded: dict[str, Any]) -> Modification:
+    revision, comment = filled(recorded["revision"]), filled(recorded["comment"])
+    return Modification(revision, recorded["user_name"], comment, 0, {"PROMOTION": "x"})
+
+
+def filled(text: str) -> str:
+    """With the runs and the MLflow of the stand-in."""
+    known = {
+        "run-a:8": RUN_A[:8],
+        "run-b:8": RUN_B[:8],
+        "run-a": RUN_A,
+        "run-b": RUN_B,
+        "mlflow": URL,
+        "hex32": "0c" * 16,
+    }
+    for name, value in known.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
 
 
 def models() -> dict[str, Any]:
@@ -176,8 +210,16 @@ def models() -> dict[str, Any]:
         label = {"label_template": "${COUNT}-${model}", "group": "models"}
         pipelines[name] = {**label, "materials": {"model": {"package": name}}, "stages": build}
         upstream = {"release": {"pipeline": name, "stage": "package"}}
-        pipelines[f"{name}-online"] = {"group": "models", "materials": upstream, "stages": [{"deploy": {"jobs": {"deploy": job}}}]}
-    pipelines["diamond-preview"] = {"group": "models", "materials": {"model": {"package": "diamond-preview"}}, "stages": build}
+        pipelines[f"{name}-online"] = {
+            "group": "models",
+            "materials": upstream,
+            "stages": [{"deploy": {"jobs": {"deploy": job}}}],
+        }
+    pipelines["diamond-preview"] = {
+        "group": "models",
+        "materials": {"model": {"package": "diamond-preview"}},
+        "stages": build,
+    }
     return {"format_version": 10, "pipelines": pipelines}
 
 

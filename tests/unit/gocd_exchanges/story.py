@@ -16,11 +16,19 @@ from tests.unit.gocd_exchanges.stand_in import PASSWORDS, StandIn
 WRONG = {"wrong-token": "0" * 40, "malformed-token": "0123"}
 
 
+# A host that is not there; here a folder that is not there, so that no name is looked up.
+NOWHERE = "http://nosuch.example"
+
+
 class Story:
     def __init__(self, stand_in: StandIn) -> None:
         self._in = stand_in
         self._http = stand_in.world.http
-        self._tokens = {"token": self._new_token()}
+        self._nowhere = f"{stand_in.models.url}/nowhere"
+        self._tags: dict[str, str] = {}
+        self._new_token("admin", "trackback: promote, look and run stages")
+        self._tokens = {"token": self._new_token("operator", "trackback: promote, look and run stages")}
+        self._new_token("operator", "compare")
         self._gate = threading.Event()
         self._gate.set()
         self.known = {
@@ -33,8 +41,8 @@ class Story:
             "run-b:8": RUN_B[:8],
             "git": stand_in.models.url,
             "scratch git": stand_in.scratch.url,
-            "git author": "Ada",
-            "git e-mail": "ada@example.com",
+            "git author": "Recorder",
+            "git e-mail": "recorder@example.com",
             "counter": "1",
             "locked_counter": "3",
             "k": "7",
@@ -60,7 +68,9 @@ class Story:
             "stage instance, manual stage passed": self._end_release,
             "stage instance, second run": lambda: self._in.result("scratch/1/release/2"),
             "run stage: manual stage": self._hold,
-            "instance downstream after its upstream was run again": lambda: self._in.result("scratch-online/2/deploy/1"),
+            "instance downstream after its upstream was run again": lambda: self._in.result(
+                "scratch-online/2/deploy/1"
+            ),
             "dashboard, building": self._slow_promotion,
             "internal materials while the first stage runs": self._two_more_promotions,
             "instance with two modifications": self._third_run,
@@ -81,11 +91,12 @@ class Story:
             "health messages: after a restart": self._mlflow_back,
             "console while the job runs": self._seventh_run,
             "stage instance, a job rescheduled": self._end_seventh_run,
+            "history of a pipeline that is gone": self._no_scratch_pipelines,
         }
 
     def replay(self, exchange: Exchange) -> httpx.Response:
         self._moves.pop(exchange.name, lambda: None)()
-        answer = self._ask(exchange)
+        answer = self._as_recorded(self._ask(exchange))
         if exchange.name in ("create token", "create token of the admin") and answer.status_code == 200:
             self._remember_token(exchange.name, answer.json())
         return answer
@@ -94,6 +105,12 @@ class Story:
     def not_told(self) -> list[str]:
         """Moves that belong to no exchange."""
         return list(self._moves)
+
+    def _as_recorded(self, answer: httpx.Response) -> httpx.Response:
+        headers = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
+        headers |= {"content-type": answer.headers["content-type"]} if "content-type" in answer.headers else {}
+        content = answer.text.replace(self._nowhere, NOWHERE).encode()
+        return httpx.Response(answer.status_code, headers=headers, content=content)
 
     def _ask(self, exchange: Exchange) -> httpx.Response:
         path = self._filled(exchange.path, exchange)
@@ -124,20 +141,24 @@ class Story:
             self.known[f"fingerprint of {package.id}"] = package.fingerprint
         for name, value in self.known.items():
             text = text.replace(f"{{{name}}}", value)
-        return text
+        return text.replace(NOWHERE, self._nowhere)
 
     def _tag(self, exchange: Exchange, form: str) -> str:
         headers = {"Accept": str(exchange.accept), "Accept-Encoding": "gzip" if exchange.gzip else "identity"}
         path = self._filled(exchange.path, exchange)
+        if exchange.name == "replace package: the ETag from before the change":
+            return self._tags[path]
         tag = self._http.get(f"/go{path}", headers=headers, auth=self._auth("admin")).headers.get("etag", '"none"')
+        self._tags[path] = tag
         plain = tag.replace("--gzip", "")
-        return {"tag_plain": plain, "tag_bare": plain.strip('"'), "tag_weak": f"W/{plain}"}.get(form, tag)
+        forms = {"tag_plain": plain, "tag_bare": plain.strip('"'), "tag_weak": f"W/{plain}"}
+        return str(forms.get(form, tag))
 
-    def _new_token(self) -> str:
+    def _new_token(self, user: str, description: str) -> str:
         headers = {"Accept": "application/vnd.go.cd.v1+json"}
-        url, body = "/go/api/current_user/access_tokens", {"description": "set-up"}
-        login = ("operator", PASSWORDS["operator"])
-        return str(self._http.post(url, headers=headers, json=body, auth=login).json()["token"])
+        url, login = "/go/api/current_user/access_tokens", (user, PASSWORDS[user])
+        answer = self._http.post(url, headers=headers, json={"description": description}, auth=login)
+        return str(answer.json()["token"])
 
     def _remember_token(self, name: str, body: dict[str, Any]) -> None:
         who, identity = ("new-token", "token_id") if name == "create token" else ("new-admin-token", "token_id2")
@@ -210,7 +231,13 @@ class Story:
     def _trigger_unless(self, counter: int) -> None:
         self._no_request_waits()
         if not self._in.engine.history.instance("scratch-locked", counter):
-            self._in.engine.trigger("scratch-locked", False, "operator")
+            self._schedule("scratch-locked")
+
+    def _schedule(self, pipeline: str) -> None:
+        headers = {"Accept": "application/vnd.go.cd.v1+json"}
+        body = {"update_materials_before_scheduling": False}
+        url, login = f"/go/api/pipelines/{pipeline}/schedule", ("operator", PASSWORDS["operator"])
+        assert self._http.post(url, headers=headers, json=body, auth=login).status_code == 202
 
     def _fail_locked(self, counter: int) -> None:
         self._in.fail.touch()
@@ -243,7 +270,7 @@ class Story:
         self._in.building("scratch/2/build/1", "build")
 
     def _two_more_promotions(self) -> None:
-        self._in.promote(3, "two", RUN_B)
+        self._in.promote(3, "fail two", RUN_B)
         self._in.promote(4, "fail three")
 
     def _third_run(self) -> None:
@@ -253,7 +280,7 @@ class Story:
     def _pinned(self) -> None:
         poll_until(lambda: not self._in.engine._triggered, "the requests to be served", pause=0.01)
         if not self._in.engine.history.instance("scratch", 4):
-            self._in.engine.trigger("scratch", False, "operator")
+            self._schedule("scratch")
         self._in.result("scratch/4/build/1", "Failed" if self._newest_fails() else "Passed")
 
     def _newest_fails(self) -> bool:
@@ -262,12 +289,12 @@ class Story:
 
     def _fifth_run(self) -> None:
         self._no_request_waits()
-        self._in.promote(5, "five")
+        self._in.promote(5, "four", RUN_B)
         self._in.result("scratch/5/build/1")
 
     def _lock(self) -> None:
         self._in.fail.touch()
-        self._in.engine.trigger("scratch-locked", False, "operator")
+        self._schedule("scratch-locked")
         self._in.result("scratch-locked/6/build/1", "Failed")
         self._no_request_waits()
         self._in.fail.unlink()
@@ -276,8 +303,10 @@ class Story:
         self._in.engine.history.unlock("scratch-locked")
 
     def _older_run_again(self) -> None:
-        runs = lambda: self._in.engine.stages.runs(self._in.engine.history.instance("scratch", 1), "build")  # type: ignore[arg-type]  # noqa: E731
-        poll_until(lambda: runs()[-1].result == "Passed", "the older instance", 20, pause=0.01)
+        instance = self._in.engine.history.instance("scratch", 1)
+        assert instance
+        runs = len(self._in.engine.stages.runs(instance, "build"))
+        self._in.result(f"scratch/1/build/{runs}")
 
     def _sixth_promotion(self) -> None:
         self._trigger_unless(7)
@@ -316,6 +345,10 @@ class Story:
     def _end_seventh_run(self) -> None:
         self._release()
         self._in.result("scratch/7/build/1")
+
+    def _no_scratch_pipelines(self) -> None:
+        self._in.scratch.remove()
+        self._in.poll_config_repo("scratch")
 
 
 class _Bearer(httpx.Auth):
