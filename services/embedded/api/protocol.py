@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request
@@ -128,9 +129,9 @@ def refusal(request: Request, status: int, content: Any, headers: dict[str, str]
 
 def _refused(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, AnyHttpException) else 500
-    if not hasattr(request.state, "version") and status in (404, 405):
-        return no_such_url(request, error)
     detail = error.detail if isinstance(error, AnyHttpException) else str(error)
+    if status in (404, 405) and detail == HTTPStatus(status).phrase:  # the router's own words: it has no such route
+        return no_such_url(request, error)
     return refusal(request, status, detail if isinstance(detail, dict) else {"message": detail})
 
 
