@@ -57,9 +57,9 @@ class MlflowPlugin(FakePlugin):
             self.problems = _problems(body or "{}")
         return super().call(name, body, timeout)
 
-    def _latest(self, _: str, content: dict[str, Any], timeout: float) -> PluginReply:
+    def _latest(self, _: str, content: dict[str, Any], __: float) -> PluginReply:
         values = {key: it["value"] for key, it in content["package-configuration"].items()}
-        self.free.wait(timeout)
+        self.free.wait()
         if "ALIAS" in values:
             wanted, what = (values["REGISTERED_MODEL"], values["ALIAS"]), "the alias '{1}' of registered model '{0}'"
         else:

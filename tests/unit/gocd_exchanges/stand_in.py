@@ -17,6 +17,8 @@ from tests.unit.embedded.world import World, running
 from tests.unit.gocd_exchanges.mlflow import RUN_A, RUN_B, URL, MlflowPlugin
 from tests.unit.gocd_exchanges.recorded import exchanges
 
+# Far more than any of it takes: a busy machine is no failure.
+PATIENCE = 300
 PASSWORDS = {"admin": "admin-password", "operator": "operator-password"}
 BUILD = ["fetch", "validate", "compare", "package"]
 AUTHOR = ["-c", "user.name=Recorder", "-c", "user.email=recorder@example.com"]
@@ -107,7 +109,7 @@ class StandIn:
             runs = self.engine.stages.runs(instance, stage) if instance else []
             return any(it.counter == int(run) and it.result == wanted for it in runs)
 
-        poll_until(look, f"{locator} to be {wanted}", 20, pause=0.01)
+        poll_until(look, f"{locator} to be {wanted}", PATIENCE, pause=0.01)
 
     def building(self, locator: str, job: str) -> None:
         pipeline, counter, stage, run = locator.split("/")
@@ -118,7 +120,7 @@ class StandIn:
             jobs = [one for it in runs if it.counter == int(run) for one in self.engine.stages.jobs(it)]
             return any(it.name == job and it.state == "Building" for it in jobs)
 
-        poll_until(look, f"job {job} of {locator} to be built", 20, pause=0.01)
+        poll_until(look, f"job {job} of {locator} to be built", PATIENCE, pause=0.01)
 
     def fill(self) -> None:
         """What the recorded server had before the first exchange."""

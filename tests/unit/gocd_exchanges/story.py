@@ -11,7 +11,7 @@ from tests.unit.embedded.world import URL as SERVER
 from tests.unit.gocd_exchanges.mlflow import RUN_A, RUN_B
 from tests.unit.gocd_exchanges.mlflow import URL as MLFLOW
 from tests.unit.gocd_exchanges.recorded import Exchange
-from tests.unit.gocd_exchanges.stand_in import PASSWORDS, StandIn
+from tests.unit.gocd_exchanges.stand_in import PASSWORDS, PATIENCE, StandIn
 
 WRONG = {"wrong-token": "0" * 40, "malformed-token": "0123"}
 
@@ -178,7 +178,7 @@ class Story:
         assert poller
         self._gate.clear()
         poll = type(poller).poll
-        poller.poll = lambda: self._gate.wait(20) and poll(poller)  # type: ignore[method-assign]
+        poller.poll = lambda: self._gate.wait(PATIENCE) and poll(poller)  # type: ignore[method-assign]
 
     def _first_run(self) -> None:
         self._gate.set()
@@ -198,7 +198,7 @@ class Story:
     def _poll_ends(self) -> None:
         self._in.plugin.free.set()
         pollers = self._in.engine.materials.pollers()
-        poll_until(lambda: not any(it.in_progress for it in pollers), "the polls' end", pause=0.01)
+        poll_until(lambda: not any(it.in_progress for it in pollers), "the polls' end", PATIENCE, pause=0.01)
 
     def _poll_never_ends(self) -> None:
         self._poll_ends()
@@ -213,7 +213,7 @@ class Story:
         self._no_request_waits()
 
     def _no_request_waits(self) -> None:
-        poll_until(lambda: not self._in.engine._triggered, "the requests to be served", pause=0.01)
+        poll_until(lambda: not self._in.engine._triggered, "the requests to be served", PATIENCE, pause=0.01)
 
     def _hold(self) -> None:
         self._in.hold.touch()
@@ -278,7 +278,7 @@ class Story:
         self._in.result("scratch/3/build/1", "Failed")
 
     def _pinned(self) -> None:
-        poll_until(lambda: not self._in.engine._triggered, "the requests to be served", pause=0.01)
+        poll_until(lambda: not self._in.engine._triggered, "the requests to be served", PATIENCE, pause=0.01)
         if not self._in.engine.history.instance("scratch", 4):
             self._schedule("scratch")
         self._in.result("scratch/4/build/1", "Failed" if self._newest_fails() else "Passed")
