@@ -11,17 +11,24 @@ _NOTICED_MS = 0.1
 
 class RowTime(Record):
     """Milliseconds of one row: `clock` passed, `thread` and `process` are processor time of who asked and of the whole
-    process, `queued` is how long who asked was ready and waited for a processor; None where no kernel counts that."""
+    process, `queued` is how long who asked was ready and waited for a processor; None where no kernel counts that.
+
+    `paused` is whether who asked gave the processor up by itself, to sleep or to wait for something.
+    """
 
     clock: float
     thread: float
     process: float
     queued: float | None
+    paused: bool
 
     @property
     def most(self) -> float:
-        """The row's own time at most: its pauses count, waiting for a processor does not."""
-        return self.clock - (self.queued or 0.0)
+        """The row's own time at most: its pauses count, waiting for a processor does not.
+
+        Without a pause all other time was taken away, also where no queue shows it: by the host of a virtual machine.
+        """
+        return self.clock - (self.queued or 0.0) if self.paused else self.thread
 
     @property
     def least(self) -> float:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -65,6 +66,7 @@ def _round(timed: Callable[[Row], RowTime], rows: Sequence[Row], limit_ms: float
 
 def _timed(ask: Callable[[Row], object], row: Row, queue: Queue) -> RowTime:
     """The clock is looked at first and last, so that a wait between two looks counts as the row's own, not as less."""
+    pauses = _pauses()
     clock, process, thread, queued = time.perf_counter_ns(), time.process_time_ns(), time.thread_time_ns(), queue()
     ask(row)
     waited, of_thread, of_process = queue(), time.thread_time_ns(), time.process_time_ns()
@@ -73,7 +75,13 @@ def _timed(ask: Callable[[Row], object], row: Row, queue: Queue) -> RowTime:
         thread=_ms(of_thread - thread),
         process=_ms(of_process - process),
         queued=None if waited is None or queued is None else _ms(waited - queued),
+        paused=_pauses() > pauses,
     )
+
+
+def _pauses() -> int:
+    """How often this thread gave its processor up by itself. Source: getrusage(2), ru_nvcsw."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
 
 
 def _ms(nanoseconds: int) -> float:

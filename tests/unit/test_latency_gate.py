@@ -25,8 +25,8 @@ needs_queue = pytest.mark.skipif(
 )
 
 
-def took(clock: float, cpu: float, queued: float | None = 0.0, helped: float = 0.0) -> RowTime:
-    return RowTime(clock=clock, thread=cpu, process=cpu + helped, queued=queued)
+def took(clock: float, cpu: float, queued: float | None = 0.0, helped: float = 0.0, paused: bool = True) -> RowTime:
+    return RowTime(clock=clock, thread=cpu, process=cpu + helped, queued=queued, paused=paused)
 
 
 def judged(*rounds: list[RowTime]) -> tuple[str, str]:
@@ -49,6 +49,19 @@ def test_a_wait_for_a_processor_is_not_the_models_and_both_figures_are_told() ->
         "pass",
         "p99 3.1 ms, 119.6 ms by the clock: the machine is busy with others",
     )
+
+
+def test_time_that_a_host_took_away_is_not_the_models_although_no_queue_shows_it() -> None:
+    assert judged([took(119.6, 3.1, paused=False)])[0] == "pass"
+    assert judged([took(119.6, 3.1, queued=None, paused=False)])[0] == "pass"
+    assert judged([took(119.6, 61.0, paused=False)])[0] == "fail"
+
+
+@pytest.mark.parametrize(("deed", "paused"), [(lambda _: burn(5), False), (lambda _: time.sleep(0.005), True)])
+def test_a_pause_is_told_from_a_processor_that_was_taken_away(deed: Callable[[int], object], paused: bool) -> None:
+    with busy_processor():
+        (found,) = time_rows(deed, range(20), limit_ms=1e9)
+    assert [row.paused for row in found.rows].count(paused) >= 15
 
 
 def test_the_best_round_counts() -> None:

@@ -24,11 +24,11 @@ def exam(expected: Sequence[Prediction | None] = EXPECTED) -> Exam:
     return Exam([[1.0]] * len(expected), list(expected), edges=1, latency_p99_ms=50.0)
 
 
-QUICK = RowTime(clock=1.0, thread=1.0, process=1.0, queued=0.0)
-SLOW = RowTime(clock=50.5, thread=50.5, process=50.5, queued=0.0)
-OTHERS_BUSY = RowTime(clock=300.0, thread=1.0, process=1.0, queued=299.0)
+QUICK = RowTime(clock=1.0, thread=1.0, process=1.0, queued=0.0, paused=False)
+SLOW = RowTime(clock=50.5, thread=50.5, process=50.5, queued=0.0, paused=False)
+OTHERS_BUSY = RowTime(clock=300.0, thread=1.0, process=1.0, queued=299.0, paused=True)
 # As where the kernel does not count.
-UNKNOWN = RowTime(clock=300.0, thread=1.0, process=1.0, queued=None)
+UNKNOWN = RowTime(clock=300.0, thread=1.0, process=1.0, queued=None, paused=True)
 
 
 def answering(took: RowTime = QUICK, **by_runtime: Sequence[Prediction | None] | Refused) -> Ask:

@@ -13,7 +13,7 @@ HEADERS = ("etag", "location", "www-authenticate")
 # Of equal type only: they depend on what else a server has seen.
 ONLY_TYPE = ("natural_order",)
 # Entries of a list that have a name are compared with the one of that name.
-IDENTITIES = ("message", "ref", "id", "repo_id", "name", "label")
+IDENTITIES = ("message", "ref", "revision", "id", "repo_id", "name", "label")
 NUMBERS = ("{epoch ms}", "{int id}", "{int bytes}", "{n}")
 FORMS = {
     "sha256": "[0-9a-f]{64}",
