@@ -14,7 +14,7 @@ MAP = "/usr/local/etc/haproxy/models.map"
 TOLD = "/told"
 # Checks are for containers that hang: one that ends is taken out by the engine's word. Pools, because a server that was
 # added while HAProxy runs otherwise opens a connection for every request.
-SERVER_OPTIONS = "check inter 1s fastinter 100ms rise 1 fall 2 maxconn 100 pool-max-conn 64 pool-purge-delay 200ms"
+SERVER_OPTIONS = "check inter 2s fastinter 100ms rise 1 fall 2 maxconn 100 pool-max-conn 64 pool-purge-delay 200ms"
 _ONLY_SERVERS = "4 -1"
 
 
