@@ -31,7 +31,11 @@ remove_stack() {
 # The names that an image has in one registry; it is gone with its last.
 remove_names() {
   docker image inspect --format '{{range .RepoTags}}{{println .}}{{end}}{{range .RepoDigests}}{{println .}}{{end}}' "$1" |
-    sed -n "\\|^$2/|p" | xargs --no-run-if-empty docker image rm > /dev/null
+    sed -n "\\|^$2/|p" |
+    while read -r name; do
+      # Its digest in a registry goes with its tag there.
+      ! docker image inspect "$name" > /dev/null 2>&1 || docker image rm "$name" > /dev/null
+    done
 }
 
 # Containers of services, by compose's labels: they are there whatever the profile is. `running SERVICE…`
