@@ -5,6 +5,7 @@ import re
 PROMOTE_TAG = "promote"
 REASON_TAG = "promote.reason"
 OUTCOME_TAG = "trackback.outcome"
+REASON_FOR_TAG = "promote.reason.for"
 CHAMPION_ALIAS = "champion"
 
 GIT_COMMIT_TAG = "mlflow.source.git.commit"

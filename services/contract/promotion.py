@@ -41,6 +41,14 @@ def event_id(run_id: str, value: str) -> str:
     return hashlib.sha256(f"{run_id}\0{value}".encode()).hexdigest()[:12]
 
 
+def reason_for(value: TagValue, reason: str) -> str:
+    """Which promotion a reason was written for: `<sequence> <12 hex digits of the reason's SHA-256>` (design §5).
+
+    With it a tag that is set by hand later is not taken to have the reason of the promotion before.
+    """
+    return f"{value.sequence} {hashlib.sha256(reason.encode()).hexdigest()[:12]}"
+
+
 def promotion_number(revision: str) -> int:
     """The number that a revision begins with; it counts the promotions of a model."""
     return int(revision.partition("-")[0])

@@ -12,7 +12,7 @@ from services.contract.deployment import Action, Deployment, DeployRequest
 from services.contract.digest import digest_directory, verify_directory
 from services.contract.errors import Refused
 from services.contract.model_config import load_model_config
-from services.contract.promotion import Promotion, TagValue, event_id
+from services.contract.promotion import Promotion, TagValue, event_id, reason_for
 from services.contract.record import write_atomically
 from services.contract.release import Release
 from services.contract.verdict import Check, Verdict, overall
@@ -49,6 +49,13 @@ def config_error(tmp_path: Path, old: str, new: str) -> str:
     with pytest.raises(Refused) as refused:
         load_model_config(tmp_path, "toy")
     return str(refused.value)
+
+
+@pytest.mark.parametrize("case", example("reasons.json"), ids=lambda case: case["why"])
+def test_a_reason_is_marked_with_the_promotion_that_it_was_written_for(case: dict[str, Any]) -> None:
+    value = TagValue.parse(case["value"])
+    ours = value is not None and reason_for(value, case["reason"]) == case["for"]
+    assert ours == (case["why"] == "as trackback promote writes it")
 
 
 @pytest.mark.parametrize("case", example("tag_values.json"), ids=lambda case: repr(case["value"]))

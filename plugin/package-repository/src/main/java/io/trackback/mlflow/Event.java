@@ -30,10 +30,14 @@ record Event(Run run, String value, String reason, Instant at, String modelId, O
         return new Event(run, value, "", version.created(), version.modelId(), Optional.empty());
     }
 
-    /** The last written one; without any, the bare one that ended last. */
+    /** The last written one, unless a bare one's run ended after that was written: it must have been set later. */
     static Optional<Event> newest(Collection<Event> events) {
         Optional<Event> lastWritten = events.stream().filter(Event::isWritten).max(OLDEST_FIRST);
-        return lastWritten.or(() -> events.stream().max(OLDEST_FIRST));
+        return events.stream()
+                .filter(event -> !event.isWritten())
+                .max(OLDEST_FIRST)
+                .filter(bare -> lastWritten.isEmpty() || bare.at.isAfter(lastWritten.get().at))
+                .or(() -> lastWritten);
     }
 
     String id() {
@@ -41,8 +45,13 @@ record Event(Run run, String value, String reason, Instant at, String modelId, O
     }
 
     static String id(String runId, String value) {
+        return shortDigest(runId + '\0' + value);
+    }
+
+    /** The first 12 hex digits of the text's SHA-256. */
+    static String shortDigest(String text) {
         try {
-            byte[] digest = MessageDigest.getInstance("SHA-256").digest((runId + '\0' + value).getBytes(UTF_8));
+            byte[] digest = MessageDigest.getInstance("SHA-256").digest(text.getBytes(UTF_8));
             return HexFormat.of().formatHex(digest, 0, 6);
         } catch (NoSuchAlgorithmException impossible) {
             throw new IllegalStateException("every Java has SHA-256", impossible);

@@ -23,8 +23,12 @@ record RunReply(Info info, Data data, Outputs outputs) {
         if (!isSound() || data == null) {
             return Optional.empty();
         }
-        return data.value(tag)
-                .map(value -> new TaggedRun(run(), value, data.value(tag + ".reason").orElse("")));
+        return data.value(tag).map(value -> new TaggedRun(run(), value, reason(tag, value)));
+    }
+
+    private String reason(String tag, String value) {
+        String text = data.value(tag + ".reason").orElse("");
+        return Reason.of(value, text, data.value(tag + ".reason.for").orElse(""));
     }
 
     record Info(String runId, String runName, String status, String experimentId, long startTime, long endTime) {

@@ -74,7 +74,9 @@ final class ExpectedTags implements Expectation {
     private static Optional<Promotion> newest(List<Promotion> pending) {
         Optional<Promotion> written =
                 pending.stream().filter(it -> it.sequence() > 0).max(WRITTEN);
-        return written.isPresent() ? written : pending.stream().max(BARE);
+        Optional<Promotion> bare = pending.stream().filter(it -> it.sequence() == 0).max(BARE);
+        boolean later = bare.isPresent() && bare.get().ended() > ModelOfMlflow.WRITTEN_AT;
+        return written.isEmpty() || later ? bare : written;
     }
 
     static List<String> name(Promotion promotion) {

@@ -66,6 +66,20 @@ final class GoldenTest {
     }
 
     @Test
+    void aReasonIsReportedWithTheValueThatItWasWrittenFor() throws IOException {
+        for (JsonElement each : examples("reasons.json")) {
+            JsonObject it = each.getAsJsonObject();
+            String reported =
+                    Reason.of(it.get("value").getAsString(), text(it.get("reason")), text(it.get("for")));
+            assertEquals(it.get("reported").getAsString(), reported, it.get("why").getAsString());
+        }
+    }
+
+    private static String text(JsonElement tag) {
+        return tag.isJsonNull() ? "" : tag.getAsString();
+    }
+
+    @Test
     void aRunOfMlflowBecomesTheRevisionOfTheExample() throws IOException {
         JsonObject golden = example("revision.json").getAsJsonObject();
         TaggedRun tagged = Json.MLFLOW

@@ -61,6 +61,22 @@ final class PollerTest {
     }
 
     @Test
+    void theFirstPollReportsABareTagWhoseRunEndedAfterTheLastNumberWasWritten() {
+        mlflow.promote(2, "1 1970-01-01T00:00:03Z ada").promote(1, "2 1970-01-01T00:00:04Z ada");
+        mlflow.promote(9, "true").promote(5, "true");
+        Revision first = poller.latest();
+        assertEquals("run-9", first.data().get("RUN_NAME"));
+        assertEquals(List.of(), deliveredAfter(first));
+    }
+
+    @Test
+    void theFirstPollReportsTheLastNumberWhenNoBareRunEndedAfterIt() {
+        mlflow.promote(1, "1 1970-01-01T00:00:08Z ada").promote(2, "2 1970-01-01T00:00:05Z ada");
+        mlflow.promote(5, "true").promote(4, "true");
+        assertEquals("2 1970-01-01T00:00:05Z ada", poller.latest().data().get("PROMOTION"));
+    }
+
+    @Test
     void theFirstPollReportsTheBareTagOfTheRunThatEndedLast() {
         mlflow.promote(3, "true").promote(5, "true").promote(4, "true");
         Revision first = poller.latest();
