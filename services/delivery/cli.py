@@ -1,8 +1,10 @@
 """The delivery half of `trackback`: each verb lives in the module of its name."""
 
+import ast
 import gc
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import typer
 
@@ -13,16 +15,34 @@ GROUPS = ("gocd",)
 
 
 def build(arguments: list[str]) -> typer.Typer:
-    """Imports only the verb that is asked for: some need libraries that take a second to import."""
-    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    """With the verb that is asked for; without one, all of them by name only, because some take long to import."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.callback()(_about)
-    for verb in arguments[:1] if arguments[:1] and arguments[0] in (*VERBS, *GROUPS) else (*VERBS, *GROUPS):
-        module = import_module(f"services.delivery.{verb}")
-        if verb in GROUPS:
-            app.add_typer(module.app, name=verb)
-        else:
-            app.command(verb)(getattr(module, verb))
+    if (asked := arguments[:1]) and asked[0] in (*VERBS, *GROUPS):
+        _add(app, asked[0])
+    else:
+        for verb in (*VERBS, *GROUPS):
+            app.command(verb, short_help=_summary(verb))(_unread)
     return app
+
+
+def _add(app: typer.Typer, verb: str) -> None:
+    module = import_module(f"services.delivery.{verb}")
+    if verb in GROUPS:
+        app.add_typer(module.app, name=verb)
+    else:
+        app.command(verb)(getattr(module, verb))
+
+
+def _summary(verb: str) -> str:
+    """The first line of the verb's module, read and not imported."""
+    source = Path(__file__).with_name(f"{verb}.py").read_text(encoding="utf-8")
+    said = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0].partition(": ")[2]
+    return said[:1].upper() + said[1:]
+
+
+def _unread() -> None:
+    """In the place of a verb that is only listed."""
 
 
 def _about() -> None:
@@ -36,7 +56,6 @@ def _about() -> None:
 
 def main() -> None:
     """Runs the verb; what was refused is one line on stderr and exit 1."""
-    gc.disable()
     try:
         build(sys.argv[1:])(prog_name="trackback")
     except Refused as refused:

@@ -12,10 +12,12 @@ from services.contract.deployment import Deployment, DeployRequest, InPlaceOf
 from services.contract.errors import LiveChanged, Refused
 from services.contract.record import write_atomically
 from services.contract.release import Release
+from services.contract.transport import trust
 from services.contract.verdict import Comparison, Live, Verdict
-from services.delivery.ahead import import_ahead
 from services.delivery.alarm import tell_of_gate
 from services.delivery.output import keep, say
+from services.delivery.registry import PATIENCE as MLFLOW_PATIENCE
+from services.delivery.registry import Registry
 from services.delivery.report import comparison_page
 from services.delivery.rollout_client import PATIENCE, Rollout
 from services.delivery.run_page import tell_live, tell_verdict
@@ -36,7 +38,6 @@ def deploy(
     Exit 1 and the previous release still answers when the new one is not good enough, cannot be loaded, answers
     differently or is older than what was delivered before. Example: trackback deploy --release out/release.json
     """
-    import_ahead("services.delivery.registry")
     settings = Settings()
     found = Release.read(release)
     rollout = _rollout(settings)
@@ -120,7 +121,7 @@ def _keep_report(comparison: Comparison, out: Path | None) -> None:
 def _see_it_answer(url: str | None, release: Release) -> None:
     """Asks the service itself, because only its own word counts."""
     try:
-        found = httpx.get(f"{url}/health/ready", timeout=60).headers.get(names.RELEASE_HEADER)
+        found = httpx.get(f"{url}/health/ready", timeout=60, verify=trust(url or "")).headers.get(names.RELEASE_HEADER)
     except httpx.HTTPError as error:
         raise Refused(f"expected release {release.digest[:12]}… at {url}, cannot reach it: {error}") from error
     if found != release.digest:
@@ -128,12 +129,10 @@ def _see_it_answer(url: str | None, release: Release) -> None:
 
 
 def _crown(settings: Settings, release: Release) -> None:
-    from services.delivery.registry import Registry  # imported ahead, while the release is put live
-
     candidate = release.manifest.candidate
-    registry = Registry(settings.mlflow_tracking_uri)
     try:
-        version = registry.crown(release.manifest.model, candidate.run.run_id, str(candidate.promotion.model_id))
+        with Registry(settings.mlflow_tracking_uri, settings.mlflow_authorization, MLFLOW_PATIENCE) as mlflow:
+            version = mlflow.crown(release.manifest.model, candidate.run.run_id, str(candidate.promotion.model_id))
     except Refused as refused:
         raise Refused(f"the release answers, but {refused}; run this stage again") from refused
     say(f"alias '{names.CHAMPION_ALIAS}' of {release.manifest.model} is version {version}")

@@ -15,7 +15,7 @@ from services.contract.errors import Refused
 from services.contract.promotion import Promotion
 from services.contract.record import from_environment
 from services.delivery.output import keep, say
-from services.delivery.registry import Registry, check_model_digest, run_facts
+from services.delivery.registry import PATIENCE, Registry, check_model_digest, run_facts
 from services.delivery.settings import Settings
 from services.delivery.store import Store
 
@@ -43,12 +43,15 @@ def _pipeline() -> PipelineRef | None:
 def fetched(settings: Settings, promotion: Promotion, pipeline: PipelineRef | None) -> Candidate:
     """Raises Refused, and nothing half-done stays, when the run cannot be delivered."""
     _refuse_unfit(promotion)
-    registry = Registry(settings.mlflow_tracking_uri)
+    with Registry(settings.mlflow_tracking_uri, settings.mlflow_authorization, PATIENCE) as registry:
+        return _fetched(registry, Store(settings.trackback_store), promotion, pipeline)
+
+
+def _fetched(registry: Registry, store: Store, promotion: Promotion, pipeline: PipelineRef | None) -> Candidate:
     run = registry.run(promotion.run_id)
     if run.info.lifecycle_stage != "active":
         raise Refused(f"expected an active run, found {promotion.run_id} deleted: restore it or promote another")
     facts = run_facts(run)
-    store = Store(settings.trackback_store)
     with store.staging() as staging:
         folder = registry.download_model(str(promotion.model_id), staging / "model")
         check_model_digest(run, folder)

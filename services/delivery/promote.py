@@ -9,9 +9,8 @@ import typer
 
 from services.contract import names
 from services.contract.errors import Refused
-from services.contract.promotion import TagValue
+from services.contract.promotion import TagValue, reason_for
 from services.contract.record import ModelName, Record, RunId
-from services.contract.tracking_server import refuse_unless_up
 from services.delivery.output import emit, say
 from services.delivery.registry import Registry, Run, model_id
 from services.delivery.settings import Settings
@@ -49,16 +48,18 @@ def promoted(settings: Settings, model: str, run_id: str, reason: str, who: str)
     """Raises Refused, and no tag is written, when the run cannot be delivered."""
     if not names.RUN_ID.fullmatch(run_id):
         raise Refused(f"expected a run id of 32 hex digits, found '{run_id}': copy it from the run's page in MLflow")
-    refuse_unless_up(settings.mlflow_tracking_uri)
-    registry = Registry(settings.mlflow_tracking_uri)
-    found = registry.run(run_id)
-    _refuse_unready(registry, found, model)
-    highest = registry.highest_sequence(found.info.experiment_id, names.PROMOTE_TAG)
-    value = str(TagValue(sequence=highest + 1, at=datetime.now(UTC), who=_one_line(who)))
-    # The reason first: once the promoting tag is there, GoCD may read both.
-    registry.set_tags(run_id, {names.REASON_TAG: reason, names.PROMOTE_TAG: value})
+    with Registry(settings.mlflow_tracking_uri, settings.mlflow_authorization) as registry:
+        found = registry.run(run_id)
+        _refuse_unready(registry, found, model)
+        highest = registry.highest_sequence(found.info.experiment_id, names.PROMOTE_TAG)
+        value = TagValue(sequence=highest + 1, at=datetime.now(UTC), who=_one_line(who))
+        # The reason first: once the promoting tag is there, GoCD may read all.
+        because = {names.REASON_TAG: reason, names.REASON_FOR_TAG: reason_for(value, reason)}
+        registry.set_tags(run_id, {**because, names.PROMOTE_TAG: str(value)})
     triggered = ask_for_poll(settings, model)
-    return Promoted(model=model, run_id=run_id, tag=names.PROMOTE_TAG, value=value, reason=reason, triggered=triggered)
+    return Promoted(
+        model=model, run_id=run_id, tag=names.PROMOTE_TAG, value=str(value), reason=reason, triggered=triggered
+    )
 
 
 def _refuse_unready(registry: Registry, run: Run, model: str) -> None:

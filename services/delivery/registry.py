@@ -1,18 +1,14 @@
-"""MLflow as the verbs see it; the only module of delivery that knows MLflow's client."""
+"""MLflow as the verbs see it; the only module of delivery that knows MLflow's client, and imports it only in need."""
 
 import json
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TypeVar
-
-import mlflow
-from mlflow.entities import Run, ViewType
-from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Self, TypeVar
+from urllib.parse import urlsplit
 
 from services.contract import names
 from services.contract.candidate import DataDigest, DataSchema, Environment, Machine, RunFacts, SourcesDigest
@@ -20,34 +16,38 @@ from services.contract.digest import digest_directory
 from services.contract.errors import Refused, disk_problem, reason
 from services.contract.promotion import TagValue
 from services.contract.record import Record
+from services.delivery.mlflow_http import SERVED, MlflowError, MlflowHttp
+from services.delivery.run import Run
 
 __all__ = ["Registry", "Run", "check_model_digest", "model_id", "run_facts"]
 
-
+PATIENCE = 60.0  # seconds that a pipeline waits for an MLflow that is being restarted
+# MLflow's client leaves this file in what it downloads, so the digest that a training job logs counts it.
+_META_FILE, _NOT_REGISTERED = "registered_model_meta", "model_name: null\nmodel_version: null\n"
 Shape = TypeVar("Shape", bound=Record)
 
 
 class Registry:
     """Runs, their files and the champion alias. Every method raises Refused when MLflow says no."""
 
-    def __init__(self, tracking_uri: str) -> None:
-        os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
-        # The server would name its object store as it reaches it itself, which no client outside its network does.
-        os.environ["MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD"] = "false"
-        # About a minute, in which a server that was killed is back; MLflow's own 7 are four minutes of silence.
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "5")
-        logging.getLogger("mlflow").setLevel(logging.ERROR)
-        mlflow.set_tracking_uri(tracking_uri)
+    def __init__(self, tracking_uri: str, authorization: str | None = None, patience: float = 0) -> None:
         self._uri = tracking_uri
-        self._client = MlflowClient(tracking_uri)
+        self._mlflow = MlflowHttp(tracking_uri, authorization, patience)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._mlflow.close()
 
     def run(self, run_id: str) -> Run:
         with self._expecting(f"the run {run_id}"):
-            return self._client.get_run(run_id)
+            return Run.of(self._mlflow.get("runs/get", run_id=run_id)["run"])
 
     def experiment_name(self, run: Run) -> str:
         with self._expecting(f"the experiment of run {run.info.run_id}"):
-            return str(self._client.get_experiment(run.info.experiment_id).name)
+            found = self._mlflow.get("experiments/get", experiment_id=run.info.experiment_id)
+            return str(found["experiment"]["name"])
 
     def highest_sequence(self, experiment_id: str, tag: str) -> int:
         """The highest number that `trackback promote` wrote in this experiment; 0 when none."""
@@ -56,57 +56,88 @@ class Registry:
         return max((value.sequence for value in values if value), default=0)
 
     def _tagged(self, experiment_id: str, tag: str) -> Iterator[Run]:
-        token = None
+        page: dict[str, str] = {}
         while True:
-            page = self._client.search_runs(
-                [experiment_id], f"tags.`{tag}` != ''", ViewType.ACTIVE_ONLY, max_results=200, page_token=token
+            found = self._mlflow.post(
+                "runs/search",
+                experiment_ids=[experiment_id],
+                filter=f"tags.`{tag}` != ''",
+                run_view_type="ACTIVE_ONLY",
+                max_results=200,
+                **page,
             )
-            yield from page
-            if not (token := page.token):
+            yield from map(Run.of, found.get("runs", []))
+            if not found.get("next_page_token"):
                 return
+            page = {"page_token": found["next_page_token"]}
 
     def set_tags(self, run_id: str, tags: dict[str, str]) -> None:
         with self._expecting(f"to write tags on run {run_id}"):
             for key, value in tags.items():
-                self._client.set_tag(run_id, key, value)
+                self._mlflow.post("runs/set-tag", run_id=run_id, key=key, value=value)
 
     def download_model(self, model_id: str, folder: Path) -> Path:
-        return self._download(f"models:/{model_id}", folder)
+        with self._expecting(f"models:/{model_id} in the artifact store"), writing(folder, f"models:/{model_id}"):
+            uri = self._mlflow.get(f"logged-models/{model_id}")["model"]["info"]["artifact_uri"]
+            if urlsplit(uri).scheme != SERVED:
+                return self._download_by_client(f"models:/{model_id}", folder)
+            self._mlflow.download_folder(uri, folder)
+            (folder / _META_FILE).write_text(_NOT_REGISTERED)
+        return folder
 
     def download_artifact(self, run_id: str, path: str, folder: Path) -> Path:
-        return self._download(f"runs:/{run_id}/{path}", folder)
-
-    def _download(self, uri: str, folder: Path) -> Path:
+        """The one file."""
+        uri = f"runs:/{run_id}/{path}"
         with self._expecting(f"{uri} in the artifact store"), writing(folder, uri):
-            folder.mkdir(parents=True, exist_ok=True)
+            uri = self.run(run_id).info.artifact_uri
+            if urlsplit(uri).scheme != SERVED:
+                return self._download_by_client(f"runs:/{run_id}/{path}", folder)
+            target = folder / PurePosixPath(path).name
+            self._mlflow.download_file(f"{uri}/{path}", target)
+        return target
+
+    def _download_by_client(self, uri: str, folder: Path) -> Path:
+        """From a store that clients ask themselves, such as `s3://…`: MLflow's client knows them all."""
+        os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+        import mlflow.artifacts  # importing it takes longer than all else that `fetch` does
+        from mlflow.exceptions import MlflowException
+
+        mlflow.set_tracking_uri(self._uri)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
             return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder)))
+        except (MlflowException, OSError) as error:
+            raise MlflowError("the artifact store", str(error)) from error
 
     def crown(self, model: str, run_id: str, model_id: str) -> int:
         """Moves the alias `champion` of the registered model to this model; gives the version's number."""
         with self._expecting(f"to move the alias '{names.CHAMPION_ALIAS}' of {model}"):
             version = self._version(model, run_id, model_id)
-            self._client.set_registered_model_alias(model, names.CHAMPION_ALIAS, str(version))
+            self._mlflow.post("registered-models/alias", name=model, alias=names.CHAMPION_ALIAS, version=str(version))
         return version
 
     def _version(self, model: str, run_id: str, model_id: str) -> int:
         source = f"models:/{model_id}"
         try:
-            self._client.create_registered_model(model)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            self._mlflow.post("registered-models/create", name=model)
+        except MlflowError as error:
+            if error.code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        for known in self._client.search_model_versions(f"name='{model}' and run_id='{run_id}'"):
-            if known.source == source:  # MLflow 3.17 leaves a version's model_id out of its answers
-                return int(known.version)
-        created = self._client.create_model_version(model, source, run_id, model_id=model_id)
-        return int(created.version)
+        known = self._mlflow.get("model-versions/search", filter=f"name='{model}' and run_id='{run_id}'")
+        for version in known.get("model_versions", []):
+            if version.get("source") == source:  # MLflow 3.17 leaves a version's model_id out of its answers
+                return int(version["version"])
+        created = self._mlflow.post(
+            "model-versions/create", name=model, source=source, run_id=run_id, model_id=model_id
+        )
+        return int(created["model_version"]["version"])
 
     @contextmanager
     def _expecting(self, what: str) -> Iterator[None]:
         try:
             yield
-        except (MlflowException, OSError) as error:
-            raise Refused(f"expected {what} in MLflow at {self._uri}, found: {reason(error)}") from error
+        except (MlflowError, OSError, KeyError, TypeError, ValueError) as error:
+            raise Refused(f"expected {what} in MLflow at {self._uri}, found: {_words(error)}") from error
 
 
 @contextmanager
@@ -114,7 +145,7 @@ def writing(folder: Path, what: str) -> Iterator[None]:
     """Raises Refused, naming the disk, when it is the disk that cannot take `what`."""
     try:
         yield
-    except (MlflowException, OSError) as error:
+    except (MlflowError, OSError) as error:
         if problem := disk_problem(error):
             raise Refused(f"expected to write {what} into {folder}, found: {problem}: make room there") from error
         raise
@@ -122,8 +153,7 @@ def writing(folder: Path, what: str) -> Iterator[None]:
 
 def model_id(run: Run) -> str | None:
     """The id of the run's logged model, None when it has none."""
-    outputs = run.outputs.model_outputs if run.outputs else []
-    return str(outputs[-1].model_id) if outputs else None
+    return run.model_ids[-1] if run.model_ids else None
 
 
 def run_facts(run: Run) -> RunFacts:
@@ -174,3 +204,9 @@ def _tag(run: Run, name: str) -> str:
 
 def _time(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"an answer without {error}, which is not MLflow's"
+    return reason(error)

@@ -8,6 +8,7 @@ import httpx
 from services.contract.deployment import LIVE_CHANGED, Deployment, DeployRequest, ModelState, RollbackRequest
 from services.contract.errors import LiveChanged, Refused, Unavailable
 from services.contract.record import Record
+from services.contract.transport import trust
 
 Answer = TypeVar("Answer", bound=Record)
 PATIENCE = 60.0  # seconds that a pipeline waits for a rollout service that is being restarted
@@ -15,6 +16,7 @@ PATIENCE = 60.0  # seconds that a pipeline waits for a rollout service that is b
 _DEPLOY_SECONDS = 300
 _ANSWER_SECONDS = 10
 _PAUSE_SECONDS = 0.3
+_NOT_KEPT = httpx.Limits(max_keepalive_connections=0)  # so that nobody has to close them
 
 
 class Rollout:
@@ -26,6 +28,7 @@ class Rollout:
 
     def __init__(self, url: str, patience: float = 0, token: str | None = None) -> None:
         self._url, self._patience, self._token = url.rstrip("/"), patience, token
+        self._http = httpx.Client(timeout=_DEPLOY_SECONDS, verify=trust(url), limits=_NOT_KEPT)
 
     def state(self, model: str) -> ModelState:
         return self._ask(ModelState, "GET", f"/models/{model}")
@@ -51,7 +54,7 @@ class Rollout:
         deadline = time.monotonic() + self._patience
         while True:
             try:
-                answer = httpx.request(method, self._url + path, json=content, headers=headers, timeout=seconds)
+                answer = self._http.request(method, self._url + path, json=content, headers=headers, timeout=seconds)
                 break
             except httpx.HTTPError as error:
                 if time.monotonic() >= deadline:

@@ -1,5 +1,6 @@
 """Where the verbs find MLflow, GoCD, the registry, the rollout service, the models, the store and the environments."""
 
+import base64
 import os
 import tomllib
 from pathlib import Path
@@ -43,6 +44,7 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: str = "http://127.0.0.1:5000"
     mlflow_tracking_username: str | None = None
     mlflow_tracking_password: SecretStr | None = None
+    mlflow_tracking_token: SecretStr | None = None
     trackback_mlflow_ui_url: str | None = None
     trackback_gocd_url: str = "http://127.0.0.1:8153/go"
     trackback_gocd_ui_url: str | None = None
@@ -74,6 +76,16 @@ class Settings(BaseSettings):
     @property
     def mlflow_ui_url(self) -> str:
         return (self.trackback_mlflow_ui_url or self.mlflow_tracking_uri).rstrip("/")
+
+    @property
+    def mlflow_authorization(self) -> str | None:
+        """The header's value; the variables are those of MLflow's own client."""
+        if self.mlflow_tracking_token:
+            return f"Bearer {self.mlflow_tracking_token.get_secret_value()}"
+        if self.mlflow_tracking_username is None or self.mlflow_tracking_password is None:
+            return None
+        login = f"{self.mlflow_tracking_username}:{self.mlflow_tracking_password.get_secret_value()}"
+        return f"Basic {base64.b64encode(login.encode()).decode()}"
 
     @property
     def gocd_ui_url(self) -> str:

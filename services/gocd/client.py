@@ -10,6 +10,7 @@ from typing import Any, Self
 import httpx
 
 from services.contract.errors import Refused, Unavailable
+from services.contract.transport import trust
 
 Json = dict[str, Any]
 Login = tuple[str, str]
@@ -43,7 +44,7 @@ class GoCD:
     ) -> None:
         self.url = url.rstrip("/")
         self._auth = _Bearer(token) if token else httpx.BasicAuth(*login) if login else None
-        self._http = httpx.Client(base_url=self.url, timeout=30, transport=transport)
+        self._http = httpx.Client(base_url=self.url, timeout=30, transport=transport, verify=trust(url))
 
     def __enter__(self) -> Self:
         return self

@@ -205,6 +205,7 @@ def test_promote_writes_sequence_time_and_promoter_and_counts_up(bench: Bench) -
         written = promoted(bench.settings, MODEL, bench.trained.run_id, reason, "ada")
         tags = bench.client.get_run(bench.trained.run_id).data.tags
         assert (tags[names.PROMOTE_TAG], tags[names.REASON_TAG]) == (written.value, reason)
+        assert tags[names.REASON_FOR_TAG].startswith(f"{written.value.split()[0]} ")
         assert written.triggered is False
         values.append(TagValue.parse(written.value))
     assert [value.who for value in values if value] == ["ada", "ada"]
@@ -227,14 +228,17 @@ def test_promote_refuses_what_fetch_would_refuse_and_writes_no_tag(bench: Bench)
 
 
 def test_the_champion_alias_names_the_run_and_a_second_crowning_makes_no_second_version(bench: Bench) -> None:
-    registry = Registry(bench.url)
-    first, second = (registry.crown(MODEL, bench.trained.run_id, bench.trained.model_id) for _ in range(2))
+    with Registry(bench.url) as registry:
+        first, second = (registry.crown(MODEL, bench.trained.run_id, bench.trained.model_id) for _ in range(2))
     assert first == second
     version = bench.client.get_model_version_by_alias(MODEL, names.CHAMPION_ALIAS)
     assert (version.run_id, int(version.version)) == (bench.trained.run_id, first)
 
 
 def test_what_mlflow_refuses_is_one_line_of_ours(bench: Bench) -> None:
-    with pytest.raises(Refused, match=f"expected to move the alias 'champion' of {MODEL} in MLflow at http") as refused:
-        Registry(bench.url).crown(MODEL, "f" * 32, f"m-{'f' * 32}")
+    with (
+        Registry(bench.url) as registry,
+        pytest.raises(Refused, match=f"expected to move the alias 'champion' of {MODEL} in MLflow at http") as refused,
+    ):
+        registry.crown(MODEL, "f" * 32, f"m-{'f' * 32}")
     assert "\n" not in str(refused.value)

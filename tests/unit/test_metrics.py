@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy
 import pytest
+from scipy.stats import bootstrap
 from sklearn.metrics import average_precision_score, log_loss
 
 from services.contract.metrics import measure
@@ -80,6 +81,17 @@ def test_a_better_ranking_is_better_with_an_interval_above_zero_and_the_other_wa
     assert 0 < better.low < better.better_by < better.high
     assert worse.high < 0
     assert worse.better_by == pytest.approx(-better.better_by)
+
+
+def test_the_interval_is_the_one_that_scipy_gives() -> None:
+    actual, good, bad = GENERATOR.normal(0, 1, (3, 400))
+    gate = CompareGate(metric="mean_absolute_error", confidence=0.9)
+    ours = paired_difference(gate, actual.tolist(), good.tolist(), bad.tolist())
+    gained = abs(actual - bad) - abs(actual - good)
+    scipys = bootstrap(
+        (gained,), numpy.mean, n_resamples=1000, batch=50, confidence_level=0.9, method="percentile", rng=0
+    )
+    assert (ours.low, ours.high) == pytest.approx(tuple(scipys.confidence_interval))
 
 
 def test_the_allowed_loss_of_a_score_is_a_share_of_what_it_lacks_of_one() -> None:
