@@ -24,7 +24,7 @@ def audit(*arguments: str, cache: Path) -> "subprocess.CompletedProcess[str]":
     if not python.exists():
         (pytest.fail if "CI" in os.environ else pytest.skip)("the environment 'audit' is missing: scripts/setup audit")
     environment = {"PATH": os.environ["PATH"], "HOME": str(cache)}
-    command = [python, ROOT / "scripts" / "audit.py", *arguments]
+    command = [str(python), str(ROOT / "scripts" / "audit.py"), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
@@ -98,7 +98,7 @@ def test_a_package_that_was_skipped_is_named_and_exit_3(tmp_path: Path) -> None:
     )
     python = ENVIRONMENTS / "audit" / "bin" / "python"
     assert audit("--help", cache=tmp_path).returncode == 0
-    command = [python, "-c", code, ROOT / "scripts"]
+    command = [str(python), "-c", code, str(ROOT / "scripts")]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     assert said == [
         "x: NOT CHECKED, the service was not asked for b 2",
