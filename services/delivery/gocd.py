@@ -92,7 +92,7 @@ def set_up_gocd(
         *(definitions.package(name) for name in _models(folder)),
         *([definitions.config_repo(config_repo, config_repo_branch)] if config_repo else []),
     ]
-    with _gocd(settings, url, login, token or _secret(token_file)) as gocd:
+    with _gocd(settings, url, login, token, token_file) as gocd:
         wait_until_up(gocd, wait, say)
         refuse_without_plugin(gocd)
         tracking = connect(settings, _from_here(settings, mlflow))
@@ -126,7 +126,7 @@ def follow_promotions(
     """
     settings = Settings()
     login = _login(user, password_file)
-    with _gocd(settings, url, login, token or _secret(token_file)) as gocd:
+    with _gocd(settings, url, login, token, token_file) as gocd:
         tracking, rollout = connect(settings, settings.mlflow_tracking_uri), Rollout(settings.trackback_rollout_url)
         _follow(Place(gocd, tracking, rollout, models or settings.trackback_models))
 
@@ -161,11 +161,13 @@ def _from_here(settings: Settings, mlflow: str) -> str:
     return settings.mlflow_tracking_uri if "mlflow_tracking_uri" in settings.model_fields_set else mlflow
 
 
-def _gocd(settings: Settings, url: str | None, login: Login | None, token: str | None) -> GoCD:
+def _gocd(settings: Settings, url: str | None, login: Login | None, token: str | None, file: Path | None) -> GoCD:
     """Whoever gives a user means that user, whatever token the environment holds for the other verbs."""
     address = _address(url or settings.trackback_gocd_url)
+    if login:
+        return GoCD(address, login=login)
     ours = settings.gocd_token if address == _address(settings.trackback_gocd_url) else None
-    return GoCD(address, None if login else token or ours, login)
+    return GoCD(address, token or _secret(file) or ours)
 
 
 def _models(folder: Path) -> list[str]:

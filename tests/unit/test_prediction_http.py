@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from services.contract import names
+from services.contract.http_guard import LOOPBACK
 from services.contract.prediction import Labelled, Prediction
 from services.contract.release import Release, ServingLimits
 from services.prediction.predictor import Predictor, load_predictor
@@ -44,7 +45,7 @@ def predictor(store: Path, release: Release) -> Predictor:
 
 @asynccontextmanager
 async def serving(predictor: Predictor) -> AsyncIterator[tuple[Service, socket.socket]]:
-    service, listener = Service(predictor), socket.create_server(("127.0.0.1", 0))
+    service, listener = Service(predictor, [*LOOPBACK, "models.example.org"]), socket.create_server(("127.0.0.1", 0))
     await service.go(listener.dup())
     yield service, listener
     service.stop(0.0)
