@@ -150,7 +150,7 @@ class GoCD:
         try:
             return self._get(f"/api/pipelines/{pipeline}/history?{query}", 1)
         except Unknown as unknown:
-            raise Unknown(f"expected the pipeline '{pipeline}' in GoCD: add it ({unknown})") from unknown
+            raise Unknown(f"expected the pipeline '{pipeline}' in GoCD at {self.url}, found none: add it") from unknown
 
     def _get(self, path: str, version: int) -> Json:
         return self._json(self._send("GET", path, version))

@@ -15,6 +15,7 @@ VERSIONS = {
     r"/api/admin/packages.*": 2,
     r"/api/(admin|internal)/config_repos.*": 4,
     r"/api/internal/materials.*": 1,
+    r"/api/materials/.*/modifications.*": 2,
     r"/api/pipelines/.*": 1,
     r"/api/stages/.*/run": 2,
     r"/api/stages/.*": 3,
