@@ -4,20 +4,23 @@ Paths and fields: MLflow 3 REST API reference; artifacts: `mlflow server` with `
 """
 
 import time
+from base64 import b64encode
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 
-from services.contract.errors import Refused
+from services.contract.errors import Refused, reason
 from services.contract.transport import trust
 
 Json = dict[str, Any]
 Answer = TypeVar("Answer")
 SERVED = "mlflow-artifacts"  # the scheme of artifacts that the server hands out itself
-_SECONDS = 120.0
+SECONDS = 120.0
+_LONGEST = 200
 _PAUSE_SECONDS = 0.3
 # What a server that is starting, or a proxy before it, says; asked again, it may answer.
 _PASSING = (408, 429, 502, 503, 504)
@@ -31,14 +34,26 @@ class MlflowError(Exception):
         self.code = code
 
 
+@contextmanager
+def allowing(*codes: str) -> Iterator[None]:
+    """What MLflow refuses with one of these codes is let be."""
+    try:
+        yield
+    except MlflowError as error:
+        if error.code not in codes:
+            raise
+
+
 class _Ours(httpx.Auth):
     """Credentials for the tracking server only: the address of artifacts may name any host."""
 
-    def __init__(self, ours: httpx.URL, authorization: str) -> None:
+    def __init__(self, ours: httpx.URL, authorization: str | None) -> None:
+        if authorization and not (authorization.isascii() and authorization.isprintable()):
+            raise Refused("expected a token of MLflow in printable ASCII, found another: see MLFLOW_TRACKING_TOKEN")
         self._place, self._authorization = (ours.scheme, ours.netloc), authorization
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        if (request.url.scheme, request.url.netloc) == self._place:
+        if self._authorization and (request.url.scheme, request.url.netloc) == self._place:
             request.headers["Authorization"] = self._authorization
         yield request
 
@@ -48,31 +63,59 @@ class _Passing(Exception):
 
 
 class MlflowHttp:
-    """Raises MlflowError when MLflow says no, Refused when it does not answer for `patience` seconds."""
+    """Raises MlflowError when MLflow says no, Refused when it does not answer for `patience` seconds.
+
+    A login in the address goes before `authorization`, as it does for MLflow's own client. A redirect is a no.
+    """
 
     def __init__(
         self,
         url: str,
         authorization: str | None = None,
+        *,
         patience: float = 0,
+        seconds: float = SECONDS,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise Refused(f"expected MLFLOW_TRACKING_URI to be the http address of an MLflow server, found '{url}'")
-        address = httpx.URL(url.rstrip("/"))
-        login = httpx.BasicAuth(address.username, address.password) if address.userinfo else None
-        self.url, self._patience = str(address.copy_with(userinfo=b"")), patience
-        auth = _Ours(address, authorization) if authorization else login
-        self._http = httpx.Client(auth=auth, timeout=_SECONDS, transport=transport, verify=trust(url))
+        address = _address(url)
+        self.url, self._patience = str(address.copy_with(userinfo=b"")).rstrip("/"), patience
+        auth = _Ours(address, _login(address) or authorization)
+        self._http = httpx.Client(auth=auth, timeout=seconds, transport=transport, verify=trust(self.url))
 
     def close(self) -> None:
         self._http.close()
+
+    @contextmanager
+    def expecting(self, what: str) -> Iterator[None]:
+        """Raises Refused, naming `what` and the server, for its no and for an answer of another shape than MLflow's."""
+        try:
+            yield
+        except (MlflowError, OSError, LookupError, TypeError, ValueError, AttributeError) as error:
+            raise Refused(f"expected {what} in MLflow at {self.url}, found: {_words(error)}") from error
 
     def get(self, path: str, **query: str) -> Json:
         return self._json("GET", f"{self.url}/api/2.0/mlflow/{path}", params=query)
 
     def post(self, path: str, **body: Any) -> Json:
         return self._json("POST", f"{self.url}/api/2.0/mlflow/{path}", json=body)
+
+    def patch(self, path: str, **body: Any) -> Json:
+        return self._json("PATCH", f"{self.url}/api/2.0/mlflow/{path}", json=body)
+
+    def pages(self, path: str, **body: Any) -> Iterator[Json]:
+        """The answers to a search, asked for as they are wanted."""
+        following: dict[str, str] = {}
+        while True:
+            page = self.post(path, **body, **following)
+            yield page
+            if not page.get("next_page_token"):
+                return
+            following = {"page_token": page["next_page_token"]}
+
+    def upload(self, uri: str, content: bytes) -> None:
+        """Writes the file `uri`, whose scheme is SERVED."""
+        server, path = self._served(uri)
+        self._patiently(lambda: _sound(self._http.put(f"{server}/{quote(path)}", content=content)))
 
     def download_folder(self, uri: str, target: Path) -> None:
         """Every file below `uri`, whose scheme is SERVED."""
@@ -97,7 +140,7 @@ class MlflowHttp:
         """Where artifacts are asked for, and the path there; a URI without a host means this server."""
         place = uri.partition(":")[2]
         host, _, path = place[2:].partition("/") if place.startswith("//") else ("", "", place)
-        server = f"{urlsplit(self.url).scheme}://{host}" if host else self.url
+        server = f"{self.url.partition(':')[0]}://{host}" if host else self.url
         return f"{server}/api/2.0/mlflow-artifacts/artifacts", path.strip("/")
 
     def _list(self, server: str, root: str, below: str = "") -> Iterator[str]:
@@ -121,10 +164,28 @@ class MlflowHttp:
         while True:
             try:
                 return ask()
-            except (_Passing, httpx.TransportError) as error:
+            except httpx.InvalidURL as error:
+                raise MlflowError("no address", str(error)) from error
+            except (_Passing, httpx.HTTPError) as error:
                 if time.monotonic() >= deadline:
                     raise Refused(f"expected MLflow at {self.url}, cannot reach it ({error}): is it up?") from error
                 time.sleep(_PAUSE_SECONDS)
+
+
+def _address(url: str) -> httpx.URL:
+    try:
+        address = httpx.URL(url)
+    except httpx.InvalidURL:
+        address = httpx.URL()
+    if address.scheme not in ("http", "https") or not address.host:
+        shown = url.rpartition("@")[2]
+        raise Refused(f"expected MLFLOW_TRACKING_URI to be the http address of an MLflow server, found '{shown}'")
+    return address
+
+
+def _login(address: httpx.URL) -> str | None:
+    login = f"{address.username}:{address.password}"
+    return f"Basic {b64encode(login.encode()).decode()}" if address.userinfo else None
 
 
 def _sound(answer: httpx.Response) -> bool:
@@ -136,9 +197,16 @@ def _sound(answer: httpx.Response) -> bool:
     answer.read()
     try:
         said = answer.json()
-        raise MlflowError(said["error_code"], said["message"])
-    except (ValueError, KeyError, TypeError):
-        raise MlflowError(str(answer.status_code), answer.text[:200] or answer.reason_phrase) from None
+        code, message = said["error_code"], said.get("message", "")
+    except (ValueError, LookupError, TypeError):
+        code, message = answer.status_code, _plain(answer)
+    raise MlflowError(str(code), " ".join(str(message).split())[:_LONGEST])
+
+
+def _plain(answer: httpx.Response) -> str:
+    if answer.has_redirect_location:
+        return f"{answer.reason_phrase}: it sends to {answer.headers['Location']}"
+    return answer.text or answer.reason_phrase
 
 
 def _object(answer: httpx.Response) -> Json:
@@ -149,6 +217,14 @@ def _object(answer: httpx.Response) -> Json:
     if not isinstance(found, dict):
         raise MlflowError("no answer of MLflow's", f"{answer.text[:100]!r}")
     return found
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"an answer without {error}, which is not MLflow's"
+    if isinstance(error, (TypeError, AttributeError)):
+        return "an answer of another shape than MLflow's"
+    return reason(error)
 
 
 def _name(path: str) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 from services.contract import names
 from services.contract.candidate import DataDigest, DataSchema, Environment, Machine, RunFacts, SourcesDigest
 from services.contract.digest import digest_directory
-from services.contract.errors import Refused, disk_problem, reason
+from services.contract.errors import Refused, disk_problem
 from services.contract.promotion import TagValue
 from services.contract.record import Record
-from services.delivery.mlflow_http import SERVED, MlflowError, MlflowHttp
+from services.delivery.mlflow_http import SECONDS, SERVED, MlflowError, MlflowHttp
+from services.delivery.model_versions import ModelVersions
 from services.delivery.run import Run
 
 __all__ = ["Registry", "Run", "check_model_digest", "model_id", "run_facts"]
@@ -28,11 +29,14 @@ Shape = TypeVar("Shape", bound=Record)
 
 
 class Registry:
-    """Runs, their files and the champion alias. Every method raises Refused when MLflow says no."""
+    """Runs, their files and the versions of models. Every method raises Refused when MLflow says no."""
 
-    def __init__(self, tracking_uri: str, authorization: str | None = None, patience: float = 0) -> None:
+    def __init__(
+        self, tracking_uri: str, authorization: str | None = None, patience: float = 0, seconds: float = SECONDS
+    ) -> None:
         self._uri = tracking_uri
-        self._mlflow = MlflowHttp(tracking_uri, authorization, patience)
+        self._mlflow = MlflowHttp(tracking_uri, authorization, patience=patience, seconds=seconds)
+        self.versions = ModelVersions(self._mlflow)
 
     def __enter__(self) -> Self:
         return self
@@ -41,43 +45,36 @@ class Registry:
         self._mlflow.close()
 
     def run(self, run_id: str) -> Run:
-        with self._expecting(f"the run {run_id}"):
+        with self._mlflow.expecting(f"the run {run_id}"):
             return Run.of(self._mlflow.get("runs/get", run_id=run_id)["run"])
 
     def experiment_name(self, run: Run) -> str:
-        with self._expecting(f"the experiment of run {run.info.run_id}"):
+        with self._mlflow.expecting(f"the experiment of run {run.info.run_id}"):
             found = self._mlflow.get("experiments/get", experiment_id=run.info.experiment_id)
             return str(found["experiment"]["name"])
 
     def highest_sequence(self, experiment_id: str, tag: str) -> int:
         """The highest number that `trackback promote` wrote in this experiment; 0 when none."""
-        with self._expecting(f"the promoted runs of experiment {experiment_id}"):
+        with self._mlflow.expecting(f"the promoted runs of experiment {experiment_id}"):
             values = [TagValue.parse(run.data.tags[tag]) for run in self._tagged(experiment_id, tag)]
         return max((value.sequence for value in values if value), default=0)
 
     def _tagged(self, experiment_id: str, tag: str) -> Iterator[Run]:
-        page: dict[str, str] = {}
-        while True:
-            found = self._mlflow.post(
-                "runs/search",
-                experiment_ids=[experiment_id],
-                filter=f"tags.`{tag}` != ''",
-                run_view_type="ACTIVE_ONLY",
-                max_results=200,
-                **page,
-            )
-            yield from map(Run.of, found.get("runs", []))
-            if not found.get("next_page_token"):
-                return
-            page = {"page_token": found["next_page_token"]}
+        wanted = {"experiment_ids": [experiment_id], "filter": f"tags.`{tag}` != ''", "max_results": 200}
+        for page in self._mlflow.pages("runs/search", **wanted, run_view_type="ACTIVE_ONLY"):
+            yield from map(Run.of, page.get("runs", []))
 
-    def set_tags(self, run_id: str, tags: dict[str, str]) -> None:
-        with self._expecting(f"to write tags on run {run_id}"):
-            for key, value in tags.items():
-                self._mlflow.post("runs/set-tag", run_id=run_id, key=key, value=value)
+    def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """All of them or none."""
+        with self._mlflow.expecting(f"to write tags on run {run_id}"):
+            listed = [{"key": key, "value": value} for key, value in tags.items()]
+            self._mlflow.post("runs/log-batch", run_id=run_id, tags=listed)
 
     def download_model(self, model_id: str, folder: Path) -> Path:
-        with self._expecting(f"models:/{model_id} in the artifact store"), writing(folder, f"models:/{model_id}"):
+        with (
+            self._mlflow.expecting(f"models:/{model_id} in the artifact store"),
+            writing(folder, f"models:/{model_id}"),
+        ):
             uri = self._mlflow.get(f"logged-models/{model_id}")["model"]["info"]["artifact_uri"]
             if urlsplit(uri).scheme != SERVED:
                 return self._download_by_client(f"models:/{model_id}", folder)
@@ -88,7 +85,7 @@ class Registry:
     def download_artifact(self, run_id: str, path: str, folder: Path) -> Path:
         """The one file."""
         uri = f"runs:/{run_id}/{path}"
-        with self._expecting(f"{uri} in the artifact store"), writing(folder, uri):
+        with self._mlflow.expecting(f"{uri} in the artifact store"), writing(folder, uri):
             uri = self.run(run_id).info.artifact_uri
             if urlsplit(uri).scheme != SERVED:
                 return self._download_by_client(f"runs:/{run_id}/{path}", folder)
@@ -109,35 +106,19 @@ class Registry:
         except (MlflowException, OSError) as error:
             raise MlflowError("the artifact store", str(error)) from error
 
+    def upload_artifact(self, run: Run, path: str, content: bytes) -> None:
+        """Raises Refused as well when MLflow does not serve the run's artifacts itself."""
+        uri = run.info.artifact_uri
+        if urlsplit(uri).scheme != SERVED:
+            raise Refused(f"expected MLflow to serve the run's artifacts, found them at {urlsplit(uri).scheme}:")
+        with self._mlflow.expecting(f"to write {path} of run {run.info.run_id}"):
+            self._mlflow.upload(f"{uri}/{path}", content)
+
     def crown(self, model: str, run_id: str, model_id: str) -> int:
         """Moves the alias `champion` of the registered model to this model; gives the version's number."""
-        with self._expecting(f"to move the alias '{names.CHAMPION_ALIAS}' of {model}"):
-            version = self._version(model, run_id, model_id)
-            self._mlflow.post("registered-models/alias", name=model, alias=names.CHAMPION_ALIAS, version=str(version))
-        return version
-
-    def _version(self, model: str, run_id: str, model_id: str) -> int:
-        source = f"models:/{model_id}"
-        try:
-            self._mlflow.post("registered-models/create", name=model)
-        except MlflowError as error:
-            if error.code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        known = self._mlflow.get("model-versions/search", filter=f"name='{model}' and run_id='{run_id}'")
-        for version in known.get("model_versions", []):
-            if version.get("source") == source:  # MLflow 3.17 leaves a version's model_id out of its answers
-                return int(version["version"])
-        created = self._mlflow.post(
-            "model-versions/create", name=model, source=source, run_id=run_id, model_id=model_id
-        )
-        return int(created["model_version"]["version"])
-
-    @contextmanager
-    def _expecting(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except (MlflowError, OSError, KeyError, TypeError, ValueError) as error:
-            raise Refused(f"expected {what} in MLflow at {self._uri}, found: {_words(error)}") from error
+        version = self.versions.of_model(model, run_id, model_id)
+        self.versions.set_alias(version, names.CHAMPION_ALIAS)
+        return version.number
 
 
 @contextmanager
@@ -204,9 +185,3 @@ def _tag(run: Run, name: str) -> str:
 
 def _time(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"an answer without {error}, which is not MLflow's"
-    return reason(error)

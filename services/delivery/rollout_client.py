@@ -35,7 +35,10 @@ class Rollout:
 
     def deployments(self, model: str) -> list[Deployment]:
         answer = self._send("GET", f"/models/{model}/deployments", None)
-        return [Deployment.model_validate(one) for one in answer.json()]
+        try:
+            return [Deployment.model_validate(one) for one in answer.json()]
+        except (ValueError, TypeError) as error:
+            raise Refused(f"expected deployments of {model} at {self._url}, found something else there") from error
 
     def deploy(self, model: str, request: DeployRequest) -> Deployment:
         """Raises LiveChanged when another release is live than the one that the request names."""

@@ -13,9 +13,11 @@ from services.contract.errors import Refused
 from services.contract.release import Release
 from services.contract.verdict import Comparison, Validation, Verdict
 from services.delivery.links import links
-from services.delivery.mlflow_rest import Json, MlflowRest
+from services.delivery.model_versions import ModelVersion
 from services.delivery.output import say
+from services.delivery.registry import Registry
 from services.delivery.rollout_client import Rollout
+from services.delivery.run import Run
 from services.delivery.settings import Settings
 
 BEGIN, END = "<!-- trackback: begin -->", "<!-- trackback: end -->"
@@ -27,8 +29,7 @@ _ROWS = {
     names.PIPELINE_TAG: "pipeline",
 }
 _LONGEST = 250
-# An answer of another shape than MLflow's is any of the last four.
-_UNTOLD = (Refused, KeyError, TypeError, ValueError, AttributeError)
+_SECONDS = 5.0  # for each question, which is asked once: no stage waits for its page
 
 
 def tell_verdict(
@@ -48,56 +49,62 @@ def tell_release(settings: Settings, release: Release) -> None:
 def tell_live(settings: Settings, rollout: Rollout, model: str) -> None:
     """Since when what is live answers, until when the one before did: on runs and model versions. Never raises."""
     try:
-        page, deployments = MlflowRest(settings.mlflow_tracking_uri), rollout.deployments(model)
-        for run_id in dict.fromkeys(one.run_id for one in reversed(deployments[-2:])):
-            tags = _noted(page, page.run(run_id), {names.LIVE_TAG: _period(run_id, deployments)})
-            for version in page.versions(model, run_id)[:1]:
-                text = _between_marks(version.get("description", ""), tags)
-                page.describe_version(version, {key: tags[key] for key in _ROWS if key in tags}, text)
-    except _UNTOLD as error:
+        deployments = rollout.deployments(model)
+        with _registry(settings) as registry:
+            for run_id in dict.fromkeys(one.run_id for one in reversed(deployments[-2:])):
+                tags = _noted(registry, registry.run(run_id), {names.LIVE_TAG: _period(run_id, deployments)})
+                for version in registry.versions.of_run(model, run_id)[:1]:
+                    text = _between_marks(version.description, tags)
+                    registry.versions.describe(version, {key: tags[key] for key in _ROWS if key in tags}, text)
+    except Refused as error:
         _note(error)
 
 
 def follow_with_alias(settings: Settings, deployment: Deployment) -> None:
     """Moves the alias to the version that answers. Never raises: what answers does not depend on it."""
     try:
-        page = MlflowRest(settings.mlflow_tracking_uri)
-        known = page.versions(deployment.model, deployment.run_id)
-        ours = [one for one in known if deployment.model_id is None or one["source"].endswith(deployment.model_id)]
-        if not ours:
-            raise Refused(f"expected a version of {deployment.model} from run {deployment.run_id[:8]}, found none")
-        page.set_alias(ours[0], names.CHAMPION_ALIAS)
-        say(f"alias '{names.CHAMPION_ALIAS}' of {deployment.model} is version {ours[0]['version']}")
-    except _UNTOLD as error:
+        with _registry(settings) as registry:
+            version = _version(registry, deployment)
+            registry.versions.set_alias(version, names.CHAMPION_ALIAS)
+        say(f"alias '{names.CHAMPION_ALIAS}' of {deployment.model} is version {version.number}")
+    except Refused as error:
         say(
             f"note: the alias '{names.CHAMPION_ALIAS}' of {deployment.model} was not moved ({error}): run the stage "
             f"deploy of {deployment.revision} again, which changes nothing else; the next deploy or rollback moves it"
         )
 
 
+def _registry(settings: Settings) -> Registry:
+    return Registry(settings.mlflow_tracking_uri, settings.mlflow_authorization, seconds=_SECONDS)
+
+
+def _version(registry: Registry, deployment: Deployment) -> ModelVersion:
+    known = registry.versions.of_run(deployment.model, deployment.run_id)
+    ours = [one for one in known if deployment.model_id is None or one.source.endswith(deployment.model_id)]
+    if not ours:
+        raise Refused(f"expected a version of {deployment.model} from run {deployment.run_id[:8]}, found none")
+    return ours[0]
+
+
 def _update(settings: Settings, candidate: Candidate, said: dict[str, str], reports: Mapping[str, bytes]) -> None:
     pipeline = links(settings, candidate).get("pipeline")
     run_id, folder = candidate.promotion.run_id, f"{names.REPORTS_FOLDER}/{candidate.promotion.label}"
     try:
-        page = MlflowRest(settings.mlflow_tracking_uri)
-        run = page.run(run_id)
-        _noted(page, run, said | ({names.PIPELINE_TAG: pipeline} if pipeline else {}))
-        for name, content in reports.items():
-            page.put_artifact(run, f"{folder}/{name}", content)
-    except _UNTOLD as error:
+        with _registry(settings) as registry:
+            run = registry.run(run_id)
+            _noted(registry, run, said | ({names.PIPELINE_TAG: pipeline} if pipeline else {}))
+            for name, content in reports.items():
+                registry.upload_artifact(run, f"{folder}/{name}", content)
+    except Refused as error:
         _note(error)
 
 
-def _noted(page: MlflowRest, run: Json, said: Mapping[str, str]) -> dict[str, str]:
+def _noted(registry: Registry, run: Run, said: Mapping[str, str]) -> dict[str, str]:
     """All tags of the run, after `said` and the note were written."""
-    tags = {**_tags(run), **said}
+    tags = {**run.data.tags, **said}
     note = _between_marks(tags.get(names.NOTE_TAG, ""), tags)
-    page.set_tags(run["info"]["run_id"], {**said, names.NOTE_TAG: note})
+    registry.set_tags(run.info.run_id, {**said, names.NOTE_TAG: note})
     return tags
-
-
-def _tags(run: Json) -> dict[str, str]:
-    return {tag["key"]: tag.get("value", "") for tag in run["data"].get("tags", [])}
 
 
 def _between_marks(text: str, tags: Mapping[str, str]) -> str:

@@ -79,13 +79,12 @@ class Settings(BaseSettings):
 
     @property
     def mlflow_authorization(self) -> str | None:
-        """The header's value; the variables are those of MLflow's own client."""
-        if self.mlflow_tracking_token:
-            return f"Bearer {self.mlflow_tracking_token.get_secret_value()}"
-        if self.mlflow_tracking_username is None or self.mlflow_tracking_password is None:
-            return None
-        login = f"{self.mlflow_tracking_username}:{self.mlflow_tracking_password.get_secret_value()}"
-        return f"Basic {base64.b64encode(login.encode()).decode()}"
+        """The header's value; the variables, and which goes first, are those of MLflow's own client."""
+        if self.mlflow_tracking_username and self.mlflow_tracking_password:
+            login = f"{self.mlflow_tracking_username}:{self.mlflow_tracking_password.get_secret_value()}"
+            return f"Basic {base64.b64encode(login.encode()).decode()}"
+        token = self.mlflow_tracking_token
+        return f"Bearer {token.get_secret_value()}" if token else None
 
     @property
     def gocd_ui_url(self) -> str:

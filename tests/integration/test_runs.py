@@ -238,7 +238,7 @@ def test_the_champion_alias_names_the_run_and_a_second_crowning_makes_no_second_
 def test_what_mlflow_refuses_is_one_line_of_ours(bench: Bench) -> None:
     with (
         Registry(bench.url) as registry,
-        pytest.raises(Refused, match=f"expected to move the alias 'champion' of {MODEL} in MLflow at http") as refused,
+        pytest.raises(Refused, match=f"expected to register a version of {MODEL} in MLflow at http") as refused,
     ):
         registry.crown(MODEL, "f" * 32, f"m-{'f' * 32}")
     assert "\n" not in str(refused.value)

@@ -19,6 +19,7 @@ from services.delivery.deploy import deployed
 from services.delivery.rollout_client import Rollout
 from services.delivery.settings import Settings
 from services.delivery.status import status
+from services.delivery.tracking import connect
 from tests.release_factory import WHEN, build_release
 
 MODEL = "diamond-price"
@@ -185,3 +186,29 @@ def test_deploy_asks_the_model_where_it_can_reach_it(behind_a_gateway: bool, rol
         assert deployed(settings, release) == deployment
     found = [*gateway.shown, *model.shown]
     assert found == ([f"/models/{MODEL}/health/ready"] if behind_a_gateway else ["/health/ready"])
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({}, None),
+        ({"USERNAME": "ada"}, None),
+        ({"USERNAME": "ada", "PASSWORD": "hunter2"}, "Basic YWRhOmh1bnRlcjI="),
+        ({"TOKEN": "t0ken"}, "Bearer t0ken"),
+        ({"USERNAME": "ada", "TOKEN": "t0ken"}, "Bearer t0ken"),
+        ({"USERNAME": "ada", "PASSWORD": "hunter2", "TOKEN": "t0ken"}, "Basic YWRhOmh1bnRlcjI="),
+    ],
+)
+def test_mlflow_is_shown_what_its_own_client_would_show(
+    given: dict[str, str], shown: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", value)
+    assert Settings().mlflow_authorization == shown
+
+
+def test_a_follower_shows_mlflow_the_token(rollout: Asked) -> None:
+    settings = Settings(mlflow_tracking_token=SecretStr("open sesame"))
+    with pytest.raises(Refused, match="found: an answer without 'experiment'"):
+        connect(settings, rollout.url).experiment(MODEL)
+    assert [*rollout.shown.values()] == ["Bearer open sesame"]

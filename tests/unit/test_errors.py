@@ -10,6 +10,7 @@ from mlflow.exceptions import MlflowException
 
 from services.contract.errors import Refused, disk_problem, reason
 from services.delivery.registry import Registry
+from tests.web_receiver import Receiver, receiving
 
 FULL = f"[Errno {errno.ENOSPC}] {os.strerror(errno.ENOSPC)}: '/store/model'"
 FAILURES = (
@@ -59,8 +60,13 @@ def test_a_download_onto_a_full_disk_names_the_disk_and_not_mlflow(
         raise MlflowException(FAILURES)
 
     monkeypatch.setattr(mlflow.artifacts, "download_artifacts", full)
-    with pytest.raises(Refused) as refusal:
-        Registry("http://127.0.0.1:1").download_model("m-1", tmp_path)
+    model = b'{"model": {"info": {"artifact_uri": "s3://mlflow/1/models/m-1"}}}'
+    with (
+        receiving(Receiver(lambda *_: (200, model))) as server,
+        Registry(server.url) as registry,
+        pytest.raises(Refused) as refusal,
+    ):
+        registry.download_model("m-1", tmp_path)
     assert str(refusal.value) == (
         f"expected to write models:/m-1 into {tmp_path}, found: No space left on device: make room there"
     )

@@ -321,10 +321,11 @@ def test_an_alias_that_moves_is_asked_for_also_when_it_moves_back() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "says"),
     [
-        (200, b"<html>", "found 200: OK"),
-        (200, b"{}", "found something else there: check the address"),
-        (403, b'{"error_code": "PERMISSION_DENIED", "message": "Invalid\\nHost"}', "found 403: Invalid Host"),
-        (404, b"not here", "found 404: Not Found"),
+        (200, b"<html>", "found: no answer of MLflow's: '<html>'"),
+        (200, b"{}", "found: an answer without 'experiment', which is not MLflow's"),
+        (200, b'{"experiment": 1}', "found: an answer of another shape than MLflow's"),
+        (403, b'{"error_code": "PERMISSION_DENIED", "message": "Invalid\\nHost"}', "PERMISSION_DENIED: Invalid Host"),
+        (404, b"not here", "found: 404: not here"),
     ],
 )
 def test_what_is_no_mlflow_is_told_and_never_taken_for_nothing_promoted(status: int, body: bytes, says: str) -> None:

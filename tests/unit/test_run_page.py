@@ -3,13 +3,12 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from services.contract.deployment import DeployRequest
-from services.contract.errors import Refused
-from services.delivery.mlflow_rest import MlflowRest
 from services.delivery.rollback import rollback
 from services.delivery.rollout_client import Rollout
-from services.delivery.run_page import tell_verdict
+from services.delivery.run_page import tell_live, tell_verdict
 from services.delivery.settings import Settings
 from tests.delivery_bench import rollout_service
 from tests.release_factory import ReleasePlan, build_release
@@ -57,17 +56,20 @@ def test_an_answer_that_is_not_mlflows_is_a_note_too(
     assert capsys.readouterr().err.startswith("note: ")
 
 
-def test_mlflows_credentials_are_sent_and_never_told() -> None:
-    with receiving(Receiver(lambda *_: (403, b"{}"))) as receiver:
-        place = receiver.url.removeprefix("http://")
-        with pytest.raises(Refused) as refused:
-            MlflowRest(f"http://ada:hunter2@{place}", {}).run("a" * 32)
-        for environment, sent in (
-            ({"MLFLOW_TRACKING_USERNAME": "ada", "MLFLOW_TRACKING_PASSWORD": "hunter2"}, "Basic YWRhOmh1bnRlcjI="),
-            ({"MLFLOW_TRACKING_TOKEN": "t0ken"}, "Bearer t0ken"),
-        ):
-            with pytest.raises(Refused):
-                MlflowRest(receiver.url, environment).run("a" * 32)
-            assert receiver.headers[-1]["Authorization"] == sent
-    assert receiver.headers[0]["Authorization"] == "Basic YWRhOmh1bnRlcjI="
-    assert "hunter2" not in str(refused.value)
+@pytest.mark.parametrize("deployments", ["<html>", "[1]", "1"])
+def test_a_rollout_service_that_is_none_is_a_note_too(deployments: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with receiving(Receiver(lambda *_: (200, deployments.encode()))) as receiver:
+        tell_live(Settings(mlflow_tracking_uri=NOWHERE), Rollout(receiver.url), MODEL)
+    assert capsys.readouterr().err.startswith("note: ")
+
+
+def test_each_thing_is_asked_once_with_the_credentials_of_mlflows_client(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = build_release(tmp_path, ReleasePlan()).manifest
+    with receiving(Receiver(lambda *_: (503, b"not yet"))) as receiver:
+        settings = Settings(mlflow_tracking_uri=receiver.url, mlflow_tracking_token=SecretStr("t0ken"))
+        tell_verdict(settings, manifest.candidate, manifest.validation, {"a.html": b"a"})
+    assert [asked for asked, *_ in receiver.got] == ["GET"]
+    assert receiver.headers[0]["Authorization"] == "Bearer t0ken"
+    assert "t0ken" not in capsys.readouterr().err
