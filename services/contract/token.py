@@ -1,4 +1,4 @@
-"""The token that opens a service: a line in a file that only its owner may read."""
+"""The secret that opens a service, a token or a password: a line in a file that only its owner may read."""
 
 import secrets
 from pathlib import Path
@@ -14,12 +14,15 @@ def write_token(path: Path) -> None:
     write_atomically(path, f"{secrets.token_hex(TOKEN_BYTES)}\n".encode())
 
 
-def read_token(path: Path, what: str) -> str:
-    """`what` says whose token it is. Raises Refused when there is none in the file."""
+def read_secret(path: Path, what: str) -> str:
+    """`what` says what it opens. Raises Refused when there is none in the file."""
     try:
-        token = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"{path}: expected {what}, cannot read it: {error}") from error
-    if not token:
+        found = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise Refused(f"{path}: expected {what}, cannot read it: {error.strerror}") from error
+    except UnicodeDecodeError:
+        # The error's own words would hold bytes of what may be a secret.
+        raise Refused(f"{path}: expected {what}, found something else than text") from None
+    if not found:
         raise Refused(f"{path}: expected {what}, found an empty file")
-    return token
+    return found

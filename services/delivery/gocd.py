@@ -11,6 +11,7 @@ import typer
 
 from services.contract.errors import Refused
 from services.contract.model_config import list_models
+from services.contract.token import read_secret
 from services.delivery.follow import Follower, Look
 from services.delivery.judge import JudgeSuperseded
 from services.delivery.looks import AskForPoll, DefineExperiment, DefinePackage, create_experiment, missing_experiment
@@ -161,13 +162,13 @@ def _from_here(settings: Settings, mlflow: str) -> str:
     return settings.mlflow_tracking_uri if "mlflow_tracking_uri" in settings.model_fields_set else mlflow
 
 
-def _gocd(settings: Settings, url: str | None, login: Login | None, token: str | None, file: Path | None) -> GoCD:
+def _gocd(settings: Settings, url: str | None, login: Login | None, token: str | None, token_file: Path | None) -> GoCD:
     """Whoever gives a user means that user, whatever token the environment holds for the other verbs."""
     address = _address(url or settings.trackback_gocd_url)
     if login:
         return GoCD(address, login=login)
-    ours = settings.gocd_token if address == _address(settings.trackback_gocd_url) else None
-    return GoCD(address, token or _secret(file) or ours)
+    ours = address == _address(settings.trackback_gocd_url)
+    return GoCD(address, token or _secret(token_file) or (settings.gocd_token if ours else None))
 
 
 def _models(folder: Path) -> list[str]:
@@ -190,14 +191,7 @@ def _login(user: str | None, password_file: Path | None) -> Login | None:
 
 
 def _secret(path: Path | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        if value := path.read_text(encoding="utf-8").strip():
-            return value
-    except OSError as error:
-        raise Refused(f"{path}: expected a secret, cannot read it: {error.strerror}") from error
-    raise Refused(f"{path}: expected a secret, found an empty file")
+    return read_secret(path, "a secret") if path else None
 
 
 def _token_order(path: Path | None, login: Login | None) -> TokenOrder | None:

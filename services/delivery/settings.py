@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from services.contract.errors import Refused
+from services.contract.token import read_secret
 
 ROOT = Path(__file__).parents[2]
 KEYS = {
@@ -104,12 +104,6 @@ class Settings(BaseSettings):
 
 
 def _token(given: SecretStr | None, file: Path | None, variable: str) -> str | None:
-    if given or file is None:
-        return given.get_secret_value() if given else None
-    try:
-        found = file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise Refused(f"{file}: expected the token that {variable} names, cannot read it: {error.strerror}") from error
-    if not found:
-        raise Refused(f"{file}: expected the token that {variable} names, found an empty file")
-    return found
+    if given:
+        return given.get_secret_value()
+    return read_secret(file, f"the token that {variable} names") if file else None

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from services.contract.errors import Refused
 from services.contract.http_protocol import limited
-from services.contract.token import read_token
+from services.contract.token import read_secret
 from services.embedded.app import create_app
 from services.embedded.backoff import Rhythm
 from services.embedded.engine import Engine, Site
@@ -40,7 +40,7 @@ def run(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT. Raises Refused."""
     pipelines = load_pipelines(settings.pipelines) if settings.pipelines else None
     site = _site(settings)
-    token = read_token(settings.token_file, "the token of the CI server") if settings.token_file else None
+    token = read_secret(settings.token_file, "the token of the CI server") if settings.token_file else None
     with lock_state(settings.state), _listener(settings) as listener, _plugin_host(settings) as plugin:
         rhythm = Rhythm(settings.poll_seconds, settings.backoff_seconds, settings.backoff_max_seconds)
         engine = Engine(pipelines, plugin, site, rhythm, file=settings.pipelines)

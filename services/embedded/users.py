@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.contract.errors import Refused
+from services.contract.token import read_secret
 from services.embedded.clock import Clock, milliseconds
 from services.embedded.database import Database, Row
 
@@ -78,13 +78,4 @@ def _hash(secret: str) -> str:
 
 def read_passwords(files: Mapping[str, Path | None]) -> dict[str, str]:
     """Raises Refused when a file is there in name only."""
-    return {user: _password(path) for user, path in files.items() if path}
-
-
-def _password(path: Path) -> str:
-    try:
-        if password := path.read_text(encoding="utf-8").strip():
-            return password
-    except OSError as error:
-        raise Refused(f"{path}: expected the file of a password, cannot read it: {error.strerror}") from error
-    raise Refused(f"{path}: expected a password, found an empty file")
+    return {user: read_secret(path, "a password") for user, path in files.items() if path}

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from services.contract.errors import Refused
+from services.contract.token import read_secret
 from services.mlflow.server import HOSTS, QUIET, environment
 
 SECRETS = Path("/secrets/mlflow")
@@ -30,7 +31,10 @@ def command(variables: Mapping[str, str]) -> list[str]:
 
 
 def read_variables(secrets: Path) -> dict[str, str]:
-    found = (_secret(secrets / name) for name in ("postgres-password", "s3-access-key", "s3-secret-key"))
+    found = (
+        read_secret(secrets / name, "a secret of the service 'secrets'")
+        for name in ("postgres-password", "s3-access-key", "s3-secret-key")
+    )
     return variables_of(os.environ, *found)
 
 
@@ -46,13 +50,6 @@ def variables_of(inherited: Mapping[str, str], password: str, access: str, secre
         "AWS_SECRET_ACCESS_KEY": secret,
         "AWS_DEFAULT_REGION": inherited.get("AWS_DEFAULT_REGION", "us-east-1"),
     }
-
-
-def _secret(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError as error:
-        raise Refused(f"expected a secret in {path}, found none: start the service 'secrets'") from error
 
 
 if __name__ == "__main__":

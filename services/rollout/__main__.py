@@ -13,7 +13,7 @@ from pathlib import Path
 
 from services.contract.errors import Refused
 from services.contract.http_guard import Access
-from services.contract.token import read_token
+from services.contract.token import read_secret
 from services.rollout.container_backend import Containers
 from services.rollout.listeners import Listeners
 from services.rollout.notifier import Notifier
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(settings: Settings, listener: socket.socket) -> None:
-    token = read_token(settings.token_file, "the token of the rollout service") if settings.token_file else None
+    token = read_secret(settings.token_file, "the token of the rollout service") if settings.token_file else None
     state = settings.state.absolute()
     absolute = settings.model_copy(
         update={"environments": settings.environments.absolute(), "store": settings.store.absolute()}

@@ -220,7 +220,7 @@ def test_a_password_file_without_a_password_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").write_text("\n")
     with pytest.raises(Refused, match="empty: expected a password, found an empty file$"):
         read_passwords({"admin": tmp_path / "empty"})
-    with pytest.raises(Refused, match="missing: expected the file of a password, cannot read it"):
+    with pytest.raises(Refused, match="missing: expected a password, cannot read it"):
         read_passwords({"admin": tmp_path / "missing"})
     (tmp_path / "good").write_text(" s3cret\n")
     assert read_passwords({"admin": tmp_path / "good", "operator": None}) == {"admin": "s3cret"}
@@ -231,4 +231,4 @@ def test_a_server_without_its_password_file_ends_with_one_line(variables: dict[s
     command = [sys.executable, "-m", "services.embedded.server"]
     done = subprocess.run(command, env=told, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert done.stderr.startswith(f"{tmp_path}/none: expected the file of a password")
+    assert done.stderr.startswith(f"{tmp_path}/none: expected a password")

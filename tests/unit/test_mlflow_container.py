@@ -31,9 +31,13 @@ def test_another_store_and_database_are_a_variable_away() -> None:
 
 
 def test_a_secret_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="expected a secret in .*postgres-password, found none"):
+    with pytest.raises(
+        SystemExit, match="postgres-password: expected a secret of the service 'secrets', cannot read it: No such"
+    ):
         container.main(tmp_path)
-    with pytest.raises(SystemExit, match="expected a secret in .*postgres-password, found none"):
+    with pytest.raises(
+        SystemExit, match="postgres-password: expected a secret of the service 'secrets', cannot read it: No such"
+    ):
         stores.main(tmp_path)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.contract.errors import Refused
-from services.contract.token import read_token, write_token
+from services.contract.token import read_secret, write_token
 from services.embedded.platform_guard import lock, refuse_taken_ports
 from services.embedded.platform_services import token_file, token_variables, verb_environment
 from services.embedded.platform_settings import PlatformSettings, read_platform_settings
@@ -100,10 +100,10 @@ def test_the_token_is_for_its_owner_alone_and_new_at_each_start(tmp_path: Path) 
     path.write_text("an old one that others may have read")
     path.chmod(0o644)
     write_token(path)
-    first = read_token(path, "the token")
+    first = read_secret(path, "the token")
     write_token(path)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert len({first, read_token(path, "the token"), "an old one that others may have read"}) == 3
+    assert len({first, read_secret(path, "the token"), "an old one that others may have read"}) == 3
 
 
 def test_jobs_get_the_tokens_place_and_no_token_of_another_server(
