@@ -14,7 +14,14 @@ from services.contract.model_config import list_models
 from services.contract.token import read_secret
 from services.delivery.follow import Follower, Look
 from services.delivery.judge import JudgeSuperseded
-from services.delivery.looks import AskForPoll, DefineExperiment, DefinePackage, create_experiment, missing_experiment
+from services.delivery.looks import (
+    AskForPoll,
+    DefineExperiment,
+    DefinePackage,
+    KeepPolled,
+    create_experiment,
+    missing_experiment,
+)
 from services.delivery.output import emit, say
 from services.delivery.promoted import Promoted
 from services.delivery.rollout_client import Rollout
@@ -71,14 +78,15 @@ def set_up_gocd(
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for a server that is starting.")] = 60,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     update: Annotated[bool, typer.Option("--update", help="Change definitions of ours that differ.")] = False,
-    follow: Annotated[
-        Path | None, typer.Option(help="Write this file when done, and go on as 'trackback gocd follow'.")
-    ] = None,
+    followed: Annotated[
+        bool, typer.Option("--followed", help="'trackback gocd follow' runs: GoCD polls what was promoted once.")
+    ] = False,
 ) -> None:
     """Define MLflow's package repository, a package for each model and the config repo; prints JSON.
 
     What exists is left alone, unless it is ours and --update is given; nothing is removed or unpaused. The experiment
-    of a model is created in MLflow where it is missing, because without it GoCD's first look fails.
+    of a model is created in MLflow where it is missing, because without it GoCD's first look fails. With --followed
+    there is no such look, and no message of GoCD's, until something is promoted.
 
     Example: trackback gocd set-up --url http://gocd.example:8153/go --token-file token --mlflow-url
     http://mlflow.example:5000 --config-repo https://git.example/models.git --dry-run
@@ -90,21 +98,17 @@ def set_up_gocd(
     folder = models or settings.trackback_models
     wanted = [
         definitions.repository(mlflow, mlflow_ui_url or settings.trackback_mlflow_ui_url or mlflow),
-        *(definitions.package(name) for name in _models(folder)),
+        *(definitions.package(name, followed) for name in _models(folder)),
         *([definitions.config_repo(config_repo, config_repo_branch)] if config_repo else []),
     ]
     with _gocd(settings, url, login, token, token_file) as gocd:
         wait_until_up(gocd, wait, say)
         refuse_without_plugin(gocd)
         tracking = connect(settings, _from_here(settings, mlflow))
-        place = Place(gocd, tracking, Rollout(settings.trackback_rollout_url), folder)
-        steps = [*_experiments(place, dry_run), *set_up(gocd, wanted, say, dry_run, update)]
+        steps = [*_experiments(gocd, tracking, folder, dry_run), *set_up(gocd, wanted, say, dry_run, update)]
         steps += [*left_over(gocd, _models(folder), say), *_token(gocd.url, order, dry_run)]
         emit(SetUp(gocd=gocd.url, dry_run=dry_run, steps=tuple(steps)))
         refuse_unfinished(steps)
-        if follow and not dry_run:
-            follow.touch()
-            _follow(place)
 
 
 @app.command("follow")
@@ -115,13 +119,14 @@ def follow_promotions(
     user: User = None,
     password_file: PasswordFile = None,
     models: Models = None,
+    ready: Annotated[Path | None, typer.Option(help="Write this file when it has begun.")] = None,
 ) -> None:
     """Look at MLflow every few seconds and let GoCD poll at once what it has not seen; stays until it is ended.
 
     GoCD itself looks each minute, and rests for five minutes and more after a look that failed. A model that is added
-    gets its experiment and its package. Of promotions that come together GoCD runs the newest; when that one is
-    refused, the one before it is run. Each run says in its tag trackback.outcome what became of it. While a service is
-    away it is waited for.
+    gets its experiment and its package, which GoCD polls from the first promotion on. Of promotions that come together
+    GoCD runs the newest; when that one is refused, the one before it is run. Each run says in its tag
+    trackback.outcome what became of it. While a service is away it is waited for.
 
     Example: trackback gocd follow --url http://gocd.example:8153/go --token-file token
     """
@@ -129,28 +134,32 @@ def follow_promotions(
     login = _login(user, password_file)
     with _gocd(settings, url, login, token, token_file) as gocd:
         tracking, rollout = connect(settings, settings.mlflow_tracking_uri), Rollout(settings.trackback_rollout_url)
-        _follow(Place(gocd, tracking, rollout, models or settings.trackback_models))
+        follower = _follower(Place(gocd, tracking, rollout, models or settings.trackback_models))
+        if ready:
+            ready.touch()
+        follower.run()
 
 
-def _follow(place: Place) -> None:
+def _follower(place: Place) -> Follower:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     say(f"following the models in {place.models}: MLflow at {place.tracking.uri}, GoCD at {place.gocd.url}")
     promoted = Promoted(place.gocd, place.tracking)
     looks: list[Look] = [
         DefineExperiment(place.tracking, promoted, say),
         DefinePackage(place.gocd, promoted, say),
+        KeepPolled(place.gocd, promoted, say),
         AskForPoll(place.gocd, promoted, say),
         JudgeSuperseded(place.gocd, place.rollout, place.tracking.note_outcome, say),
     ]
-    Follower(lambda: list_models(place.models), looks, say, promoted.begin).run()
+    return Follower(lambda: list_models(place.models), looks, say, promoted.begin)
 
 
-def _experiments(place: Place, dry_run: bool) -> list[Step]:
+def _experiments(gocd: GoCD, tracking: Tracking, models: Path, dry_run: bool) -> list[Step]:
     """GoCD can be set up without MLflow, so one that does not answer is no failure."""
-    promoted = Promoted(place.gocd, place.tracking)
+    promoted = Promoted(gocd, tracking)
     try:
-        found = [missing_experiment(place.tracking, promoted, model) for model in list_models(place.models)]
-        steps = [create_experiment(place.tracking, name, say, dry_run) for name in found if name]
+        found = [missing_experiment(tracking, promoted, model) for model in list_models(models)]
+        steps = [create_experiment(tracking, name, say, dry_run) for name in found if name]
     except Refused as refused:
         say(f"note: experiments were not looked for, and GoCD's looks fail without them ({refused})")
         return []
@@ -187,7 +196,7 @@ def _login(user: str | None, password_file: Path | None) -> Login | None:
     if (user is None) != (password_file is None):
         raise Refused("expected a user together with the file of the password, found one without the other")
     password = _secret(password_file)
-    return (user, password) if user and password else None
+    return Login(user, password, password_file) if user and password else None
 
 
 def _secret(path: Path | None) -> str | None:
@@ -203,7 +212,7 @@ def _token_order(path: Path | None, login: Login | None) -> TokenOrder | None:
 def _token(url: str, order: TokenOrder | None, dry_run: bool) -> Iterator[Step]:
     if not order:
         return
-    user = order.login[0]
+    user = order.login.user
     step = Step(kind="access token", id=user, outcome="unchanged")
     if not token_still_works(url, user, order.path):
         step = Step(kind="access token", id=user, outcome="would create" if dry_run else "created")

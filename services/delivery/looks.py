@@ -7,7 +7,7 @@ from services.contract.errors import Refused
 from services.delivery.promoted import Promoted
 from services.delivery.tracking import Tracking
 from services.gocd.client import GoCD, Json
-from services.gocd.definitions import package
+from services.gocd.definitions import PACKAGES, PACKAGES_VERSION, package, polled
 from services.gocd.setup import Step, refuse_unfinished, set_up
 
 # A poll that goes on failing is asked for again after so many rounds at most.
@@ -39,9 +39,23 @@ class DefinePackage:
 
     def __call__(self, model: str) -> None:
         if self._promoted.watch(model) is None:
-            steps = list(set_up(self._gocd, [package(model)], self._say))
+            steps = list(set_up(self._gocd, [package(model, followed=True)], self._say))
             self._promoted.forget()
             refuse_unfinished(steps)
+
+
+class KeepPolled:
+    """Lets GoCD's timer poll the package of a model as soon as something is promoted, also while nobody follows."""
+
+    def __init__(self, gocd: GoCD, promoted: Promoted, say: Callable[[str], None]) -> None:
+        self._gocd, self._promoted, self._say = gocd, promoted, say
+
+    def __call__(self, model: str) -> None:
+        watch = self._promoted.watch(model)
+        if watch and not watch.polled and self._promoted.of(model):
+            self._gocd.change(f"{PACKAGES}/{model}", PACKAGES_VERSION, polled)
+            self._promoted.forget()
+            self._say(f"{model} is promoted: GoCD polls its package from now on")
 
 
 def missing_experiment(tracking: Tracking, promoted: Promoted, model: str) -> str | None:

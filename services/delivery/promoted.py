@@ -17,12 +17,16 @@ SELDOM = 30
 
 @dataclass(frozen=True)
 class Watch:
-    """What a package waits for: a tag on runs of an experiment; without one, an alias of a registered model."""
+    """What a package waits for: a tag on runs of an experiment; without one, an alias of a registered model.
+
+    `polled` is whether GoCD polls it by its timer.
+    """
 
     experiment: str = ""
     tag: str = names.PROMOTE_TAG
     registered_model: str = ""
     alias: str = ""
+    polled: bool = True
 
 
 def watch_of(package: Json) -> Watch:
@@ -33,6 +37,7 @@ def watch_of(package: Json) -> Watch:
         tag=fields.get("TAG") or names.PROMOTE_TAG,
         registered_model=fields.get("REGISTERED_MODEL", ""),
         alias=fields.get("ALIAS", ""),
+        polled=package["auto_update"],
     )
 
 

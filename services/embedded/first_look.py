@@ -4,9 +4,10 @@ GoCD has no other answer to a first poll that finds nothing than a failure, and 
 it apart by our plugin's sentences.
 """
 
+NOTHING_PROMOTED = "Nothing was promoted yet: give a finished run in MLflow the tag 'promote'."
 # Sentence of the plugin, and what a person is told in its place; plugin/README.md has both sentences.
 WORDS = {
-    "nothing promoted in ": "Nothing was promoted yet: give a finished run in MLflow the tag 'promote'.",
+    "nothing promoted in ": NOTHING_PROMOTED,
     "expected an experiment named ": "Nobody trained this model yet: trackback train logs its first run.",
 }
 

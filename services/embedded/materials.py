@@ -44,9 +44,12 @@ class Materials:
             for fingerprint in set(self._pollers) - set(wanted):
                 self._pollers.pop(fingerprint).stop()
                 self._health.well(fingerprint)
-            for fingerprint in [it for it in wanted if it not in self._pollers]:
-                self._pollers[fingerprint] = self._create(wanted[fingerprint])
-                self._pollers[fingerprint].start()
+            for fingerprint, package in wanted.items():
+                if known := self._pollers.get(fingerprint):
+                    known.redefine(package)
+                else:
+                    self._pollers[fingerprint] = self._create(package)
+                    self._pollers[fingerprint].start()
 
     def _complain(self, users: dict[str, list[str]], missing: set[str]) -> None:
         for identity in self._missing - missing:

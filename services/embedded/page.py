@@ -11,7 +11,7 @@ from services.embedded.artifacts import CONSOLE_LOG
 from services.embedded.clock import from_milliseconds
 from services.embedded.differences import BEHAVIOUR
 from services.embedded.engine import Engine
-from services.embedded.first_look import first_look, is_first_look
+from services.embedded.first_look import NOTHING_PROMOTED, first_look, is_first_look
 from services.embedded.health import HealthMessage
 from services.embedded.history import UNKNOWN, Cause, Instance, StageRun
 from services.embedded.job_order import JobPlace
@@ -74,7 +74,7 @@ def _nothing_yet(engine: Engine, name: str) -> str:
     """Why a model has no row: nobody trained it, or nobody promoted a run of it."""
     packages = [engine.catalog.package(it.package or "") for it in engine.pipelines.pipelines[name].materials.values()]
     problems = [problem for it in packages if it for problem in engine.health.messages(it.fingerprint)]
-    return next((words for it in problems if (words := first_look(it.detail))), "Nothing was promoted yet.")
+    return next((words for it in problems if (words := first_look(it.detail))), NOTHING_PROMOTED)
 
 
 def _follows(other: PipelineConfig, name: str) -> bool:

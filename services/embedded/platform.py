@@ -100,7 +100,7 @@ class Platform:
             time.sleep(0.05)
 
     def _set_up_gocd(self) -> None:
-        command = [*gocd_command(self._settings, "set-up"), "--mlflow-url", self._settings.urls.mlflow]
+        command = [*gocd_command(self._settings, "set-up"), "--mlflow-url", self._settings.urls.mlflow, "--followed"]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise Refused(done.stderr.strip())

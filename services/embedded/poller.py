@@ -33,6 +33,11 @@ class Poller(Rounds):
         self._pipelines = pipelines
         self._on_new = on_new
 
+    def redefine(self, package: Package) -> None:
+        """What is polled stays the same: only what is not part of the fingerprint may be another."""
+        self.package = package
+        self.keep(package.auto_update)
+
     def poll(self) -> bool:
         """False when the plugin failed; the reason is a server health message then."""
         subject = self.package.fingerprint

@@ -8,7 +8,7 @@ from services.embedded.clock import Clock
 
 
 class Rounds:
-    """A subclass says in `poll` what is done in a round. Without `automatic` it waits to be asked."""
+    """A subclass says in `poll` what is done in a round. While it is not `automatic` it waits to be asked."""
 
     def __init__(self, name: str, clock: Clock, rhythm: Rhythm, automatic: bool) -> None:
         self._clock = clock
@@ -18,7 +18,7 @@ class Rounds:
         self._asked = False
         self._busy = False
         self._stopped = False
-        self._due = self._in_seconds(0)
+        self._due = clock.monotonic()
         self._rounds = 0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -32,6 +32,12 @@ class Rounds:
     def stop(self) -> None:
         with self._wake:
             self._stopped = True
+            self._wake.notify_all()
+
+    def keep(self, automatic: bool) -> None:
+        """Whether its rhythm counts from now on; one that was due meanwhile is done at once."""
+        with self._wake:
+            self._automatic = automatic
             self._wake.notify_all()
 
     @property
@@ -61,7 +67,7 @@ class Rounds:
             succeeded = self.poll()
             rest = self._backoff.rest(succeeded, self._clock.monotonic())
             with self._wake:
-                self._due = self._in_seconds(rest)
+                self._due = self._clock.monotonic() + rest
                 self._busy = False
                 self._rounds += 1
                 self._wake.notify_all()
@@ -69,11 +75,11 @@ class Rounds:
     def _next_turn(self) -> bool:
         """Waits until it is time to poll; False when it is time to end."""
         with self._wake:
-            while not self._stopped and not self._asked and (rest := self._due - self._clock.monotonic()) > 0:
+            while not self._stopped and not self._asked and (rest := self._rest()) > 0:
                 self._wake.wait(min(rest, threading.TIMEOUT_MAX))
             self._asked = False
             self._busy = True
             return not self._stopped
 
-    def _in_seconds(self, rest: float) -> float:
-        return self._clock.monotonic() + rest if self._automatic else math.inf
+    def _rest(self) -> float:
+        return self._due - self._clock.monotonic() if self._automatic else math.inf

@@ -3,9 +3,10 @@
 Paths, Accept versions and fields: GoCD 26.1 API reference.
 """
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import httpx
 
@@ -13,7 +14,14 @@ from services.contract.errors import Refused, Unavailable
 from services.contract.transport import trust
 
 Json = dict[str, Any]
-Login = tuple[str, str]
+
+
+class Login(NamedTuple):
+    """`file` is where the password was read from."""
+
+    user: str
+    password: str
+    file: Path | None = None
 
 
 class Unknown(Refused):
@@ -43,7 +51,8 @@ class GoCD:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
-        self._auth = _Bearer(token) if token else httpx.BasicAuth(*login) if login else None
+        self._auth = _Bearer(token) if token else httpx.BasicAuth(login.user, login.password) if login else None
+        self._advice = {**_ADVICE, 401: _correct(login)} if login and not token else _ADVICE
         self._http = httpx.Client(base_url=self.url, timeout=30, transport=transport, verify=trust(url))
 
     def __enter__(self) -> Self:
@@ -88,9 +97,13 @@ class GoCD:
         return self._json(self._send("POST", path, version, body=body))
 
     def replace(self, path: str, version: int, body: Json) -> Json:
-        """Only if nobody changed it since it was read here just now."""
-        tag = self._send("GET", path, version).headers.get("ETag", "")
-        return self._json(self._send("PUT", path, version, body=body, headers={"If-Match": tag}))
+        return self.change(path, version, lambda _: body)
+
+    def change(self, path: str, version: int, changed: Callable[[Json], Json]) -> Json:
+        """Into what `changed` makes of it, only if nobody changed it since it was read here just now."""
+        found = self._send("GET", path, version)
+        match = {"If-Match": found.headers.get("ETag", "")}
+        return self._json(self._send("PUT", path, version, body=changed(self._json(found)), headers=match))
 
     def look_at_config_repo(self, identity: str) -> bool:
         """Lets GoCD read a config repo now; False when it is reading it already."""
@@ -178,7 +191,7 @@ class GoCD:
             raise Unavailable(f"expected GoCD at {self.url}, cannot reach it ({error}): is it up?") from error
         if answer.status_code not in expected:
             what = f"expected GoCD to accept {method} {path}, found {answer.status_code}: {_message(answer)}"
-            raise _kind(answer)(what + _ADVICE.get(answer.status_code, ""))
+            raise _kind(answer)(what + self._advice.get(answer.status_code, ""))
         return answer
 
 
@@ -187,6 +200,10 @@ _ADVICE = {
     401: " Give a token (TRACKBACK_GOCD_TOKEN or TRACKBACK_GOCD_TOKEN_FILE), or a user and a password.",
     403: " Ask as a user who may do this; setting GoCD up needs an administrator.",
 }
+
+
+def _correct(login: Login) -> str:
+    return f" Correct the password of '{login.user}'{f' in {login.file}' if login.file else ''}."
 
 
 def _kind(answer: httpx.Response) -> type[Refused]:

@@ -9,6 +9,7 @@ from services.gocd.client import Json
 
 REPOSITORY, PACKAGE, CONFIG_REPO = "package repository", "package", "config repo"
 CONFIG_REPO_ID = "trackback"
+PACKAGES, PACKAGES_VERSION = "/api/admin/packages", 2
 YAML_PLUGIN = "yaml.config.plugin"
 GROUP = "models"
 PIPELINES = "services/gocd/pipelines.gocd.yaml"
@@ -19,6 +20,7 @@ class Definition:
     """`path` is where it is created; `ours` are the fields that tell it from somebody else's of the same name.
 
     Where one of the keys `instead` is configured, its configuration says what we want in another way, and is kept.
+    The fields `at_first` are what it is created with; later on they are somebody else's.
     """
 
     kind: str
@@ -28,6 +30,7 @@ class Definition:
     body: Json
     ours: tuple[str, ...]
     instead: tuple[str, ...] = ()
+    at_first: tuple[str, ...] = ()
 
     def is_ours(self, found: Json) -> bool:
         return all(_at(found, field) == _at(self.body, field) for field in self.ours)
@@ -38,15 +41,17 @@ class Definition:
 
     def over(self, found: Json) -> "Definition":
         """With the configured keys that we do not set left as they are."""
-        wanted = self._beside(found).body["configuration"]
+        beside = self._beside(found)
+        wanted = beside.body["configuration"]
         ours = {item["key"] for item in wanted}
         kept = [item for item in found["configuration"] if item["key"] not in ours]
-        return replace(self, body={**self.body, "configuration": [*wanted, *kept]})
+        return replace(self, body={**beside.body, "configuration": [*wanted, *kept]})
 
     def _beside(self, found: Json) -> "Definition":
-        if not any(_by_key(found["configuration"]).get(key) for key in self.instead):
-            return self
-        return replace(self, body={**self.body, "configuration": found["configuration"]})
+        kept = [*self.at_first]
+        if any(_by_key(found["configuration"]).get(key) for key in self.instead):
+            kept.append("configuration")
+        return replace(self, body={**self.body, **{key: found[key] for key in kept}})
 
 
 def repository(mlflow_url: str, ui_url: str) -> Definition:
@@ -60,17 +65,24 @@ def repository(mlflow_url: str, ui_url: str) -> Definition:
     return Definition(REPOSITORY, names.REPOSITORY_ID, "/api/admin/repositories", 1, body, ours)
 
 
-def package(model: str) -> Definition:
+def package(model: str, followed: bool = False) -> Definition:
+    """Where `trackback gocd follow` runs, GoCD polls it from its first promotion on: each poll before it would fail."""
     body = {
         "id": model,
         "name": model,
-        "auto_update": True,
+        "auto_update": not followed,
         "package_repo": {"id": names.REPOSITORY_ID},
         "configuration": _configuration(EXPERIMENT=model, TAG=names.PROMOTE_TAG),
     }
-    return Definition(
-        PACKAGE, model, "/api/admin/packages", 2, body, ("package_repo.id",), ("REGISTERED_MODEL", "ALIAS")
-    )
+    at_first = ("auto_update",) if followed else ()
+    instead = ("REGISTERED_MODEL", "ALIAS")
+    return Definition(PACKAGE, model, PACKAGES, PACKAGES_VERSION, body, ("package_repo.id",), instead, at_first)
+
+
+def polled(found: Json) -> Json:
+    """The package as it is, but polled by GoCD's timer."""
+    kept = {key: found[key] for key in ("id", "name", "configuration")}
+    return {**kept, "auto_update": True, "package_repo": {"id": _at(found, "package_repo.id")}}
 
 
 def waits_for_promotions(package: Json) -> bool:

@@ -59,10 +59,13 @@ class Mlflow:
         answer = httpx.post(f"{self.url}/api/2.0/mlflow/{path}", json=body, timeout=30)
         return dict(answer.raise_for_status().json())
 
-    def finished_run(self) -> str:
-        query = {"experiment_name": MODEL}
+    def experiment(self, name: str = MODEL) -> str:
+        query = {"experiment_name": name}
         found = httpx.get(f"{self.url}/api/2.0/mlflow/experiments/get-by-name", params=query, timeout=30)
-        experiment = found.raise_for_status().json()["experiment"]["experiment_id"]
+        return str(found.raise_for_status().json()["experiment"]["experiment_id"])
+
+    def finished_run(self) -> str:
+        experiment = self.experiment()
         run_id = str(self.post("runs/create", experiment_id=experiment)["run"]["info"]["run_id"])
         self.post("runs/update", run_id=run_id, status="FINISHED", end_time=1_795_334_460_000)
         return run_id
@@ -131,11 +134,23 @@ def follower(
     (folder / "models" / MODEL).mkdir(parents=True)
     (folder / "models" / MODEL / "model.yaml").touch()
     where = ["--url", gocd.url, "--models", str(folder / "models")]
-    set_up = [sys.executable, "-m", "services.delivery", "gocd", "set-up", *where, "--mlflow-url", mlflow.url]
+    verb = [sys.executable, "-m", "services.delivery", "gocd", "set-up"]
+    set_up = [*verb, *where, "--mlflow-url", mlflow.url, "--followed"]
     variables = {"MLFLOW_TRACKING_URI": mlflow.url}
     subprocess.run(set_up, env={**os.environ, "PYTHONPATH": str(ROOT), **variables}, check=True, capture_output=True)
     with process(["services.delivery", "gocd", "follow", *where], folder / "log", **variables) as running:
         yield running
+
+
+def health(gocd: GoCD) -> list[dict[str, Any]]:
+    accept = {"Accept": "application/vnd.go.cd.v1+json"}
+    answer = httpx.get(f"{gocd.url}/api/server_health_messages", headers=accept, timeout=30)
+    return list(answer.raise_for_status().json())
+
+
+def auto_update(gocd: GoCD) -> bool:
+    (package,) = gocd.packages()
+    return bool(package["auto_update"])
 
 
 def message(gocd: GoCD) -> str | None:
@@ -151,12 +166,28 @@ def scheduled(gocd: GoCD, run_id: str, count: int = 1) -> bool:
 
 
 @pytest.mark.usefixtures("follower")
-def test_the_first_promotion_is_scheduled_at_once_although_gocd_rests_after_a_failed_poll(
+def test_a_model_that_nobody_promoted_has_no_health_message_and_its_first_promotion_is_scheduled_at_once(
     mlflow: Mlflow, gocd: GoCD
 ) -> None:
-    said = poll_until(lambda: message(gocd), "the first poll, which fails", SECONDS)
-    assert "nothing promoted in experiment a-model yet" in said
     run_id = mlflow.finished_run()
+    material = gocd.package_material(MODEL)
+    assert material
+    assert (health(gocd), material["modification"], auto_update(gocd)) == ([], None, False)
+    mlflow.promote(run_id)
+    poll_until(lambda: scheduled(gocd, run_id), "the promotion to be scheduled", SECONDS)
+    assert (health(gocd), auto_update(gocd)) == ([], True)
+
+
+@pytest.mark.usefixtures("follower")
+def test_a_promotion_is_scheduled_at_once_although_gocd_rests_after_a_failed_poll(mlflow: Mlflow, gocd: GoCD) -> None:
+    run_id = mlflow.finished_run()
+    material = gocd.package_material(MODEL)
+    assert material
+    experiment = mlflow.experiment()
+    mlflow.post("experiments/update", experiment_id=experiment, new_name="away")
+    poll_until(lambda: gocd.trigger_update(material["config"]["fingerprint"]), "a poll that fails", SECONDS)
+    poll_until(lambda: message(gocd), "the poll to fail", SECONDS)
+    mlflow.post("experiments/update", experiment_id=experiment, new_name=MODEL)
     mlflow.promote(run_id)
     poll_until(lambda: scheduled(gocd, run_id), "the promotion to be scheduled", SECONDS)
     poll_until(lambda: message(gocd) is None, "the message to be gone", SECONDS)

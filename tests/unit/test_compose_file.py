@@ -169,9 +169,28 @@ def test_who_is_waited_for_says_whether_it_is_well() -> None:
             assert ended is is_one_shot(SERVICES[name])
 
 
+def test_a_step_on_the_way_up_that_fails_ends_the_start() -> None:
+    steps = {name for name, one in SERVICES.items() if is_one_shot(one) and one.get("profiles") != ["jobs"]}
+    waited = {
+        name
+        for one in SERVICES.values()
+        for name, wanted in one.get("depends_on", {}).items()
+        if wanted["condition"] == "service_completed_successfully"
+    }
+    assert "gocd-setup" in steps
+    assert steps == waited
+
+
+def test_who_follows_is_told_where_mlflow_gocd_and_the_rollout_service_are() -> None:
+    assert SERVICES["gocd-follow"]["env_file"] == "services/places.env"
+    places = variables(ROOT / "services" / "places.env")
+    assert {"MLFLOW_TRACKING_URI", "TRACKBACK_GOCD_URL", "TRACKBACK_ROLLOUT_URL"} <= set(places)
+    assert "--followed" in SERVICES["gocd-setup"]["command"]
+
+
 def test_the_file_stays_readable() -> None:
     lines = FILE.read_text().splitlines()
-    assert len(lines) <= 220
+    assert len(lines) <= 225
     for name in set(SERVICES) - {"prediction-fasttext", "prediction-sklearn", "prometheus", "grafana"}:
         above = lines[[line.startswith(f"  {name}:") for line in lines].index(True) - 1]
         assert above.startswith("  # "), f"{name}: expected a sentence above it that says why it exists"

@@ -11,7 +11,7 @@ from services.embedded.catalog import dependency_fingerprint
 from services.embedded.poller import Poller
 from tests.poll import poll_until
 from tests.unit.embedded.fakes import FakeClock, revision
-from tests.unit.embedded.world import FAST, World, pipeline, running, stage
+from tests.unit.embedded.world import FAST, World, new_package, pipeline, running, stage
 
 ONE = {"churn": pipeline(stage("one"))}
 # sha256 of "plugin-id=stub.package<|>PKG=churn<|>STUB_URL=http://stub.local:5000", by sha256sum.
@@ -204,6 +204,39 @@ def test_a_package_without_auto_update_is_polled_when_asked_only(tmp_path: Path)
         world.promote("r1")
         world.finished("churn/1/one/1")
         assert len(world.plugin.polls) == 1
+
+
+def test_a_package_whose_auto_update_is_turned_on_is_polled_at_once_and_from_then_on_by_the_timer(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path, ONE, FAST) as world:
+        world.define(auto_update=False)
+        assert world.get("server_health_messages").json() == []
+        change(world, auto_update=True)
+        poll_until(lambda: world.plugin.polls, "the first poll", pause=0.01)
+        world.plugin.offers["churn"] = revision("r1")
+        world.finished("churn/1/one/1")
+
+
+def test_a_package_whose_auto_update_is_turned_off_is_polled_no_more(tmp_path: Path) -> None:
+    with running(tmp_path, ONE, FAST) as world:
+        world.define()
+        world.promote("r1")
+        world.finished("churn/1/one/1")
+        (poller,) = world.engine.materials.pollers()
+        change(world, auto_update=False)
+        poll_until(lambda: not poller.in_progress, "the end of the last poll", pause=0.01)
+        polls = len(world.plugin.polls)
+        world.promote("r2")
+        world.finished("churn/2/one/1")
+        assert len(world.plugin.polls) == polls + 1
+
+
+def change(world: World, **fields: Any) -> None:
+    tag = world.get("admin/packages/churn", 2).headers["ETag"]
+    sent = {"Accept": "application/vnd.go.cd.v2+json", "If-Match": tag}
+    body = {**new_package("churn"), **fields}
+    world.http.put("/go/api/admin/packages/churn", json=body, headers=sent).raise_for_status()
 
 
 def test_a_package_that_no_pipeline_uses_is_never_polled(tmp_path: Path) -> None:

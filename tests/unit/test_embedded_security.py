@@ -12,7 +12,7 @@ from services.contract.errors import Refused
 from services.embedded.app import create_app
 from services.embedded.settings import Settings, read_settings
 from services.embedded.users import read_passwords
-from services.gocd.client import GoCD
+from services.gocd.client import GoCD, Login
 from tests.unit.embedded.world import REPOSITORY, World, new_package, pipeline, python, running, serving, stage
 
 PASSWORDS = {"admin": "of the admin", "operator": "of the operator"}
@@ -34,7 +34,7 @@ def gocd_of(world: World, **who: object) -> GoCD:
 
 
 def token_of(world: World, user: str) -> str:
-    with gocd_of(world, login=(user, PASSWORDS[user])) as gocd:
+    with gocd_of(world, login=Login(user, PASSWORDS[user])) as gocd:
         return gocd.create_token("for a test")
 
 

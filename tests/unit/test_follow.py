@@ -9,7 +9,7 @@ import pytest
 
 from services.contract.errors import Refused
 from services.delivery.follow import Follower, Look
-from services.delivery.looks import AskForPoll, DefineExperiment, DefinePackage
+from services.delivery.looks import AskForPoll, DefineExperiment, DefinePackage, KeepPolled
 from services.delivery.promoted import AGAIN, Promoted
 from services.delivery.tracking import Tracking
 from services.gocd import definitions
@@ -99,10 +99,12 @@ class Scene:
         looks: list[Look] = [
             DefineExperiment(tracking, promoted, say),
             DefinePackage(self.gocd, promoted, say),
+            KeepPolled(self.gocd, promoted, say),
             AskForPoll(self.gocd, promoted, say),
         ]
         self.follower = Follower(lambda: self.models, looks, say, promoted.begin)
-        list(set_up(self.gocd, [definitions.repository("http://mlflow:5000", "http://localhost:5000")], say))
+        repository = definitions.repository("http://mlflow:5000", "http://localhost:5000")
+        list(set_up(self.gocd, [repository, *map(definitions.package, self.models)], say))
         self.said.clear()
 
     def round(self) -> None:
@@ -124,7 +126,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     with running(tmp_path, BUILDS, plugin=FakeMlflowPlugin()) as world:
         scene = Scene(world)
         scene.round()
-        # A package that is new is polled at once, and nothing is promoted: GoCD rests from now on.
+        # A package that somebody defined without a follower is polled at once, and nothing is promoted: GoCD rests from now on.
         poll_until(lambda: scene.polls("a-model") and scene.polls("b-model"), "the first polls", pause=0.01)
         with scene.gocd:
             yield scene
@@ -137,6 +139,68 @@ def test_each_model_gets_its_experiment_and_its_package_also_one_that_comes_late
     assert set(scene.mlflow.experiments) == {"a-model", "b-model", "c-model"}
     assert [it.id for it in scene.world.engine.catalog.packages()] == ["a-model", "b-model", "c-model"]
     assert scene.said[-2:] == ["created: experiment 'c-model'", "created: package 'c-model'"]
+
+
+def health(scene: Scene) -> list[str]:
+    """Of those models that the fixture did not define."""
+    found = scene.world.get("server_health_messages").json()
+    return [it["message"] for it in found if "c-model" in it["message"]]
+
+
+def test_a_model_that_nobody_promoted_is_not_polled_and_has_no_health_message(scene: Scene) -> None:
+    scene.models.append("c-model")
+    for _ in range(3):
+        scene.round()
+    package = scene.world.engine.catalog.package("c-model")
+    assert package
+    assert (package.auto_update, scene.polls("c-model"), health(scene)) == (False, 0, [])
+    assert len(scene.world.get("server_health_messages").json()) == 2
+
+
+def test_the_first_promotion_of_such_a_model_turns_its_polling_on_and_is_scheduled(scene: Scene) -> None:
+    scene.models.append("c-model")
+    scene.round()
+    scene.mlflow.tag("c-model", "1" * 32, "yes")
+    scene.offer("c-model", "1-11111111")
+    for _ in range(4):
+        scene.round()
+    scene.world.finished("c-model/1/build/1")
+    package = scene.world.engine.catalog.package("c-model")
+    assert package
+    assert package.auto_update
+    assert {it.key: it.value for it in package.properties} == {"EXPERIMENT": "c-model", "TAG": "promote"}
+    assert health(scene) == []
+    assert scene.said.count("c-model is promoted: GoCD polls its package from now on") == 1
+
+
+@pytest.mark.parametrize("status", [412, 500])
+def test_a_package_that_could_not_be_turned_on_is_turned_on_in_a_later_round_and_asked_for_anyway(status: int) -> None:
+    mlflow, said, replay = PlayedMlflow(), list[str](), Replay()
+    mlflow.tag("a-model", "1" * 32, "yes")
+    theirs = [*A_PACKAGE["configuration"], {"key": "THEIRS", "encrypted_value": "AES:x:y"}]
+    off = {**A_PACKAGE, "auto_update": False, "configuration": theirs}
+    replay.on("GET", "/api/admin/packages", {"_embedded": {"packages": [off]}})
+    replay.on("GET", "/api/admin/packages/a-model", off, ETag='"abc"')
+    replay.on("PUT", "/api/admin/packages/a-model", {"message": "not now"}, status=status)
+    replay.on("PUT", "/api/admin/packages/a-model", {**off, "auto_update": True})
+    with GoCD("http://gocd/go", transport=replay) as gocd:
+        promoted = Promoted(gocd, Tracking("http://mlflow:5000", transport=mlflow))
+        look = Looked()
+        follower = Follower(lambda: ["a-model"], [KeepPolled(gocd, promoted, said.append), look], said.append)
+        follower.round()
+        follower.round()
+    assert look.models == ["a-model"] * 2
+    refused, put = replay.changes()
+    assert (put.headers["if-match"], put.body) == ('"abc"', refused.body)
+    assert put.body == {
+        "id": "a-model",
+        "name": "a-model",
+        "auto_update": True,
+        "package_repo": {"id": "mlflow"},
+        "configuration": theirs,
+    }
+    assert said[0].endswith(f"found {status}: not now")
+    assert said[1:] == ["a-model is promoted: GoCD polls its package from now on"]
 
 
 def test_while_nothing_is_promoted_gocd_is_not_asked(scene: Scene) -> None:
@@ -297,6 +361,8 @@ def test_a_gocd_that_is_away_is_told_once_and_asked_again_when_it_is_back() -> N
 
 A_PACKAGE = {
     "id": "a-model",
+    "name": "a-model",
+    "auto_update": True,
     "package_repo": {"id": "mlflow"},
     "configuration": [{"key": "EXPERIMENT", "value": "a-model"}],
 }

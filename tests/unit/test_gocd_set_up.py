@@ -238,6 +238,38 @@ def test_an_update_of_a_package_that_promotes_by_alias_keeps_how_it_promotes() -
     assert (put.body["configuration"], put.body["auto_update"]) == (BY_ALIAS, True)
 
 
+FOLLOWED = definitions.package("diamond-price", followed=True)
+
+
+def test_where_somebody_follows_a_package_is_created_so_that_gocd_does_not_poll_it(replay: Replay) -> None:
+    run_set_up(replay, WANTED[0], FOLLOWED)
+    assert [it.body["auto_update"] for it in replay.changes() if it.path == "/api/admin/packages"] == [False]
+
+
+@pytest.mark.parametrize("polled", [True, False])
+def test_where_somebody_follows_whether_a_package_is_polled_is_theirs(polled: bool) -> None:
+    replay = server_with(as_gocd_has_it(WANTED[0]), changed(WANTED[1], auto_update=polled))
+    assert [step.outcome for step in run_set_up(replay, WANTED[0], FOLLOWED, update=True)] == ["unchanged"] * 2
+    assert replay.changes() == []
+
+
+def test_an_update_of_a_package_that_is_followed_keeps_whether_it_is_polled() -> None:
+    other = [{"key": "EXPERIMENT", "value": "gems"}, {"key": "TAG", "value": "promote"}]
+    for polled in (True, False):
+        replay = server_with(as_gocd_has_it(WANTED[0]), changed(WANTED[1], configuration=other, auto_update=polled))
+        replay.on("GET", "/api/admin/packages/diamond-price", {}, ETag='"abc"')
+        replay.on("PUT", "/api/admin/packages/diamond-price", {})
+        run_set_up(replay, WANTED[0], FOLLOWED, update=True)
+        (put,) = replay.changes()
+        assert (put.body["auto_update"], put.body["configuration"]) == (polled, FOLLOWED.body["configuration"])
+
+
+def test_where_nobody_follows_a_package_that_gocd_does_not_poll_is_a_difference() -> None:
+    replay = server_with(as_gocd_has_it(WANTED[0]), changed(WANTED[1], auto_update=False))
+    _, step = run_set_up(replay, *WANTED[:2])
+    assert (step.outcome, step.differences) == ("differs", ("auto_update: expected True, found False",))
+
+
 def test_another_branch_of_the_config_repo_is_read_at_once_also_while_it_is_being_read() -> None:
     git = {"type": "git", "attributes": {"url": GIT, "branch": "old", "auto_update": True}}
     replay = server_with(*map(as_gocd_has_it, WANTED[:2]), changed(WANTED[2], material=git))
@@ -471,7 +503,13 @@ def test_each_refusal_is_one_line_that_says_what_to_do(world: World, arguments: 
     bare = arguments[: arguments.index("--user")]
     lines = {
         "found 401: You are not authenticated! Give a token": bare,
-        "found 401: Invalid credentials.": [*arguments, "--password-file", str(tmp_path / "wrong")],
+        f"Correct the password of 'admin' in {tmp_path}/wrong.": [
+            *(*arguments, "--password-file", str(tmp_path / "wrong"), "--wait", "3600")
+        ],
+        f"Correct the password of 'operator' in {tmp_path}/wrong.": [
+            *(*arguments, "--operator", "operator", "--operator-password-file", str(tmp_path / "wrong")),
+            *("--token-out", str(tmp_path / "token")),
+        ],
         "found 401: Invalid Personal Access Token.": [*bare, "--token", "nonsense"],
         "found 403: You are not authorized to perform this action. Ask as a user who may": [
             *(*bare, "--user", "operator", "--password-file", str(tmp_path / "operator"))
@@ -503,10 +541,13 @@ def test_a_server_with_another_plugin_is_refused(tmp_path: Path, arguments: list
 def test_it_stays_and_defines_models_that_are_added_until_it_is_ended(
     world: World, arguments: list[str], tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "services.delivery", "gocd", *arguments, "--follow", str(tmp_path / "ready")]
+    outcomes([*arguments, "--followed"])
+    where = ["--url", f"{world.http.base_url}/go", "--user", "admin", "--password-file", str(tmp_path / "admin")]
+    more = ["--models", str(tmp_path / "models"), "--ready", str(tmp_path / "ready")]
+    command = [sys.executable, "-m", "services.delivery", "gocd", "follow", *where, *more]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        poll_until((tmp_path / "ready").exists, "the set-up")
+        poll_until((tmp_path / "ready").exists, "its beginning")
         (tmp_path / "models" / "c-model").mkdir()
         (tmp_path / "models" / "c-model" / "model.yaml").touch()
         poll_until(lambda: world.engine.catalog.package("c-model"), "the package of the new model")
