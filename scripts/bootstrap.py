@@ -162,15 +162,18 @@ def _privileges() -> list[str] | None:
 
 
 def run(command: Iterable[str | Path], quiet: bool = False) -> None:
-    """Runs to the end, with all it starts in a group of its own that is ended when this process is."""
+    """Runs to the end, with all it starts in a group of its own that is ended when this process is.
+
+    What it prints goes to stderr, because stdout is for the data of the command that follows.
+    """
     words = [str(word) for word in command]
-    output = subprocess.PIPE if quiet else None
+    output = subprocess.PIPE if quiet else sys.stderr
     with subprocess.Popen(
         words,
         process_group=0,
         stdin=subprocess.DEVNULL,
         stdout=output,
-        stderr=subprocess.STDOUT if quiet else None,
+        stderr=subprocess.STDOUT,
         text=True,
     ) as process:
         try:

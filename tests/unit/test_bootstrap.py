@@ -67,6 +67,16 @@ def test_a_build_that_fails_is_no_success(checkout: Path) -> None:
     assert not (checkout / "plugin" / "target" / ".sources").exists()
 
 
+def test_what_a_set_up_prints_leaves_stdout_to_the_command(checkout: Path) -> None:
+    fake(checkout, "java", "echo 'openjdk version \"17.0.15\" 2025-04-15' >&2")
+    fake(checkout, "javac", "true")
+    fake(checkout, "mvn", "printf '\\033[0m done\\n'; echo a warning >&2")
+    done = bootstrap(checkout, "plugin", "--", "/bin/echo", "{}")
+    assert done.returncode == 0
+    assert done.stdout == "{}\n"
+    assert "\033[0m done\na warning\n" in done.stderr
+
+
 def test_a_plugin_that_was_built_from_these_sources_is_not_built_again(checkout: Path) -> None:
     fake(checkout, "java", "echo 'openjdk version \"17.0.15\" 2025-04-15' >&2")
     fake(checkout, "javac", "true")
