@@ -19,7 +19,8 @@ class PlayedServer:
 
 @dataclass
 class PlayedHaproxy:
-    """`unwell` are addresses whose health checks fail; `stuck` are servers that connections never leave."""
+    """`unwell` are addresses whose health checks fail; `stuck` are servers that connections never leave. The server of
+    the command `forgets_before` is deleted by somebody else just before it."""
 
     slots: tuple[str, ...] = ("slot-01", "slot-02")
     models: dict[str, str] = field(default_factory=dict)
@@ -27,9 +28,12 @@ class PlayedHaproxy:
     unwell: set[str] = field(default_factory=set)
     stuck: set[str] = field(default_factory=set)
     heard: list[str] = field(default_factory=list)
+    forgets_before: str = ""
 
     def reply(self, command: str) -> str:
         self.heard.append(command)
+        if command == self.forgets_before:
+            del self.servers[command.split()[2]]
         match command.split():
             case ["show", "backend"]:
                 return "\n".join(("# name", *self.slots)) + "\n\n"

@@ -4,6 +4,8 @@ import socket
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event as Signal
+from typing import Self
 
 from services.contract.deployment import DeployRequest, RollbackRequest
 from services.contract.errors import Refused
@@ -18,9 +20,19 @@ MODEL = "diamond-price"
 BACK = RollbackRequest(by="grace", reason="complaints")
 
 
+LONGEST_LOAD_SECONDS = 60.0
+
+
+def set_signal() -> Signal:
+    signal = Signal()
+    signal.set()
+    return signal
+
+
 @dataclass(eq=False)
 class PlayedServing:
-    """Does as it is told, except what it `refuses`; nobody finds the way to it while its address is `lost`."""
+    """Does as it is told, except what it `refuses`; nobody finds the way to it while its address is `lost`. It is
+    ready as soon as it `may_load`. What it took in ends with it."""
 
     model: str
     release: str
@@ -31,6 +43,10 @@ class PlayedServing:
     lost: bool = False
     torn: bool = False
     without_address: bool = False
+    sheds: int = 0
+    spares: list[Self] = field(default_factory=list)
+    loading: Signal = field(default_factory=Signal)
+    may_load: Signal = field(default_factory=set_signal)
 
     def alive(self) -> bool:
         return self.running
@@ -41,12 +57,18 @@ class PlayedServing:
     def whole(self) -> bool:
         return not self.torn
 
-    def mend(self, release: StoredRelease) -> None:
-        assert release.digest == self.release
-        self._do("mend")
+    def shed(self) -> None:
+        self.sheds += 1
+
+    def take_in(self, spare: Self) -> None:
+        assert spare.release == self.release
+        self._do("take_in")
         self.torn = False
+        self.spares.append(spare)
 
     def wait_ready(self) -> None:
+        self.loading.set()
+        assert self.may_load.wait(LONGEST_LOAD_SECONDS), "nobody let it load"
         self._do("wait_ready")
 
     def check(self, release: StoredRelease) -> None:
@@ -68,6 +90,8 @@ class PlayedServing:
 
     def kill(self) -> None:
         self.running, self.accepts_on = False, None
+        for spare in self.spares:
+            spare.kill()
 
     def _do(self, verb: str) -> None:
         if self.without_address and verb in ("go", "drain"):
@@ -83,13 +107,15 @@ class PlayedBackend:
     listeners: Listeners
     refuses: frozenset[str] = frozenset()
     unreachable: bool = False
+    may_load: Signal = field(default_factory=set_signal)
     all: list[PlayedServing] = field(default_factory=list)
     left: list[PlayedServing] = field(default_factory=list)
     published: list[str] = field(default_factory=list)
 
     def start(self, release: StoredRelease) -> Serving:
-        self.all.append(PlayedServing(release.model, release.digest, self.listeners, self.refuses))
-        return self.all[-1]
+        serving = PlayedServing(release.model, release.digest, self.listeners, self.refuses, may_load=self.may_load)
+        self.all.append(serving)
+        return serving
 
     def adopt(self) -> list[Serving]:
         return list(self.left)

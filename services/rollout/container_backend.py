@@ -64,6 +64,10 @@ class Containers:
     def adopt(self) -> list[Serving]:
         together: dict[tuple[str, str], list[ServingContainer]] = {}
         for container in self._ours():
+            if not container.in_use():
+                # It was loading when the service that started it ended, so nobody waits for it any more.
+                container.kill()
+                continue
             together.setdefault((container.model, container.release), []).append(container)
         return [self._replicas(containers) for containers in together.values()]
 
@@ -128,7 +132,7 @@ class Containers:
         return ServingContainer(container, route, self._settings.load_seconds)
 
     def _replicas(self, containers: Sequence[ServingContainer]) -> Replicas:
-        return Replicas(containers, self._route(containers[0].model), self._run)
+        return Replicas(containers, self._route(containers[0].model))
 
     def _listen(self, wait: Callable[[Callable[[], None]], None], stir: Callable[[], None]) -> None:
         """Whoever is gone, engine or gateway, is looked for again; what happened meanwhile is looked at."""

@@ -2,8 +2,9 @@
 
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from threading import Thread
+from typing import Self
 
 from services.contract.errors import Refused
 from services.rollout.route import Route
@@ -11,16 +12,14 @@ from services.rollout.serving_container import ServingContainer
 from services.rollout.store import StoredRelease
 
 log = logging.getLogger(__name__)
-Start = Callable[[StoredRelease], ServingContainer]
 
 
 class Replicas:
-    """A Serving. `start` makes one more container of the release."""
+    """A Serving. It begins with one container, and takes in the others when that one answers."""
 
-    def __init__(self, containers: Sequence[ServingContainer], route: Route, start: Start) -> None:
+    def __init__(self, containers: Sequence[ServingContainer], route: Route) -> None:
         self._containers = tuple(containers)
         self._route = route
-        self._start = start
         self.model = containers[0].model
         self.release = containers[0].release
         self._wanted = containers[0].replicas
@@ -36,17 +35,23 @@ class Replicas:
     def whole(self) -> bool:
         return len(self._living()) == len(self._containers) == self._wanted
 
-    def mend(self, release: StoredRelease) -> None:
-        """What died is taken out of the gateway first, so that nobody is sent there while others load."""
+    def shed(self) -> None:
         living = self._living()
         dead = [container for container in self._containers if container not in living]
         self._containers = tuple(living)
-        self.go()
         for container in dead:
-            container.kill()
-        while len(self._containers) < self._wanted:
-            self._add(self._start(release))
-            log.warning("%s: %d of %d replicas answer", self.model, len(self._containers), self._wanted)
+            container.step_down()
+            Thread(target=container.kill, daemon=True).start()
+
+    def take_in(self, spare: Self) -> None:
+        """What cannot be led to is not one of us: whoever loaded it ends it."""
+        before, self._containers = self._containers, (*self._containers, *spare._containers)
+        try:
+            self.go()
+        except Refused:
+            self._containers = before
+            raise
+        log.warning("%s: %d of %d replicas answer", self.model, len(self._containers), self._wanted)
 
     def wait_ready(self) -> None:
         for container in self._containers:
@@ -79,13 +84,3 @@ class Replicas:
 
     def _living(self) -> list[ServingContainer]:
         return [container for container in self._containers if container.alive()]
-
-    def _add(self, container: ServingContainer) -> None:
-        try:
-            container.wait_ready()
-            self._containers = (*self._containers, container)
-            self.go()
-        except Refused:
-            self._containers = tuple(one for one in self._containers if one is not container)
-            container.kill()
-            raise

@@ -1,6 +1,7 @@
 """All models of this machine, found again at the start and watched until the end."""
 
 import logging
+from collections.abc import Callable
 from threading import Event, Lock, Thread
 
 from services.contract.deployment import Deployment, DeployRequest, ModelState, RollbackRequest
@@ -71,14 +72,16 @@ class Rollout:
 
     def _watch(self, name: str, model: ModelRollout) -> None:
         self._models[name] = model
-        Thread(target=self._keep_answering, args=(model,), name=f"watch-{name}", daemon=True).start()
+        # Apart, because what is live must be looked at while one more of it loads.
+        for keep in (model.traffic.keep_answering, model.traffic.keep_whole):
+            watch = (keep, model.traffic.signal())
+            Thread(target=self._keep, args=watch, name=f"{keep.__name__}-{name}", daemon=True).start()
 
-    def _keep_answering(self, model: ModelRollout) -> None:
-        well, stirred = False, model.traffic.stirred
+    def _keep(self, look: Callable[[], bool], stirred: Event) -> None:
         while not self._closing.is_set():
             stirred.clear()
             try:
-                well = model.traffic.keep_answering()
+                well = look()
             # A full disk, for one, must not end the watch.
             except Exception:
                 log.exception("watch of a model failed, it goes on")
@@ -97,5 +100,5 @@ class Rollout:
 
     def _stir(self) -> None:
         for model in list(self._models.values()):
-            model.traffic.stirred.set()
+            model.traffic.stir()
         self._stirred.set()

@@ -31,6 +31,9 @@ class Route:
         slot = self._slots.find(self._model)
         return self._gateway.models().get(self._model) == slot and any(self._find(server).up for server in servers)
 
+    def knows(self, server: str) -> bool:
+        return self._find(server) != NOWHERE
+
     def lead_to(self, addresses: Mapping[str, str]) -> None:
         """To these servers alone; no change when that is so already."""
         slot = self.open()
@@ -42,7 +45,7 @@ class Route:
         others = {name: its for name, its in self._gateway.servers(slot).items() if name not in addresses}
         for other, its in others.items():
             if its.up:
-                self._gateway.set_state(slot, other, "drain")
+                self._rest(slot, other, "drain")
             elif not its.resting:
                 self._remove(slot, other)
 
@@ -56,14 +59,14 @@ class Route:
     def drain(self, server: str) -> None:
         """Sends it no more requests, and forgets it not."""
         if self._find(server).up:
-            self._gateway.set_state(self._slot(), server, "drain")
+            self._rest(self._slot(), server, "drain")
 
     def leave(self, server: str, grace: float) -> None:
         """Returns after the last request to it was answered, or after `grace` seconds."""
         self.drain(server)
         wait_until(lambda: not self._find(server).busy, grace)
         if self._find(server) != NOWHERE:
-            self._gateway.set_state(self._slot(), server, "maint")
+            self._rest(self._slot(), server, "maint")
 
     def forget(self, server: str) -> None:
         wait_until(lambda: self._remove(self._slot(), server), DELETE_SECONDS)
@@ -71,8 +74,16 @@ class Route:
     def _remove(self, slot: str, server: str) -> bool:
         if self._find(server) == NOWHERE:
             return True
-        self._gateway.set_state(slot, server, "maint")
+        self._rest(slot, server, "maint")
         return self._gateway.delete(slot, server)
+
+    def _rest(self, slot: str, server: str, state: str) -> None:
+        try:
+            self._gateway.set_state(slot, server, state)
+        except Refused:
+            # Whoever ends its container forgets it meanwhile.
+            if self._find(server) != NOWHERE:
+                raise
 
     def _find(self, server: str) -> Server:
         slot = self._slots.find(self._model)

@@ -1,7 +1,7 @@
 """What the rollout needs of whatever runs its releases: something that serves, and where clients find it."""
 
 from collections.abc import Callable, Collection
-from typing import Protocol
+from typing import Protocol, Self
 
 from services.contract.errors import Refused
 from services.rollout.store import StoredRelease
@@ -29,8 +29,11 @@ class Serving(Protocol):
     def whole(self) -> bool:
         """Whether as many of it answer as shall. Never raises."""
 
-    def mend(self, release: StoredRelease) -> None:
-        """Makes it whole, while what is left of it answers. Raises Unreachable, too."""
+    def shed(self) -> None:
+        """Lets go of what of it has ended, so that no client is sent there. Never raises, waits for nothing."""
+
+    def take_in(self, spare: Self) -> None:
+        """Answers from here on with `spare` too, which is ready. Raises Unreachable, too."""
 
     def wait_ready(self) -> None:
         """Returns when the release is loaded and tested."""

@@ -40,6 +40,13 @@ class ServingContainer:
     def alive(self) -> bool:
         return self._container.running()
 
+    def in_use(self) -> bool:
+        """Whether the gateway knows it, or it is ready to be made known. Never raises."""
+        with contextlib.suppress(Refused):
+            if self._route.knows(self.name):
+                return True
+        return identity(f"http://{self.address}") == self.release
+
     def wait_ready(self) -> None:
         deadline = time.monotonic() + self._load_seconds
         while (found := identity(f"http://{self.address}")) != self.release:
@@ -53,6 +60,11 @@ class ServingContainer:
 
     def check(self, release: StoredRelease) -> None:
         replay_golden(network_door(self.address), release)
+
+    def step_down(self) -> None:
+        """The gateway sends nobody here any more. Never raises, waits for nothing."""
+        with contextlib.suppress(Refused):
+            self._route.leave(self.name, 0.0)
 
     def kill(self) -> None:
         self.see_off(0.0)

@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 from threading import Thread
-from typing import Annotated
+from typing import Annotated, Self
 
 import psutil
 from pydantic import BeforeValidator
@@ -72,8 +72,11 @@ class ServingProcess:
     def whole(self) -> bool:
         return True
 
-    def mend(self, release: StoredRelease) -> None:
+    def shed(self) -> None:
         """There is one process, or none: its socket holds the clients until the next."""
+
+    def take_in(self, spare: Self) -> None:
+        raise Refused(f"expected one process of {self.model}, which is whole, found another: {spare.release[:12]}…")
 
     def wait_end(self) -> None:
         with contextlib.suppress(ProcessLookupError):

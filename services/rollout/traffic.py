@@ -1,7 +1,8 @@
 """One model's traffic: which release answers, how another takes over, and who answers when one dies."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,7 +45,7 @@ class Traffic:
         self._previous: Serving | None = None
         self._patience = Patience()
         self._mending = Patience()
-        self.stirred = Signal()
+        self._signals: list[Signal] = []
         self.files = ModelFiles(means.state, model)
         self.outages = Outages(self.files, means.notifier)
         self.pointer = self.files.pointer()
@@ -52,6 +53,15 @@ class Traffic:
     @property
     def url(self) -> str | None:
         return self._means.backend.url(self._model) if self.pointer else None
+
+    def signal(self) -> Signal:
+        """One more that is set whenever it is time to look again."""
+        self._signals.append(Signal())
+        return self._signals[-1]
+
+    def stir(self) -> None:
+        for signal in self._signals:
+            signal.set()
 
     def answering(self) -> bool:
         return self._live is not None and self._live.alive() and self._live.reachable()
@@ -77,7 +87,7 @@ class Traffic:
             self.pointer = pointer
             self.note(Event.LIVE, deployment.release, deployment=deployment)
             self.outages.end(deployment)
-        self.stirred.set()
+        self.stir()
         log.info("%s: %s answers (%s by %s)", self._model, deployment.revision, deployment.action, deployment.by)
         if left and left is not serving:
             left.retire(self._means.drain_seconds)
@@ -103,47 +113,103 @@ class Traffic:
     def keep_answering(self) -> bool:
         """Starts what should be live when it is not; after a failure waits a little longer each time.
 
-        Whether nothing is left to do until something ends.
+        Whether nothing is left to do until something ends. What is live may change while a container or a process
+        loads: then what was loaded is ended.
         """
         with self._lock:
             if not self.pointer:
                 return True
-            if self.answering():
-                self.outages.end(self.pointer.live)
-                return self._keep_whole(self.pointer.live)
-            if self._patience.over():
-                self._answer_again(self.pointer.live)
-            return False
+            live, before = self.pointer.live, self._live
+            if before and self.answering():
+                self.outages.end(live)
+                before.shed()
+                return True
+            if not self._patience.over():
+                return False
+            lost = before is not None and before.alive()
+            if not self.outages.current:
+                # A service that has just been started need not wake anybody before it has tried.
+                self.outages.note(live, ADDRESS_LOST if lost else ENDED, tell=before is not None)
+        self._answer_again(live, before if lost else None)
+        return False
 
-    def _answer_again(self, live: Deployment) -> None:
-        lost = self._live if self._live and self._live.alive() else None
-        if not self.outages.current:
-            # A service that has just been started need not wake anybody before it has tried.
-            self.outages.note(live, ADDRESS_LOST if lost else ENDED, tell=self._live is not None)
-        try:
-            if lost:
-                lost.go()
-                log.warning("%s: its address had been lost, %s is back", self._model, live.revision)
-            else:
-                self._restart(live)
-            self._patience.succeed()
-            self.outages.end(live)
-        except Refused as error:
-            log.error("%s does not answer: %s", self._model, error)
-            self.outages.note(live, str(error))
-            self._patience.fail(ADDRESS_PAUSE_SECONDS if isinstance(error, Unreachable) else LONGEST_PAUSE_SECONDS)
-
-    def _keep_whole(self, live: Deployment) -> bool:
-        if not self._live or self._live.whole():
+    def keep_whole(self) -> bool:
+        """Loads one more of what is live when too few of it answer. Whether nothing is left to do, as above."""
+        with self._lock:
+            live, pointer = self._live, self.pointer
+        if not live or not pointer or not live.alive() or live.whole():
             return True
         if self._mending.over():
             try:
-                self._live.mend(self._means.store.find(self._model, live.release))
+                self._strengthen(live, pointer.live)
                 self._mending.succeed()
             except Refused as error:
                 log.error("%s answers with fewer replicas than it should: %s", self._model, error)
                 self._mending.fail(LONGEST_PAUSE_SECONDS)
         return False
+
+    def _answer_again(self, live: Deployment, lost: Serving | None) -> None:
+        try:
+            if lost:
+                self._put_back(live, lost)
+            else:
+                self._restart(live)
+            self._patience.succeed()
+        except Refused as error:
+            log.error("%s does not answer: %s", self._model, error)
+            self._patience.fail(ADDRESS_PAUSE_SECONDS if isinstance(error, Unreachable) else LONGEST_PAUSE_SECONDS)
+            with self._lock:
+                if self._is_live(live):
+                    self.outages.note(live, str(error))
+
+    def _put_back(self, live: Deployment, lost: Serving) -> None:
+        with self._lock:
+            if self._live is not lost:
+                return
+            lost.go()
+            self.outages.end(live)
+        log.warning("%s: its address had been lost, %s is back", self._model, live.revision)
+
+    def _restart(self, live: Deployment) -> None:
+        self._means.backend.open_address(self._model)
+        with self._loaded(live) as serving:
+            left = self._take_over(live, serving)
+        if left:
+            left.kill()
+
+    def _take_over(self, live: Deployment, serving: Serving) -> Serving | None:
+        """What is to be ended: what had answered before, or `serving` when it comes too late."""
+        with self._lock:
+            if not self._is_live(live) or self.answering():
+                return serving
+            serving.go()
+            left, self._live = self._live, serving
+            self.note(Event.RESTARTED, live.release)
+            self.outages.end(live)
+        log.warning("%s: what answered had ended, %s answers again", self._model, live.revision)
+        return left
+
+    def _strengthen(self, torn: Serving, live: Deployment) -> None:
+        with self._loaded(live) as spare, self._lock:
+            if self._live is torn:
+                torn.take_in(spare)
+                return
+        spare.kill()
+
+    @contextmanager
+    def _loaded(self, live: Deployment) -> Iterator[Serving]:
+        """One more of what is live, which answers nobody yet. Loads while others change what is live."""
+        serving = self._means.backend.start(self._means.store.find(self._model, live.release))
+        try:
+            serving.wait_ready()
+            yield serving
+        except BaseException:
+            if serving is not self._live:
+                serving.kill()
+            raise
+
+    def _is_live(self, deployment: Deployment) -> bool:
+        return self.pointer is not None and self.pointer.live is deployment
 
     def _hand_over(self, serving: Serving, deployment: Deployment) -> Pointer:
         serving.go()
@@ -161,21 +227,6 @@ class Traffic:
             self._means.backend.close_address(self._model)
         self._previous = None if serving is self._previous else self._previous
         serving.retire(self._means.drain_seconds)
-
-    def _restart(self, live: Deployment) -> None:
-        self._means.backend.open_address(self._model)
-        serving = self._means.backend.start(self._means.store.find(self._model, live.release))
-        try:
-            serving.wait_ready()
-            serving.go()
-        except Refused:
-            serving.kill()
-            raise
-        if self._live:
-            self._live.kill()
-        self._live = serving
-        self.note(Event.RESTARTED, live.release)
-        log.warning("%s: what answered had ended, %s answers again", self._model, live.revision)
 
     def _obeys(self, serving: Serving, order: Callable[[], None]) -> bool:
         """What does not obey is ended: what is live is then started again. A lost address is put back by the watch."""

@@ -1,16 +1,23 @@
 """Who answers after a process or the rollout service itself has died, with processes that are played."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event as Signal
+from typing import TypeVar
 
 import pytest
 
 from services.rollout.model import ModelRollout
+from services.rollout.rollout import Rollout
 from tests.poll import poll_until
 from tests.rollout_service import free_port
-from tests.rollout_stage import BACK, MODEL, PlayedServing, Stage, ask_for, three_releases
+from tests.rollout_stage import BACK, MODEL, PlayedServing, Stage, ask_for, set_signal, three_releases
+
+Told = TypeVar("Told")
 
 
 @pytest.fixture(scope="module")
@@ -60,24 +67,139 @@ def test_a_live_release_that_lacks_a_replica_is_made_whole_while_it_answers(
 ) -> None:
     model.deploy(ask_for(digests[0]))
     stage.backend.all[0].torn = True
-    assert not model.traffic.keep_answering()
+    assert not model.traffic.keep_whole()
     assert stage.backend.all[0].whole()
-    assert model.traffic.keep_answering()
-    assert stage.backend.loaded() == [digests[0]]
+    assert model.traffic.keep_whole()
+    assert stage.backend.loaded() == [digests[0], digests[0]]
+    assert stage.backend.accepting() == [digests[0]]
 
 
+@pytest.mark.parametrize("refused", ["wait_ready", "take_in"])
 def test_a_replica_that_cannot_be_had_is_not_tried_without_a_pause_and_the_rest_answers(
-    stage: Stage, model: ModelRollout, digests: list[str], caplog: pytest.LogCaptureFixture
+    refused: str, stage: Stage, model: ModelRollout, digests: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     model.deploy(ask_for(digests[0]))
     stage.backend.all[0].torn = True
-    stage.backend.all[0].refuses = frozenset({"mend"})
+    stage.backend.refuses = stage.backend.all[0].refuses = frozenset({refused})
     for _ in range(3):
-        assert not model.traffic.keep_answering()
+        assert not model.traffic.keep_whole()
     assert [record.message for record in caplog.records if "fewer replicas" in record.message] == [
-        "diamond-price answers with fewer replicas than it should: it does not mend"
+        f"diamond-price answers with fewer replicas than it should: it does not {refused}"
     ]
     assert model.state().answering
+    assert stage.backend.loaded() == [digests[0]]
+
+
+@contextmanager
+def loading(stage: Stage, look: Callable[[], bool]) -> Iterator[PlayedServing]:
+    """What `look` starts, which is not ready before the block ends."""
+    stage.backend.may_load = Signal()
+    known = len(stage.backend.all)
+    with ThreadPoolExecutor(1) as pool:
+        looks = pool.submit(look)
+        try:
+            poll_until(lambda: len(stage.backend.all) > known, "a start", pause=0.01)
+            assert stage.backend.all[known].loading.wait(20)
+            yield stage.backend.all[known]
+        finally:
+            stage.backend.may_load.set()
+            looks.result(20)
+
+
+def in_time(deed: Callable[[], Told]) -> Told:
+    """Fails when it waits for what never comes."""
+    pool = ThreadPoolExecutor(1)
+    try:
+        return pool.submit(deed).result(30)
+    finally:
+        pool.shutdown(wait=False)
+
+
+def test_a_rollback_is_not_held_up_by_a_replica_that_loads_and_leaves_no_third_container(
+    stage: Stage, model: ModelRollout, digests: list[str]
+) -> None:
+    for digest in digests[:2]:
+        model.deploy(ask_for(digest))
+    stage.backend.all[1].torn = True
+    with loading(stage, model.traffic.keep_whole) as spare:
+        assert in_time(lambda: model.rollback(BACK)).release == digests[0]
+        assert stage.backend.accepting() == [digests[0]]
+        assert spare.running
+    assert not spare.running
+    assert stage.backend.loaded() == digests[:2]
+    assert stage.backend.all[1].torn
+
+
+def test_a_deploy_while_a_replica_loads_leaves_no_container_of_the_release_before(
+    stage: Stage, model: ModelRollout, digests: list[str]
+) -> None:
+    model.deploy(ask_for(digests[0]))
+    stage.backend.all[0].torn = True
+    with loading(stage, model.traffic.keep_whole) as spare:
+        stage.backend.may_load, held = set_signal(), stage.backend.may_load
+        assert in_time(lambda: model.deploy(ask_for(digests[1]))).release == digests[1]
+        stage.backend.may_load = held
+    assert not spare.running
+    assert stage.backend.accepting() == [digests[1]]
+    assert stage.backend.loaded() == digests[:2]
+
+
+def test_what_ends_while_a_replica_loads_is_seen_and_the_replica_answers_when_it_is_ready(
+    stage: Stage, model: ModelRollout, digests: list[str]
+) -> None:
+    model.deploy(ask_for(digests[0]))
+    (live,) = stage.backend.all
+    live.torn = True
+    with loading(stage, model.traffic.keep_whole) as spare:
+        assert in_time(model.traffic.keep_answering)
+        assert live.sheds == 1
+    assert live.spares == [spare]
+    assert spare.running
+
+
+def test_a_service_looks_at_what_answers_while_it_makes_it_whole(stage: Stage, digests: list[str]) -> None:
+    rollout = Rollout(stage.means())
+    rollout.open()
+    try:
+        rollout.deploy(MODEL, ask_for(digests[0]))
+        (live,) = stage.backend.all
+        stage.backend.may_load, live.torn = Signal(), True
+        stage.backend.stir()
+        poll_until(lambda: len(stage.backend.all) == 2, "a replica that loads", seconds=30, pause=0.01)
+        live.lost = True
+        stage.backend.stir()
+        poll_until(lambda: not live.lost, "its address put back", seconds=20, pause=0.01)
+        stage.backend.may_load.set()
+        poll_until(live.whole, "all replicas", seconds=30, pause=0.01)
+    finally:
+        stage.backend.may_load.set()
+        rollout.close()
+
+
+def test_a_rollback_is_not_held_up_by_what_is_started_again(
+    stage: Stage, model: ModelRollout, digests: list[str]
+) -> None:
+    for digest in digests[:2]:
+        model.deploy(ask_for(digest))
+    stage.backend.all[1].kill()
+    with loading(stage, model.traffic.keep_answering) as again:
+        assert in_time(lambda: model.rollback(BACK)).release == digests[0]
+        assert model.state().answering
+    assert not again.running
+    assert stage.backend.accepting() == stage.backend.loaded() == [digests[0]]
+    assert model.state().down_since is None
+
+
+def test_what_cannot_be_started_again_is_no_outage_of_what_took_its_place(
+    stage: Stage, model: ModelRollout, digests: list[str]
+) -> None:
+    for digest in digests[:2]:
+        model.deploy(ask_for(digest))
+    stage.backend.all[1].kill()
+    stage.backend.refuses = frozenset({"wait_ready"})
+    with loading(stage, model.traffic.keep_answering):
+        in_time(lambda: model.rollback(BACK))
+    assert model.traffic.outages.current is None
 
 
 def restarted(stage: Stage, left: list[PlayedServing]) -> ModelRollout:
