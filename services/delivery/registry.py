@@ -71,24 +71,22 @@ class Registry:
             self._mlflow.post("runs/log-batch", run_id=run_id, tags=listed)
 
     def download_model(self, model_id: str, folder: Path) -> Path:
-        with (
-            self._mlflow.expecting(f"models:/{model_id} in the artifact store"),
-            writing(folder, f"models:/{model_id}"),
-        ):
+        source = f"models:/{model_id}"
+        with self._mlflow.expecting(f"{source} in the artifact store"), writing(folder, source):
             uri = self._mlflow.get(f"logged-models/{model_id}")["model"]["info"]["artifact_uri"]
             if urlsplit(uri).scheme != SERVED:
-                return self._download_by_client(f"models:/{model_id}", folder)
+                return self._download_by_client(source, folder)
             self._mlflow.download_folder(uri, folder)
             (folder / _META_FILE).write_text(_NOT_REGISTERED)
         return folder
 
     def download_artifact(self, run_id: str, path: str, folder: Path) -> Path:
         """The one file."""
-        uri = f"runs:/{run_id}/{path}"
-        with self._mlflow.expecting(f"{uri} in the artifact store"), writing(folder, uri):
+        source = f"runs:/{run_id}/{path}"
+        with self._mlflow.expecting(f"{source} in the artifact store"), writing(folder, source):
             uri = self.run(run_id).info.artifact_uri
             if urlsplit(uri).scheme != SERVED:
-                return self._download_by_client(f"runs:/{run_id}/{path}", folder)
+                return self._download_by_client(source, folder)
             target = folder / PurePosixPath(path).name
             self._mlflow.download_file(f"{uri}/{path}", target)
         return target
