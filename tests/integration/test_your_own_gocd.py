@@ -14,7 +14,7 @@ import pytest
 
 from scripts.bootstrap import JARS, ROOT
 from services.contract.model_config import list_models
-from services.gocd.client import GoCD
+from services.gocd.client import GoCD, Login
 from services.gocd.definitions import PIPELINES
 from tests.integration.conftest import free_port
 from tests.integration.test_follow import process
@@ -129,6 +129,18 @@ def test_the_operators_token_shows_the_models_as_soon_as_the_config_repo_was_rea
 
     lines = poll_until(shown, "the status of every model", SECONDS).splitlines()
     assert [line for line in lines if line.startswith("diamond-price: nothing")]
+
+
+def test_gocd_has_no_message_for_models_that_nobody_trained_or_promoted(site: Site) -> None:
+    headers = {"Accept": "application/vnd.go.cd.v1+json"}
+    headers["Authorization"] = f"bearer {(site.folder / 'operator-token').read_text().strip()}"
+    answer = httpx.get(f"{site.gocd}/api/server_health_messages", headers=headers, timeout=30)
+    assert answer.raise_for_status().json() == []
+    with GoCD(site.gocd, login=Login("admin", PASSWORDS["admin"])) as gocd:
+        assert {package["auto_update"] for package in gocd.packages()} == {False}
+    # A second set-up, which knows that somebody follows, finds nothing to do.
+    done = site.run(next(line for line in command("--dry-run").splitlines() if line.endswith("--dry-run")))
+    assert {step["outcome"] for step in json.loads(done.stdout)["steps"]} == {"unchanged"}
 
 
 def test_a_run_that_is_tagged_by_hand_is_scheduled_at_once_by_the_process_that_stays(site: Site) -> None:

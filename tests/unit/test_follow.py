@@ -13,7 +13,7 @@ from services.delivery.looks import AskForPoll, DefineExperiment, DefinePackage,
 from services.delivery.promoted import AGAIN, Promoted
 from services.delivery.tracking import Tracking
 from services.gocd import definitions
-from services.gocd.client import GoCD
+from services.gocd.client import GoCD, Json
 from services.gocd.setup import set_up
 from tests.played_mlflow import PlayedMlflow
 from tests.poll import poll_until
@@ -104,7 +104,7 @@ class Scene:
         ]
         self.follower = Follower(lambda: self.models, looks, say, promoted.begin)
         repository = definitions.repository("http://mlflow:5000", "http://localhost:5000")
-        list(set_up(self.gocd, [repository, *map(definitions.package, self.models)], say))
+        list(set_up(self.gocd, [repository, *(definitions.package(model) for model in self.models)], say))
         self.said.clear()
 
     def round(self) -> None:
@@ -126,7 +126,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     with running(tmp_path, BUILDS, plugin=FakeMlflowPlugin()) as world:
         scene = Scene(world)
         scene.round()
-        # A package that somebody defined without a follower is polled at once, and nothing is promoted: GoCD rests from now on.
+        # Packages that were defined without a follower are polled at once, and nothing is promoted: GoCD rests.
         poll_until(lambda: scene.polls("a-model") and scene.polls("b-model"), "the first polls", pause=0.01)
         with scene.gocd:
             yield scene
@@ -359,7 +359,7 @@ def test_a_gocd_that_is_away_is_told_once_and_asked_again_when_it_is_back() -> N
     assert said[1:] == ["a-model is promoted in MLflow: asked GoCD to poll its package"]
 
 
-A_PACKAGE = {
+A_PACKAGE: Json = {
     "id": "a-model",
     "name": "a-model",
     "auto_update": True,
