@@ -292,7 +292,7 @@ def test_another_tag_is_another_package(experiment: Experiment) -> None:
     found = preview.poll()
     assert found
     assert (found.data["RUN_ID"], found.data["PROMOTION"], found.data["PROMOTED_BY"]) == (proposed, "#42", "unknown")
-    assert "has the tag preview = #42" in found.comment
+    assert "has the tag preview = #42" in json.loads(found.comment)["COMMENT"]
     experiment.tag(proposed, "#43", key="preview")
     assert (live.poll(), preview.reported()) == (None, proposed)
 
