@@ -152,13 +152,15 @@ def test_a_run_that_is_tagged_by_hand_is_scheduled_at_once_by_the_process_that_s
         ) as it,
     ):
         try:
+            said = site.folder / "follow.log"
+            poll_until(lambda: "following the models" in said.read_text(), "the process that stays", SECONDS)
             run_id = tagged_run(site.platform.urls.mlflow)
             with GoCD(site.gocd, (site.folder / "operator-token").read_text().strip()) as gocd:
                 history = poll_until(lambda: gocd.history("diamond-price"), "the run to be scheduled", SECONDS)
             assert history[0]["label"] == f"1-1-{run_id[:8]}"
         finally:
             it.terminate()
-            assert it.wait(20) == 0
+            assert it.wait(SECONDS) == 0
 
 
 def tagged_run(mlflow: str) -> str:
