@@ -23,7 +23,7 @@ from tests.poll import poll_until
 
 PAGE = (ROOT / "docs" / "your-own-gocd.md").read_text()
 PASSWORDS = {"admin": "of the admin", "operator": "of the operator"}
-SECONDS = 50
+SECONDS = 300
 
 
 def command(word: str) -> str:
