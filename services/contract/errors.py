@@ -38,6 +38,12 @@ def reason(error: BaseException) -> str:
     return whole if len(whole) <= _LONGEST else f"{whole[: _LONGEST // 3]} … {whole[-_LONGEST * 2 // 3 :]}"
 
 
+def jvm_reason(error: BaseException) -> str:
+    """The last cause that a stack trace of the JVM names, or what it begins with, or the first line."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return [lines[0], *(line.removeprefix(": ") for line in lines if line.startswith((": ", "Caused by: ")))][-1]
+
+
 def disk_problem(error: BaseException) -> str | None:
     """What this machine's disk said, when it is the cause, also where a library kept no more than its words."""
     for one in causes(error):

@@ -8,7 +8,7 @@ import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
 
-from services.contract.errors import Refused, disk_problem, reason
+from services.contract.errors import Refused, disk_problem, jvm_reason, reason
 from services.delivery.registry import Registry
 from tests.web_receiver import Receiver, receiving
 
@@ -70,3 +70,16 @@ def test_a_download_onto_a_full_disk_names_the_disk_and_not_mlflow(
     assert str(refusal.value) == (
         f"expected to write models:/m-1 into {tmp_path}, found: No space left on device: make room there"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("An error occurred.\n: java.io.IOException: no file\n\tat a.b\nCaused by: disk\n\tat c.d", "disk"),
+        ("An error occurred.\n: java.io.IOException: no file\n\tat a.b", "java.io.IOException: no file"),
+        ("no gateway\nfor Java", "no gateway"),
+        ("", "RuntimeError"),
+    ],
+)
+def test_of_a_stack_trace_of_the_jvm_the_last_cause_is_told(text: str, words: str) -> None:
+    assert jvm_reason(RuntimeError(text)) == words

@@ -20,7 +20,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame, SparkSession
 
 from services.contract import names
-from services.contract.errors import Refused
+from services.contract.errors import Refused, jvm_reason
 from services.contract.model_config import Data
 from services.contract.prediction import Labelled, Prediction
 from services.contract.task import Task
@@ -76,7 +76,7 @@ def fit(
         return plan().fit(frame)
     except (PySparkException, Py4JError, TypeError) as error:
         raise Refused(
-            f"expected a pipeline that can be fitted on these rows, cannot fit it: {_reason(error)}"
+            f"expected a pipeline that can be fitted on these rows, cannot fit it: {jvm_reason(error)}"
         ) from error
     finally:
         frame.unpersist()
@@ -162,7 +162,7 @@ def _session(master: str | None) -> SparkSession:
         try:
             return builder.getOrCreate()
         except (PySparkException, Py4JError) as error:
-            raise Refused(f"expected a Spark session at {where}, cannot start it: {_reason(error)}") from error
+            raise Refused(f"expected a Spark session at {where}, cannot start it: {jvm_reason(error)}") from error
 
 
 def addresses(master: str) -> dict[str, str]:
@@ -187,9 +187,3 @@ def _refuse_without_java() -> None:
     if not shutil.which(str(Path(home) / "bin" / "java") if home else "java"):
         where = f"in JAVA_HOME, {home}" if home else "on PATH"
         raise Refused(f"expected a Java of version 17 or newer {where}, found none: Spark needs one")
-
-
-def _reason(error: Exception) -> str:
-    """The last cause that a stack trace of the JVM names, or what it begins with, or the first line."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return [lines[0], *(line.removeprefix(": ") for line in lines if line.startswith((": ", "Caused by: ")))][-1]

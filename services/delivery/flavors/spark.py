@@ -16,7 +16,7 @@ import pyarrow
 from onnx import TensorProto, helper
 from pyarrow.parquet import ParquetFile
 
-from services.contract.errors import Refused
+from services.contract.errors import Refused, jvm_reason
 from services.contract.prediction import Labelled, Prediction
 from services.contract.release import Column, Form
 from services.delivery.tree_ensemble import Branch, Leaf, Node, input_name, tree_ensemble, write_graph
@@ -98,7 +98,7 @@ class SavedPipeline:
             return PipelineModel.load(self.folder.absolute().as_uri())
         # A damaged file fails in whatever way Spark happens to fail.
         except Exception as error:
-            raise Refused(f"{self.folder}: expected a Spark pipeline, cannot load it: {_reason(error)}") from error
+            raise Refused(f"{self.folder}: expected a Spark pipeline, cannot load it: {jvm_reason(error)}") from error
 
 
 def load(folder: Path) -> SavedPipeline:
@@ -123,7 +123,7 @@ def predict(model: SavedPipeline, rows: Sequence[Sequence[Any]], inputs: Sequenc
         table = answers.select("prediction", vector_to_array(answers["probability"]).alias("probability")).toArrow()
     # Spark gives what happened in the JVM as one of several kinds of error.
     except Exception as error:
-        raise ValueError(f"Spark cannot answer: {_reason(error)}") from error
+        raise ValueError(f"Spark cannot answer: {jvm_reason(error)}") from error
     labels, probabilities = (table[name].to_pylist() for name in ("prediction", "probability"))
     if any(len(each) != 2 for each in probabilities):
         raise Refused("expected a model of two labels, 0 and 1, found one of more")
@@ -203,13 +203,9 @@ def _session() -> Any:
         return builder.getOrCreate()
     # Without a Java there is no gateway, and no one kind of error for that.
     except Exception as error:
-        raise Refused(f"expected a Java of version 17 or newer for Spark, cannot start it: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    """The last cause that a stack trace of the JVM names, or what it begins with, or the first line."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return [lines[0], *(line.removeprefix(": ") for line in lines if line.startswith((": ", "Caused by: ")))][-1]
+        raise Refused(
+            f"expected a Java of version 17 or newer for Spark, cannot start it: {jvm_reason(error)}"
+        ) from error
 
 
 @dataclass
