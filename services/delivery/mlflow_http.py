@@ -3,25 +3,22 @@
 Paths and fields: MLflow 3 REST API reference; artifacts: `mlflow server` with `--serve-artifacts`, its default.
 """
 
-import time
 from base64 import b64encode
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 
 from services.contract.errors import Refused, reason
-from services.contract.transport import trust
+from services.contract.transport import Answer, patiently, trust
 
 Json = dict[str, Any]
-Answer = TypeVar("Answer")
 SERVED = "mlflow-artifacts"  # the scheme of artifacts that the server hands out itself
 SECONDS = 120.0
 _LONGEST = 200
-_PAUSE_SECONDS = 0.3
 # What a server that is starting, or a proxy before it, says; asked again, it may answer.
 _PASSING = (408, 429, 502, 503, 504)
 
@@ -160,16 +157,12 @@ class MlflowHttp:
         return self._patiently(ask)
 
     def _patiently(self, ask: Callable[[], Answer]) -> Answer:
-        deadline = time.monotonic() + self._patience
-        while True:
-            try:
-                return ask()
-            except httpx.InvalidURL as error:
-                raise MlflowError("no address", str(error)) from error
-            except (_Passing, httpx.HTTPError) as error:
-                if time.monotonic() >= deadline:
-                    raise Refused(f"expected MLflow at {self.url}, cannot reach it ({error}): is it up?") from error
-                time.sleep(_PAUSE_SECONDS)
+        try:
+            return patiently(ask, self._patience, (_Passing, httpx.HTTPError))
+        except httpx.InvalidURL as error:
+            raise MlflowError("no address", str(error)) from error
+        except (_Passing, httpx.HTTPError) as error:
+            raise Refused(f"expected MLflow at {self.url}, cannot reach it ({error}): is it up?") from error
 
 
 def _address(url: str) -> httpx.URL:

@@ -1,6 +1,5 @@
 """The rollout service as the verbs see it."""
 
-import time
 from typing import TypeVar
 
 import httpx
@@ -8,14 +7,13 @@ import httpx
 from services.contract.deployment import LIVE_CHANGED, Deployment, DeployRequest, ModelState, RollbackRequest
 from services.contract.errors import LiveChanged, Refused, Unavailable
 from services.contract.record import Record
-from services.contract.transport import trust
+from services.contract.transport import patiently, trust
 
 Answer = TypeVar("Answer", bound=Record)
 PATIENCE = 60.0  # seconds that a pipeline waits for a rollout service that is being restarted
 # Longer than a rollout service gives a release to load, to answer and to be found at its address.
 _DEPLOY_SECONDS = 300
 _ANSWER_SECONDS = 10
-_PAUSE_SECONDS = 0.3
 _NOT_KEPT = httpx.Limits(max_keepalive_connections=0)  # so that nobody has to close them
 
 
@@ -54,17 +52,16 @@ class Rollout:
         content = body.model_dump(mode="json") if body else None
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         seconds = _ANSWER_SECONDS if method == "GET" else _DEPLOY_SECONDS
-        deadline = time.monotonic() + self._patience
-        while True:
-            try:
-                answer = self._http.request(method, self._url + path, json=content, headers=headers, timeout=seconds)
-                break
-            except httpx.HTTPError as error:
-                if time.monotonic() >= deadline:
-                    raise Unavailable(
-                        f"expected the rollout service at {self._url}, cannot reach it ({error}): is it up?"
-                    ) from error
-                time.sleep(_PAUSE_SECONDS)
+
+        def ask() -> httpx.Response:
+            return self._http.request(method, self._url + path, json=content, headers=headers, timeout=seconds)
+
+        try:
+            answer = patiently(ask, self._patience, (httpx.HTTPError,))
+        except httpx.HTTPError as error:
+            raise Unavailable(
+                f"expected the rollout service at {self._url}, cannot reach it ({error}): is it up?"
+            ) from error
         if answer.status_code == 401:
             raise Unavailable(
                 f"expected the rollout service at {self._url} to know us, found {'another' if self._token else 'no'} "

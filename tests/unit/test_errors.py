@@ -75,7 +75,7 @@ def test_a_download_onto_a_full_disk_names_the_disk_and_not_mlflow(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("An error occurred.\n: java.io.IOException: no file\n\tat a.b\nCaused by: disk\n\tat c.d", "disk"),
+        ("An error occurred.\n: java.io.IOException: no file\n\tat a.b\nCaused by: disk\n\tat c.d", "Caused by: disk"),
         ("An error occurred.\n: java.io.IOException: no file\n\tat a.b", "java.io.IOException: no file"),
         ("no gateway\nfor Java", "no gateway"),
         ("", "RuntimeError"),
