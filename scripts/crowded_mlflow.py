@@ -15,12 +15,40 @@ from typing import Any, Self
 
 import httpx
 
+from services.contract import names
 from services.contract.errors import Refused
 from services.contract.promotion import TagValue
+from services.delivery.run_page import note
 from services.mlflow.server import ADDRESS, command, environment
 
 START_SECONDS = 300.0
 TAGS, PARAMS, METRICS = 8, 10, 10
+_DIGESTED = (
+    names.TRAINING_DATA_TAG,
+    names.HOLDOUT_TAG,
+    names.SOURCES_TAG,
+    names.LIBRARIES_TAG,
+    names.ENVIRONMENT_TAG,
+    names.MACHINE_TAG,
+)
+TRAINED = {
+    names.GIT_COMMIT_TAG: "0f6d8870" * 5,
+    names.GIT_DIRTY_TAG: "false",
+    names.SCHEMA_TAG: "a column and its type, " * 11,
+    names.MODEL_DIGEST_TAG: "65b895c1" * 8,
+    **dict.fromkeys(_DIGESTED, "digest, place and rows, " * 5),
+}
+DELIVERED = {
+    names.REASON_TAG: "the first model of this kind",
+    names.REASON_FOR_TAG: "1 0123456789ab",
+    names.OUTCOME_TAG: "delivered",
+    names.VALIDATION_TAG: "2-ac1378b5 pass",
+    names.COMPARISON_TAG: "2-ac1378b5 pass: not worse than live: mean_absolute_error 264.9, live 1-2eccd829 has 740.2; "
+    "it is 461.3 to 489.2 better with 95% confidence, at least -14.8 is required",
+    names.RELEASE_TAG: "2-ac1378b5 f8f770751a63",
+    names.LIVE_TAG: "2-ac1378b5 since 2026-11-27 08:01:08 UTC until 2026-11-27 08:01:45 UTC",
+    names.PIPELINE_TAG: "http://127.0.0.1:8153/go/pipelines/value_stream_map/diamond-price/2",
+}
 _STARTED, _MINUTE = 1_795_334_400_000, 60_000
 
 
@@ -116,6 +144,15 @@ class Experiment:
         written = TagValue(sequence=sequence, at=datetime.fromtimestamp(_STARTED / 1000, UTC), who="ada")
         self._post("runs/set-tag", run_id=run, key="promote", value=str(written))
 
+    def deliver(self, run: str) -> None:
+        """The run as it stands after its training and the stages of its promotion, the first, have told of themselves.
+
+        The values are as long as those of the models that ship.
+        """
+        self.promote(run, 1)
+        tags = {**TRAINED, **DELIVERED, names.NOTE_TAG: note("", DELIVERED)}
+        self._post("runs/log-batch", run_id=run, tags=[{"key": key, "value": value} for key, value in tags.items()])
+
     def all_runs(self, page: int = 1000) -> Iterator[list[Any]]:
         """Page by page, each with all that MLflow knows of its runs: how the plugin of 2018 looked for a promotion."""
         answer: dict[str, Any] = {"next_page_token": None}
@@ -163,6 +200,18 @@ def copy_run(server: Server, run: str, copies: int) -> None:
         _copy(database, "logged_models", run, model, key="source_run_id")
         output = {"input_uuid": "lower(hex(randomblob(16)))", "source_id": "copy.run", "destination_id": "copy.model"}
         _copy(database, "inputs", run, output, key="source_id")
+
+
+def number_promotions(server: Server, experiment: str) -> None:
+    """Gives the promoted runs of an experiment the numbers from 1 on, as their promotions would have."""
+    with closing(sqlite3.connect(server.database, timeout=20)) as database, database:
+        database.execute(
+            "WITH promoted AS (SELECT run_uuid, row_number() OVER (ORDER BY start_time) AS number FROM tags"
+            " JOIN runs USING (run_uuid) WHERE key = :tag AND experiment_id = :experiment)"
+            " UPDATE tags SET value = promoted.number || substr(value, instr(value, ' '))"
+            " FROM promoted WHERE tags.run_uuid = promoted.run_uuid AND key = :tag",
+            {"tag": names.PROMOTE_TAG, "experiment": int(experiment)},
+        )
 
 
 def _copy(

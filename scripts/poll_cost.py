@@ -18,11 +18,14 @@ import psutil
 
 from scripts.bootstrap import JARS, ROOT, say
 from scripts.counting_proxy import CountingProxy, Traffic
-from scripts.crowded_mlflow import Experiment, copy_run, rest, running
+from scripts.crowded_mlflow import Experiment, copy_run, number_promotions, rest, running
 from services.contract.errors import Refused
 from services.embedded.platform import unwind_on_signals
 from services.embedded.plugin import PluginFailed
 from services.embedded.plugin_host import PluginHost, find_java
+
+# As the plugin asks for them.
+RUNS_OF_AN_ANSWER = 200
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,11 @@ class Limits:
     requests: int = 3
     received: int = 16_000
     milliseconds: float = 100
+
+    def with_history(self, delivered: int) -> "Limits":
+        """What each run that keeps its tag after its delivery adds: MLflow tells all of it again at every poll."""
+        more = delivered // RUNS_OF_AN_ANSWER
+        return Limits(self.requests + more, self.received + 8_000 * delivered, self.milliseconds + 5 * delivered)
 
 
 @dataclass(frozen=True)
@@ -59,14 +67,15 @@ class Crowd:
     proxy: CountingProxy
     host: PluginHost
     mlflow: int
+    delivered: int = 0
 
     def polls(self, times: int) -> Iterator[Cost]:
         """Raises Refused when a poll answers anything but what is new."""
-        self.experiment.promote(self.run, 1)
+        self.experiment.promote(self.run, self.delivered + 1)
         promoted = self._poll(None, "1-")
         yield self._cost("first poll", times, lambda: self._poll(None, "1-"))
         yield self._cost("quiet poll", times, lambda: self._poll(promoted, ""))
-        self.experiment.promote(self.run, 2)
+        self.experiment.promote(self.run, self.delivered + 2)
         yield self._cost("poll with a promotion", times, lambda: self._poll(promoted, "2-"))
 
     def everything(self, page: int = 1000) -> Cost:
@@ -117,8 +126,8 @@ def _count(pages: Iterable[Sequence[object]]) -> None:
 
 
 @contextmanager
-def crowd(folder: Path, runs: int) -> Iterator[Crowd]:
-    """MLflow with `runs` runs and the plugin in its JVM, both with all their state in `folder`."""
+def crowd(folder: Path, runs: int, delivered: int = 0) -> Iterator[Crowd]:
+    """MLflow with `runs` runs, `delivered` of them delivered, and the plugin in its JVM; their state is in `folder`."""
     plugin_jar, host_jar = (ROOT / jar for jar in JARS)
     plugin = PluginHost(find_java(os.environ), host_jar, plugin_jar, folder / "plugin")
     say("starting MLflow on sqlite")
@@ -126,9 +135,14 @@ def crowd(folder: Path, runs: int) -> Iterator[Crowd]:
         experiment = Experiment.create(client, "crowd")
         run = experiment.log_run("the one")
         say(f"filling its database with {runs:,} runs")
-        copy_run(server, run, runs - 1)
+        copy_run(server, run, runs - delivered - 1)
+        if delivered:
+            old = experiment.log_run("delivered")
+            experiment.deliver(old)
+            copy_run(server, old, delivered - 1)
+            number_promotions(server, experiment.id)
         say(f"plugin {host.plugin.version} is loaded")
-        yield Crowd(experiment, run, proxy, host, server.pid)
+        yield Crowd(experiment, run, proxy, host, server.pid, delivered)
 
 
 def broken_limits(polls: Iterable[Cost], limits: Limits) -> Iterator[str]:
@@ -165,23 +179,33 @@ def _table(polls: Sequence[Cost], everything: Cost, limits: Limits) -> Iterator[
 def main(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     unwind_on_signals()
-    with tempfile.TemporaryDirectory(prefix="poll-cost-") as folder, crowd(Path(folder), options.runs) as measured:
-        return report(measured, options.polls, Limits())
+    with (
+        tempfile.TemporaryDirectory(prefix="poll-cost-") as folder,
+        crowd(Path(folder), options.runs, options.delivered) as measured,
+    ):
+        return report(measured, options.polls, Limits().with_history(options.delivered))
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     limits = Limits()
+    more = limits.with_history(1)
     parser = argparse.ArgumentParser(
         prog="scripts/poll-cost",
         description="Measures what one poll of the GoCD plugin costs on a real MLflow (sqlite) with many runs of which"
         " one is promoted, beside fetching all runs, as the plugin of 2018 did. Exit 1 when a poll costs more than"
         f" {limits.requests} requests, {limits.received:,} bytes of answers or {limits.milliseconds:g} ms of CPU of"
-        " MLflow and the plugin.",
-        epilog="example: scripts/poll-cost --runs 1000 --polls 50",
+        f" MLflow and the plugin; of each run that was delivered before, {more.received - limits.received:,} bytes and"
+        f" {more.milliseconds - limits.milliseconds:g} ms more, and a request for every {RUNS_OF_AN_ANSWER}.",
+        epilog="example: scripts/poll-cost --runs 1000 --delivered 300 --polls 5",
     )
     parser.add_argument("--runs", type=_positive, default=20_000, help="runs in the experiment (%(default)s)")
+    parser.add_argument("--delivered", type=_count_of, default=0, help="of them were delivered before (%(default)s)")
     parser.add_argument("--polls", type=_positive, default=15, help="polls of each kind (%(default)s)")
     return parser.parse_args(arguments)
+
+
+def _count_of(text: str) -> int:
+    return 0 if text == "0" else _positive(text)
 
 
 def _positive(text: str) -> int:

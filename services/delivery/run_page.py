@@ -30,6 +30,8 @@ _ROWS = {
 }
 _LONGEST = 250
 _SECONDS = 5.0  # for each question, which is asked once: no stage waits for its page
+# The plugin reads every promoted run with its note at every poll, and the tags have it all.
+_LONGEST_CELL = 80
 
 
 def tell_verdict(
@@ -54,7 +56,7 @@ def tell_live(settings: Settings, rollout: Rollout, model: str) -> None:
             for run_id in dict.fromkeys(one.run_id for one in reversed(deployments[-2:])):
                 tags = _noted(registry, registry.run(run_id), {names.LIVE_TAG: _period(run_id, deployments)})
                 for version in registry.versions.of_run(model, run_id)[:1]:
-                    text = _between_marks(version.description, tags)
+                    text = note(version.description, tags)
                     registry.versions.describe(version, {key: tags[key] for key in _ROWS if key in tags}, text)
     except Refused as error:
         _note(error)
@@ -102,13 +104,13 @@ def _update(settings: Settings, candidate: Candidate, said: dict[str, str], repo
 def _noted(registry: Registry, run: Run, said: Mapping[str, str]) -> dict[str, str]:
     """All tags of the run, after `said` and the note were written."""
     tags = {**run.data.tags, **said}
-    note = _between_marks(tags.get(names.NOTE_TAG, ""), tags)
-    registry.set_tags(run.info.run_id, {**said, names.NOTE_TAG: note})
+    written = note(tags.get(names.NOTE_TAG, ""), tags)
+    registry.set_tags(run.info.run_id, {**said, names.NOTE_TAG: written})
     return tags
 
 
-def _between_marks(text: str, tags: Mapping[str, str]) -> str:
-    """What stands around the marks is a person's own, and stays."""
+def note(text: str, tags: Mapping[str, str]) -> str:
+    """The `text` of before with what the tags tell between the marks; what stands around them is a person's own."""
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
     ours = f"{BEGIN}\n{_markdown(tags)}\n{END}"
@@ -124,7 +126,8 @@ def _markdown(tags: Mapping[str, str]) -> str:
 def _cell(text: str) -> str:
     if text.startswith(("http://", "https://")):
         return f"[{'/'.join(text.rsplit('/', 2)[-2:])}]({text})"
-    return escape(text, quote=False).replace("|", "\\|")
+    short = text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…"
+    return escape(short, quote=False).replace("|", "\\|")
 
 
 def _tag(verdict: Validation | Comparison) -> str:

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -23,11 +24,17 @@ RUNS, POLLS = 20_000, 15
 
 
 @pytest.fixture(scope="module")
-def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
+def jars() -> tuple[str, ...]:
     missing = [jar for jar in JARS if not (ROOT / jar).is_file()]
     refuse = pytest.fail if "CI" in os.environ else pytest.skip
     if missing:
         refuse(f"not built: {', '.join(missing)}: run 'mvn -B package' in plugin/")
+    return JARS
+
+
+@pytest.fixture(scope="module")
+def crowded(jars: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
+    assert jars
     with crowd(tmp_path_factory.mktemp("crowd"), RUNS) as found:
         yield found
 
@@ -58,6 +65,15 @@ def test_a_poll_among_20000_runs_costs_at_most_3_requests_and_16_kb_and_100_ms_o
     assert min(poll.traffic.requests for poll in polls) >= 2
     assert min(poll.traffic.received for poll in polls) > 1_000
     assert sum(poll.processor for poll in polls) > 0
+
+
+@pytest.mark.usefixtures("jars")
+def test_a_poll_with_a_history_costs_at_most_8_kb_and_5_ms_of_cpu_more_of_each_delivered_run(tmp_path: Path) -> None:
+    with crowd(tmp_path, 301, delivered=300) as history:
+        polls = list(history.polls(3))
+    assert list(broken_limits(polls, Limits().with_history(300))) == []
+    assert min(poll.traffic.received for poll in polls) > 300 * 6_000
+    assert [poll.traffic.requests for poll in polls] == [4, 3, 4]
 
 
 def test_the_crowd_is_20000_whole_runs_to_mlflow_itself(crowded: Crowd) -> None:

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from services.contract import names
 from services.contract.deployment import DeployRequest
 from services.delivery.rollback import rollback
 from services.delivery.rollout_client import Rollout
-from services.delivery.run_page import tell_live, tell_verdict
+from services.delivery.run_page import note, tell_live, tell_verdict
 from services.delivery.settings import Settings
 from tests.delivery_bench import rollout_service
 from tests.release_factory import ReleasePlan, build_release
@@ -54,6 +55,13 @@ def test_an_answer_that_is_not_mlflows_is_a_note_too(
     with receiving(Receiver(lambda *_: answer)) as receiver:
         tell_verdict(Settings(mlflow_tracking_uri=receiver.url), manifest.candidate, manifest.validation, {})
     assert capsys.readouterr().err.startswith("note: ")
+
+
+def test_a_note_cuts_what_its_tag_says_in_full_because_every_poll_reads_it() -> None:
+    tags = dict.fromkeys((names.VALIDATION_TAG, names.COMPARISON_TAG), f"2-ac1378b5 fail: {'far too long ' * 18}")
+    written = note("", tags)
+    assert f"| compare | {tags[names.COMPARISON_TAG][:80]}… |" in written
+    assert len(written) < 420
 
 
 @pytest.mark.parametrize("deployments", ["<html>", "[1]", "1"])
