@@ -7,7 +7,7 @@ from pathlib import Path
 from services.contract.errors import Refused
 from services.mlflow.container import SECRETS, read_variables
 
-TODO = "docs/security.md, 'Secrets', says how one is changed"
+ADVICE = "docs/security.md, 'Secrets', says how one is changed"
 
 
 def main(secrets: Path = SECRETS) -> None:
@@ -28,7 +28,7 @@ def open_database(variables: Mapping[str, str]) -> None:
         psycopg.connect(address, connect_timeout=10).close()
     except psycopg.OperationalError as error:
         place, said = address.rpartition("@")[2], str(error).strip().splitlines()[-1]
-        raise Refused(f"expected postgres-password to open {place}: {said}: {TODO}") from error
+        raise Refused(f"expected postgres-password to open {place}: {said}: {ADVICE}") from error
 
 
 def make_bucket(variables: Mapping[str, str]) -> None:
@@ -44,7 +44,7 @@ def make_bucket(variables: Mapping[str, str]) -> None:
             client.create_bucket(Bucket=bucket)
     except (BotoCoreError, ClientError) as error:
         raise Refused(
-            f"expected the object store at {endpoint} to hold the bucket '{bucket}': {error}: {TODO}"
+            f"expected the object store at {endpoint} to hold the bucket '{bucket}': {error}: {ADVICE}"
         ) from error
 
 
