@@ -23,12 +23,13 @@ class Artifacts:
         return self._root / place.path
 
     def find(self, place: JobPlace, path: str) -> Path | None:
-        """A file or folder of the job; None as well for a path that leads out of it."""
+        """A file or folder of the job; None as well for a path that leads out of it, or that no file can have."""
         folder = self.folder(place).resolve()
-        if "\0" in path:
+        try:
+            found = (folder / path).resolve()
+            return found if found.is_relative_to(folder) and found.exists() else None
+        except (OSError, ValueError):
             return None
-        found = (folder / path).resolve()
-        return found if found.is_relative_to(folder) and found.exists() else None
 
     def upload(self, place: JobPlace, source: Path, destination: str) -> None:
         """A folder keeps its name below `destination`. Raises ArtifactMissing."""

@@ -1,5 +1,6 @@
 """One SQLite file in WAL mode, shared by all threads: what was committed survives kill -9."""
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -38,8 +39,10 @@ class Database:
             self._connection.execute("COMMIT")
 
     def all(self, statement: str, *values: Any) -> list[Row]:
-        with self._lock:
+        """No row has a number that SQLite cannot hold, so nothing is found by one."""
+        with self._lock, contextlib.suppress(OverflowError):
             return self._connection.execute(statement, values).fetchall()
+        return []
 
     def one(self, statement: str, *values: Any) -> Row | None:
         return next(iter(self.all(statement, *values)), None)

@@ -137,13 +137,20 @@ def test_an_unknown_repository_is_refused_and_an_unknown_key_is_kept(tmp_path: P
         assert (made.status_code, made.json()["configuration"][-1]) == (200, {"key": "NOPE", "value": "x"})
 
 
-@pytest.mark.parametrize("path", ["one.json%00.txt", "%00", "one/a%00b"])
+@pytest.mark.parametrize("path", ["one.json%00.txt", "%00", "one/a%00b", "a" * 300, "a/" * 3000])
 def test_a_file_whose_name_no_file_can_have_is_missing(tmp_path: Path, path: str) -> None:
     with running(tmp_path, ONE) as world:
         world.define()
         world.promote("r1")
         world.finished("churn/1/one/1")
         assert world.http.get(f"/go/files/churn/1/one/1/one/{path}").status_code == 404
+
+
+def test_the_value_stream_of_a_counter_beyond_every_instance_is_missing(tmp_path: Path) -> None:
+    with running(tmp_path, ONE) as world:
+        world.define()
+        answer = world.http.get("/go/pipelines/value_stream_map/churn/99999999999999999999.json")
+        assert answer.status_code == 404
 
 
 def test_a_cursor_beyond_every_instance_is_no_error(tmp_path: Path) -> None:
