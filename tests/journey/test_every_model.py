@@ -63,7 +63,6 @@ def deliver(traveller: Traveller, run_id: str, reason: str) -> Json:
     return traveller.delivered(before, run_id)
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("access", "subject"), WAYS, indirect=["access"], ids=str)
 def test_a_good_model_answers_a_worse_one_is_stopped_and_the_data_is_proven(
     traveller: Traveller, subject: Subject

@@ -14,7 +14,7 @@ from tests.journey.traveller import MODEL, Access, Traveller
 ALL_PASSED = {"fetch": "Passed", "validate": "Passed", "compare": "Passed", "package": "Passed"}
 
 # The first one may have to build every image of the stack.
-pytestmark = [pytest.mark.usefixtures("in_order"), pytest.mark.timeout(1500)]
+pytestmark = pytest.mark.usefixtures("in_order")
 
 
 @dataclass

@@ -64,7 +64,6 @@ def on(platform: str) -> list[Block]:
     return found
 
 
-@pytest.mark.timeout(900)
 def test_the_commands_for_one_machine_can_be_followed(platform: RunningPlatform) -> None:
     reader = Reader(Access(platform.urls, platform.environment))
     reader.begins_with_something_live()
@@ -72,7 +71,6 @@ def test_the_commands_for_one_machine_can_be_followed(platform: RunningPlatform)
         reader.follow(block)
 
 
-@pytest.mark.timeout(1200)
 def test_the_commands_for_the_stack_can_be_followed(stack: Stack) -> None:
     usual = variables_of_env()
 
