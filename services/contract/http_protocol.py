@@ -14,6 +14,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.contract.crowd import Crowd
+from services.contract.whole_writes import WholeWrites
 
 # A client that is still sending reads our answer instead of a reset.
 DISCARD_BYTES = 1 << 20
@@ -58,7 +59,7 @@ class LimitedProtocol(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(WholeWrites(transport, self.loop))  # type: ignore[arg-type]
         self._start_timer()
         if not self.crowd.join(self, self.client[0] if self.client else ""):
             self._refuse(503, "all connections are in use: try again in a second")

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from itertools import repeat
+from typing import Any
 
 import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from services.contract.crowd import Crowd
-from services.contract.http_protocol import HeadLimits, limited
+from services.contract.http_protocol import HeadLimits, LimitedProtocol, limited
 
 PATIENCE = 20.0
 QUICK = HeadLimits(size=4000, lines=20, seconds=0.2, connections=12, connections_a_peer=6)
@@ -78,10 +79,10 @@ async def all_of(reader: asyncio.StreamReader) -> bytes:
 
 
 @asynccontextmanager
-async def serving(limits: HeadLimits) -> AsyncIterator[Service]:
+async def serving(limits: HeadLimits, protocol: type[LimitedProtocol] | None = None) -> AsyncIterator[Service]:
     app = App()
     config = uvicorn.Config(
-        app, port=0, http=limited(limits), ws="none", lifespan="off", log_config=None, timeout_keep_alive=1
+        app, port=0, http=protocol or limited(limits), ws="none", lifespan="off", log_config=None, timeout_keep_alive=1
     )
     server = uvicorn.Server(config)
     config.load()
@@ -272,3 +273,34 @@ def test_who_leaves_frees_a_place_and_who_is_answered_keeps_his() -> None:
     crowd.is_resting(guests[1])
     assert crowd.join(guests[3], "b")
     assert guests[1].gone
+
+
+class Recorder:
+    """A transport that remembers what it was given to send at once."""
+
+    def __init__(self, transport: asyncio.Transport, sent: list[bytes]) -> None:
+        self._transport, self._sent = transport, sent
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        self._sent.append(data)
+        self._transport.write(data)
+
+
+def test_an_answer_is_sent_in_one_piece_so_that_one_that_was_begun_is_whole() -> None:
+    sent: list[bytes] = []
+
+    class Recorded(limited(SLOW)):  # type: ignore[misc]
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            super().connection_made(Recorder(transport, sent))
+
+    async def run() -> None:
+        async with serving(SLOW, Recorded) as service:
+            assert await service.is_answered()
+
+    asyncio.run(run())
+    assert len(sent) == 1
+    assert sent[0].startswith(b"HTTP/1.1 200 ")
+    assert sent[0].endswith(b"\r\n\r\nok")
