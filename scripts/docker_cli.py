@@ -1,8 +1,10 @@
 """Docker's command line and what compose makes of its files, with nothing but Python's standard library."""
 
+import http.client
 import json
 import os
 import re
+import socket
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,10 +12,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from scripts.bootstrap import ROOT, refuse
+from scripts.environments import ROOT, refuse
 
 VARIABLE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)(?:\s+#.*)?\s*")
+SOCKET = Path("/var/run/docker.sock")
 _TIMED_OUT = 124
+
+
+class EngineConnection(http.client.HTTPConnection):
+    """The engine's REST API on its local socket."""
+
+    def __init__(self) -> None:
+        super().__init__("engine")
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(3)
+        self.sock.connect(str(SOCKET))
 
 
 @dataclass(frozen=True)

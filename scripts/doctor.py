@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from scripts.bootstrap import ROOT
 from scripts.docker_cli import Docker, Stack, read_variables
+from scripts.environments import ROOT
 from scripts.images_lock import LOCK, look, read_lock, write_lock
 
 OURS = "trackback/"
@@ -22,9 +22,7 @@ OURS = "trackback/"
 ENGINE, COMPOSE = (20, 10), (2, 24)
 # Since 28 the engine drops what comes from the network for 127.0.0.1 (moby/moby#45610).
 KEEPS_LOOPBACK = (28, 0)
-INSTALL = (
-    "scripts/engine installs and starts one on Debian, as root; elsewhere see https://docs.docker.com/engine/install/"
-)
+INSTALL = "tests/offline/engine installs and starts one on Debian, as root; elsewhere see https://docs.docker.com/engine/install/"
 MEMORY_BYTES, DISK_BYTES = 6e9, 10e9
 
 
@@ -212,7 +210,7 @@ def _taken(port: str) -> str | None:
 def _image(docker: Docker, name: str, variable: str, locked: dict[str, str]) -> Finding:
     sight = look(docker, name)
     if sight.problem:
-        todo = "run scripts/offline-images" if name.startswith("standin/") else f"docker pull it, or set {variable}"
+        todo = "run tests/offline/images" if name.startswith("standin/") else f"docker pull it, or set {variable}"
         return Finding(State.MISSING, name, f"{sight.where} ({sight.problem})", todo)
     found = f"{sight.where}, {sight.digests[0] if sight.digests else 'of no known digest'}"
     if not sight.digests or name not in locked:

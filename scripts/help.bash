@@ -1,5 +1,5 @@
 # `--help` is answered by a text of scripts/help, so at once and before anything is installed; a script that has none there
-# says what its first lines say. tests/unit/test_help.py holds the texts against what the programs themselves say.
+# says what its first lines say. tests/unit/scripts/test_help.py holds the texts against what the programs themselves say.
 # shellcheck shell=bash
 answer_help() {
   local script=$1 name words text
@@ -9,8 +9,8 @@ answer_help() {
   words=("$@")
   # The longest text that fits: trackback-gocd-set-up, trackback-gocd, trackback.
   for text in "$name-${words[0]}-${words[1]:-}" "$name-${words[0]}" "$name"; do
-    if [[ -f "$(dirname "$script")/help/$text.txt" ]]; then
-      cat "$(dirname "$script")/help/$text.txt"
+    if [[ -f "$root/scripts/help/$text.txt" ]]; then
+      cat "$root/scripts/help/$text.txt"
       exit 0
     fi
   done

@@ -10,6 +10,11 @@ from services.delivery.cli import GROUPS, VERBS
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "scripts" / "help"
+STARTED_BY = {
+    "demo": "scripts/demo",
+    "services.platform": "scripts/platform",
+    "benchmarks.poll_cost": "benchmarks/poll-cost",
+}
 TRAINING = ("train", "schema", "verify-data")
 PLAIN = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
 
@@ -18,9 +23,9 @@ def commands() -> dict[str, list[str]]:
     """What says the text, by the text's name."""
     delivery = ["-m", "services.delivery"]
     return {
-        "demo": ["scripts/demo.py"],
-        "platform": ["-m", "services.embedded.platform"],
-        "poll-cost": ["scripts/poll_cost.py"],
+        "demo": ["-m", "demo"],
+        "platform": ["-m", "services.platform"],
+        "poll-cost": ["-m", "benchmarks.poll_cost"],
         "trackback": delivery,
         **{f"trackback-{verb}": [*delivery, verb] for verb in (*VERBS, *GROUPS)},
         "trackback-gocd-set-up": [*delivery, "gocd", "set-up"],
@@ -38,9 +43,9 @@ def _said(command: list[str]) -> str:
         [sys.executable, *command, "--help"], cwd=ROOT, env=PLAIN, capture_output=True, text=True, check=True
     )
     # Whoever reads it has started the script.
-    said = done.stdout.replace("demo.py [", "scripts/demo [").replace(
-        "python -m services.embedded.platform [", "scripts/platform ["
-    )
+    said = done.stdout
+    for program, script in STARTED_BY.items():
+        said = said.replace(f"python -m {program} [", f"{script} [")
     return "\n".join(line.rstrip() for line in said.strip("\n").split("\n")).strip("\n") + "\n"
 
 

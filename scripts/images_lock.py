@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from scripts.bootstrap import ROOT
 from scripts.docker_cli import Docker
+from scripts.environments import ROOT
 
 LOCK = ROOT / "scripts" / "images.lock"
 UNKNOWN = "unknown"

@@ -27,7 +27,7 @@ def build(arguments: list[str]) -> typer.Typer:
 
 
 def _add(app: typer.Typer, verb: str) -> None:
-    module = import_module(f"services.delivery.{verb}")
+    module = import_module(f"services.delivery.verbs.{verb}")
     if verb in GROUPS:
         app.add_typer(module.app, name=verb)
     else:
@@ -36,7 +36,7 @@ def _add(app: typer.Typer, verb: str) -> None:
 
 def _summary(verb: str) -> str:
     """The first line of the verb's module, read and not imported."""
-    source = Path(__file__).with_name(f"{verb}.py").read_text(encoding="utf-8")
+    source = (Path(__file__).parent / "verbs" / f"{verb}.py").read_text(encoding="utf-8")
     said = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0].partition(": ")[2]
     return said[:1].upper() + said[1:]
 

@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from services.contract.checkout import ROOT
 from services.contract.token import read_secret
 
-ROOT = Path(__file__).parents[2]
 KEYS = {
     "trackback_gocd_url": "trackback_gocd_token_file",
     "trackback_rollout_url": "trackback_rollout_token_file",

@@ -1,6 +1,6 @@
 """The one list of where this server differs from GoCD; a test replays recorded exchanges and finds each line true.
 
-An exchange is named as in tests/unit/gocd_exchanges/exchanges.jsonl; `*` in a pattern stands for anything.
+An exchange is named as in tests/unit/embedded/gocd_exchanges/exchanges.jsonl; `*` in a pattern stands for anything.
 """
 
 from dataclasses import dataclass

@@ -5,28 +5,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.embedded.agent import Agent
-from services.embedded.artifacts import Artifacts
-from services.embedded.backoff import Rhythm
-from services.embedded.catalog import Catalog
-from services.embedded.causes import Causes
+from services.embedded.agent.agent import Agent
+from services.embedded.agent.artifacts import Artifacts
+from services.embedded.agent.fetch_task import Fetcher
+from services.embedded.agent.job_runner import JobRunner
 from services.embedded.clock import Clock, SystemClock
-from services.embedded.config_repos import ConfigRepos
-from services.embedded.database import Database
-from services.embedded.fetch_task import Fetcher
-from services.embedded.health import Health
-from services.embedded.history import History
-from services.embedded.job_runner import JobRunner
-from services.embedded.materials import Materials
-from services.embedded.modifications import Modifications
-from services.embedded.package_plugin import PackagePlugin
-from services.embedded.pipeline_set import PipelineSet
-from services.embedded.pipelines import Pipelines
-from services.embedded.pipelines_file import PipelinesFile
-from services.embedded.plugin import Plugin
-from services.embedded.scheduler import Conflict, Scheduler
-from services.embedded.stage_history import StageHistory
-from services.embedded.users import ANONYMOUS, Users
+from services.embedded.pipelines.pipeline_set import PipelineSet
+from services.embedded.pipelines.pipelines import Pipelines
+from services.embedded.plugin.package_plugin import PackagePlugin
+from services.embedded.plugin.plugin import Plugin
+from services.embedded.polling.backoff import Rhythm
+from services.embedded.polling.config_repos import ConfigRepos
+from services.embedded.polling.health import Health
+from services.embedded.polling.materials import Materials
+from services.embedded.polling.pipelines_file import PipelinesFile
+from services.embedded.records.catalog import Catalog
+from services.embedded.records.database import Database
+from services.embedded.records.history import History
+from services.embedded.records.modifications import Modifications
+from services.embedded.records.stage_history import StageHistory
+from services.embedded.records.users import ANONYMOUS, Users
+from services.embedded.scheduling.causes import Causes
+from services.embedded.scheduling.scheduler import Conflict, Scheduler
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ from fastapi import FastAPI
 from services.contract.errors import Refused
 from services.contract.http_protocol import limited
 from services.contract.token import read_secret
-from services.embedded.app import create_app
-from services.embedded.backoff import Rhythm
+from services.embedded.api.app import create_app
 from services.embedded.engine import Engine, Site
-from services.embedded.pipelines import load_pipelines
-from services.embedded.plugin_host import PluginHost, find_java
+from services.embedded.pipelines.pipelines import load_pipelines
+from services.embedded.plugin.plugin_host import PluginHost, find_java
+from services.embedded.polling.backoff import Rhythm
+from services.embedded.records.users import ADMIN, OPERATOR, read_passwords
 from services.embedded.settings import Settings, inherited_environment, read_settings
 from services.embedded.state_lock import lock_state
-from services.embedded.users import ADMIN, OPERATOR, read_passwords
 
 # What is left of the five seconds in which the server ends goes to its jobs.
 SHUTDOWN_SECONDS = 1

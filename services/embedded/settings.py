@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from services.contract.errors import Refused
 from services.contract.http_guard import EVERYWHERE, names_of, split_names
 from services.contract.record import first_problem
-from services.embedded.located import problem_at
+from services.embedded.pipelines.located import problem_at
 
 PREFIX = "TRACKBACK_CI_"
 Seconds = Annotated[float, Field(gt=0)]

@@ -14,10 +14,10 @@ from pathlib import Path
 from services.contract.errors import Refused
 from services.contract.http_guard import Access
 from services.contract.token import read_secret
-from services.rollout.container_backend import Containers
-from services.rollout.listeners import Listeners
+from services.rollout.containers.container_backend import Containers
 from services.rollout.notifier import Notifier
-from services.rollout.processes import Processes
+from services.rollout.processes.listeners import Listeners
+from services.rollout.processes.process_backend import Processes
 from services.rollout.rollout import Rollout
 from services.rollout.server import Server
 from services.rollout.serving import Backend

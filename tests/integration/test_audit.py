@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 ENVIRONMENTS = Path(os.environ.get("TRACKBACK_ENVIRONMENTS", ROOT / ".venv"))
 CLOSED = "http://127.0.0.1:9/v1/query"
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\\\;]+)", re.MULTILINE)

@@ -11,9 +11,9 @@ import pytest
 
 from services.contract.release import Release
 from services.contract.verdict import Verdict
-from services.embedded.pipelines import load_pipelines
+from services.embedded.pipelines.pipelines import load_pipelines
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "bring-your-own-model.md").read_text()
 MODEL, LIBRARY = PAGE.split("# Bring your own library")
 PIPELINES = "services/gocd/pipelines.gocd.yaml"
@@ -58,7 +58,7 @@ def to_release(checkout: Path, mlflow_url: str) -> tuple[Release, str]:
         "TRACKBACK_STORE": str(checkout / "store"),
         "TRACKBACK_ENVIRONMENTS": str(ROOT / ".venv"),
     }
-    command = [sys.executable, "-m", "tests.integration.to_release", "diabetes"]
+    command = [sys.executable, "-m", "tests.support.to_release", "diabetes"]
     done = subprocess.run(
         command, cwd=checkout, env=variables, capture_output=True, text=True, check=False, timeout=600
     )

@@ -8,8 +8,8 @@ from typing import Any
 import docker
 import pytest
 
-from tests.compose_stack import ROOT
-from tests.engine import engine
+from tests.support.container_engine import engine
+from tests.support.paths import ROOT
 
 __all__ = ["engine"]
 
@@ -31,7 +31,7 @@ def services(profile: str, *files: str) -> dict[str, Any]:
     ("profile", "files", "there", "absent"),
     [
         ("gocd", (), GOCD, EMBEDDED | {"training", "grafana"}),
-        ("embedded", ("tests/offline.env",), EMBEDDED, GOCD | {"training", "grafana"}),
+        ("embedded", ("tests/offline/offline.env",), EMBEDDED, GOCD | {"training", "grafana"}),
         ("gocd,jobs", (), GOCD | {"training", "trackback"}, EMBEDDED),
         ("gocd,observability", (), GOCD | {"prometheus", "grafana"}, EMBEDDED),
     ],
@@ -49,7 +49,7 @@ def test_each_profile_is_a_whole_stack(
 
 
 def test_the_offline_stack_is_the_same_but_for_images(engine: docker.DockerClient) -> None:  # noqa: ARG001, F811
-    real, offline = services("gocd"), services("gocd", "tests/offline.env")
+    real, offline = services("gocd"), services("gocd", "tests/offline/offline.env")
     assert set(real) == set(offline)
     for name, service in real.items():
         other = offline[name]

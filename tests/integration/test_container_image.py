@@ -4,7 +4,6 @@ import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import docker
@@ -14,13 +13,13 @@ from docker.models.containers import Container
 
 from services.contract import names
 from services.contract.release import Image, Release
-from services.delivery.package import with_image
 from services.delivery.settings import Settings
-from tests.engine import engine, image_of  # noqa: F401  a fixture
-from tests.poll import poll_until
-from tests.release_factory import ROWS, build_release, expected_predictions
+from services.delivery.verbs.package import with_image
+from tests.support.container_engine import engine, image_of  # noqa: F401  a fixture
+from tests.support.paths import ROOT
+from tests.support.poll import poll_until
+from tests.support.release_factory import ROWS, build_release, expected_predictions
 
-ROOT = Path(__file__).parents[2]
 BASE = f"{names.IMAGES}/prediction-sklearn"
 TAG = "test"
 

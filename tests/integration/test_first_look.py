@@ -6,10 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from scripts.bootstrap import JARS, ROOT
+from scripts.environments import JARS, ROOT
 from services.contract.model_config import list_models
 from services.gocd.client import GoCD
-from tests.platform_process import running_platform
+from tests.support.platform_process import running_platform
 
 
 def test_a_fresh_platform_has_no_health_message_and_says_of_each_model_that_nothing_was_promoted(

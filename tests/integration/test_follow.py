@@ -12,11 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
-from scripts.bootstrap import JARS, ROOT
+from scripts.environments import JARS, ROOT
 from services.gocd.client import GoCD
 from services.mlflow.server import command, environment
 from tests.integration.conftest import free_port
-from tests.poll import poll_until
+from tests.support.poll import poll_until
 
 MODEL = "a-model"
 PIPELINES = f"""

@@ -15,7 +15,8 @@ from services.contract.metrics import measure
 from services.contract.model_config import load_model_config
 from services.contract.prediction import Labelled, difference
 from services.delivery.flavors import fasttext as delivery
-from services.delivery.settings import ROOT, Settings
+from services.delivery.settings import Settings
+from tests.support.paths import ROOT
 from training.dataset import Dataset, split
 from training.flavors import fasttext as training
 from training.sources import package_files

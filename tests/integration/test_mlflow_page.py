@@ -13,12 +13,12 @@ from services.contract.candidate import PipelineRef
 from services.contract.deployment import DeployRequest
 from services.contract.release import Release
 from services.contract.verdict import Check, Validation, Verdict
-from services.delivery.rollback import rollback
-from services.delivery.rollout_client import Rollout
-from services.delivery.run_page import tell_live, tell_release, tell_verdict
+from services.delivery.clients.rollout_client import Rollout
+from services.delivery.reports.run_page import tell_live, tell_release, tell_verdict
 from services.delivery.settings import Settings
-from tests.delivery_bench import rollout_service
-from tests.release_factory import ReleasePlan, build_release, train
+from services.delivery.verbs.rollback import rollback
+from tests.support.delivery_bench import rollout_service
+from tests.support.release_factory import ReleasePlan, build_release, train
 
 MODEL = "diamond-price"
 OWN = "Trees of depth 3.\n\nSee the notebook."

@@ -5,11 +5,11 @@ from typing import Any
 
 import httpx
 
-from tests.poll import poll_until
-from tests.release_factory import ReleasePlan, build_release
-from tests.rollout_service import RolloutService, SteadyClient
-from tests.rollout_service import running as running_rollout
-from tests.unit.embedded.world import FAST, pipeline, python, running, stage, written
+from tests.support.embedded_world import FAST, pipeline, python, running, stage, written
+from tests.support.poll import poll_until
+from tests.support.release_factory import ReleasePlan, build_release
+from tests.support.rollout_service import RolloutService, SteadyClient
+from tests.support.rollout_service import running as running_rollout
 
 NEW = "language-id"
 TOKEN = "correct horse battery staple"

@@ -22,19 +22,19 @@ from services.contract.model_config import ModelConfig, load_model_config
 from services.contract.prediction import Labelled, Prediction, difference, number_of, read_predictions
 from services.contract.promotion import Promotion
 from services.contract.release import Release
-from services.delivery.compare import compared
-from services.delivery.fetch import fetched
-from services.delivery.order import Scores
-from services.delivery.package import packaged
-from services.delivery.scoring import Question, Scorer
-from services.delivery.servable import ask_service
+from services.delivery.packaging.servable import ask_service
+from services.delivery.scoring.order import Scores
+from services.delivery.scoring.scoring import Question, Scorer
 from services.delivery.settings import Settings
-from services.delivery.validate import validated
+from services.delivery.verbs.compare import compared
+from services.delivery.verbs.fetch import fetched
+from services.delivery.verbs.package import packaged
+from services.delivery.verbs.validate import validated
 from tests.integration.conftest import free_port
-from tests.poll import poll_until
+from tests.support.paths import ROOT
+from tests.support.poll import poll_until
 from training.rows import load_rows
 
-ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "training" / "models"
 ASKED = 200
 # pyfunc's answers leave the library through a DataFrame and JSON, which lose nothing.

@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from tests.integration.conftest import free_port
-from tests.poll import poll_until
+from tests.support.paths import ROOT
+from tests.support.poll import poll_until
 
-ROOT = Path(__file__).parents[2]
 FILE = "services/gocd/pipelines.gocd.yaml"
 AUTHOR = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")
 

@@ -11,13 +11,13 @@ from threading import Thread
 
 import pytest
 
-from scripts.bootstrap import JARS, ROOT
-from services.embedded.package_plugin import PackagePlugin
-from services.embedded.plugin import PluginFailed
-from services.embedded.plugin_host import PluginHost, find_java
-from tests.gocd_material import Material
-from tests.guarded_mlflow import GuardedMlflow
-from tests.mlflow_experiment import Experiment
+from scripts.environments import JARS, ROOT
+from services.embedded.plugin.package_plugin import PackagePlugin
+from services.embedded.plugin.plugin import PluginFailed
+from services.embedded.plugin.plugin_host import PluginHost, find_java
+from tests.support.gocd_material import Material
+from tests.support.guarded_mlflow import GuardedMlflow
+from tests.support.mlflow_experiment import Experiment
 
 DATA_KEYS = {
     *("MODEL", "RUN_ID", "RUN_NAME", "RUN_STATUS", "EXPERIMENT_ID", "MODEL_ID", "MODEL_URI", "ARTIFACT_URI"),

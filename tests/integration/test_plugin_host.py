@@ -14,11 +14,12 @@ import pytest
 
 from services.contract.errors import Refused
 from services.contract.promotion import event_id
-from services.embedded.plugin import PluginFailed, PluginInfo
-from services.embedded.plugin_host import PluginHost, find_java
-from tests.mlflow_experiment import Experiment
+from services.embedded.plugin.plugin import PluginFailed, PluginInfo
+from services.embedded.plugin.plugin_host import PluginHost, find_java
+from tests.support.mlflow_experiment import Experiment
+from tests.support.paths import ROOT
 
-PLUGIN = Path(__file__).parents[2] / "plugin"
+PLUGIN = ROOT / "plugin"
 HOST_JAR = PLUGIN / "host/target/trackback-plugin-host.jar"
 PLUGIN_JAR = PLUGIN / "package-repository/target/trackback-mlflow-plugin.jar"
 WRITTEN = "1 2026-11-22T08:00:00Z ada"

@@ -8,7 +8,8 @@ from zipfile import ZipFile
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 JAR = Path("package-repository/target/trackback-mlflow-plugin.jar")
 
 

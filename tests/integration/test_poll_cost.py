@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from scripts.bootstrap import JARS, ROOT
-from scripts.counting_proxy import CountingProxy, Traffic
-from scripts.crowded_mlflow import METRICS, PARAMS, TAGS, Experiment
-from scripts.poll_cost import Cost, Crowd, Limits, broken_limits, crowd, report
+from benchmarks.counting_proxy import CountingProxy, Traffic
+from benchmarks.large_mlflow import METRICS, PARAMS, TAGS, Experiment
+from benchmarks.poll_cost import Cost, Crowd, Limits, broken_limits, crowd, report
+from scripts.environments import JARS, ROOT
 from services.contract.errors import Refused
 
 RUNS, POLLS = 20_000, 15

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.recorded_mlflow import RECORDED, read, record, write
+from tests.support.recorded_mlflow import RECORDED, read, record, write
 
 FILES = read(RECORDED)
 ADVICE = (
     "MLflow answers otherwise than recorded: see what the plugin makes of that, then record it with"
-    " '.venv/dev/bin/python -m tests.recorded_mlflow'"
+    " '.venv/dev/bin/python -m tests.support.recorded_mlflow'"
 )
 
 

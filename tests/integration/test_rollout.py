@@ -13,9 +13,9 @@ import pytest
 
 from services.contract.deployment import Action
 from services.contract.release import Release, Servable
-from tests.poll import poll_until
-from tests.release_factory import ReleasePlan, build_release, expected_predictions
-from tests.rollout_service import RolloutService, SteadyClient, ask, running
+from tests.support.poll import poll_until
+from tests.support.release_factory import ReleasePlan, build_release, expected_predictions
+from tests.support.rollout_service import RolloutService, SteadyClient, ask, running
 
 
 @pytest.fixture

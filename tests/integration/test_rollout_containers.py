@@ -15,12 +15,12 @@ from services.contract.deployment import Action
 from services.contract.release import Image, Release, ServingLimits
 from services.prediction.invalid import Problem
 from services.rollout.checks import identity
-from services.rollout.gateway import Gateway
-from tests.engine import engine  # noqa: F401  a fixture
-from tests.poll import poll_until
-from tests.release_factory import ReleasePlan, expected_predictions, train
-from tests.rollout_containers import PREDICTION, RUNTIME_PORT, TAG, ContainerRollout, Neighbours, neighbours
-from tests.rollout_service import MODEL, SteadyClient, ask, running
+from services.rollout.containers.gateway import Gateway
+from tests.support.container_engine import engine  # noqa: F401  a fixture
+from tests.support.poll import poll_until
+from tests.support.release_factory import ReleasePlan, expected_predictions, train
+from tests.support.rollout_containers import PREDICTION, RUNTIME_PORT, TAG, ContainerRollout, Neighbours, neighbours
+from tests.support.rollout_service import MODEL, SteadyClient, ask, running
 
 SWITCHES = 10
 

@@ -17,14 +17,14 @@ from services.contract.digest import digest_directory
 from services.contract.errors import Refused
 from services.contract.estimator import SKLEARN_TRUSTED
 from services.contract.promotion import Promotion, TagValue
-from services.delivery.fetch import fetched
-from services.delivery.promote import promoted
-from services.delivery.registry import Registry
+from services.delivery.clients.registry import Registry
 from services.delivery.settings import Settings
 from services.delivery.store import Store
+from services.delivery.verbs.fetch import fetched
+from services.delivery.verbs.promote import promoted
+from tests.support.paths import MODELS
 from training.job import Order, TrainedRun, train
 
-MODELS = Path(__file__).parents[2] / "training" / "models"
 MODEL = "diamond-price"
 NOWHERE = "http://127.0.0.1:9/go"
 

@@ -11,9 +11,9 @@ import pyspark
 import pytest
 
 from tests.integration.conftest import free_port
-from tests.poll import poll_until
+from tests.support.paths import ROOT
+from tests.support.poll import poll_until
 
-ROOT = Path(__file__).parents[2]
 SPARK = Path(pyspark.__file__).parent
 CARRIERS = ("AA", "B6", "DL", "UA")
 

@@ -23,9 +23,9 @@ from sklearn.metrics import mean_absolute_error
 from services.contract import names
 from services.contract.errors import Refused
 from services.contract.estimator import SKLEARN_TRUSTED
+from tests.support.paths import ROOT
 from training.job import Order, TrainedRun, train
 
-ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "training" / "models"
 MODEL = "diamond-price"
 SITE = Path(str(metadata.distribution("plotnine").locate_file("")))

@@ -16,10 +16,10 @@ from mlflow.tracking import MlflowClient
 
 from services.contract import names
 from services.contract.errors import Refused
+from tests.support.paths import ROOT
 from training.job import Order, TrainedRun, train
 from training.verify import Question, VerifiedData, verify
 
-ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "training" / "models"
 MODEL = "diamond-price"
 CSV = "plotnine/data/diamonds.csv"

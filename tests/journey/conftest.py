@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 import docker
 import pytest
 
-from services.embedded.platform_settings import Urls
-from tests.compose_stack import Stack, running_stack
-from tests.engine import engine
-from tests.journey.traveller import TRACKBACK, Access, Traveller
-from tests.platform_process import RunningPlatform, running_platform
+from services.platform.settings import Urls
+from tests.support.compose_stack import Stack, running_stack
+from tests.support.container_engine import engine
+from tests.support.platform_process import RunningPlatform, running_platform
+from tests.support.traveller import TRACKBACK, Access, Traveller
 
 __all__ = ["engine"]
 

@@ -8,9 +8,9 @@ import pytest
 from services.contract import names
 from services.contract.trace import Trace
 from services.contract.verdict import Comparison
-from tests.journey.client import KeepsAsking
 from tests.journey.conftest import GIVEN
-from tests.journey.traveller import Json, Traveller
+from tests.support.asking_client import KeepsAsking
+from tests.support.traveller import Json, Traveller
 
 ALL_PASSED = {"fetch": "Passed", "validate": "Passed", "compare": "Passed", "package": "Passed"}
 STOPPED_AT_COMPARE = {"fetch": "Passed", "validate": "Passed", "compare": "Failed", "package": "not run"}

@@ -11,10 +11,17 @@ import psutil
 import pytest
 
 from services.contract import names
-from tests.journey.client import KeepsAsking
-from tests.journey.traveller import DIAMOND, MODEL, Access, Traveller
-from tests.platform_process import RunningPlatform, family, platform_variables, processes_of, running_platform, says
-from tests.poll import poll_until
+from tests.support.asking_client import KeepsAsking
+from tests.support.platform_process import (
+    RunningPlatform,
+    family,
+    platform_variables,
+    processes_of,
+    running_platform,
+    says,
+)
+from tests.support.poll import poll_until
+from tests.support.traveller import DIAMOND, MODEL, Access, Traveller
 
 BACK_SECONDS = 60.0
 

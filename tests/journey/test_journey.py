@@ -8,8 +8,8 @@ import pytest
 from services.contract import names
 from services.contract.trace import Trace
 from services.contract.verdict import Comparison, Validation, Verdict
-from tests.journey.client import KeepsAsking
-from tests.journey.traveller import MODEL, Access, Traveller
+from tests.support.asking_client import KeepsAsking
+from tests.support.traveller import MODEL, Access, Traveller
 
 ALL_PASSED = {"fetch": "Passed", "validate": "Passed", "compare": "Passed", "package": "Passed"}
 

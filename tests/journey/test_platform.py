@@ -12,8 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.platform_process import ROOT, family, platform_variables, processes_of
-from tests.poll import poll_until
+from tests.support.paths import ROOT
+from tests.support.platform_process import family, platform_variables, processes_of
+from tests.support.poll import poll_until
 
 GONE_SECONDS = 60.0
 

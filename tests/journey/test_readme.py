@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.compose_stack import ROOT, Stack
-from tests.documented import Block, blocks
 from tests.journey.conftest import GIVEN, of_stack
-from tests.journey.traveller import MODEL, Access, Traveller
-from tests.platform_process import RunningPlatform
+from tests.support.compose_stack import Stack
+from tests.support.documented import Block, blocks
+from tests.support.paths import ROOT
+from tests.support.platform_process import RunningPlatform
+from tests.support.traveller import MODEL, Access, Traveller
 
 SECONDS = 400
 

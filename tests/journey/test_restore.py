@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from services.contract import names
-from tests.compose_stack import ROOT, Stack, environment, run
-from tests.journey.client import KeepsAsking
 from tests.journey.conftest import GIVEN, of_stack
-from tests.journey.traveller import MODEL, Traveller
-from tests.poll import poll_until
+from tests.support.asking_client import KeepsAsking
+from tests.support.compose_stack import Stack, environment, run
+from tests.support.paths import ROOT
+from tests.support.poll import poll_until
+from tests.support.traveller import MODEL, Traveller
 
 SECONDS = 600
 

@@ -21,7 +21,7 @@ from services.contract.errors import Refused
 from services.contract.estimator import ask_estimator, load_estimator
 from services.contract.prediction import Prediction
 from services.contract.release import Column, Form
-from services.delivery.tree_ensemble import Branch, Leaf, Node, input_name, tree_ensemble, write_graph
+from services.delivery.onnx.tree_ensemble import Branch, Leaf, Node, input_name, tree_ensemble, write_graph
 
 MODEL_FILE = "model.skops"
 NATIVE: Form | None = Form(runtime="sklearn", file=f"model/{MODEL_FILE}", tolerance=1e-9)

@@ -19,7 +19,7 @@ from pyarrow.parquet import ParquetFile
 from services.contract.errors import Refused, jvm_reason
 from services.contract.prediction import Labelled, Prediction
 from services.contract.release import Column, Form
-from services.delivery.tree_ensemble import Branch, Leaf, Node, input_name, tree_ensemble, write_graph
+from services.delivery.onnx.tree_ensemble import Branch, Leaf, Node, input_name, tree_ensemble, write_graph
 
 # A row takes Spark 70 to 280 ms, and a JVM stands beside every process: as it is, a model is for batch only.
 NATIVE: Form | None = None

@@ -9,7 +9,7 @@ from services.embedded.api.payload import Payload, text
 from services.embedded.api.protocol import CONFIRMED, NOT_FOUND, Server, User, accepts, answer, links
 from services.embedded.clock import from_milliseconds, iso_seconds, milliseconds
 from services.embedded.engine import Engine
-from services.embedded.users import ANONYMOUS, AccessToken
+from services.embedded.records.users import ANONYMOUS, AccessToken
 
 VERSION = 1
 router = APIRouter(prefix="/go/api/current_user", dependencies=[accepts(VERSION)])

@@ -8,8 +8,8 @@ from fastapi import HTTPException
 
 from services.embedded.api.configuration import bad_name, validation_failed
 from services.embedded.api.payload import Json, flag, mapping, objects, required, text
-from services.embedded.config_repo import YAML_PLUGIN, ConfigRepo, Rule
-from services.embedded.pipeline_config import is_name
+from services.embedded.pipelines.pipeline_config import is_name
+from services.embedded.polling.config_repo import YAML_PLUGIN, ConfigRepo, Rule
 
 PATTERN = "file_pattern"
 # What GoCD takes beyond this is refused rather than ignored.

@@ -10,9 +10,9 @@ from services.embedded.api.config_repo_payload import PATTERN, read_config_repo,
 from services.embedded.api.payload import Payload
 from services.embedded.api.protocol import CONFIRMED, Server, User, accepts, answer, links, refuse_stale
 from services.embedded.clock import iso_seconds
-from services.embedded.config_repo import YAML_PLUGIN, ConfigRepo, ConfigRepoPoller
 from services.embedded.engine import Engine
-from services.embedded.git_clone import Commit
+from services.embedded.polling.config_repo import YAML_PLUGIN, ConfigRepo, ConfigRepoPoller
+from services.embedded.polling.git_clone import Commit
 
 VERSION = 4
 router = APIRouter(prefix="/go/api/admin/config_repos", dependencies=[accepts(VERSION)])

@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import HTTPException
 
 from services.embedded.api.payload import Json, objects, required, text
-from services.embedded.catalog import Property
-from services.embedded.plugin_answers import Field
+from services.embedded.plugin.plugin_answers import Field
+from services.embedded.records.catalog import Property
 
 NOT_SHOWN = "********"
 Problems = Mapping[str, Sequence[str]]

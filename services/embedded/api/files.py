@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 
+from services.embedded.agent.artifacts import CONSOLE_LOG
+from services.embedded.agent.job_order import JobPlace
 from services.embedded.api.protocol import Server, User
-from services.embedded.artifacts import CONSOLE_LOG
 from services.embedded.engine import Engine
-from services.embedded.history import Instance
-from services.embedded.job_order import JobPlace
+from services.embedded.records.history import Instance
 
 # A report comes out of a job, so it may look as it likes but not act.
 _HEADERS = {

@@ -8,8 +8,8 @@ from fastapi.responses import JSONResponse
 from services.embedded.api.protocol import Server, accepts, answer, links
 from services.embedded.clock import from_milliseconds, iso_seconds
 from services.embedded.engine import Engine
-from services.embedded.health import HealthMessage
-from services.embedded.poller import Poller
+from services.embedded.polling.health import HealthMessage
+from services.embedded.polling.poller import Poller
 
 VERSION = 1
 router = APIRouter(prefix="/go/api/internal/materials", dependencies=[accepts(VERSION)])

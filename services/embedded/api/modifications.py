@@ -6,7 +6,7 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import JSONResponse
 
 from services.embedded.api.protocol import Server, accepts, answer, links
-from services.embedded.modifications import Modification
+from services.embedded.records.modifications import Modification
 
 VERSION = 2
 PAGE_SIZE = 10

@@ -17,9 +17,9 @@ from services.embedded.api.configuration import (
 from services.embedded.api.payload import Json, Payload, flag, mapping, required, text
 from services.embedded.api.protocol import ADMIN, Server, accepts, answer, links, refuse_stale
 from services.embedded.api.repositories import repository_links
-from services.embedded.catalog import Package, Repository
 from services.embedded.engine import Engine
-from services.embedded.pipeline_config import is_name
+from services.embedded.pipelines.pipeline_config import is_name
+from services.embedded.records.catalog import Package, Repository
 
 VERSION = 2
 router = APIRouter(prefix="/go/api/admin/packages", dependencies=[accepts(VERSION), ADMIN])

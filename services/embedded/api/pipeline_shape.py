@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from services.embedded.causes import PACKAGE
 from services.embedded.engine import Engine
-from services.embedded.history import UNKNOWN, Cause, Instance, StageRun
+from services.embedded.records.history import UNKNOWN, Cause, Instance, StageRun
+from services.embedded.scheduling.causes import PACKAGE
 
 BUILDING = "Building"
 

@@ -10,8 +10,8 @@ from services.embedded.api.payload import Json, Payload, objects, required
 from services.embedded.api.pipeline_shape import instance_shape
 from services.embedded.api.protocol import CONFIRMED, NOT_ALLOWED, Server, User, accepts, answer
 from services.embedded.engine import Engine, ScheduleOrder
-from services.embedded.history import Instance
-from services.embedded.scheduler import Conflict
+from services.embedded.records.history import Instance
+from services.embedded.scheduling.scheduler import Conflict
 
 BAD_PAGE_SIZE = "The query parameter 'page_size', if specified must be a number between 10 and 100."
 # Java's Long, and sqlite's.

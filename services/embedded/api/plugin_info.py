@@ -7,7 +7,7 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import JSONResponse
 
 from services.embedded.api.protocol import NOT_FOUND, Server, accepts, answer, links
-from services.embedded.plugin_answers import Field
+from services.embedded.plugin.plugin_answers import Field
 
 VERSION = 7
 router = APIRouter(prefix="/go/api/admin/plugin_info", dependencies=[accepts(VERSION)])

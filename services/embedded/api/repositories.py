@@ -16,9 +16,9 @@ from services.embedded.api.configuration import (
 )
 from services.embedded.api.payload import Json, Payload, mapping, required, text
 from services.embedded.api.protocol import ADMIN, Server, accepts, answer, links, refuse_stale
-from services.embedded.catalog import Repository
 from services.embedded.engine import Engine
-from services.embedded.pipeline_config import is_name
+from services.embedded.pipelines.pipeline_config import is_name
+from services.embedded.records.catalog import Repository
 
 VERSION = 1
 router = APIRouter(prefix="/go/api/admin/repositories", dependencies=[accepts(VERSION), ADMIN])

@@ -10,8 +10,8 @@ from services.embedded.api.pipelines import known
 from services.embedded.api.protocol import CONFIRMED, Server, User, accepts, answer
 from services.embedded.clock import milliseconds
 from services.embedded.engine import Engine
-from services.embedded.history import UNKNOWN, Instance, JobRun, StageRun
-from services.embedded.scheduler import Conflict
+from services.embedded.records.history import UNKNOWN, Instance, JobRun, StageRun
+from services.embedded.scheduling.scheduler import Conflict
 
 router = APIRouter(prefix="/go/api/stages/{pipeline}/{counter}/{stage}")
 

@@ -9,8 +9,8 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from services.embedded.api.pipeline_shape import stage_status
 from services.embedded.api.protocol import Server
 from services.embedded.engine import Engine
-from services.embedded.history import UNKNOWN, Instance
-from services.embedded.value_stream import Node, ValueStream
+from services.embedded.records.history import UNKNOWN, Instance
+from services.embedded.scheduling.value_stream import Node, ValueStream
 
 router = APIRouter(prefix="/go/pipelines/value_stream_map")
 

@@ -1,0 +1,54 @@
+"""What `scripts/demo` runs: the platform, and the story on it."""
+
+import signal
+import sys
+import time
+from typing import Annotated
+
+import httpx
+import typer
+
+from demo.story import TALES, Story
+from services.contract.errors import Refused
+from services.platform.supervisor import Platform, settings_or_exit, unwind_on_signals
+
+
+def main(
+    once: Annotated[bool, typer.Option("--once", help="Stop everything at the end of the story.")] = False,
+    model: Annotated[str, typer.Option(help=f"What the story is about: {', '.join(TALES)}.")] = "diamond-price",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete the state of earlier starts first.")] = False,
+) -> None:
+    """Start the platform on 127.0.0.1 and take three runs of a model through it; stays up until Ctrl-C.
+
+    Ports: TRACKBACK_MLFLOW_PORT (5000), TRACKBACK_GOCD_PORT (8153), TRACKBACK_ROLLOUT_PORT (8154),
+    TRACKBACK_SERVING_PORT (8200). State: TRACKBACK_STATE (.trackback). Example: scripts/demo --once
+    """
+    unwind_on_signals()
+    settings = settings_or_exit()
+    platform = Platform(settings, _say)
+    began = time.monotonic()
+    try:
+        story = Story(settings.urls, platform.environment, model, _say)
+        platform.start(fresh)
+        _say(f"the platform is up after {time.monotonic() - began:.1f} s")
+        story.tell()
+        if not once:
+            _say("\nThe platform stays up; Ctrl-C stops it.")
+            signal.pause()
+    except KeyboardInterrupt:
+        _say("\nstopping")
+        raise typer.Exit(130) from None
+    except (Refused, OSError, httpx.HTTPError) as problem:
+        sys.stderr.write(f"{problem}\n")
+        raise typer.Exit(1) from None
+    finally:
+        platform.stop()
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    typer.run(main)

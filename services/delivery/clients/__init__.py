@@ -1,0 +1,1 @@
+"""REST clients of MLflow and of the rollout service."""

@@ -1,0 +1,1 @@
+"""ONNX graphs in double precision, which the converters do not write."""

@@ -1,0 +1,1 @@
+"""What is promoted in MLflow, and what became of it in GoCD."""

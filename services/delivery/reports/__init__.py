@@ -1,0 +1,1 @@
+"""What people read about a delivery: HTML reports, pages in MLflow, notifications."""

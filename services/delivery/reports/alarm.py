@@ -1,0 +1,52 @@
+"""Tells whoever TRACKBACK_NOTIFY_URL names of a gate that said no; it never changes what the gate said."""
+
+import threading
+from datetime import UTC, datetime
+
+from services.contract.candidate import Candidate
+from services.contract.errors import Refused
+from services.contract.notification import Happening, Notification, NotTaken, post
+from services.contract.verdict import Verdict
+from services.delivery.output import say
+from services.delivery.reports.links import links
+from services.delivery.settings import Settings
+
+TRIES = 2
+TRY_SECONDS = 3.0
+LONGEST_SECONDS = 8.0
+
+
+def tell_of_gate(settings: Settings, candidate: Candidate, stage: str, verdict: Verdict, summary: str) -> None:
+    """Only of a verdict that is no pass; returns after `LONGEST_SECONDS`, whatever the receiver does."""
+    if verdict is Verdict.PASS or settings.trackback_notify_url is None:
+        return
+    notification = Notification(
+        event=Happening.GATE,
+        model=candidate.promotion.model,
+        revision=candidate.promotion.label,
+        at=datetime.now(UTC),
+        summary=summary,
+        stage=stage,
+        verdict=verdict,
+        links=links(settings, candidate),
+    )
+    url = settings.trackback_notify_url.get_secret_value()
+    # A receiver that answers a byte a second would otherwise hold the stage up.
+    thread = threading.Thread(target=_send, args=(url, notification), name="notify", daemon=True)
+    thread.start()
+    thread.join(LONGEST_SECONDS)
+    if thread.is_alive():
+        say(f"note: nobody was notified: the receiver took more than {LONGEST_SECONDS:g} s")
+
+
+def _send(url: str, notification: Notification) -> None:
+    for attempt in range(1, TRIES + 1):
+        try:
+            post(url, notification, TRY_SECONDS)
+        except Refused as refused:
+            if attempt == TRIES or isinstance(refused, NotTaken):
+                say(f"note: nobody was notified: {refused}")
+                return
+        else:
+            say("notified the receiver of TRACKBACK_NOTIFY_URL")
+            return

@@ -1,0 +1,153 @@
+"""What a person sees of a delivery in MLflow: short tags, a note and the reports on the run and its model version.
+
+The tags are the memory: the note is written anew from them, between its two marks, beside whatever else it holds.
+"""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from services.contract import names
+from services.contract.candidate import Candidate
+from services.contract.deployment import Deployment
+from services.contract.errors import Refused
+from services.contract.release import Release
+from services.contract.verdict import Comparison, Validation, Verdict
+from services.delivery.clients.model_versions import ModelVersion
+from services.delivery.clients.registry import Registry
+from services.delivery.clients.rollout_client import Rollout
+from services.delivery.clients.run import Run
+from services.delivery.output import say
+from services.delivery.reports.links import links
+from services.delivery.settings import Settings
+
+BEGIN, END = "<!-- trackback: begin -->", "<!-- trackback: end -->"
+_ROWS = {
+    names.VALIDATION_TAG: "validate",
+    names.COMPARISON_TAG: "compare",
+    names.RELEASE_TAG: "release",
+    names.LIVE_TAG: "live",
+    names.PIPELINE_TAG: "pipeline",
+}
+_LONGEST = 250
+_SECONDS = 5.0  # for each question, which is asked once: no stage waits for its page
+# The plugin reads every promoted run with its note at every poll, and the tags have it all.
+_LONGEST_CELL = 80
+
+
+def tell_verdict(
+    settings: Settings, candidate: Candidate, verdict: Validation | Comparison, reports: Mapping[str, bytes]
+) -> None:
+    """On the page of the candidate's run. Never raises: what a gate says does not depend on it."""
+    said = {_tag(verdict): f"{candidate.promotion.label} {verdict.verdict}{_because(verdict)}"}
+    _update(settings, candidate, said, reports)
+
+
+def tell_release(settings: Settings, release: Release) -> None:
+    """Never raises."""
+    manifest = release.manifest
+    _update(settings, manifest.candidate, {names.RELEASE_TAG: f"{manifest.revision} {release.digest[:12]}"}, {})
+
+
+def tell_live(settings: Settings, rollout: Rollout, model: str) -> None:
+    """Since when what is live answers, until when the one before did: on runs and model versions. Never raises."""
+    try:
+        deployments = rollout.deployments(model)
+        with _registry(settings) as registry:
+            for run_id in dict.fromkeys(one.run_id for one in reversed(deployments[-2:])):
+                tags = _noted(registry, registry.run(run_id), {names.LIVE_TAG: _period(run_id, deployments)})
+                for version in registry.versions.of_run(model, run_id)[:1]:
+                    text = note(version.description, tags)
+                    registry.versions.describe(version, {key: tags[key] for key in _ROWS if key in tags}, text)
+    except Refused as error:
+        _note(error)
+
+
+def follow_with_alias(settings: Settings, deployment: Deployment) -> None:
+    """Moves the alias to the version that answers. Never raises: what answers does not depend on it."""
+    try:
+        with _registry(settings) as registry:
+            version = _version(registry, deployment)
+            registry.versions.set_alias(version, names.CHAMPION_ALIAS)
+        say(f"alias '{names.CHAMPION_ALIAS}' of {deployment.model} is version {version.number}")
+    except Refused as error:
+        say(
+            f"note: the alias '{names.CHAMPION_ALIAS}' of {deployment.model} was not moved ({error}): run the stage "
+            f"deploy of {deployment.revision} again, which changes nothing else; the next deploy or rollback moves it"
+        )
+
+
+def _registry(settings: Settings) -> Registry:
+    return Registry(settings.mlflow_tracking_uri, settings.mlflow_authorization, seconds=_SECONDS)
+
+
+def _version(registry: Registry, deployment: Deployment) -> ModelVersion:
+    known = registry.versions.of_run(deployment.model, deployment.run_id)
+    ours = [one for one in known if deployment.model_id is None or one.source.endswith(deployment.model_id)]
+    if not ours:
+        raise Refused(f"expected a version of {deployment.model} from run {deployment.run_id[:8]}, found none")
+    return ours[0]
+
+
+def _update(settings: Settings, candidate: Candidate, said: dict[str, str], reports: Mapping[str, bytes]) -> None:
+    pipeline = links(settings, candidate).get("pipeline")
+    run_id, folder = candidate.promotion.run_id, f"{names.REPORTS_FOLDER}/{candidate.promotion.label}"
+    try:
+        with _registry(settings) as registry:
+            run = registry.run(run_id)
+            _noted(registry, run, said | ({names.PIPELINE_TAG: pipeline} if pipeline else {}))
+            for name, content in reports.items():
+                registry.upload_artifact(run, f"{folder}/{name}", content)
+    except Refused as error:
+        _note(error)
+
+
+def _noted(registry: Registry, run: Run, said: Mapping[str, str]) -> dict[str, str]:
+    """All tags of the run, after `said` and the note were written."""
+    tags = {**run.data.tags, **said}
+    written = note(tags.get(names.NOTE_TAG, ""), tags)
+    registry.set_tags(run.info.run_id, {**said, names.NOTE_TAG: written})
+    return tags
+
+
+def note(text: str, tags: Mapping[str, str]) -> str:
+    """The `text` of before with what the tags tell between the marks; what stands around them is a person's own."""
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2]
+    ours = f"{BEGIN}\n{_markdown(tags)}\n{END}"
+    return f"{before.rstrip()}\n\n{ours}{after}" if before.strip() else f"{ours}{after}"
+
+
+def _markdown(tags: Mapping[str, str]) -> str:
+    rows = [f"| {title} | {_cell(tags[tag])} |" for tag, title in _ROWS.items() if tag in tags]
+    reports = f"Reports of the gates: artifacts, folder `{names.REPORTS_FOLDER}/<revision>/`."
+    return "\n".join(["**Delivery**", "", "| stage | revision and result |", "|---|---|", *rows, "", reports])
+
+
+def _cell(text: str) -> str:
+    if text.startswith(("http://", "https://")):
+        return f"[{'/'.join(text.rsplit('/', 2)[-2:])}]({text})"
+    short = text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…"
+    return escape(short, quote=False).replace("|", "\\|")
+
+
+def _tag(verdict: Validation | Comparison) -> str:
+    return names.VALIDATION_TAG if isinstance(verdict, Validation) else names.COMPARISON_TAG
+
+
+def _because(verdict: Validation | Comparison) -> str:
+    if isinstance(verdict, Comparison):
+        return f": {verdict.summary}"[:_LONGEST]
+    missed = ", ".join(check.name for check in verdict.checks if check.verdict is not Verdict.PASS)
+    return f": {missed}"[:_LONGEST] if missed else ""
+
+
+def _period(run_id: str, deployments: Sequence[Deployment]) -> str:
+    """The last time that a release of this run answered."""
+    last = max(place for place, one in enumerate(deployments) if one.run_id == run_id)
+    one, ends = deployments[last], [after.at for after in deployments[last + 1 : last + 2]]
+    until = "".join(f" until {at:%Y-%m-%d %H:%M:%S} UTC" for at in ends)
+    return f"{one.revision} since {one.at:%Y-%m-%d %H:%M:%S} UTC{until}"
+
+
+def _note(error: Exception) -> None:
+    say(f"note: the run's page in MLflow does not tell of this yet ({error})")

@@ -1,0 +1,80 @@
+"""The limited child process, in the environment of the model's library: asks the model, and turns it into ONNX.
+
+usage: python -m services.delivery.scoring.child {score|convert} LIBRARY FOLDER ORDER RESULT
+"""
+
+import gc
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from services.contract import names
+from services.contract.errors import Refused
+from services.contract.prediction import Prediction
+from services.contract.release import Column, Form
+from services.contract.stopwatch import time_rows
+from services.delivery.flavors import Flavor, find_flavor
+from services.delivery.scoring.order import Forms, Order, Reply, Scores
+
+ONNX = Form(runtime="onnx", file=f"{names.SERVABLE_FOLDER}/{names.ONNX_FILE}", tolerance=1e-12)
+
+
+def score(flavor: Flavor, folder: Path, order: Order, result: Path) -> None:
+    """Answers every row, and, if the library serves by itself, times those that are to be timed one at a time."""
+    model = flavor.load(folder)
+    rows, edges, timed = map(_with_nan, (order.rows, order.edges, order.timed if flavor.NATIVE else ()))
+    Reply(
+        scores=Scores(
+            predictions=tuple(_answers(flavor, model, rows, order.inputs)),
+            edges=tuple(_answers(flavor, model, edges, order.inputs)),
+        ),
+        rounds=time_rows(lambda row: _answers(flavor, model, [row], order.inputs), timed, order.limit_ms),
+    ).write(result)
+
+
+def convert(flavor: Flavor, folder: Path, order: Order, result: Path) -> None:
+    """Writes the graph beside the result, if there is one."""
+    forms, notes = [flavor.NATIVE] if flavor.NATIVE else [], []
+    try:
+        graph = flavor.to_onnx(flavor.load(folder), folder, order.inputs)
+    except Refused as reason:
+        notes.append(f"{ONNX.runtime}: {reason}")
+    else:
+        result.with_name(names.ONNX_FILE).write_bytes(graph)
+        forms.insert(0, ONNX)
+    Forms(forms=tuple(forms), notes=tuple(notes)).write(result)
+
+
+def _with_nan(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    return [[math.nan if value is None else value for value in row] for row in rows]
+
+
+def _answers(flavor: Flavor, model: Any, rows: Sequence[Any], inputs: Sequence[Column]) -> list[Prediction | None]:
+    """None for a row that the model cannot take; one such row does not spoil the others."""
+    if not rows:
+        return []
+    try:
+        return list(flavor.predict(model, rows, inputs))
+    except ValueError:
+        if len(rows) == 1:
+            return [None]
+    half = len(rows) // 2
+    return [*_answers(flavor, model, rows[:half], inputs), *_answers(flavor, model, rows[half:], inputs)]
+
+
+def main(job: str, library: str, *paths: str) -> None:
+    folder, order, result = map(Path, paths)
+    {"score": score, "convert": convert}[job](find_flavor(library), folder, Order.read(order), result)
+
+
+if __name__ == "__main__":
+    gc.disable()
+    try:
+        main(*sys.argv[1:])
+    except Refused as refused:
+        sys.stderr.write(f"{refused}\n")
+        raise SystemExit(1) from None
+    finally:
+        gc.freeze()

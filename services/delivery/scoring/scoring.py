@@ -1,0 +1,111 @@
+"""A model's answers to the hold-out, computed in a limited child process and kept by digest; what it takes is not."""
+
+import contextlib
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from services.contract.errors import Refused
+from services.contract.model_config import ModelConfig
+from services.contract.record import Sha256
+from services.contract.row_times import Round
+from services.contract.stopwatch import TIMED_ROWS
+from services.delivery.scoring.holdout import Holdout, Row, read_holdout
+from services.delivery.scoring.limited import run_limited
+from services.delivery.scoring.order import Forms, Order, Reply, Scores
+from services.delivery.settings import Settings
+from services.delivery.store import Store
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which model folder is asked which hold-out."""
+
+    library: str
+    folder: Path
+    model: Sha256
+    holdout: Sha256
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Asks models in the environment of their library, which is below `environments`."""
+
+    store: Store
+    environments: Path
+    config: ModelConfig
+
+    @classmethod
+    def of(cls, settings: Settings, config: ModelConfig) -> Self:
+        return cls(Store(settings.trackback_store), settings.trackback_environments, config)
+
+    def holdout(self, sha256: Sha256) -> Holdout:
+        return read_holdout(self.store.holdout(sha256), self.config)
+
+    def score(self, question: Question, holdout: Holdout) -> Scores:
+        """Raises Refused when the model cannot be loaded or asked within the limits."""
+        return self._kept(question, holdout) or self._asked(question, holdout).scores
+
+    def score_and_time(self, question: Question, holdout: Holdout) -> tuple[Scores, tuple[Round, ...]]:
+        """Answers that may be kept from before, and what rows take now; no rounds if the library never serves."""
+        timed = _tuples(holdout.rows[:TIMED_ROWS])
+        if kept := self._kept(question, holdout):
+            order = Order(inputs=self.config.inputs, timed=timed, limit_ms=self.config.gates.latency_p99_ms)
+            return kept, self._reply(question, order).rounds
+        reply = self._asked(question, holdout, timed)
+        return reply.scores, reply.rounds
+
+    def _kept(self, question: Question, holdout: Holdout) -> Scores | None:
+        """None as well when another version of ours kept it in its own way."""
+        with contextlib.suppress(Refused):
+            scores = Scores.read(self.store.scores_path(question.model, question.holdout))
+            return scores if _fits(scores, holdout) else None
+        return None
+
+    def _asked(self, question: Question, holdout: Holdout, timed: tuple[tuple[Any, ...], ...] = ()) -> Reply:
+        order = Order(
+            inputs=self.config.inputs,
+            rows=_tuples(holdout.rows),
+            edges=_tuples(holdout.edges),
+            timed=timed,
+            limit_ms=self.config.gates.latency_p99_ms,
+        )
+        reply = self._reply(question, order)
+        if not _fits(reply.scores, holdout):
+            raise Refused(f"expected {len(holdout.rows)} predictions, found {len(reply.scores.predictions)}")
+        reply.scores.write(self.store.scores_path(question.model, question.holdout))
+        return reply
+
+    def _reply(self, question: Question, order: Order) -> Reply:
+        with self.store.staging() as staging:
+            self._child("score", question, order, staging / "answers.json")
+            return Reply.read(staging / "answers.json")
+
+    def forms(self, question: Question, folder: Path) -> Forms:
+        """The ways to serve the model, preferred first; its ONNX graph is written into `folder`, if it has one."""
+        self._child("convert", question, Order(inputs=self.config.inputs), folder / "forms.json")
+        return Forms.read(folder / "forms.json")
+
+    def _child(self, job: str, question: Question, order: Order, result: Path) -> None:
+        path = result.with_name("order.json")
+        path.write_text(json.dumps(order.model_dump(mode="json")))
+        arguments = [job, question.library, str(question.folder), str(path), str(result)]
+        run_limited(
+            python_of(self.environments, question.library), ["-m", "services.delivery.scoring.child", *arguments]
+        )
+
+
+def python_of(environments: Path, library: str) -> Path:
+    """A library that needs an environment of its own has one of its name; the others are in that of the verbs."""
+    own = environments / library / "bin" / "python"
+    return own if own.exists() else Path(sys.executable)
+
+
+def _tuples(rows: list[Row]) -> tuple[tuple[Any, ...], ...]:
+    return tuple(map(tuple, rows))
+
+
+def _fits(scores: Scores, holdout: Holdout) -> bool:
+    return len(scores.predictions) == len(holdout.rows) and len(scores.edges) == len(holdout.edges)

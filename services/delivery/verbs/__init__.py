@@ -1,0 +1,1 @@
+"""What `trackback` can be asked to do, one file a verb."""

@@ -1,0 +1,138 @@
+"""deploy: let the release answer, see it answer, and only then move the champion alias."""
+
+import getpass
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+
+from services.contract import names
+from services.contract.deployment import Deployment, DeployRequest, InPlaceOf
+from services.contract.errors import LiveChanged, Refused
+from services.contract.record import write_atomically
+from services.contract.release import Release
+from services.contract.transport import trust
+from services.contract.verdict import Comparison, Live, Verdict
+from services.delivery.clients.registry import PATIENCE as MLFLOW_PATIENCE
+from services.delivery.clients.registry import Registry
+from services.delivery.clients.rollout_client import PATIENCE, Rollout
+from services.delivery.output import keep, say
+from services.delivery.reports.alarm import tell_of_gate
+from services.delivery.reports.report import comparison_page
+from services.delivery.reports.run_page import tell_live, tell_verdict
+from services.delivery.settings import Settings
+from services.delivery.store import Store
+
+# Each time another release became live while this one was compared, which nothing does for long.
+MOST_COMPARISONS = 5
+
+
+def deploy(
+    release: Annotated[Path, typer.Option(help="release.json as package wrote it.")],
+    out: Annotated[Path | None, typer.Option(help="Write the JSON into this folder, not to stdout.")] = None,
+) -> None:
+    """Switch the model's service to the release without losing a request; the alias 'champion' follows.
+
+    When another release is live by now than the one that it was compared with, it is compared again, as compare does.
+    Exit 1 and the previous release still answers when the new one is not good enough, cannot be loaded, answers
+    differently or is older than what was delivered before. Example: trackback deploy --release out/release.json
+    """
+    settings = Settings()
+    found = Release.read(release)
+    rollout = _rollout(settings)
+    before = rollout.state(found.manifest.model).live
+    deployment = deployed(settings, found, out)
+    already = "already answers, nothing was to do: it has" if before and before.release == found.digest else "answers"
+    say(f"{found.manifest.model} {found.manifest.revision} {already} since {deployment.at:%H:%M:%S} UTC")
+    _crown(settings, found)
+    tell_live(settings, rollout, deployment.model)
+    keep(deployment, out, names.DEPLOYMENT_FILE)
+
+
+def deployed(settings: Settings, release: Release, out: Path | None = None) -> Deployment:
+    """Raises Refused when a gate or the rollout service says no, or another release answers than this one.
+
+    The comparison that decided is written into `out`.
+    """
+    Store(settings.trackback_store).release(release.digest)
+    rollout = _rollout(settings)
+    deployment = _let_answer(settings, rollout, release, out)
+    _see_it_answer(settings.answers_at(deployment.model) or rollout.state(deployment.model).url, release)
+    return deployment
+
+
+def _rollout(settings: Settings) -> Rollout:
+    return Rollout(settings.trackback_rollout_url, PATIENCE, settings.rollout_token)
+
+
+def _let_answer(settings: Settings, rollout: Rollout, release: Release, out: Path | None) -> Deployment:
+    comparison = release.manifest.comparison
+    for _ in range(MOST_COMPARISONS):
+        _keep_report(comparison, out)
+        if comparison.verdict is not Verdict.PASS:
+            raise Refused(f"{release.manifest.revision} is not good enough for what is live now: {comparison.summary}")
+        try:
+            return rollout.deploy(release.manifest.model, _request(release, comparison.live))
+        except LiveChanged as changed:
+            say(str(changed))
+            comparison = _compared_again(settings, rollout, release)
+            say(f"compared again, {comparison.verdict.upper()}: {comparison.summary}")
+            _tell(settings, release, comparison)
+    raise Refused(f"what is live changed {MOST_COMPARISONS} times meanwhile: run this stage again")
+
+
+def _request(release: Release, live: Live | None) -> DeployRequest:
+    promotion = release.manifest.candidate.promotion
+    return DeployRequest(
+        release=release.digest,
+        by=promotion.promoted_by or getpass.getuser(),
+        reason=promotion.reason,
+        in_place_of=InPlaceOf(release=live.release if live else None),
+    )
+
+
+def _compared_again(settings: Settings, rollout: Rollout, release: Release) -> Comparison:
+    """By the same gate, on the same hold-out, with what is live now."""
+    # Seldom needed, and slow to import.
+    from services.contract.model_config import load_model_config
+    from services.delivery.scoring.scoring import Scorer
+    from services.delivery.verbs.compare import compared
+
+    model = release.manifest.model
+    scorer = Scorer.of(settings, load_model_config(settings.trackback_models, model))
+    return compared(scorer, release.manifest.candidate, rollout.state(model).live)
+
+
+def _tell(settings: Settings, release: Release, comparison: Comparison) -> None:
+    page, record = comparison_page(comparison).encode(), comparison.to_json().encode()
+    reports = {names.COMPARISON_PAGE: page, names.COMPARISON_FILE: record}
+    candidate = release.manifest.candidate
+    tell_verdict(settings, candidate, comparison, reports)
+    tell_of_gate(settings, candidate, "deploy", comparison.verdict, comparison.summary)
+
+
+def _keep_report(comparison: Comparison, out: Path | None) -> None:
+    if out:
+        comparison.write(out / names.COMPARISON_FILE)
+        write_atomically(out / names.COMPARISON_PAGE, comparison_page(comparison).encode())
+
+
+def _see_it_answer(url: str | None, release: Release) -> None:
+    """Asks the service itself, because only its own word counts."""
+    try:
+        found = httpx.get(f"{url}/health/ready", timeout=60, verify=trust(url or "")).headers.get(names.RELEASE_HEADER)
+    except httpx.HTTPError as error:
+        raise Refused(f"expected release {release.digest[:12]}… at {url}, cannot reach it: {error}") from error
+    if found != release.digest:
+        raise Refused(f"expected release {release.digest[:12]}… to answer at {url}, found {found or 'no name'}")
+
+
+def _crown(settings: Settings, release: Release) -> None:
+    candidate = release.manifest.candidate
+    try:
+        with Registry(settings.mlflow_tracking_uri, settings.mlflow_authorization, MLFLOW_PATIENCE) as mlflow:
+            version = mlflow.crown(release.manifest.model, candidate.run.run_id, str(candidate.promotion.model_id))
+    except Refused as refused:
+        raise Refused(f"the release answers, but {refused}; run this stage again") from refused
+    say(f"alias '{names.CHAMPION_ALIAS}' of {release.manifest.model} is version {version}")

@@ -1,0 +1,169 @@
+"""status: for each model what answers, what became of its promotions and what its pipelines did last."""
+
+import sys
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+
+import typer
+
+from services.contract.deployment import ModelState
+from services.contract.errors import Refused, Unavailable
+from services.contract.model_config import list_models
+from services.contract.outcome import Fate, Outcome
+from services.contract.record import ModelName, Record
+from services.delivery.clients.rollout_client import Rollout
+from services.delivery.output import emit
+from services.delivery.promotions.gate_words import with_words
+from services.delivery.promotions.outcomes import Ledger, outcomes, read_ledger
+from services.delivery.settings import Settings
+from services.gocd.client import GoCD, Json
+
+Found = TypeVar("Found")
+MOST_PROMOTIONS = 5
+_INSTANCES = 10
+_TIME = "%Y-%m-%d %H:%M:%S UTC"
+
+
+class StageState(Record):
+    name: str
+    result: str
+
+
+class PipelineState(Record):
+    """The newest instance of a pipeline."""
+
+    name: str
+    counter: int
+    label: str
+    stages: tuple[StageState, ...]
+
+
+class ModelStatus(Record):
+    """`rollout` is None when nothing could be learnt of it. `promotions` are the newest ones, back to the last one that
+    was delivered; `problems` are what kept this model's part from being told."""
+
+    model: ModelName
+    rollout: ModelState | None
+    promotions: tuple[Outcome, ...]
+    pipelines: tuple[PipelineState, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def down(self) -> bool:
+        return bool(self.rollout and self.rollout.live and not self.rollout.answering)
+
+
+class Status(Record):
+    """`problems` are services that could not be asked."""
+
+    models: tuple[ModelStatus, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def well(self) -> bool:
+        return not self.problems and not any(model.down or not model.rollout for model in self.models)
+
+
+def status(
+    text: Annotated[bool, typer.Option("--text", help="Print lines for a person in place of JSON.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 when what is live does not answer.")] = False,
+) -> None:
+    """Show what answers for each model, what became of its promotions and what its pipelines did last; prints JSON.
+
+    With --check it exits 1 when a model that is live does not answer, or when GoCD or the rollout service cannot be
+    asked. Example: trackback status --text
+    """
+    settings = Settings()
+    with GoCD(settings.trackback_gocd_url, settings.gocd_token) as gocd:
+        found = read_status(gocd, Rollout(settings.trackback_rollout_url), list_models(settings.trackback_models))
+    if text:
+        sys.stdout.write("".join(f"{line}\n" for line in lines(found)))
+    else:
+        emit(found)
+    if check and not found.well:
+        raise typer.Exit(1)
+
+
+def read_status(gocd: GoCD, rollout: Rollout, models: list[str]) -> Status:
+    services = _Services(gocd, rollout)
+    return Status(models=tuple(services.model(name) for name in models), problems=tuple(services.problems))
+
+
+class _Services:
+    """A service that cannot be asked is asked once, and what it did not tell is left out."""
+
+    def __init__(self, gocd: GoCD, rollout: Rollout) -> None:
+        self._gocd, self._rollout = gocd, rollout
+        self._away: dict[str, str] = {}
+
+    @property
+    def problems(self) -> list[str]:
+        return list(self._away.values())
+
+    def model(self, model: str) -> ModelStatus:
+        problems: list[str] = []
+        state = self._ask("rollout", lambda: self._rollout.state(model), problems)
+        deployments = self._ask("rollout", lambda: self._rollout.deployments(model), problems)
+        answered = frozenset(one.revision for one in deployments or ())
+        ledger = self._ask("gocd", lambda: read_ledger(self._gocd, model, answered, _INSTANCES), problems)
+        promotions = self._ask("gocd", lambda: self._promotions(ledger), problems) if ledger else None
+        if ledger and ledger.online is None:
+            problems.append(f"GoCD has no pipeline '{model}-online': what is built is not deployed")
+        return ModelStatus(
+            model=model,
+            rollout=state,
+            promotions=tuple(promotions or ()),
+            pipelines=tuple(_newest(one[0]) for one in (ledger.built, ledger.online) if one) if ledger else (),
+            problems=tuple(problems),
+        )
+
+    def _promotions(self, ledger: Ledger) -> list[Outcome]:
+        found = outcomes(ledger)
+        delivered = (place for place, one in enumerate(found) if one.fate is Fate.DELIVERED)
+        shown = found[: min(next(delivered, len(found)) + 1, MOST_PROMOTIONS)]
+        return [with_words(self._gocd, one) if one.fate is Fate.REFUSED else one for one in shown]
+
+    def _ask(self, service: str, question: Callable[[], Found], problems: list[str]) -> Found | None:
+        if service in self._away:
+            return None
+        try:
+            return question()
+        except Unavailable as away:
+            self._away[service] = str(away)
+        except Refused as refused:
+            problems.append(str(refused))
+        return None
+
+
+def _newest(instance: Json) -> PipelineState:
+    stages = tuple(
+        StageState(name=stage["name"], result="not run" if stage["status"] == "Unknown" else stage["status"])
+        for stage in instance["stages"]
+    )
+    return PipelineState(name=instance["name"], counter=instance["counter"], label=instance["label"], stages=stages)
+
+
+def lines(status: Status) -> list[str]:
+    """For a person."""
+    return [*status.problems, *(line for model in status.models for line in _lines(model))]
+
+
+def _lines(status: ModelStatus) -> list[str]:
+    found = [f"{status.model}: {_answer(status.rollout)}"]
+    for pipeline in status.pipelines:
+        stages = " → ".join(f"{stage.name} {stage.result}" for stage in pipeline.stages)
+        found.append(f"  {pipeline.name} {pipeline.counter}: {stages}")
+    for promotion in status.promotions:
+        found.append(f"  promotion {promotion.revision} by {promotion.promoted_by}: {promotion.told}")
+    return [*found, *(f"  {problem}" for problem in status.problems)]
+
+
+def _answer(rollout: ModelState | None) -> str:
+    if rollout is None:
+        return "nobody knows what answers"
+    if (live := rollout.live) is None:
+        return "nothing answers"
+    if rollout.answering:
+        return f"{live.revision} since {live.at:{_TIME}} at {rollout.url} answers"
+    since = f" since {rollout.down_since:{_TIME}}" if rollout.down_since else ""
+    return f"{live.revision} is live but does not answer{since}: {rollout.reason or 'it has just ended'}"

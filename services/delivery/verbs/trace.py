@@ -1,0 +1,130 @@
+"""trace: from an answer back to its run, data, parameters, verdicts, promoter and pipeline."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from services.contract import names
+from services.contract.candidate import RunFacts, SourcesDigest
+from services.contract.deployment import Deployment
+from services.contract.errors import Refused
+from services.contract.outcome import Outcome
+from services.contract.release import Manifest
+from services.contract.trace import Trace
+from services.delivery.clients.rollout_client import Rollout
+from services.delivery.output import emit, say
+from services.delivery.promotions.gate_words import with_words
+from services.delivery.promotions.outcomes import outcomes, read_ledger
+from services.delivery.reports.links import links
+from services.delivery.settings import Settings
+from services.delivery.store import Store
+from services.gocd.client import GoCD
+
+
+def trace(
+    model: Annotated[str, typer.Argument(help="The model that answered.")],
+    release: Annotated[
+        str | None, typer.Option(help=f"Digest (or its start) from the answer's {names.RELEASE_HEADER}; else live.")
+    ] = None,
+    text: Annotated[bool, typer.Option("--text", help="Print lines for a person in place of JSON.")] = False,
+) -> None:
+    """Tell where an answer came from; prints JSON.
+
+    Example: trackback trace diamond-price --text
+    """
+    found = _trace(Settings(), model, release)
+    if text:
+        sys.stdout.write(_lines(found))
+    else:
+        emit(found)
+
+
+def _trace(settings: Settings, model: str, wanted: str | None) -> Trace:
+    rollout = Rollout(settings.trackback_rollout_url)
+    deployments = rollout.deployments(model)
+    digest = wanted or _live(rollout, model)
+    ours = tuple(one for one in deployments if one.release.startswith(digest))
+    if len({one.release for one in ours}) != 1:
+        known = ", ".join(sorted({one.release[:12] for one in deployments})) or "none"
+        raise Refused(f"expected a release of {model} that has answered, found '{digest[:12]}': known are {known}")
+    folder = Store(settings.trackback_store).release(ours[0].release)
+    found = _assembled(settings, Manifest.read(folder / names.MANIFEST_FILE), ours)
+    return found.model_copy(update={"later": later(settings, ours[0], deployments)})
+
+
+def later(settings: Settings, traced: Deployment, deployments: Sequence[Deployment]) -> tuple[Outcome, ...]:
+    """An answer can be traced without GoCD, so one that does not tell is no failure."""
+    answered = frozenset(one.revision for one in deployments)
+    try:
+        with GoCD(settings.trackback_gocd_url, settings.gocd_token) as gocd:
+            found = outcomes(read_ledger(gocd, traced.model, answered))
+            return tuple(with_words(gocd, one) for one in found if one.number > traced.number)
+    except Refused as refused:
+        say(f"note: what became of later promotions is not known ({refused})")
+        return ()
+
+
+def _live(rollout: Rollout, model: str) -> str:
+    live = rollout.state(model).live
+    if live is None:
+        raise Refused(f"expected a live release of {model}, found none: promote a run first")
+    return live.release
+
+
+def _assembled(settings: Settings, manifest: Manifest, deployments: tuple[Deployment, ...]) -> Trace:
+    candidate = manifest.candidate
+    return Trace(
+        model=manifest.model,
+        revision=manifest.revision,
+        release=deployments[0].release,
+        deployments=deployments,
+        candidate=candidate,
+        validation=manifest.validation,
+        comparison=manifest.comparison,
+        servable=manifest.servable,
+        pipeline=candidate.pipeline,
+        links=links(settings, candidate),
+    )
+
+
+def _lines(trace: Trace) -> str:
+    promotion, run = trace.candidate.promotion, trace.candidate.run
+    dirty = " with uncommitted changes" if run.git_dirty else ""
+    pipeline = f"{trace.pipeline.name} {trace.pipeline.counter}" if trace.pipeline else "by hand"
+    rows = {
+        "model": f"{trace.model}, revision {trace.revision}",
+        "release": trace.release,
+        "answered since": ", ".join(f"{one.at:%Y-%m-%d %H:%M:%S} UTC ({one.action})" for one in trace.deployments),
+        "pipeline": pipeline,
+        "promoted by": f"{promotion.promoted_by}: {promotion.reason or 'no reason given'}",
+        "run": f"{run.run_id} ({run.name}) by {run.user}, {run.ended_at:%Y-%m-%d %H:%M:%S} UTC",
+        "git commit": f"{run.git_commit or 'not in git'}{dirty}",
+        "libraries": ", ".join(f"{name} {version}" for name, version in sorted(run.libraries.items())),
+        "parameters": ", ".join(f"{name}={value}" for name, value in sorted(run.parameters.items())),
+        "metrics": ", ".join(f"{name} {value:.6g}" for name, value in sorted(run.metrics.items())),
+        "environment": _environment(run),
+        "machine": f"{run.machine.processor}, {run.machine.cores} cores, {run.machine.system}",
+        "training data": f"{run.training.sha256} ({run.training.rows} rows of {run.training.source})",
+        "hold-out": f"{run.holdout.sha256} ({run.holdout.rows} rows)",
+        "made from": _sources(run.sources),
+        "model files": f"{trace.candidate.digest} ({len(trace.candidate.files)} files)",
+        "served as": "; ".join(trace.servable.notes),
+        "comparison": trace.comparison.summary,
+        "promoted since": "; ".join(f"{one.revision} {one.told}" for one in trace.later) or "nothing",
+        **{f"{name} page": url for name, url in trace.links.items()},
+    }
+    return "".join(f"{name:15} {value}\n" for name, value in rows.items())
+
+
+def _environment(run: RunFacts) -> str:
+    lock = f"locked by {run.environment.lock}" if run.environment.lock else "as no lock file says"
+    return f"{run.environment.sha256} ({run.environment.packages} packages, {lock}; Python {run.machine.python})"
+
+
+def _sources(sources: SourcesDigest) -> str:
+    packages = (
+        ", ".join(f"{name} {version}" for name, version in sorted(sources.packages.items())) or "a file of one's own"
+    )
+    return f"{sources.sha256} ({sources.files} files: {packages})"

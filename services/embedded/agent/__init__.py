@@ -1,0 +1,1 @@
+"""Runs the jobs of stages, as a GoCD agent does."""

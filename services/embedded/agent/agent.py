@@ -1,0 +1,121 @@
+"""The agent of this machine: takes scheduled jobs, a few at once but one of a pipeline at a time."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from services.contract.errors import Refused
+from services.embedded.agent.exec_task import Interrupted
+from services.embedded.agent.job_order import JobOrder
+from services.embedded.agent.processes import end_trees
+from services.embedded.pipelines.pipeline_set import PipelineSet
+from services.embedded.records.history import FAILED, History, JobRun
+from services.embedded.records.stage_history import StageHistory
+
+STOP_SECONDS = 4.0
+_log = logging.getLogger(__name__)
+
+
+class Runs(Protocol):
+    def run(self, order: JobOrder, agent: str) -> str: ...
+
+
+class Agent:
+    def __init__(
+        self,
+        pipelines: PipelineSet,
+        history: History,
+        stages: StageHistory,
+        runner: Runs,
+        on_finished: Callable[[JobRun, str], None],
+        stopping: threading.Event,
+        count: int,
+    ) -> None:
+        self._pipelines = pipelines
+        self._history = history
+        self._stages = stages
+        self._runner = runner
+        self._on_finished = on_finished
+        self._stopping = stopping
+        self._wake = threading.Condition()
+        # A pipeline has one workspace, so the jobs of its instances take turns.
+        self._busy: set[str] = set()
+        self._workers = [
+            threading.Thread(target=self._work, args=(f"agent-{number}",), name=f"agent-{number}", daemon=True)
+            for number in range(1, count + 1)
+        ]
+
+    def start(self) -> None:
+        """What ran when the server died is run again, after its process is surely gone."""
+        interrupted = self._stages.interrupted_jobs()
+        end_trees([(job.pid, job.pid_started) for job in interrupted if job.pid and job.pid_started])
+        for job in interrupted:
+            self._stages.reschedule_job(job)
+        for worker in self._workers:
+            worker.start()
+
+    def wake(self) -> None:
+        with self._wake:
+            self._wake.notify_all()
+
+    def stop(self) -> None:
+        """Ends the processes of running jobs; the jobs stay unfinished and run again at the next start."""
+        self._stopping.set()
+        self.wake()
+        deadline = time.monotonic() + STOP_SECONDS
+        while any(worker.is_alive() for worker in self._workers) and time.monotonic() < deadline:
+            running = self._stages.interrupted_jobs()
+            end_trees([(job.pid, job.pid_started) for job in running if job.pid], grace=1.0)
+            for worker in self._workers:
+                worker.join(0.1)
+
+    def _work(self, name: str) -> None:
+        while job := self._take(name):
+            result = self._run(job, name)
+            self._release(job)
+            if result:
+                self._on_finished(job, result)
+
+    def _take(self, name: str) -> JobRun | None:
+        with self._wake:
+            while not self._stopping.is_set():
+                for job in self._stages.waiting_jobs():
+                    if (pipeline := self._pipeline(job)) not in self._busy:
+                        self._busy.add(pipeline)
+                        self._stages.assign_job(job, name)
+                        return job
+                self._wake.wait()
+        return None
+
+    def _release(self, job: JobRun) -> None:
+        with self._wake:
+            self._busy.discard(self._pipeline(job))
+            self._wake.notify_all()
+
+    def _pipeline(self, job: JobRun) -> str:
+        return self._history.instance_of(self._stages.stage(job.stage)).pipeline
+
+    def _run(self, job: JobRun, name: str) -> str | None:
+        """None when the server stops before the job ended."""
+        try:
+            return self._runner.run(self._order(job), name)
+        except Interrupted:
+            return None
+        except Exception:  # a job that this server cannot run has failed; the agent goes on
+            _log.exception("job %s could not be run", job.name)
+            return FAILED
+
+    def _order(self, job: JobRun) -> JobOrder:
+        """Raises Refused when the pipelines no longer have that job."""
+        stage = self._stages.stage(job.stage)
+        instance = self._history.instance_of(stage)
+        pipelines = self._pipelines.current
+        config = pipelines.job(instance.pipeline, stage.name, job.name)
+        if config is None:
+            place = f"{instance.pipeline}/{stage.name}/{job.name}"
+            raise Refused(f"expected job {place} in the pipelines, found none: promote again with the present ones")
+        pipeline = pipelines.pipelines[instance.pipeline]
+        causes = tuple(self._history.causes(instance))
+        return JobOrder(job, stage, instance, causes, pipeline, pipeline.stage_configs[stage.name], config)

@@ -1,0 +1,86 @@
+"""The files that jobs leave behind, with the checksums by which later jobs trust them."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from services.embedded.agent.job_order import JobPlace
+
+OUTPUT = "cruise-output"
+CONSOLE_LOG = f"{OUTPUT}/console.log"
+CHECKSUMS = f"{OUTPUT}/md5.checksum"
+
+
+class ArtifactMissing(Exception):
+    """The text names what was looked for."""
+
+
+class Artifacts:
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def folder(self, place: JobPlace) -> Path:
+        return self._root / place.path
+
+    def find(self, place: JobPlace, path: str) -> Path | None:
+        """A file or folder of the job; None as well for a path that leads out of it, or that no file can have."""
+        folder = self.folder(place).resolve()
+        try:
+            found = (folder / path).resolve()
+            return found if found.is_relative_to(folder) and found.exists() else None
+        except (OSError, ValueError):
+            return None
+
+    def upload(self, place: JobPlace, source: Path, destination: str) -> None:
+        """A folder keeps its name below `destination`. Raises ArtifactMissing."""
+        if not source.exists():
+            raise ArtifactMissing(f"Failed to find {source}")
+        target = self.folder(place) / destination / source.name
+        _copy(source, target)
+        self._note_checksums(place, target)
+
+    def _note_checksums(self, place: JobPlace, target: Path) -> None:
+        folder = self.folder(place)
+        checksums = self._checksums(place) | {
+            file.relative_to(folder).as_posix(): _md5(file) for file in _files(target)
+        }
+        noted = folder / CHECKSUMS
+        noted.parent.mkdir(parents=True, exist_ok=True)
+        noted.write_text("".join(f"{path}={digest}\n" for path, digest in checksums.items()), encoding="utf-8")
+
+    def _checksums(self, place: JobPlace) -> dict[str, str]:
+        noted = self.folder(place) / CHECKSUMS
+        lines = noted.read_text(encoding="utf-8").splitlines() if noted.exists() else []
+        return {path: digest for path, _, digest in (line.rpartition("=") for line in lines)}
+
+    def fetch(self, place: JobPlace, source: str, is_file: bool, destination: Path) -> list[str]:
+        """The paths saved, each after comparing its checksum. Raises ArtifactMissing."""
+        found = self.find(place, source)
+        if not found or found.is_file() != is_file:
+            raise ArtifactMissing(
+                f"expected a {'file' if is_file else 'folder'} '{source}' of {place.path}, found none"
+            )
+        folder, checksums = self.folder(place).resolve(), self._checksums(place)
+        names = [file.relative_to(folder).as_posix() for file in _files(found)]
+        for name in names:
+            if checksums.get(name) != _md5(folder / name):
+                raise ArtifactMissing(f"'{name}' of {place.path} is not what was uploaded: its checksum differs")
+        _copy(found, destination / found.name)
+        return names
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    else:
+        shutil.copyfile(source, target)
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+
+
+def _md5(path: Path) -> str:
+    """GoCD's own choice: it guards against damage, not against a person."""
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,82 @@
+"""The environment variables that GoCD gives to a job, all of them, in its order."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from services.embedded.agent.job_order import JobOrder
+from services.embedded.records.catalog import Catalog, Package, Property
+from services.embedded.records.history import Cause
+from services.embedded.scheduling.causes import LABEL, PACKAGE
+
+AGENT_RESOURCES = "python"
+HIDDEN = "********"
+
+
+@dataclass(frozen=True)
+class Variable:
+    name: str
+    value: str
+    secure: bool = False
+
+    @property
+    def shown(self) -> str:
+        return HIDDEN if self.secure else self.value
+
+
+def job_variables(order: JobOrder, catalog: Catalog, server_url: str) -> list[Variable]:
+    """A name that comes twice keeps its first place and has its last value."""
+    variables: dict[str, Variable] = {}
+    for variable in _all(order, catalog, server_url):
+        variables[variable.name] = variable
+    return list(variables.values())
+
+
+def _all(order: JobOrder, catalog: Catalog, server_url: str) -> Iterator[Variable]:
+    yield Variable("GO_SERVER_URL", server_url)
+    yield Variable("GO_PIPELINE_GROUP_NAME", order.pipeline_config.group)
+    yield Variable("GO_AGENT_RESOURCES", AGENT_RESOURCES)
+    yield Variable("GO_TRIGGER_USER", order.stage.approved_by)
+    yield Variable("GO_PIPELINE_NAME", order.instance.pipeline)
+    yield Variable("GO_PIPELINE_COUNTER", str(order.instance.counter))
+    yield Variable("GO_PIPELINE_LABEL", order.instance.label)
+    yield Variable("GO_STAGE_NAME", order.stage.name)
+    yield Variable("GO_STAGE_COUNTER", str(order.stage.counter))
+    yield Variable("GO_JOB_NAME", order.run.name)
+    for cause in order.causes:
+        yield from _material(order, cause, catalog)
+    for configured in (order.pipeline_config, order.stage_config, order.config):
+        for name, value in configured.environment_variables.items():
+            yield Variable(name, value)
+
+
+def _material(order: JobOrder, cause: Cause, catalog: Catalog) -> Iterator[Variable]:
+    if cause.type == PACKAGE:
+        configured = order.pipeline_config.materials.get(cause.material)
+        package = catalog.package(configured.package or "") if configured else None
+        yield from _package(cause, package)
+    else:
+        newest = cause.modifications[0]
+        yield Variable(_name("GO_DEPENDENCY_LABEL", cause.material), newest.data[LABEL])
+        yield Variable(_name("GO_DEPENDENCY_LOCATOR", cause.material), newest.revision)
+    yield Variable(_name("GO_MATERIAL", cause.material, "HAS_CHANGED"), str(cause.changed).lower())
+
+
+def _package(cause: Cause, package: Package | None) -> Iterator[Variable]:
+    newest = cause.modifications[0]
+    yield Variable(_name("GO_PACKAGE", cause.material, "LABEL"), newest.revision)
+    if package:
+        yield from _configured("GO_REPO", cause.material, package.repository.properties)
+        yield from _configured("GO_PACKAGE", cause.material, package.properties)
+    for key, value in newest.data.items():
+        yield Variable(_name("GO_PACKAGE", cause.material, key), value)
+
+
+def _configured(prefix: str, material: str, properties: tuple[Property, ...]) -> Iterator[Variable]:
+    for it in properties:
+        if it.value:
+            yield Variable(_name(prefix, material, it.key), it.value, it.secure)
+
+
+def _name(*parts: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]", "_", "_".join(parts)).upper()

@@ -1,0 +1,1 @@
+"""Reads `*.gocd.yaml` and knows the pipelines that are defined."""

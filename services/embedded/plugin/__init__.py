@@ -1,0 +1,1 @@
+"""Hosts the package-repository plugin in a JVM and holds its answers to GoCD's rules."""

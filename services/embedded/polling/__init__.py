@@ -1,0 +1,1 @@
+"""Looks at materials and config repos in GoCD's intervals."""

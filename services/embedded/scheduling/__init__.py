@@ -1,0 +1,1 @@
+"""Decides which pipeline runs when, and with which revisions."""

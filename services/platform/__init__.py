@@ -1,0 +1,1 @@
+"""The supervisor of the platform on one machine."""

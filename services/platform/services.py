@@ -1,0 +1,104 @@
+"""What the platform consists of: the command and the variables of each service."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.contract.checkout import ROOT
+from services.platform.settings import PlatformSettings
+
+_PLUGIN = ROOT / "plugin" / "package-repository" / "target" / "trackback-mlflow-plugin.jar"
+_PLUGIN_HOST = ROOT / "plugin" / "host" / "target" / "trackback-plugin-host.jar"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A process to keep alive, the variables that are its own, and the URL that answers 200 when it is ready, if any.
+
+    `children_live_on` when it is restarted: the processes that answer must not end with the rollout service.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    variables: dict[str, str]
+    ready: str = ""
+    children_live_on: bool = False
+
+
+def token_file(state: Path) -> Path:
+    """What opens the CI server and the rollout service to changes; made anew at each start, for its owner alone."""
+    return state / "token"
+
+
+def token_variables(settings: PlatformSettings) -> tuple[str, ...]:
+    """Those that name the platform's token; a GoCD that is not its own has another."""
+    return (*(["TRACKBACK_GOCD_TOKEN_FILE"] if settings.ci else []), "TRACKBACK_ROLLOUT_TOKEN_FILE")
+
+
+def verb_environment(settings: PlatformSettings, state: Path) -> dict[str, str]:
+    """What `trackback` needs to find the platform, also inside of a pipeline's job."""
+    ours = token_variables(settings)
+    # What goes before a file opens another server than ours.
+    before = [name.removesuffix("_FILE") for name in ours]
+    inherited = {name: value for name, value in os.environ.items() if name not in before}
+    return {
+        **inherited,
+        **settings.urls.environment(),
+        **dict.fromkeys(ours, str(token_file(state))),
+        "PATH": f"{ROOT / 'scripts'}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PYTHONPATH": str(ROOT),
+        "TRACKBACK_STORE": str(state / "store"),
+    }
+
+
+def phases(settings: PlatformSettings, state: Path) -> list[list[Service]]:
+    """The CI server comes last, because it polls MLflow at once."""
+    first = [_mlflow(settings, state / "mlflow"), _rollout(settings, state)]
+    return [first, [_ci(settings, state)]] if settings.ci else [first]
+
+
+def follow(settings: PlatformSettings) -> Service:
+    """Lets the CI server poll what was promoted at once; nothing waits for it."""
+    return Service("follow", tuple(gocd_command(settings, "follow")), {})
+
+
+def gocd_command(settings: PlatformSettings, verb: str) -> list[str]:
+    command = [sys.executable, "-m", "services.delivery", "gocd", verb, "--url", settings.urls.gocd]
+    return [*command, "--models", str(ROOT / "training" / "models")]
+
+
+def _mlflow(settings: PlatformSettings, place: Path) -> Service:
+    command = (sys.executable, "-m", "services.mlflow", str(place), str(settings.mlflow_port))
+    return Service("mlflow", command, {}, f"{settings.urls.mlflow}/health")
+
+
+def _rollout(settings: PlatformSettings, state: Path) -> Service:
+    variables = {
+        "PORT": str(settings.rollout_port),
+        "FIRST_PORT": str(settings.serving_port),
+        "STATE": str(state / "rollout"),
+        "STORE": str(state / "store"),
+        "ENVIRONMENTS": str(ROOT / ".venv"),
+        "TOKEN_FILE": str(token_file(state)),
+    }
+    command = (sys.executable, "-m", "services.rollout")
+    ready = f"{settings.urls.rollout}/health"
+    return Service("rollout", command, _prefixed("TRACKBACK_ROLLOUT_", variables), ready, children_live_on=True)
+
+
+def _ci(settings: PlatformSettings, state: Path) -> Service:
+    variables = {
+        "PORT": str(settings.gocd_port),
+        "STATE": str(state / "ci"),
+        "TOKEN_FILE": str(token_file(state)),
+        "PIPELINES": str(ROOT / "services" / "gocd" / "pipelines.gocd.yaml"),
+        "PLUGIN_JAR": str(_PLUGIN),
+        "HOST_JAR": str(_PLUGIN_HOST),
+    }
+    command = (sys.executable, "-m", "services.embedded.server")
+    return Service("ci", command, _prefixed("TRACKBACK_CI_", variables), f"{settings.urls.gocd}/api/v1/health")
+
+
+def _prefixed(prefix: str, variables: dict[str, str]) -> dict[str, str]:
+    return {f"{prefix}{name}": value for name, value in variables.items()}

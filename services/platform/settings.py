@@ -1,0 +1,81 @@
+"""Where the embedded platform keeps its state and which ports it takes."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.contract.checkout import ROOT
+from services.contract.errors import Refused
+from services.contract.record import Record
+
+ADDRESS = "127.0.0.1"
+
+
+PREFIX = "TRACKBACK_"
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class PlatformSettings(BaseSettings):
+    """Read from `TRACKBACK_STATE`, `TRACKBACK_MLFLOW_PORT` and so on; without `ci`, GoCD is the one at `gocd_url`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    state: Path = ROOT / ".trackback"
+    mlflow_port: Port = 5000
+    gocd_port: Port = 8153
+    rollout_port: Port = 8154
+    serving_port: Port = 8200
+    ci: bool = True
+    gocd_url: str = "http://127.0.0.1:8153/go"
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """By the variable that moves each; the first of those on which models answer is the last."""
+        names = ("mlflow_port", *(["gocd_port"] if self.ci else []), "rollout_port", "serving_port")
+        return {f"{PREFIX}{name.upper()}": getattr(self, name) for name in names}
+
+    @property
+    def urls(self) -> "Urls":
+        return Urls(
+            mlflow=f"http://{ADDRESS}:{self.mlflow_port}",
+            gocd=f"http://{ADDRESS}:{self.gocd_port}/go" if self.ci else self.gocd_url,
+            rollout=f"http://{ADDRESS}:{self.rollout_port}",
+        )
+
+
+def read_platform_settings(no_ci: bool = False) -> PlatformSettings:
+    """Raises Refused, naming the variable that is wrong, what it holds and what it may hold."""
+    try:
+        settings = PlatformSettings(ci=False) if no_ci else PlatformSettings()
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        variable = f"{PREFIX}{str(problem['loc'][0]).upper()}"
+        found = f"expected {variable} to be a port from 1 to 65535, found '{problem['input']}'"
+        raise Refused(f"{found}: set another") from error
+    _refuse_one_port_twice(settings.ports)
+    return settings
+
+
+def _refuse_one_port_twice(ports: dict[str, int]) -> None:
+    for variable, port in ports.items():
+        for other in (other for other, same in ports.items() if same == port and other != variable):
+            both = f"{variable} and {other}"
+            raise Refused(f"expected a port of its own for each service, found {port} in {both}: change one")
+
+
+class Urls(Record):
+    """What a client of the platform must know; printed when it is ready."""
+
+    mlflow: str
+    gocd: str
+    rollout: str
+
+    def environment(self) -> dict[str, str]:
+        """The variables that the verbs read."""
+        return {
+            "MLFLOW_TRACKING_URI": self.mlflow,
+            "TRACKBACK_GOCD_URL": self.gocd,
+            "TRACKBACK_ROLLOUT_URL": self.rollout,
+        }

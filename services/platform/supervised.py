@@ -1,0 +1,95 @@
+"""A process of the platform: in a group of its own, restarted when it ends, ended with all it started."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from services.platform.services import Service
+
+STOP_SECONDS = 7.0
+_QUICK_DEATH_SECONDS = 5.0
+_LONGEST_PAUSE_SECONDS = 5.0
+
+
+class Supervised:
+    """Started by `start`, kept alive until `stop`; every process group it ever had is ended by `stop`."""
+
+    def __init__(
+        self,
+        service: Service,
+        environment: Mapping[str, str],
+        log: Path,
+        say: Callable[[str], None],
+        on_start: Callable[[], None],
+    ) -> None:
+        self._service, self._environment, self._log = service, dict(environment), log
+        self._say, self._on_start = say, on_start
+        self._stopping = threading.Event()
+        self._groups: list[int] = []
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        return tuple(self._groups)
+
+    def start(self) -> None:
+        """Returns at once; the process is started by a thread, which no signal can interrupt halfway."""
+        threading.Thread(target=self._keep_alive, name=f"supervise-{self._service.name}", daemon=True).start()
+
+    def ask_to_stop(self) -> None:
+        """Does not wait."""
+        self._stopping.set()
+        with self._lock, contextlib.suppress(ProcessLookupError):
+            if self._process and self._process.poll() is None:
+                self._process.terminate()
+
+    def stop(self, deadline: float) -> None:
+        """Waits until `deadline` (monotonic seconds) for an orderly end, then ends whatever is left."""
+        self.ask_to_stop()
+        if self._process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(max(0.0, deadline - time.monotonic()))
+        for group in self._groups:
+            end_group(group)
+
+    def _keep_alive(self) -> None:
+        pause = 0.0
+        while process := self._spawn():
+            started = time.monotonic()
+            code = process.wait()
+            quick = time.monotonic() - started < _QUICK_DEATH_SECONDS
+            pause = min(max(2 * pause, 0.5), _LONGEST_PAUSE_SECONDS) if quick else 0.0
+            if self._stopping.wait(pause):
+                return
+            if not self._service.children_live_on:
+                end_group(process.pid)
+            self._say(f"{self._service.name} ended (exit {code}); starting it again, its log is {self._log}")
+
+    def _spawn(self) -> subprocess.Popen[bytes] | None:
+        with self._lock:
+            if self._stopping.is_set():
+                return None
+            with self._log.open("ab") as log:
+                self._process = subprocess.Popen(
+                    self._service.command,
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    process_group=0,
+                )
+            self._groups.append(self._process.pid)
+            self._on_start()
+            return self._process
+
+
+def end_group(group: int) -> None:
+    """Ends every process of a group that is still alive."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)

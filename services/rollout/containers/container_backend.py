@@ -1,0 +1,168 @@
+"""Releases as containers behind the gateway: verified before they run, confined while they do."""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from pathlib import Path
+from threading import Lock, Thread
+
+from services.contract import names
+from services.contract.errors import Refused
+from services.rollout.checks import confirm
+from services.rollout.containers.engine import Container, Engine, Plan
+from services.rollout.containers.gateway import Gateway
+from services.rollout.containers.image_check import check_contents, check_labels
+from services.rollout.containers.replicas import Replicas
+from services.rollout.containers.route import Route
+from services.rollout.containers.serving_container import STOP_SECONDS, ServingContainer
+from services.rollout.containers.slots import Slots
+from services.rollout.serving import Serving
+from services.rollout.settings import Settings
+from services.rollout.store import StoredRelease
+from services.rollout.waiting import wait_until
+
+THERE_SECONDS = 60.0
+BACK_SECONDS = 0.1
+CLOSE_GRACE_SECONDS = 1.0
+log = logging.getLogger(__name__)
+
+
+class Containers:
+    """A Backend. Only containers with our project's label are ever touched."""
+
+    def __init__(self, settings: Settings, state: Path) -> None:
+        self._settings = settings
+        self._gateway = Gateway(settings.gateway_runtime)
+        self._slots = Slots(state, self._gateway)
+        self._engine = Engine()
+        self._lock = Lock()
+        self._closed = False
+
+    def prepare(self) -> None:
+        """Waits for what may start later than we do, then offers the base images to the pipelines."""
+        wait_for("the gateway", self._gateway.slots)
+        wait_for("the network of the releases", lambda: self._engine.check_network(self._settings.network))
+        for image in self._settings.base_images:
+            wait_for(f"the base image {image}", partial(self._offer, image))
+
+    def start(self, release: StoredRelease) -> Serving:
+        """With one replica; the others come when it answers."""
+        return self._replicas([self._run(release)])
+
+    def _run(self, release: StoredRelease) -> ServingContainer:
+        reference = self._verified(release)
+        plan = Plan(self._settings.project, release.model, self._settings.network, self._settings.memory_bytes)
+        labels = {names.MODEL_LABEL: release.model, names.RELEASE_LABEL: release.digest}
+        labels[names.REPLICAS_LABEL] = str(release.manifest.limits.replicas)
+        with self._lock:
+            if self._closed:
+                raise Refused("the rollout service is stopping: ask again when it is back")
+            return self._serving(self._engine.run(reference, plan, labels))
+
+    def adopt(self) -> list[Serving]:
+        together: dict[tuple[str, str], list[ServingContainer]] = {}
+        for container in self._ours():
+            if not container.in_use():
+                # It was loading when the service that started it ended, so nobody waits for it any more.
+                container.kill()
+                continue
+            together.setdefault((container.model, container.release), []).append(container)
+        return [self._replicas(containers) for containers in together.values()]
+
+    def url(self, model: str) -> str | None:
+        return f"{self._settings.public_url.rstrip('/')}/models/{model}" if self._slots.find(model) else None
+
+    def open_address(self, model: str) -> None:
+        self._route(model).open()
+
+    def publish(self, models: Collection[str]) -> None:
+        self._gateway.tell({model: self._slots.assign(model) for model in models})
+
+    def watch(self, stir: Callable[[], None]) -> None:
+        for wait in (self._wait_containers, lambda _: self._gateway.wait_lost()):
+            Thread(target=self._listen, args=(wait, stir), daemon=True).start()
+
+    def close_address(self, model: str) -> None:
+        try:
+            self._gateway.forget(model)
+        except Refused as refusal:
+            log.warning("%s: %s", model, refusal)
+
+    def confirm(self, model: str, release: str) -> None:
+        confirm(f"{self._settings.gateway_url.rstrip('/')}/models/{model}", release)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+        try:
+            threads = [Thread(target=one.see_off, args=(CLOSE_GRACE_SECONDS,)) for one in self._ours()]
+        except Refused as refusal:
+            log.error("the containers go on: %s", refusal)
+            return
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(CLOSE_GRACE_SECONDS + 2 * STOP_SECONDS)
+
+    def _verified(self, release: StoredRelease) -> str:
+        """The reference of an image that holds exactly this release. Raises Refused, and nothing of it has run."""
+        image = release.release.image
+        if image is None:
+            raise Refused(f"expected a recorded image of release {release.digest[:12]}…, found none: package it again")
+        reference = f"{self._settings.registry}/{image.repository}@{image.digest}"
+        check_labels(self._engine.fetch(reference), release)
+        with self._engine.read(reference, names.RELEASE_FOLDER, self._settings.project) as archive:
+            check_contents(archive, release)
+        return reference
+
+    def _offer(self, image: str) -> None:
+        # The pipelines look for it under this name, whichever it has on this machine.
+        reference = f"{self._settings.registry}/{names.IMAGES}/{image.rpartition('/')[2]}"
+        new = self._engine.push(image, reference)
+        log.info("%s %s", reference, "was pushed" if new else "is in the registry already")
+
+    def _ours(self) -> list[ServingContainer]:
+        found = self._engine.containers(self._settings.project, self._settings.network)
+        return [self._serving(container) for container in found]
+
+    def _serving(self, container: Container) -> ServingContainer:
+        route = self._route(container.labels[names.MODEL_LABEL])
+        return ServingContainer(container, route, self._settings.load_seconds)
+
+    def _replicas(self, containers: Sequence[ServingContainer]) -> Replicas:
+        return Replicas(containers, self._route(containers[0].model))
+
+    def _listen(self, wait: Callable[[Callable[[], None]], None], stir: Callable[[], None]) -> None:
+        """Whoever is gone, engine or gateway, is looked for again; what happened meanwhile is looked at."""
+        while not self._closed:
+            with contextlib.suppress(Refused):
+                wait(stir)
+            stir()
+            time.sleep(BACK_SECONDS)
+
+    def _wait_containers(self, stir: Callable[[], None]) -> None:
+        for _ in self._engine.ends(self._settings.project):
+            stir()
+
+    def _route(self, model: str) -> Route:
+        return Route(model, self._gateway, self._slots)
+
+
+def wait_for(what: str, attempt: Callable[[], object], seconds: float = THERE_SECONDS) -> None:
+    """Tries again until it is no more refused. Raises the last Refused after `seconds`."""
+    refusals: list[Refused] = []
+
+    def succeeds() -> bool:
+        try:
+            attempt()
+        except Refused as refusal:
+            if not refusals:
+                log.warning("waiting for %s: %s", what, refusal)
+            refusals.append(refusal)
+            return False
+        return True
+
+    if not wait_until(succeeds, seconds):
+        raise refusals[-1]

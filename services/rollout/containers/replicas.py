@@ -1,0 +1,86 @@
+"""The containers of one release, which answer together: while one of them is alive, the release answers."""
+
+import contextlib
+import logging
+from collections.abc import Sequence
+from threading import Thread
+from typing import Self
+
+from services.contract.errors import Refused
+from services.rollout.containers.route import Route
+from services.rollout.containers.serving_container import ServingContainer
+from services.rollout.store import StoredRelease
+
+log = logging.getLogger(__name__)
+
+
+class Replicas:
+    """A Serving. It begins with one container, and takes in the others when that one answers."""
+
+    def __init__(self, containers: Sequence[ServingContainer], route: Route) -> None:
+        self._containers = tuple(containers)
+        self._route = route
+        self.model = containers[0].model
+        self.release = containers[0].release
+        self._wanted = containers[0].replicas
+
+    def alive(self) -> bool:
+        return bool(self._living())
+
+    def reachable(self) -> bool:
+        with contextlib.suppress(Refused):
+            return self._route.leads_to([container.name for container in self._containers])
+        return False
+
+    def whole(self) -> bool:
+        return len(self._living()) == len(self._containers) == self._wanted
+
+    def shed(self) -> None:
+        living = self._living()
+        dead = [container for container in self._containers if container not in living]
+        self._containers = tuple(living)
+        for container in dead:
+            container.step_down()
+            Thread(target=container.kill, daemon=True).start()
+
+    def take_in(self, spare: Self) -> None:
+        """What cannot be led to is not one of us: whoever loaded it ends it."""
+        before, self._containers = self._containers, (*self._containers, *spare._containers)
+        try:
+            self.go()
+        except Refused:
+            self._containers = before
+            raise
+        log.warning("%s: %d of %d replicas answer", self.model, len(self._containers), self._wanted)
+
+    def wait_ready(self) -> None:
+        for container in self._containers:
+            container.wait_ready()
+
+    def check(self, release: StoredRelease) -> None:
+        for container in self._containers:
+            container.check(release)
+
+    def go(self) -> None:
+        self._route.lead_to({container.name: container.address for container in self._living()})
+
+    def drain(self) -> None:
+        for container in self._containers:
+            self._route.drain(container.name)
+
+    def retire(self, grace: float) -> None:
+        for container in self._containers:
+            Thread(target=container.see_off, args=(grace,), daemon=True).start()
+
+    def kill(self) -> None:
+        self.see_off(0.0)
+
+    def see_off(self, grace: float) -> None:
+        threads = [Thread(target=container.see_off, args=(grace,)) for container in self._containers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _living(self) -> list[ServingContainer]:
+        return [container for container in self._containers if container.alive()]

@@ -1,0 +1,96 @@
+"""One model's way through the gateway: to the containers of one release at a time."""
+
+from collections.abc import Iterable, Mapping
+
+from services.contract.errors import Refused
+from services.rollout.containers.gateway import Gateway, Server
+from services.rollout.containers.slots import Slots
+from services.rollout.waiting import wait_until
+
+UP_SECONDS = 30.0
+DELETE_SECONDS = 2.0
+
+
+class Route:
+    """Every call raises Unreachable when the gateway does not answer, and Refused when it says no."""
+
+    def __init__(self, model: str, gateway: Gateway, slots: Slots, up_seconds: float = UP_SECONDS) -> None:
+        self._model = model
+        self._gateway = gateway
+        self._slots = slots
+        self._up_seconds = up_seconds
+
+    def open(self) -> str:
+        """The model's slot, by which the gateway knows it from here on."""
+        slot = self._slots.assign(self._model)
+        self._gateway.know(self._model, slot)
+        return slot
+
+    def leads_to(self, servers: Iterable[str]) -> bool:
+        """To one of them at least."""
+        slot = self._slots.find(self._model)
+        return self._gateway.models().get(self._model) == slot and any(self._find(server).up for server in servers)
+
+    def knows(self, server: str) -> bool:
+        return self._find(server) != NOWHERE
+
+    def lead_to(self, addresses: Mapping[str, str]) -> None:
+        """To these servers alone; no change when that is so already."""
+        slot = self.open()
+        for server, address in addresses.items():
+            self._make_ready(slot, server, address)
+        for server in addresses:
+            if not wait_until(lambda one=server: self._find(one).up, self._up_seconds):  # type: ignore[misc]
+                raise Refused(f"expected the gateway to find {server} well, it says {self._find(server).status}")
+        others = {name: its for name, its in self._gateway.servers(slot).items() if name not in addresses}
+        for other, its in others.items():
+            if its.up:
+                self._rest(slot, other, "drain")
+            elif not its.resting:
+                self._remove(slot, other)
+
+    def _make_ready(self, slot: str, server: str, address: str) -> None:
+        if (found := self._find(server)).up or found.resting:
+            self._gateway.set_state(slot, server, "ready")
+        else:
+            self._remove(slot, server)
+            self._gateway.add(slot, server, address)
+
+    def drain(self, server: str) -> None:
+        """Sends it no more requests, and forgets it not."""
+        if self._find(server).up:
+            self._rest(self._slot(), server, "drain")
+
+    def leave(self, server: str, grace: float) -> None:
+        """Returns after the last request to it was answered, or after `grace` seconds."""
+        self.drain(server)
+        wait_until(lambda: not self._find(server).busy, grace)
+        if self._find(server) != NOWHERE:
+            self._rest(self._slot(), server, "maint")
+
+    def forget(self, server: str) -> None:
+        wait_until(lambda: self._remove(self._slot(), server), DELETE_SECONDS)
+
+    def _remove(self, slot: str, server: str) -> bool:
+        if self._find(server) == NOWHERE:
+            return True
+        self._rest(slot, server, "maint")
+        return self._gateway.delete(slot, server)
+
+    def _rest(self, slot: str, server: str, state: str) -> None:
+        try:
+            self._gateway.set_state(slot, server, state)
+        except Refused:
+            # Whoever ends its container forgets it meanwhile.
+            if self._find(server) != NOWHERE:
+                raise
+
+    def _find(self, server: str) -> Server:
+        slot = self._slots.find(self._model)
+        return self._gateway.servers(slot).get(server, NOWHERE) if slot else NOWHERE
+
+    def _slot(self) -> str:
+        return self._slots.find(self._model) or ""
+
+
+NOWHERE = Server("nowhere", 0)

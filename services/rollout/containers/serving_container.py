@@ -1,0 +1,81 @@
+"""One container with a release: asked directly before it answers anybody, taken out of the gateway before it ends."""
+
+import contextlib
+import logging
+import time
+
+from services.contract import names
+from services.contract.errors import Refused
+from services.rollout.checks import identity, late, network_door, replay_golden
+from services.rollout.containers.engine import Container
+from services.rollout.containers.route import Route
+from services.rollout.store import StoredRelease
+
+PAUSE_SECONDS = 0.02
+STOP_SECONDS = 5
+log = logging.getLogger(__name__)
+
+
+class ServingContainer:
+    def __init__(self, container: Container, route: Route, load_seconds: float) -> None:
+        self._container = container
+        self._route = route
+        self._load_seconds = load_seconds
+        self.name = container.name
+        self.address = f"{container.address}:{names.SERVING_PORT}"
+
+    @property
+    def model(self) -> str:
+        return self._container.labels[names.MODEL_LABEL]
+
+    @property
+    def release(self) -> str:
+        return self._container.labels[names.RELEASE_LABEL]
+
+    @property
+    def replicas(self) -> int:
+        """How many of its release are to answer together."""
+        return int(self._container.labels.get(names.REPLICAS_LABEL, 1))
+
+    def alive(self) -> bool:
+        return self._container.running()
+
+    def in_use(self) -> bool:
+        """Whether the gateway knows it, or it is ready to be made known. Never raises."""
+        with contextlib.suppress(Refused):
+            if self._route.knows(self.name):
+                return True
+        return identity(f"http://{self.address}") == self.release
+
+    def wait_ready(self) -> None:
+        deadline = time.monotonic() + self._load_seconds
+        while (found := identity(f"http://{self.address}")) != self.release:
+            if found:
+                raise Refused(f"expected release {self.release[:12]}… in its container, found {found[:12]}…")
+            if not self.alive():
+                raise Refused(f"release {self.release[:12]}… ended while loading: {self._container.last_words()}")
+            if time.monotonic() > deadline:
+                raise late(self.release, self._load_seconds)
+            time.sleep(PAUSE_SECONDS)
+
+    def check(self, release: StoredRelease) -> None:
+        replay_golden(network_door(self.address), release)
+
+    def step_down(self) -> None:
+        """The gateway sends nobody here any more. Never raises, waits for nothing."""
+        with contextlib.suppress(Refused):
+            self._route.leave(self.name, 0.0)
+
+    def kill(self) -> None:
+        self.see_off(0.0)
+
+    def see_off(self, grace: float) -> None:
+        """The gateway first, so that nobody is sent to a container that ends."""
+        with contextlib.suppress(Refused):
+            self._route.leave(self.name, grace)
+        try:
+            self._container.remove(STOP_SECONDS if grace else 0)
+        except Refused as refusal:
+            log.warning("%s stays for now: %s", self.name, refusal)
+        with contextlib.suppress(Refused):
+            self._route.forget(self.name)

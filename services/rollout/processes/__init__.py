@@ -1,0 +1,1 @@
+"""Releases as processes behind a shared socket."""

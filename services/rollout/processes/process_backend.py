@@ -1,0 +1,146 @@
+"""The serving processes of this machine: started scrubbed and limited, and found again after a crash."""
+
+import contextlib
+import resource
+import secrets
+import subprocess
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+from threading import Lock, Thread
+
+from services.contract.checkout import ROOT
+from services.contract.errors import Refused
+from services.contract.process_identity import identity
+from services.contract.release import Manifest
+from services.rollout.checks import confirm
+from services.rollout.processes.listeners import Listeners
+from services.rollout.processes.serving_process import CLOSE_SECONDS, ProcessRecord, ServingProcess, beside
+from services.rollout.serving import Serving
+from services.rollout.settings import Settings
+from services.rollout.store import StoredRelease
+
+# Nothing of our own environment reaches a model.
+ENVIRONMENT = {"PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
+
+
+class Processes:
+    """A Backend. `folder` holds the files of every process, and is nobody else's."""
+
+    def __init__(self, settings: Settings, folder: Path, listeners: Listeners) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._listeners = listeners
+        self._lock = Lock()
+        self._closed = False
+        self._all: list[ServingProcess] = []
+        self._stir: Callable[[], None] | None = None
+
+    def start(self, release: StoredRelease) -> Serving:
+        with self._lock:
+            if self._closed:
+                raise Refused("the rollout service is stopping: ask again when it is back")
+            serving = self._spawn(release, self._folder / secrets.token_hex(4))
+            self._all = [*(other for other in self._all if other.alive()), serving]
+            self._attend(serving)
+        return serving
+
+    def adopt(self) -> list[Serving]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        records = [(path, ProcessRecord.read(path)) for path in self._folder.glob("[!.]*.json")]
+        found = [self._serving(record, path.with_suffix("")) for path, record in records]
+        self._all = [serving for serving in found if serving.alive()]
+        for serving in self._all:
+            with contextlib.suppress(Refused):
+                serving.give_listener()
+        for serving in found:
+            if serving not in self._all:
+                serving.kill()
+        self._clear_away({path.stem for path, _ in records})
+        return list(self._all)
+
+    def url(self, model: str) -> str | None:
+        return self._listeners.url(model)
+
+    def open_address(self, model: str) -> None:
+        self._listeners.lend(model)
+
+    def publish(self, models: Collection[str]) -> None:
+        """An open socket is all that a client needs."""
+
+    def watch(self, stir: Callable[[], None]) -> None:
+        with self._lock:
+            self._stir = stir
+            for serving in self._all:
+                self._attend(serving)
+
+    def close_address(self, model: str) -> None:
+        self._listeners.drop(model)
+
+    def confirm(self, model: str, release: str) -> None:
+        confirm(self.url(model) or "", release)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+        deadline = time.monotonic() + CLOSE_SECONDS
+        for serving in self._all:
+            serving.terminate()
+        for serving in self._all:
+            serving.see_off(deadline - time.monotonic())
+        self._listeners.close()
+
+    def _attend(self, serving: ServingProcess) -> None:
+        if self._stir:
+            Thread(target=self._tell_end, args=(serving, self._stir), daemon=True).start()
+
+    def _tell_end(self, serving: ServingProcess, stir: Callable[[], None]) -> None:
+        serving.wait_end()
+        stir()
+
+    def _clear_away(self, recorded: set[str]) -> None:
+        """What a crash left of a process that never had a record, so never loaded."""
+        for path in self._folder.iterdir():
+            if path.name.partition(".")[0] not in recorded:
+                path.unlink()
+
+    def _spawn(self, release: StoredRelease, control: Path) -> ServingProcess:
+        command = [str(self._python(release.manifest)), "-m", "services.prediction", str(release.folder)]
+        command += ["--digest", release.digest, "--control", control.name, "--names", ",".join(self._settings.names)]
+        with beside(control, "log").open("wb") as output:
+            child = subprocess.Popen(
+                command, cwd=self._folder, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=output, stderr=output
+            )
+        # A child that was not waited for yet has one, even when it has ended.
+        started = identity(child.pid) or ""
+        record = ProcessRecord(model=release.manifest.model, release=release.digest, pid=child.pid, started=started)
+        record.write(beside(control, "json"))
+        self._let_load(child)
+        return self._serving(record, control, child)
+
+    def _serving(
+        self, record: ProcessRecord, control: Path, child: subprocess.Popen[bytes] | None = None
+    ) -> ServingProcess:
+        return ServingProcess(record, control, self._listeners, self._settings.load_seconds, child)
+
+    def _python(self, manifest: Manifest) -> Path:
+        form = manifest.servable.form
+        if form is None:
+            raise Refused(
+                f"expected a release that can answer, found one for batch only: {manifest.servable.notes[-1]}"
+            )
+        path = self._settings.environments / f"prediction-{form.runtime}" / "bin" / "python"
+        if not path.exists():
+            raise Refused(f"expected an environment for {form.runtime}, found no {path}: set it up as README.md shows")
+        return path
+
+    def _let_load(self, child: subprocess.Popen[bytes]) -> None:
+        """The child waits for a line on stdin; if we are gone before it, it ends by itself."""
+        memory = self._settings.memory_bytes
+        # A child that has ended already says why in its log.
+        with contextlib.suppress(ProcessLookupError, BrokenPipeError):
+            resource.prlimit(child.pid, resource.RLIMIT_AS, (memory, memory))
+            resource.prlimit(child.pid, resource.RLIMIT_CORE, (0, 0))
+            if child.stdin:
+                with child.stdin:
+                    child.stdin.write(b"load\n")

@@ -1,0 +1,166 @@
+"""One serving process on this machine: told over its control socket, known by pid and identity, always seen off."""
+
+import contextlib
+import os
+import select
+import subprocess
+import time
+from pathlib import Path
+from threading import Thread
+from typing import Annotated, Self
+
+import psutil
+from pydantic import BeforeValidator
+
+from services.contract.control import Command, Status, Verb
+from services.contract.errors import Refused
+from services.contract.process_identity import is_same
+from services.contract.record import ModelName, Record, Sha256
+from services.rollout.checks import late, replay_golden, socket_door
+from services.rollout.processes.control import ask, shorter
+from services.rollout.processes.listeners import Listeners
+from services.rollout.store import StoredRelease
+
+PAUSE_SECONDS = 0.02
+CLOSE_SECONDS = 5.0
+
+
+class ProcessRecord(Record):
+    """Written before the process may load, so that none is ever forgotten."""
+
+    model: ModelName
+    release: Sha256
+    pid: int
+    # A number in records of earlier versions, which names no process now.
+    started: Annotated[str, BeforeValidator(str)]
+
+
+class ServingProcess:
+    """A Serving. `control` names its files: the control socket, and beside it `.http`, `.log` and `.json`."""
+
+    def __init__(
+        self,
+        record: ProcessRecord,
+        control: Path,
+        listeners: Listeners,
+        load_seconds: float,
+        child: subprocess.Popen[bytes] | None = None,
+    ) -> None:
+        self._record = record
+        self._control = control
+        self._listeners = listeners
+        self._load_seconds = load_seconds
+        self._child = child
+
+    @property
+    def model(self) -> str:
+        return self._record.model
+
+    @property
+    def release(self) -> str:
+        return self._record.release
+
+    def alive(self) -> bool:
+        if self._child and self._child.poll() is not None:
+            return False
+        return self._process() is not None
+
+    def reachable(self) -> bool:
+        # A socket that was lent stays with its process.
+        return True
+
+    def whole(self) -> bool:
+        return True
+
+    def shed(self) -> None:
+        """There is one process, or none: its socket holds the clients until the next."""
+
+    def take_in(self, spare: Self) -> None:
+        raise Refused(f"expected one process of {self.model}, which is whole, found another: {spare.release[:12]}…")
+
+    def wait_end(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            descriptor = os.pidfd_open(self._record.pid)
+            try:
+                select.select([descriptor], [], [])
+            finally:
+                os.close(descriptor)
+
+    def wait_ready(self) -> None:
+        deadline = time.monotonic() + self._load_seconds
+        while not self._answers():
+            if not self.alive():
+                raise Refused(f"release {self.release[:12]}… ended while loading: {self._last_words()}")
+            if time.monotonic() > deadline:
+                raise late(self.release, self._load_seconds)
+            time.sleep(PAUSE_SECONDS)
+
+    def check(self, release: StoredRelease) -> None:
+        replay_golden(socket_door(shorter(beside(self._control, "http"))), release)
+
+    def go(self) -> None:
+        ask(self._control, Command(verb=Verb.GO), self._listeners.lend(self.model))
+
+    def drain(self) -> None:
+        self._ask(Verb.DRAIN)
+
+    def give_listener(self) -> None:
+        """What it accepts on, for a rollout service that came after the one that opened it."""
+        if listener := ask(self._control, Command(verb=Verb.LISTENER))[1]:
+            self._listeners.hold(self.model, listener)
+
+    def retire(self, grace: float) -> None:
+        try:
+            self._ask(Verb.STOP, grace)
+        except Refused:
+            self.kill()
+            return
+        Thread(target=self.see_off, args=(grace + CLOSE_SECONDS,), daemon=True).start()
+
+    def kill(self) -> None:
+        self.see_off(0.0)
+
+    def terminate(self) -> None:
+        if process := self._process():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+
+    def see_off(self, seconds: float) -> None:
+        """Waits for its end, forces it after `seconds`, and clears its files away."""
+        deadline = time.monotonic() + seconds
+        while self.alive() and time.monotonic() < deadline:
+            time.sleep(PAUSE_SECONDS)
+        if process := self._process():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        if self._child:
+            self._child.wait()
+        for ending in ("http", "log", "json"):
+            beside(self._control, ending).unlink(missing_ok=True)
+        self._control.unlink(missing_ok=True)
+
+    def _last_words(self) -> str:
+        with contextlib.suppress(OSError):
+            if lines := beside(self._control, "log").read_text(errors="replace").split("\n")[:-1]:
+                return lines[-1]
+        return f"it said nothing, its exit status is {self._child.returncode if self._child else 'unknown'}"
+
+    def _answers(self) -> bool:
+        # The control socket appears when everything is loaded and tested.
+        with contextlib.suppress(Refused):
+            return self._control.exists() and bool(self._ask(Verb.STATUS))
+        return False
+
+    def _ask(self, verb: Verb, grace: float = 0.0) -> Status:
+        return ask(self._control, Command(verb=verb, grace=grace))[0]
+
+    def _process(self) -> psutil.Process | None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self._record.pid)
+            ours = is_same(process.pid, self._record.started)
+            return process if ours and process.status() != psutil.STATUS_ZOMBIE else None
+        return None
+
+
+def beside(control: Path, ending: str) -> Path:
+    return control.with_suffix(f".{ending}")

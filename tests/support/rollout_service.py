@@ -1,0 +1,195 @@
+"""A real rollout service for tests, and a client that keeps asking while it switches."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import psutil
+
+from services.contract import names
+from services.contract.deployment import Deployment, ModelState
+from tests.support.paths import ROOT
+from tests.support.poll import poll_until
+from tests.support.release_factory import ROWS
+
+PROJECT = ROOT
+MODEL = "diamond-price"
+QUESTION = json.dumps({"instances": ROWS}).encode()
+JSON = {"Content-Type": "application/json"}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class RolloutService:
+    """`python -m services.rollout` on free ports, with its state below `folder` and `settings` of its backend."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, object] | None = None, token: str = "") -> None:
+        self.store, self.state = folder / "store", folder / "state"
+        self._port, self._first_port = free_port(), free_port()
+        self._settings = settings or {}
+        self._environments = folder / "environments"
+        self._environments.mkdir()
+        installed = PROJECT / ".venv" / "prediction-sklearn"
+        # The tests' own environment has the same libraries and more.
+        (self._environments / "prediction-sklearn").symlink_to(installed if installed.is_dir() else sys.prefix)
+        self._log = folder / "rollout.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        url = f"http://127.0.0.1:{self._port}"
+        self.http = httpx.Client(base_url=url, timeout=300, headers=headers, trust_env=False)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._first_port}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
+    def spawn(self) -> "subprocess.Popen[bytes]":
+        settings = {
+            "PORT": self._port,
+            "FIRST_PORT": self._first_port,
+            "STATE": self.state,
+            "STORE": self.store,
+            "ENVIRONMENTS": self._environments,
+            "DRAIN_SECONDS": 2,
+            **self._settings,
+        }
+        variables = {f"TRACKBACK_ROLLOUT_{name}": str(value) for name, value in settings.items()}
+        with self._log.open("ab") as log:
+            command = [sys.executable, "-m", "services.rollout"]
+            return subprocess.Popen(command, cwd=PROJECT, env={**os.environ, **variables}, stdout=log, stderr=log)
+
+    def start(self) -> None:
+        self._process = self.spawn()
+        poll_until(self._healthy, "the rollout service's health", pause=0.02)
+
+    def kill(self) -> None:
+        assert self._process
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> int:
+        assert self._process
+        self._process.terminate()
+        return self._process.wait(60)
+
+    def deploy(self, digest: str) -> httpx.Response:
+        return self.http.post(f"/models/{MODEL}/deploy", json={"release": digest, "by": "ada"})
+
+    def deployed(self, digest: str) -> Deployment:
+        answer = self.deploy(digest)
+        assert answer.status_code == 200, answer.text
+        return Deployment.from_json(answer.content)
+
+    def rollback(self) -> httpx.Response:
+        return self.http.post(f"/models/{MODEL}/rollback", json={"by": "ada", "reason": "a test"})
+
+    def model(self) -> ModelState:
+        return ModelState.from_json(self.http.get(f"/models/{MODEL}").content)
+
+    def serving(self, digest: str = "") -> list[psutil.Process]:
+        """The serving processes of this service, found from outside by their command lines."""
+        found = psutil.process_iter(["cmdline", "status"])
+        commands = [(process, process.info["cmdline"] or []) for process in found]
+        ours = [(process, line) for process, line in commands if "services.prediction" in line]
+        return [process for process, line in ours if str(self.store / "releases" / digest) in " ".join(line)]
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def _healthy(self) -> bool:
+        assert self._process
+        assert self._process.poll() is None, self.log()
+        try:
+            return self.http.get("/health").status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@contextmanager
+def running(service: RolloutService) -> Iterator[RolloutService]:
+    service.start()
+    try:
+        yield service
+    finally:
+        service.stop()
+        service.http.close()
+        for process in service.serving():
+            process.kill()
+
+
+def ask(url: str) -> tuple[str, list[Any]]:
+    """The release that answers at `url` and its predictions for the factory's rows."""
+    answer = httpx.post(f"{url}/invocations", content=QUESTION, headers=JSON, timeout=60, trust_env=False)
+    assert answer.status_code == 200, answer.text
+    return answer.headers[names.RELEASE_HEADER], answer.json()["predictions"]
+
+
+class SteadyClient:
+    """Asks without pause over connections it keeps and over new ones; nothing is asked twice."""
+
+    def __init__(self, url: str, kept: int = 4, fresh: int = 2) -> None:
+        address = urlsplit(url)
+        self._address, self._path = address.netloc, f"{address.path}/invocations"
+        self._stop = Event()
+        self.answers: Counter[str] = Counter()
+        self.failures: list[str] = []
+        ways = [self._keep] * kept + [self._renew] * fresh
+        self._threads: Sequence[Thread] = [Thread(target=way) for way in ways]
+
+    def __enter__(self) -> "SteadyClient":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def heard(self, release: str, more: int = 50) -> None:
+        """Waits until `release` has answered `more` times from now on."""
+        goal = self.answers[release] + more
+        poll_until(lambda: self.answers[release] >= goal, f"{more} answers of {release[:8]}", pause=0.02)
+
+    def _keep(self) -> None:
+        connection = HTTPConnection(self._address, timeout=60)
+        while not self._stop.wait(0.01):
+            self._ask(connection)
+        connection.close()
+
+    def _renew(self) -> None:
+        while not self._stop.wait(0.01):
+            connection = HTTPConnection(self._address, timeout=60)
+            self._ask(connection)
+            connection.close()
+
+    def _ask(self, connection: HTTPConnection) -> None:
+        try:
+            connection.request("POST", self._path, QUESTION, JSON)
+            answer = connection.getresponse()
+            answer.read()
+            self.answers[answer.headers[names.RELEASE_HEADER]] += 1
+            if answer.status != 200:
+                self.failures.append(f"status {answer.status}")
+        except (OSError, HTTPException) as error:
+            self.failures.append(f"{type(error).__name__}: {error}")
+            connection.close()

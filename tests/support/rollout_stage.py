@@ -1,0 +1,191 @@
+"""A machine for the rollout to play on: its processes only say what they do."""
+
+import socket
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event as Signal
+from typing import Self
+
+from services.contract.deployment import DeployRequest, RollbackRequest
+from services.contract.errors import Refused
+from services.rollout.notifier import Notifier
+from services.rollout.processes.listeners import Listeners
+from services.rollout.serving import Serving, Unreachable
+from services.rollout.store import Store, StoredRelease
+from services.rollout.traffic import Means
+from tests.support.release_factory import ReleasePlan, build_release, train
+
+MODEL = "diamond-price"
+BACK = RollbackRequest(by="grace", reason="complaints")
+
+
+LONGEST_LOAD_SECONDS = 60.0
+
+
+def set_signal() -> Signal:
+    signal = Signal()
+    signal.set()
+    return signal
+
+
+@dataclass(eq=False)
+class PlayedServing:
+    """Does as it is told, except what it `refuses`; nobody finds the way to it while its address is `lost`. It is
+    ready as soon as it `may_load`. What it took in ends with it."""
+
+    model: str
+    release: str
+    listeners: Listeners
+    refuses: frozenset[str] = frozenset()
+    running: bool = True
+    accepts_on: socket.socket | None = None
+    lost: bool = False
+    torn: bool = False
+    without_address: bool = False
+    sheds: int = 0
+    spares: list[Self] = field(default_factory=list)
+    loading: Signal = field(default_factory=Signal)
+    may_load: Signal = field(default_factory=set_signal)
+
+    def alive(self) -> bool:
+        return self.running
+
+    def reachable(self) -> bool:
+        return not self.lost
+
+    def whole(self) -> bool:
+        return not self.torn
+
+    def shed(self) -> None:
+        self.sheds += 1
+
+    def take_in(self, spare: Self) -> None:
+        assert spare.release == self.release
+        self._do("take_in")
+        self.torn = False
+        self.spares.append(spare)
+
+    def wait_ready(self) -> None:
+        self.loading.set()
+        assert self.may_load.wait(LONGEST_LOAD_SECONDS), "nobody let it load"
+        self._do("wait_ready")
+
+    def check(self, release: StoredRelease) -> None:
+        assert release.digest == self.release
+        self._do("check")
+
+    def go(self) -> None:
+        self._do("go")
+        self.accepts_on = self.listeners.lend(self.model)
+        self.lost = False
+
+    def drain(self) -> None:
+        self._do("drain")
+        self.accepts_on = None
+
+    def retire(self, grace: float) -> None:
+        assert grace > 0
+        self.kill()
+
+    def kill(self) -> None:
+        self.running, self.accepts_on = False, None
+        for spare in self.spares:
+            spare.kill()
+
+    def _do(self, verb: str) -> None:
+        if self.without_address and verb in ("go", "drain"):
+            raise Unreachable("the address cannot be changed")
+        if not self.running or verb in self.refuses:
+            raise Refused(f"it does not {verb}")
+
+
+@dataclass
+class PlayedBackend:
+    """Remembers all that it started; the next ones refuse what `refuses` says."""
+
+    listeners: Listeners
+    refuses: frozenset[str] = frozenset()
+    unreachable: bool = False
+    may_load: Signal = field(default_factory=set_signal)
+    all: list[PlayedServing] = field(default_factory=list)
+    left: list[PlayedServing] = field(default_factory=list)
+    published: list[str] = field(default_factory=list)
+
+    def start(self, release: StoredRelease) -> Serving:
+        serving = PlayedServing(release.model, release.digest, self.listeners, self.refuses, may_load=self.may_load)
+        self.all.append(serving)
+        return serving
+
+    def adopt(self) -> list[Serving]:
+        return list(self.left)
+
+    def url(self, model: str) -> str | None:
+        return self.listeners.url(model)
+
+    def open_address(self, model: str) -> None:
+        self.listeners.lend(model)
+
+    def publish(self, models: Collection[str]) -> None:
+        self.published = sorted(models)
+
+    def watch(self, stir: Callable[[], None]) -> None:
+        self.stir = stir
+
+    def close_address(self, model: str) -> None:
+        self.listeners.drop(model)
+
+    def confirm(self, model: str, release: str) -> None:
+        if self.unreachable or self.accepting() != [release]:
+            raise Refused(f"{self.url(model)} does not answer as {release[:8]}")
+
+    def close(self) -> None:
+        for serving in self.all:
+            serving.kill()
+        self.listeners.close()
+
+    def accepting(self) -> list[str]:
+        return [serving.release for serving in self.all + self.left if serving.accepts_on]
+
+    def loaded(self) -> list[str]:
+        return [serving.release for serving in self.all + self.left if serving.running]
+
+
+@dataclass
+class Stage:
+    """One model on a machine that is played; `machine()` is what a restarted service would find."""
+
+    state: Path
+    store: Path
+    port: int
+    notifier: Notifier = field(default_factory=Notifier)
+
+    def __post_init__(self) -> None:
+        self.backend = PlayedBackend(self._listeners())
+
+    def means(self) -> Means:
+        return Means(self.state, Store(self.store), self.backend, drain_seconds=1.0, notifier=self.notifier)
+
+    def close(self) -> None:
+        self.notifier.close()
+        self.backend.close()
+
+    def restart(self, left: Sequence[PlayedServing]) -> None:
+        """What the next service finds: what the last one `left`, and the sockets on which that accepts."""
+        self.backend.listeners.close()
+        self.backend = PlayedBackend(self._listeners(), left=list(left))
+        for serving in left:
+            serving.listeners = self.backend.listeners
+
+    def _listeners(self) -> Listeners:
+        return Listeners("127.0.0.1", self.port, self.state)
+
+
+def ask_for(digest: str) -> DeployRequest:
+    return DeployRequest(release=digest, by="ada", reason="why not")
+
+
+def three_releases(store: Path) -> list[str]:
+    """Digests of promotions 1, 2 and 3."""
+    estimator = train(4000.0)
+    return [build_release(store, ReleasePlan(number=number, estimator=estimator)).digest for number in (1, 2, 3)]

@@ -1,0 +1,42 @@
+"""usage: python -m tests.support.to_release MODEL: trains, pins the exam, and goes on to a release."""
+
+import sys
+
+from services.contract.model_config import load_model_config
+from services.contract.promotion import Promotion
+from services.delivery.packaging.servable import ask_service
+from services.delivery.scoring.scoring import Scorer
+from services.delivery.settings import Settings
+from services.delivery.verbs.compare import compared
+from services.delivery.verbs.fetch import fetched
+from services.delivery.verbs.package import packaged
+from services.delivery.verbs.validate import validated
+from training.job import Order, TrainedRun, train
+
+
+def promotion_of(run: TrainedRun) -> Promotion:
+    return Promotion(
+        model=run.model,
+        label=f"1-{run.run_id[:8]}",
+        run_id=run.run_id,
+        run_status="FINISHED",
+        experiment_id="1",
+        model_id=run.model_id,
+        promotion="true",
+    )
+
+
+def main(model: str) -> None:
+    settings = Settings()
+    run = train(Order(settings.trackback_models, model), lambda text: print(text, file=sys.stderr))  # noqa: T201
+    page = settings.trackback_models / model / "model.yaml"
+    page.write_text(page.read_text().replace("holdout_sha256: null", f"holdout_sha256: {run.holdout_sha256}"))
+    scorer = Scorer.of(settings, load_model_config(settings.trackback_models, model))
+    candidate = fetched(settings, promotion_of(run), None)
+    validation, comparison = validated(scorer, candidate), compared(scorer, candidate, None)
+    release = packaged(scorer, candidate, validation, comparison, ask_service(settings.trackback_environments))
+    sys.stdout.write(release.to_json())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

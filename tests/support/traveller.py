@@ -1,0 +1,158 @@
+"""What a person can do from outside, through MLflow's, GoCD's and the service's public interfaces only."""
+
+import json
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from services.contract import names
+from services.platform.settings import Urls
+from tests.support.paths import ROOT
+from tests.support.poll import poll_until
+
+Json = dict[str, Any]
+MODEL = "diamond-price"
+# From the hold-out; sold for 4,357 US dollars.
+DIAMOND: Json = {
+    "carat": 1.01, "cut": "Ideal", "color": "H", "clarity": "SI2", "depth": 61.7, "table": 56.0,
+    "x": 6.41, "y": 6.46, "z": 3.97,
+}  # fmt: skip
+TRACKBACK = str(ROOT / "scripts" / "trackback")
+_ENDED = ("Passed", "Failed", "Cancelled")
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where the platform is and how `trackback` reaches it; `gocd_token` where GoCD asks for one.
+
+    A delivery may take `patience` seconds; `say` is told what is waited for.
+    """
+
+    urls: Urls
+    environment: dict[str, str]
+    trackback: tuple[str, ...] = (TRACKBACK,)
+    gocd_token: str | None = None
+    patience: float = 1200
+    say: Callable[[str], None] = lambda _: None
+
+
+class Traveller:
+    """Travels with one model; `row` is a question that it can be asked."""
+
+    def __init__(self, access: Access, model: str = MODEL, row: Mapping[str, Any] = DIAMOND) -> None:
+        self._access, self._urls = access, access.urls
+        self.model, self.question = model, {"dataframe_records": [dict(row)]}
+
+    def with_model(self, model: str, row: Mapping[str, Any]) -> "Traveller":
+        return Traveller(self._access, model, row)
+
+    def trackback(self, *arguments: str) -> Json:
+        command = [*self._access.trackback, *arguments]
+        done = subprocess.run(
+            command, env=self._access.environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=1200
+        )
+        assert done.returncode == 0, f"trackback {' '.join(arguments)}: {done.stderr}"
+        return dict(json.loads(done.stdout))
+
+    def train(self, *options: str) -> str:
+        return str(self.trackback("train", self.model, *options)["run_id"])
+
+    def tag(self, run_id: str, value: str) -> None:
+        """As MLflow's UI does when a person types a tag."""
+        body = {"run_id": run_id, "key": names.PROMOTE_TAG, "value": value}
+        httpx.post(f"{self._urls.mlflow}/api/2.0/mlflow/runs/set-tag", json=body).raise_for_status()
+
+    def promote(self, run_id: str, reason: str) -> None:
+        self.trackback("promote", self.model, "--run", run_id, "--reason", reason)
+
+    def instances(self, pipeline: str) -> list[Json]:
+        answer = self._get(f"{self._urls.gocd}/api/pipelines/{pipeline}/history?page_size=10")
+        return list(answer.json()["pipelines"])
+
+    def newest(self, pipeline: str) -> int:
+        """The counter of the newest instance, 0 when there is none."""
+        return max((int(one["counter"]) for one in self.instances(pipeline)), default=0)
+
+    def delivered(self, after: int, run_id: str) -> Json:
+        """The build of this run that came after counter `after`, ended, with its deployment ended when it passed."""
+        build = self._ended(
+            self.model, lambda one: one["counter"] > after and _revision(one).endswith(f"-{run_id[:8]}")
+        )
+        if _results(build) == {"Passed"}:
+            origin = f"{self.model}/{build['counter']}/"
+            online = self._ended(f"{self.model}-online", lambda one: _revision(one).startswith(origin))
+            assert _results(online) == {"Passed"}, self.console(online, "deploy")
+        return build
+
+    def stages(self, build: Json) -> dict[str, str]:
+        return {stage["name"]: stage.get("result", "not run") for stage in build["stages"]}
+
+    def console(self, instance: Json, stage: str) -> str:
+        counter = next(one["counter"] for one in instance["stages"] if one["name"] == stage)
+        path = f"/files/{instance['name']}/{instance['counter']}/{stage}/{counter}/{stage}/cruise-output/console.log"
+        return self._get(self._urls.gocd + path).text
+
+    def artifact(self, instance: Json, stage: str, name: str) -> httpx.Response:
+        counter = next(one["counter"] for one in instance["stages"] if one["name"] == stage)
+        path = f"/files/{instance['name']}/{instance['counter']}/{stage}/{counter}/{stage}/{name}"
+        return self._get(self._urls.gocd + path)
+
+    def state(self) -> Json:
+        return dict(self._get(f"{self._urls.rollout}/models/{self.model}").json())
+
+    def invocations_url(self) -> str:
+        return f"{self.state()['url']}/invocations"
+
+    def ask(self) -> httpx.Response:
+        return httpx.post(self.invocations_url(), json=self.question).raise_for_status()
+
+    def champion(self) -> str:
+        """The run that MLflow's alias names."""
+        path = f"/api/2.0/mlflow/registered-models/alias?name={self.model}&alias={names.CHAMPION_ALIAS}"
+        return str(self._get(self._urls.mlflow + path).json()["model_version"]["run_id"])
+
+    def run(self, run_id: str) -> Json:
+        path = f"/api/2.0/mlflow/runs/get?run_id={run_id}"
+        return dict(self._get(self._urls.mlflow + path).json()["run"])
+
+    def health_messages(self) -> list[Json]:
+        return list(self._get(f"{self._urls.gocd}/api/server_health_messages").json())
+
+    def _get(self, url: str) -> httpx.Response:
+        """A person reloads a page whose server is just being started again."""
+
+        headers = {"Accept": "application/vnd.go.cd.v1+json"}
+        if self._access.gocd_token and url.startswith(self._urls.gocd):
+            headers["Authorization"] = f"bearer {self._access.gocd_token}"
+
+        def look() -> httpx.Response | None:
+            try:
+                return httpx.get(url, headers=headers, timeout=60)
+            except httpx.TransportError:
+                return None
+
+        return poll_until(look, f"an answer of {url}").raise_for_status()
+
+    def _ended(self, pipeline: str, wanted: Callable[[Json], bool]) -> Json:
+        def look() -> Json | None:
+            return next((one for one in self.instances(pipeline) if wanted(one) and _has_ended(one)), None)
+
+        what = f"an instance of {pipeline} to end"
+        self._access.say(f"waiting up to {self._access.patience:g} s for {what}")
+        return poll_until(look, what, seconds=self._access.patience)
+
+
+def _revision(instance: Json) -> str:
+    return str(instance["build_cause"]["material_revisions"][0]["modifications"][0]["revision"])
+
+
+def _results(instance: Json) -> set[str]:
+    return {stage.get("result", "not run") for stage in instance["stages"]}
+
+
+def _has_ended(instance: Json) -> bool:
+    results = [stage.get("result", "not run") for stage in instance["stages"]]
+    return "Failed" in results or "Cancelled" in results or all(result in _ENDED for result in results)

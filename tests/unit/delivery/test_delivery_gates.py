@@ -1,0 +1,401 @@
+"""The gates with planted models: each says no for the reason that was planted, and yes to a good one."""
+
+import hashlib
+import json
+import os
+import pickle
+import random
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+import skops.io
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from services.contract.answers import Answers
+from services.contract.candidate import Candidate, DataDigest
+from services.contract.deployment import Action, Deployment
+from services.contract.digest import list_files
+from services.contract.errors import Refused, Undecided
+from services.contract.model_config import CompareGate, ModelConfig
+from services.contract.release import Form, Golden, Manifest, Release
+from services.contract.row_times import Round
+from services.contract.verdict import Comparison, Validation, Verdict
+from services.delivery.reports.report import comparison_page, validation_page
+from services.delivery.scoring.holdout import Holdout
+from services.delivery.scoring.order import Scores
+from services.delivery.scoring.paired_bootstrap import Difference, paired_difference
+from services.delivery.scoring.scoring import Question, Scorer
+from services.delivery.store import Store
+from services.delivery.verbs.compare import compared, judge
+from services.delivery.verbs.package import packaged, refuse_unless_passed
+from services.delivery.verbs.validate import validated
+from tests.support.busy_machine import busy_processor
+from tests.support.release_factory import WHEN, ReleasePlan, build_release
+
+MLMODEL = """\
+flavors:
+  python_function: {}
+  sklearn: {}
+signature:
+  inputs: '[{"type": "double", "name": "x", "required": true}]'
+"""
+
+
+def nobody_answers(release: Path, form: Form, rows: Sequence[Any], limit_ms: float) -> Answers:  # noqa: ARG001  an Ask
+    """In place of the prediction service, for tests in which it does not matter."""
+    raise Refused("nobody answers")
+
+
+class Bench:
+    """A store with a hold-out of y = 3x, and models that are more or less right about it."""
+
+    def __init__(self, root: Path) -> None:
+        self.store = Store(root / "store")
+        random.seed(1)
+        lines = ["x,y", *(f"{x},{3 * x + random.gauss(0, 0.1)}" for x in (n / 100 for n in range(400)))]
+        file = root / "holdout.csv"
+        file.write_text("\n".join(lines) + "\n")
+        self.holdout = DataDigest(sha256=hashlib.sha256(file.read_bytes()).hexdigest(), rows=400, source="made up")
+        self.store.put_holdout(file, self.holdout.sha256)
+        self.root = root
+
+    def config(self, **changes: Any) -> ModelConfig:
+        return ModelConfig.model_validate(
+            {
+                "name": "toy",
+                "description": "three times x",
+                "library": "sklearn",
+                "task": "regression",
+                "data": {
+                    "source": "made up",
+                    "target": "y",
+                    "columns": {"x": "double"},
+                    "holdout_sha256": self.holdout.sha256,
+                },
+                "variants": {"only": {}},
+                "gates": {
+                    "thresholds": {"mean_absolute_error": {"max": 1.0}},
+                    "latency_p99_ms": 1000,
+                    "compare": {"metric": "mean_absolute_error"},
+                },
+                **changes,
+            }
+        )
+
+    def scorer_with(self, latency_p99_ms: float) -> Scorer:
+        return self.scorer(gates=self.config().gates.model_dump() | {"latency_p99_ms": latency_p99_ms})
+
+    def scorer(self, **changes: Any) -> Scorer:
+        return Scorer(self.store, self.root / "no environments", self.config(**changes))
+
+    def candidate(self, slope: float, number: int = 1, spoil: Callable[[Path], object] | None = None) -> Candidate:
+        folder = self.root / "logged"
+        folder.mkdir()
+        model = make_pipeline(FunctionTransformer(numpy.asarray), LinearRegression())
+        model.fit(numpy.array([[0.0], [1.0]], dtype=object), [0.0, slope])
+        skops.io.dump(model, folder / "model.skops")
+        (folder / "MLmodel").write_text(MLMODEL)
+        if spoil:
+            spoil(folder)
+        files = list_files(folder)
+        template = build_release(self.root / "template", ReleasePlan(model="toy", number=number)).manifest.candidate
+        run = template.run.model_copy(update={"holdout": self.holdout})
+        digest = self.store.put_model(folder)
+        return template.model_copy(update={"run": run, "digest": digest, "files": files})
+
+    def release(self, candidate: Candidate) -> Release:
+        scorer = self.scorer()
+        validation, comparison = validated(scorer, candidate), compared(scorer, candidate, None)
+        return packaged(scorer, candidate, validation, comparison, nobody_answers)
+
+    def deployment(self, release: Release) -> Deployment:
+        return Deployment(
+            model="toy",
+            revision=release.manifest.revision,
+            release=release.digest,
+            run_id="a" * 32,
+            action=Action.DEPLOY,
+            at=WHEN,
+            by="ada",
+            reason="",
+        )
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def verdicts(validation: Validation) -> dict[str, str]:
+    return {check.name: check.verdict.value for check in validation.checks}
+
+
+def found(validation: Validation, name: str) -> str:
+    return next(check.found for check in validation.checks if check.name == name)
+
+
+def test_a_good_model_passes_every_check(bench: Bench) -> None:
+    validation = validated(bench.scorer(), bench.candidate(3.0))
+    assert validation.verdict is Verdict.PASS
+    assert set(verdicts(validation)) == {
+        "exam", "library", "signature", "load", "finite", "latency", "mean_absolute_error"
+    }  # fmt: skip
+    # The noise has a standard deviation of 0.1, so its mean absolute value is 0.1·√(2/π) ≈ 0.08.
+    assert validation.metrics["mean_absolute_error"] == pytest.approx(0.08, abs=0.01)
+
+
+def test_a_model_that_is_off_fails_at_its_threshold_only(bench: Bench) -> None:
+    validation = validated(bench.scorer(), bench.candidate(9.0))
+    assert validation.verdict is Verdict.FAIL
+    assert [name for name, verdict in verdicts(validation).items() if verdict != "pass"] == ["mean_absolute_error"]
+
+
+def test_a_model_with_another_exam_than_the_pinned_one_is_not_even_loaded(bench: Bench) -> None:
+    data = bench.config().data.model_copy(update={"holdout_sha256": "f" * 64})
+    validation = validated(bench.scorer(data=data.model_dump()), bench.candidate(3.0))
+    assert verdicts(validation) == {"exam": "fail", "library": "pass", "signature": "pass"}
+
+
+def test_a_model_with_another_signature_is_refused(bench: Bench) -> None:
+    def rename(folder: Path) -> None:
+        (folder / "MLmodel").write_text(MLMODEL.replace('"name": "x"', '"name": "z"'))
+
+    validation = validated(bench.scorer(), bench.candidate(3.0, spoil=rename))
+    assert verdicts(validation)["signature"] == "fail"
+    assert found(validation, "signature") == "z double"
+
+
+def test_a_model_that_answers_nan_is_refused(bench: Bench) -> None:
+    def plant(folder: Path) -> None:
+        broken = LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])
+        broken.coef_ = numpy.array([numpy.inf])
+        skops.io.dump(broken, folder / "model.skops")
+
+    validation = validated(bench.scorer(), bench.candidate(3.0, spoil=plant))
+    assert verdicts(validation)["finite"] == "fail"
+    # 0 · ∞ is not a number, every other row is infinite.
+    assert found(validation, "finite") == "400 NaN, infinite or none of 400"
+    assert validation.verdict is Verdict.FAIL
+
+
+def test_a_model_with_an_untrusted_type_is_refused_by_its_name(bench: Bench) -> None:
+    def plant(folder: Path) -> None:
+        skops.io.dump(make_pipeline(FunctionTransformer(os.system)), folder / "model.skops")
+
+    validation = validated(bench.scorer(), bench.candidate(3.0, spoil=plant))
+    assert verdicts(validation)["load"] == "fail"
+    assert "posix.system" in found(validation, "load")
+
+
+def test_a_pickle_in_place_of_a_skops_file_is_never_loaded(bench: Bench, tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+
+    class Evil:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (open, (str(canary), "w"))
+
+    def plant(folder: Path) -> None:
+        (folder / "model.skops").write_bytes(pickle.dumps(Evil()))
+
+    validation = validated(bench.scorer(), bench.candidate(3.0, spoil=plant))
+    assert verdicts(validation)["load"] == "fail"
+    assert not canary.exists()
+
+
+def test_a_model_whose_files_were_changed_after_fetch_is_refused(bench: Bench) -> None:
+    candidate = bench.candidate(3.0)
+    file = bench.store.model(candidate.digest) / "MLmodel"
+    file.chmod(0o644)
+    file.write_text(MLMODEL + "\n")
+    with pytest.raises(Refused, match="its files were changed"):
+        validated(bench.scorer(), candidate)
+
+
+def test_a_good_model_passes_on_a_processor_that_is_busy_with_others(bench: Bench) -> None:
+    """A row takes a fraction of a millisecond, and a turn of the other loops several."""
+    with busy_processor():
+        validation = validated(bench.scorer_with(latency_p99_ms=20), bench.candidate(3.0))
+    assert validation.verdict is Verdict.PASS, validation.checks
+
+
+def test_the_same_stage_run_again_measures_again_and_asks_the_holdout_no_more(bench: Bench) -> None:
+    candidate = bench.candidate(3.0)
+    first = validated(bench.scorer_with(latency_p99_ms=1e-6), candidate)
+    assert verdicts(first)["latency"] == "fail"
+    kept = bench.store.scores_path(candidate.digest, bench.holdout.sha256)
+    assert set(json.loads(kept.read_text())) == {"predictions", "edges"}
+    # Nothing asks the model for these again.
+    Scores.read(kept).model_copy(update={"predictions": (30.0,) * 400}).write(kept)
+    second = validated(bench.scorer(), candidate)
+    assert verdicts(second)["latency"] == "pass"
+    assert second.metrics["mean_absolute_error"] > 20
+    assert second.latency_ms != first.latency_ms
+
+
+def test_answers_that_an_earlier_version_kept_with_their_time_are_asked_again(bench: Bench) -> None:
+    candidate = bench.candidate(3.0)
+    kept = bench.store.scores_path(candidate.digest, bench.holdout.sha256)
+    kept.parent.mkdir()
+    kept.write_text(json.dumps({"predictions": [0.0] * 400, "edges": [0.0] * 3, "latency_ms": [294.3] * 100}))
+    validation = validated(bench.scorer(), candidate)
+    assert validation.verdict is Verdict.PASS
+    assert "294.3" not in found(validation, "latency")
+    assert "latency_ms" not in kept.read_text()
+
+
+def test_a_model_that_could_not_be_asked_to_the_end_is_inconclusive_and_not_bad(bench: Bench) -> None:
+    class Busy(Scorer):
+        def score_and_time(
+            self,
+            question: Question,  # noqa: ARG002
+            holdout: Holdout,  # noqa: ARG002
+        ) -> tuple[Scores, tuple[Round, ...]]:
+            raise Undecided("inconclusive: the machine is busy")
+
+    validation = validated(Busy(bench.store, bench.root, bench.config()), bench.candidate(3.0))
+    assert (validation.verdict, found(validation, "load")) == (
+        Verdict.INCONCLUSIVE,
+        "inconclusive: the machine is busy",
+    )
+
+
+def test_the_first_model_ever_is_compared_with_nothing_and_passes(bench: Bench) -> None:
+    comparison = compared(bench.scorer(), bench.candidate(3.0), None)
+    assert (comparison.verdict, comparison.live, comparison.interval) == (Verdict.PASS, None, None)
+    assert "nothing is live yet" in comparison.summary
+
+
+@pytest.mark.parametrize(
+    ("live", "candidate", "expected"), [(3.1, 3.0, "pass"), (3.0, 3.0, "pass"), (3.0, 3.1, "fail")]
+)
+def test_better_and_equal_pass_and_worse_fails(bench: Bench, live: float, candidate: float, expected: str) -> None:
+    deployment = bench.deployment(bench.release(bench.candidate(live)))
+    comparison = compared(bench.scorer(), bench.candidate(candidate, number=2), deployment)
+    assert comparison.verdict.value == expected
+    assert comparison.live is not None
+    assert comparison.live.release == deployment.release
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (-1.0, 5.0, "pass"),
+        (-0.9, -0.1, "pass"),
+        (-1.1, 5.0, "inconclusive"),
+        (-3.0, -1.0, "inconclusive"),
+        (-3.0, -1.1, "fail"),
+    ],
+)
+def test_only_an_interval_on_one_side_of_the_limit_decides(low: float, high: float, expected: str) -> None:
+    found = Difference(candidate=101.0, live=100.0, better_by=-1.0, low=low, high=high, allowed=1.0, rows=100)
+    assert judge(found, min_rows=100)[0].value == expected
+    assert judge(found, min_rows=101)[0] is Verdict.INCONCLUSIVE
+
+
+def test_too_few_rows_are_inconclusive(bench: Bench) -> None:
+    deployment = bench.deployment(bench.release(bench.candidate(3.0)))
+    gates = bench.config().gates.model_dump() | {"compare": {"metric": "mean_absolute_error", "min_rows": 401}}
+    comparison = compared(bench.scorer(gates=gates), bench.candidate(3.0, number=2), deployment)
+    assert comparison.verdict is Verdict.INCONCLUSIVE
+    assert "400 rows are fewer than the 401 that the gate asks for" in comparison.summary
+
+
+def test_the_interval_covers_the_true_difference_as_often_as_it_promises() -> None:
+    """The difference of two known errors, 200 samples: a 90 % interval should cover it about 180 times."""
+    generator = numpy.random.default_rng(3)
+    gate = CompareGate(metric="mean_absolute_error", confidence=0.9)
+    covered = 0
+    for _ in range(200):
+        noise = generator.normal(0, 1, (2, 150))
+        actual = numpy.zeros(150)
+        result = paired_difference(gate, actual.tolist(), noise[0].tolist(), (1.2 * noise[1]).tolist())
+        covered += result.low <= 0.2 * numpy.sqrt(2 / numpy.pi) <= result.high
+    assert 168 <= covered <= 192  # ±3 standard deviations of a binomial(200, 0.9)
+
+
+def test_the_root_mean_squared_error_is_compared_in_its_own_unit() -> None:
+    gate = CompareGate(metric="root_mean_squared_error")
+    result = paired_difference(gate, [0.0] * 4, [3.0, -3.0, 3.0, -3.0], [5.0, -5.0, 5.0, -5.0])
+    assert (result.candidate, result.live, result.low, result.high) == (3.0, 5.0, 2.0, 2.0)
+
+
+def test_a_release_holds_the_model_and_the_librarys_own_answers(bench: Bench) -> None:
+    candidate = bench.candidate(3.0)
+    release = bench.release(candidate)
+    folder = bench.store.release(release.digest)
+    assert Manifest.read(folder / "manifest.json") == release.manifest
+    assert (folder / "model" / "model.skops").read_bytes() == (
+        bench.store.model(candidate.digest) / "model.skops"
+    ).read_bytes()
+    golden = Golden.read(folder / "golden.json")
+    assert len(golden.rows) == 64
+    assert [row[0] for row in golden.rows[:3]] == [0.0, -1e9, 1e9]
+    assert golden.predictions == pytest.approx([3 * row[0] for row in golden.rows])
+
+
+def test_the_same_release_has_the_same_digest(bench: Bench) -> None:
+    candidate = bench.candidate(3.0)
+    validation = validated(bench.scorer(), candidate)
+    comparison = compared(bench.scorer(), candidate, None)
+    first, second = (packaged(bench.scorer(), candidate, validation, comparison, nobody_answers) for _ in range(2))
+    assert first.digest == second.digest
+
+
+def test_what_was_measured_while_validating_does_not_name_the_release(bench: Bench) -> None:
+    candidate = bench.candidate(3.0)
+    comparison = compared(bench.scorer(), candidate, None)
+    first, second = (validated(bench.scorer(), candidate) for _ in range(2))
+    assert first.latency_ms != second.latency_ms
+    one, other = (packaged(bench.scorer(), candidate, each, comparison, nobody_answers) for each in (first, second))
+    assert one.digest == other.digest
+    assert verdicts(one.manifest.validation) == verdicts(first)
+
+
+def test_nothing_is_packaged_without_a_verdict_that_passed(bench: Bench) -> None:
+    candidate = bench.candidate(9.0)
+    validation = validated(bench.scorer(), candidate)
+    with pytest.raises(Refused, match="expected a validation that passed, found fail"):
+        refuse_unless_passed(candidate, validation)
+
+
+def test_the_verdict_of_another_candidate_does_not_count(bench: Bench) -> None:
+    comparison = compared(bench.scorer(), bench.candidate(3.0), None)
+    with pytest.raises(Refused, match=r"expected the comparison of 2-aaaaaaaa .* found that of 1-aaaaaaaa"):
+        refuse_unless_passed(bench.candidate(3.1, number=2), comparison)
+
+
+def test_the_store_replaces_a_damaged_copy_by_a_good_one(bench: Bench) -> None:
+    candidate = bench.candidate(3.0)
+    again = bench.root / "store" / "again"
+    shutil.copytree(bench.store.model(candidate.digest), again)
+    damaged = bench.store.model(candidate.digest) / "MLmodel"
+    damaged.chmod(0o644)
+    damaged.write_text("broken")
+    assert bench.store.put_model(again) == candidate.digest
+    assert (bench.store.model(candidate.digest) / "MLmodel").read_text() == MLMODEL
+
+
+def test_a_holdout_with_another_digest_never_enters_the_store(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text("x,y\n1,2\n")
+    with pytest.raises(Refused, match="expected a hold-out with SHA-256 eeeeeeeeeeee…, found .*: it was changed"):
+        bench.store.put_holdout(tmp_path / "other.csv", "e" * 64)
+
+
+def test_reports_show_the_numbers_and_escape_what_they_are_given(bench: Bench) -> None:
+    candidate = bench.candidate(3.0)
+    validation = validated(bench.scorer(), candidate)
+    evil = validation.checks[0].model_copy(update={"found": "<script>alert(1)</script>"})
+    page = validation_page(validation.model_copy(update={"checks": (evil, *validation.checks[1:])}))
+    assert "&lt;script&gt;" in page
+    assert "<script" not in page
+    deployment = bench.deployment(bench.release(candidate))
+    comparison: Comparison = compared(bench.scorer(), bench.candidate(3.0, number=2), deployment)
+    page = comparison_page(comparison)
+    assert f"{comparison.live_value:.6g}" in page
+    assert "<svg" in page

@@ -1,0 +1,130 @@
+"""A form serves only if it answers as the training library does: every label, every number, every refusal."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.contract.answers import Answers
+from services.contract.errors import Refused, Undecided
+from services.contract.prediction import Labelled, Prediction
+from services.contract.release import Form, Servable
+from services.contract.row_times import Round, RowTime
+from services.delivery.packaging.servable import Ask, Exam, ask_service, choose
+from services.delivery.scoring.order import Forms
+
+ONNX = Form(runtime="onnx", file="servable/model.onnx", tolerance=1e-12)
+NATIVE = Form(runtime="sklearn", file="model/model.skops", tolerance=1e-9)
+BOTH = Forms(forms=(ONNX, NATIVE), notes=())
+EXPECTED: list[Prediction | None] = [3.0, -7.5, 0.0, None]
+
+
+def exam(expected: Sequence[Prediction | None] = EXPECTED) -> Exam:
+    return Exam([[1.0]] * len(expected), list(expected), edges=1, latency_p99_ms=50.0)
+
+
+QUICK = RowTime(clock=1.0, thread=1.0, process=1.0, queued=0.0, paused=False)
+SLOW = RowTime(clock=50.5, thread=50.5, process=50.5, queued=0.0, paused=False)
+OTHERS_BUSY = RowTime(clock=300.0, thread=1.0, process=1.0, queued=299.0, paused=True)
+# As where the kernel does not count.
+UNKNOWN = RowTime(clock=300.0, thread=1.0, process=1.0, queued=None, paused=True)
+
+
+def answering(took: RowTime = QUICK, **by_runtime: Sequence[Prediction | None] | Refused) -> Ask:
+    """What the services of some runtimes answer."""
+
+    def ask(release: Path, form: Form, rows: Sequence[Any], limit_ms: float) -> Answers:  # noqa: ARG001  an Ask
+        answers = by_runtime[form.runtime]
+        if isinstance(answers, Refused):
+            raise answers
+        rounds = (Round(rows=(took,) * 3),)
+        return Answers(predictions=tuple(answers), rounds=rounds, ready_seconds=0.5, memory_bytes=80_000_000)
+
+    return ask
+
+
+def chosen(ask: Ask, forms: Forms = BOTH, questions: Exam | None = None) -> Servable:
+    return choose(forms, questions or exam(), lambda _: Path("draft"), ask, lambda _: None)
+
+
+def test_the_preferred_form_serves_when_it_agrees() -> None:
+    servable = chosen(answering(onnx=[3.0 + 1e-13, -7.5, 0.0, None]))
+    assert servable.form == ONNX
+    assert len(servable.notes) == 1
+    assert servable.notes[0].startswith("onnx: agrees on 3 hold-out rows and 1 others, largest relative difference 3.")
+
+
+def test_rounding_is_held_against_the_size_of_most_answers() -> None:
+    """As of a price near nothing, left over of terms of thousands."""
+    expected: list[Prediction | None] = [5000.0, 4000.0, 0.2]
+    assert chosen(answering(onnx=[5000.0, 4000.0, 0.2 + 3e-9]), questions=exam(expected)).form == ONNX
+    assert (
+        chosen(answering(onnx=[5000.0, 4000.0, 0.2 + 5e-9], sklearn=expected), questions=exam(expected)).form == NATIVE
+    )
+
+
+def test_a_small_probability_is_held_against_itself() -> None:
+    expected: list[Prediction | None] = [Labelled(label=0, probability=one) for one in (1e-9, 0.5, 0.5)]
+    found: list[Prediction | None] = [Labelled(label=0, probability=one) for one in (1e-9 + 1e-20, 0.5, 0.5)]
+    assert chosen(answering(onnx=found, sklearn=expected), questions=exam(expected)).form == NATIVE
+
+
+@pytest.mark.parametrize(
+    ("row", "answer", "found"),
+    [
+        (0, 3.0 + 1e-11, "expected 3.0, found 3.00000000001"),
+        (2, 1e-11, "expected 0.0, found 1e-11"),
+        (1, None, "expected -7.5, found None"),
+        (3, 2.0, "expected None, found 2.0"),
+        (1, Labelled(label="x", probability=-7.5), "expected -7.5, found label='x'"),
+    ],
+)
+def test_one_row_that_differs_lets_the_library_serve_by_itself(row: int, answer: Any, found: str) -> None:
+    answers = [*EXPECTED[:row], answer, *EXPECTED[row + 1 :]]
+    servable = chosen(answering(onnx=answers, sklearn=EXPECTED))
+    assert servable.form == NATIVE
+    assert servable.notes[0].startswith(f"onnx: row {row}: {found}")
+    assert servable.notes[1].startswith("sklearn: agrees on 3 hold-out rows")
+
+
+def test_another_label_counts_even_when_the_probability_is_the_same() -> None:
+    expected, found = Labelled(label=1, probability=0.5), Labelled(label=0, probability=0.5)
+    servable = chosen(answering(onnx=[found], sklearn=[expected]), questions=exam([expected]))
+    assert servable.form == NATIVE
+
+
+def test_a_form_whose_service_does_not_start_is_passed_over_with_its_reason() -> None:
+    servable = chosen(answering(onnx=Refused("golden row 3: not the model"), sklearn=EXPECTED))
+    assert servable.form == NATIVE
+    assert servable.notes[0] == "onnx: golden row 3: not the model"
+
+
+def test_a_form_that_is_slower_than_the_gate_does_not_serve() -> None:
+    servable = chosen(answering(SLOW, onnx=EXPECTED), Forms(forms=(ONNX,), notes=()))
+    assert servable == Servable(form=None, notes=("onnx: expected p99 ≤ 50 ms a row, found more",))
+
+
+def test_a_form_serves_that_was_slow_only_because_the_machine_was_busy() -> None:
+    assert chosen(answering(OTHERS_BUSY, onnx=EXPECTED)).form == ONNX
+
+
+def test_no_other_form_takes_the_place_of_one_whose_time_cannot_be_told() -> None:
+    with pytest.raises(Undecided, match=r"onnx: inconclusive: .* busy with others \(p99 300.0 ms .*: run this stage"):
+        chosen(answering(UNKNOWN, onnx=EXPECTED, sklearn=EXPECTED))
+
+
+def test_no_other_form_takes_the_place_of_one_that_did_not_come_to_its_end() -> None:
+    with pytest.raises(Undecided, match="no answers within 480 s"):
+        chosen(answering(onnx=Undecided("no answers within 480 s"), sklearn=EXPECTED))
+
+
+def test_without_a_form_that_agrees_the_release_is_for_batch_only_and_says_why() -> None:
+    assert chosen(answering(), Forms(forms=(), notes=("onnx: a stage it does not know",))) == Servable(
+        form=None, notes=("onnx: a stage it does not know",)
+    )
+
+
+def test_a_missing_environment_is_an_error_and_no_reason_to_serve_otherwise(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"expected .*/prediction-onnx, found none: scripts/setup prediction-onnx"):
+        chosen(ask_service(tmp_path))

@@ -1,0 +1,159 @@
+"""MLflow's protocol: four forms of the same rows, and every wrong input named without repeating it."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from services.contract.release import Column
+from services.prediction.invalid import Invalid
+from services.prediction.invocations import read_invocation
+from tests.support.release_factory import INPUTS
+
+RECORDS = [{"carat": 0.3, "cut": "Ideal", "grade": 1}, {"grade": 2, "carat": 1, "cut": "Fair"}]
+EXPECTED = [[0.3, "Ideal", 1], [1.0, "Fair", 2]]
+ONE = [0.3, "Ideal", 1]
+
+
+def read(content: Any, max_rows: int = 10) -> list[list[Any]]:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return [list(row) for row in read_invocation(body, INPUTS, max_rows)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"dataframe_split": {"columns": ["cut", "carat", "grade"], "data": [["Ideal", 0.3, 1], ["Fair", 1, 2]]}},
+        {"dataframe_split": {"index": [0, 1], "columns": ["carat", "cut", "grade"], "data": EXPECTED}},
+        {"dataframe_records": RECORDS},
+        {"inputs": {"grade": [1, 2], "carat": [0.3, 1], "cut": ["Ideal", "Fair"]}},
+        {"instances": RECORDS},
+        {"instances": EXPECTED},
+    ],
+    ids=["split", "split with index", "records", "inputs", "instances of objects", "instances of lists"],
+)
+def test_every_form_gives_the_same_rows_in_the_models_order(content: dict[str, Any]) -> None:
+    assert read(content) == EXPECTED
+
+
+WRONG: dict[str, tuple[Any, int, str]] = {
+    "missing column": ({"instances": [{"carat": 1, "cut": "a"}]}, 422, "row 0: column 'grade' is missing"),
+    "unknown column": (
+        {"instances": [{**RECORDS[0], "secret": 1}]},
+        422,
+        "row 0: the column at position 3 is unknown: expected carat, cut, grade",
+    ),
+    "missing in split": (
+        {"dataframe_split": {"columns": ["carat", "cut"], "data": [[1, "a"]]}},
+        422,
+        "column 'grade' is missing",
+    ),
+    "twice in split": (
+        {"dataframe_split": {"columns": ["carat", "cut", "grade", "cut"], "data": [[1, "a", 1, "b"]]}},
+        422,
+        "column 'cut' is given twice",
+    ),
+    "string for number": (
+        {"instances": [ONE, ["secret", "a", 1]]},
+        422,
+        "row 1, column 'carat': expected a number, found a string",
+    ),
+    "boolean for number": (
+        {"instances": [[True, "a", 1]]},
+        422,
+        "row 0, column 'carat': expected a number, found true or false",
+    ),
+    "number for string": (
+        {"instances": [[1, 7, 1]]},
+        422,
+        "row 0, column 'cut': expected a string, found a whole number",
+    ),
+    "fraction for whole": (
+        {"instances": [[1, "a", 1.5]]},
+        422,
+        "row 0, column 'grade': expected a whole number, found a number",
+    ),
+    "too long a whole": (
+        {"instances": [[1, "a", 2**63]]},
+        422,
+        "expected a whole number of 64 bits, found a larger one",
+    ),
+    "null": ({"instances": [[None, "a", 1]]}, 422, "row 0, column 'carat': expected a number, found null"),
+    "NaN": (b'{"instances": [[NaN, "a", 1]]}', 422, "row 0, column 'carat': expected a finite number"),
+    "Infinity": (b'{"instances": [[-Infinity, "a", 1]]}', 422, "row 0, column 'carat': expected a finite number"),
+    "1e400": (b'{"instances": [[1e400, "a", 1]]}', 422, "row 0, column 'carat': expected a finite number"),
+    "401 digits": (b'{"instances": [[1' + b"0" * 400 + b', "a", 1]]}', 422, "expected a finite number"),
+    "lone surrogate": (b'{"instances": [[1, "\\ud800", 1]]}', 422, "row 0, column 'cut': expected a string of Unicode"),
+    "ragged": ({"instances": [ONE, [1, "a"]]}, 422, "row 1: expected a list of 3 values, found a list of 2"),
+    "ragged split": (
+        {"dataframe_split": {"columns": ["carat", "cut", "grade"], "data": [ONE, 1]}},
+        422,
+        "row 1: expected a list of 3 values, found a whole number",
+    ),
+    "ragged inputs": ({"inputs": {"carat": [1, 2], "cut": ["a"], "grade": [1, 2]}}, 422, "columns of equal length"),
+    "scalar inputs": ({"inputs": {"carat": 1, "cut": "a", "grade": 1}}, 422, "inputs.carat: expected a list"),
+    "inputs not columns": ({"inputs": [ONE]}, 422, "inputs: expected an object of columns, found a list of 1"),
+    "mixed rows": ({"instances": [RECORDS[0], ONE]}, 422, "row 1: expected an object of columns, found a list of 3"),
+    "lists then object": ({"instances": [ONE, RECORDS[0]]}, 422, "row 1: expected a list of 3 values, found an object"),
+    "empty": ({"instances": []}, 422, "instances: expected at least one row, found none"),
+    "empty inputs": ({"inputs": {"carat": [], "cut": [], "grade": []}}, 422, "expected at least one row, found none"),
+    "too many rows": ({"instances": [ONE] * 11}, 413, "instances: expected at most 10 rows, found 11"),
+    "split without data": ({"dataframe_split": {"columns": []}}, 422, "expected an object of columns and data"),
+    "unhashable column": (
+        {"dataframe_split": {"columns": [[], "cut", "grade", "carat"], "data": [[1, 2, 3, 4]]}},
+        422,
+        "the column at position 0 is unknown",
+    ),
+    "not JSON": (b"carat=1", 400, "expected a JSON object in UTF-8"),
+    "not UTF-8": (b'{"instances": "\xff"}', 400, "expected a JSON object in UTF-8"),
+    "nested too deep": (b"[" * 100_000, 400, "expected a JSON object in UTF-8"),
+    "5,000 digits": (b'{"instances": [[1' + b"0" * 5000 + b"]]}", 400, "expected a JSON object in UTF-8"),
+    "no object": ([ONE], 400, "expected a JSON object, found a list of 1"),
+    "a name twice": (b'{"instances": [], "instances": []}', 400, "expected each name once in a JSON object"),
+    "two forms": ({"instances": [ONE], "dataframe_records": RECORDS}, 422, "found dataframe_records, instances and 0"),
+    "no form": ({}, 422, "found none of them and 0 other fields"),
+    "other fields": ({"instances": [ONE], "params": {}}, 422, "found instances and 1 other fields"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_input_is_named_and_never_repeated(case: str) -> None:
+    content, status, text = WRONG[case]
+    with pytest.raises(Invalid) as refusal:
+        read(content)
+    assert (refusal.value.status, text in str(refusal.value)) == (status, True), refusal.value
+    assert "secret" not in str(refusal.value)
+
+
+def test_at_most_ten_problems_are_listed() -> None:
+    with pytest.raises(Invalid) as refusal:
+        read({"instances": [["a", 1, "b"]] * 9})
+    assert len(refusal.value.problem.problems) == 10
+
+
+OPTIONAL = (Column(name="cut", type="string"), Column(name="depth", type="double", required=False))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"dataframe_split": {"columns": ["cut"], "data": [["a"]]}},
+        {"dataframe_split": {"columns": ["depth", "cut"], "data": [[None, "a"]]}},
+        {"dataframe_records": [{"cut": "a"}]},
+        {"dataframe_records": [{"cut": "a", "depth": None}]},
+        {"inputs": {"cut": ["a"]}},
+        {"inputs": {"cut": ["a"], "depth": [None]}},
+        {"instances": [{"cut": "a"}]},
+        {"instances": [["a", None]]},
+    ],
+    ids=lambda content: json.dumps(content),
+)
+def test_an_optional_number_that_is_absent_or_null_is_nan_for_the_model(content: dict[str, Any]) -> None:
+    ((cut, depth),) = read_invocation(json.dumps(content).encode(), OPTIONAL, 10)
+    assert (cut, isinstance(depth, float) and math.isnan(depth)) == ("a", True)
+
+
+def test_nan_is_no_way_to_leave_an_optional_number_out() -> None:
+    with pytest.raises(Invalid, match="row 0, column 'depth': expected a finite number, found NaN"):
+        read_invocation(b'{"instances": [["a", NaN]]}', OPTIONAL, 10)

@@ -1,0 +1,72 @@
+"""Docs that cannot lie: what they name exists, and what exists is named."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic_settings import BaseSettings
+
+import services.delivery.settings
+import services.embedded.settings
+import services.platform.settings
+import services.rollout.settings
+import training.settings
+from services.delivery.cli import VERBS
+from tests.support.paths import ROOT
+
+DOCS = sorted([ROOT / "README.md", ROOT / "plugin" / "README.md", *(ROOT / "docs").glob("*.md")])
+SETTINGS: list[type[BaseSettings]] = [
+    services.delivery.settings.Settings,
+    services.platform.settings.PlatformSettings,
+    services.embedded.settings.Settings,
+    services.rollout.settings.Settings,
+    training.settings.Settings,
+]
+
+# By whoever follows docs/bring-your-own-model.md.
+TO_BE_WRITTEN = (
+    "training/models/diabetes/",
+    "training/flavors/lightgbm.py",
+    "services/delivery/flavors/lightgbm.py",
+)
+
+
+def variables(settings: type[BaseSettings]) -> set[str]:
+    prefix = str(settings.model_config.get("env_prefix", ""))
+    return {f"{prefix}{field}".upper() for field in settings.model_fields}
+
+
+def test_the_readme_is_short() -> None:
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert len([line for line in lines if not line.startswith("<!-- ")]) <= 150
+
+
+def test_the_readme_begins_with_the_demo() -> None:
+    assert (ROOT / "README.md").read_text().split("```")[1].strip() == "scripts/demo"
+
+
+@pytest.mark.parametrize("document", DOCS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_path_and_link_in_the_docs_exists(document: Path) -> None:
+    text = document.read_text()
+    linked = re.findall(r"\]\((?!http|#)([^)#]+)\)", text)
+    named = re.findall(r"`((?:scripts|services|training|tests|docs)/[\w./-]+)`", text)
+    missing = [link for link in linked if not (document.parent / link).exists()]
+    missing += [path for path in named if not (ROOT / path).exists() and not path.startswith(TO_BE_WRITTEN)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: settings.__module__)
+def test_every_setting_is_in_the_operations_page(settings: type[BaseSettings]) -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    assert {name for name in variables(settings) if name not in page} == set()
+
+
+def test_every_verb_is_in_the_operations_page() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    assert [verb for verb in (*VERBS, "train", "schema", "verify-data") if f"`{verb}`" not in page] == []
+
+
+def test_every_room_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    rooms = [path.parent for path in (ROOT / "services").glob("*/__init__.py")]
+    assert [room.name for room in rooms if f"`services/{room.name}/`" not in readme] == []

@@ -1,0 +1,143 @@
+"""Which component, and which folder of it, may import which other (design §2): read from the imports."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "services.contract": set(),
+    "services.delivery": {"services.gocd"},
+    "services.embedded": set(),
+    "services.gocd": set(),
+    "services.mlflow": set(),
+    "services.platform": set(),
+    "services.prediction": set(),
+    "services.rollout": set(),
+    "training": set(),
+}
+COMPONENTS = tuple(MAY_IMPORT)
+# Of each component's folders: what they import of one another. Modules beside the folders tie them together.
+FOLDERS: dict[str, dict[str, set[str]]] = {
+    "services.delivery": {
+        "clients": set(),
+        "onnx": set(),
+        "flavors": {"onnx"},
+        "scoring": {"flavors"},
+        "packaging": {"scoring"},
+        "promotions": {"clients"},
+        "reports": {"clients"},
+        "verbs": {"clients", "packaging", "promotions", "reports", "scoring"},
+    },
+    "services.embedded": {
+        "records": set(),
+        "pipelines": set(),
+        "plugin": {"records"},
+        "scheduling": {"pipelines", "records"},
+        "polling": {"pipelines", "plugin", "records"},
+        "agent": {"pipelines", "records", "scheduling"},
+        "api": {"agent", "pipelines", "plugin", "polling", "records", "scheduling"},
+    },
+    "services.rollout": {"containers": set(), "processes": set()},
+}
+# Each library may be named in these places only.
+ONLY_IN = {
+    "mlflow": ("training/", "services/delivery/clients/registry.py"),
+    "pandas": ("training/",),
+    "docker": ("services/rollout/containers/engine.py",),
+    # One file a component, so that another library is one more file.
+    "fasttext": (
+        "training/flavors/fasttext.py",
+        "services/delivery/flavors/fasttext.py",
+        "services/prediction/runtimes/fasttext.py",
+    ),
+    "pyspark": ("training/flavors/spark.py", "training/models/flight-delay/", "services/delivery/flavors/spark.py"),
+    "skops": ("services/contract/estimator.py",),
+    "skl2onnx": ("services/delivery/flavors/sklearn.py",),
+    "onnxruntime": ("services/prediction/runtimes/onnx.py",),
+}
+
+
+def sources(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def component_of(module: str) -> str | None:
+    return next(
+        (component for component in COMPONENTS if module == component or module.startswith(f"{component}.")), None
+    )
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_a_component_imports_only_the_contract_and_what_the_design_allows(component: str) -> None:
+    files = sources(ROOT / component.replace(".", "/"))
+    assert files, f"{component} has no source"
+    allowed = {component, "services.contract", *MAY_IMPORT[component]}
+    wrong = [
+        f"{file.relative_to(ROOT)} imports {module}"
+        for file in files
+        for module in imports(file)
+        if (other := component_of(module)) and other not in allowed
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("component", FOLDERS)
+def test_a_folder_of_a_component_imports_only_folders_below_it(component: str) -> None:
+    allowed, root = FOLDERS[component], ROOT / component.replace(".", "/")
+    assert {path.parent.name for path in root.glob("*/__init__.py")} == set(allowed)
+    TopologicalSorter(allowed).prepare()
+    wrong = [
+        f"{file.relative_to(ROOT)} imports {module}"
+        for folder in allowed
+        for file in sources(root / folder)
+        for module in imports(file)
+        if (other := module.removeprefix(f"{component}.").partition(".")[0]) != folder
+        and module.startswith(f"{component}.")
+        and other in allowed
+        and other not in allowed[folder]
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_a_library_is_named_only_where_the_design_allows(library: str) -> None:
+    wrong = [
+        str(file.relative_to(ROOT))
+        for folder in ("services", "training")
+        for file in sources(ROOT / folder)
+        if any(module.split(".")[0] == library for module in imports(file))
+        and not str(file.relative_to(ROOT)).startswith(ONLY_IN[library])
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("runtime", "absent"),
+    [
+        ("sklearn", ("mlflow", "pandas", "httpx", "psutil", "onnxruntime")),
+        ("onnx", ("mlflow", "pandas", "httpx", "psutil", "scikit-learn", "scipy", "pyspark", "onnx")),
+        ("fasttext", ("mlflow", "pandas", "httpx", "psutil", "scikit-learn", "onnxruntime", "fasttext-numpy2")),
+    ],
+)
+def test_a_service_installs_only_what_its_models_need(runtime: str, absent: tuple[str, ...]) -> None:
+    locked = (ROOT / "requirements" / f"prediction-{runtime}.txt").read_text()
+    assert [name for name in absent if f"\n{name}==" in f"\n{locked}"] == []
+
+
+def test_every_runtime_has_an_environment_of_its_name() -> None:
+    runtimes = {path.stem for path in (ROOT / "services" / "prediction" / "runtimes").glob("[a-z]*.py")}
+    locked = {path.stem.removeprefix("prediction-") for path in (ROOT / "requirements").glob("prediction-*.txt")}
+    assert runtimes == locked

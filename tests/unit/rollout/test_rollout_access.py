@@ -1,0 +1,110 @@
+"""Who may change what answers, and which settings each backend wants."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+
+from services.contract.errors import Refused
+from services.contract.http_guard import Access
+from services.contract.token import read_secret
+from services.rollout.app import create_app
+from services.rollout.rollout import Rollout
+from services.rollout.settings import FOR_CONTAINERS, PREFIX, BackendName, read_settings
+from tests.support.rollout_service import free_port
+from tests.support.rollout_stage import Stage
+
+TOKEN = "correct horse battery staple"
+
+
+def ask(stage: Stage, method: str, path: str, authorization: bytes | None) -> httpx.Response:
+    rollout = Rollout(stage.means())
+    transport = httpx.ASGITransport(app=create_app(rollout, Access(token=TOKEN)))
+    headers = {b"Authorization": authorization} if authorization is not None else {}
+
+    async def answer() -> httpx.Response:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return await client.request(method, path, headers=headers, content=b"no JSON")
+
+    found = asyncio.run(answer())
+    rollout.close()
+    return found
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path, tmp_path / "store", free_port())
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [None, b"", b"Bearer", b"Bearer ", b"Bearer wrong", TOKEN.encode(), f"Basic {TOKEN}".encode(), b"Bearer \xff\xfe"],
+)
+@pytest.mark.parametrize("path", ["/models/diamond-price/deploy", "/models/diamond-price/rollback", "/nowhere"])
+def test_without_the_token_nothing_is_changed_and_the_body_is_not_read(
+    stage: Stage, path: str, authorization: bytes | None
+) -> None:
+    answer = ask(stage, "POST", path, authorization)
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+    assert "Authorization: Bearer <token>" in answer.json()["message"]
+    assert TOKEN not in answer.text
+
+
+def test_with_the_token_a_change_is_listened_to(stage: Stage) -> None:
+    answer = ask(stage, "POST", "/models/diamond-price/deploy", f"Bearer {TOKEN}".encode())
+    assert (answer.status_code, answer.json()["message"].partition(":")[0]) == (422, "body")
+
+
+@pytest.mark.parametrize("path", ["/health", "/models", "/models/diamond-price/deployments"])
+def test_questions_are_free(stage: Stage, path: str) -> None:
+    assert ask(stage, "GET", path, None).status_code == 200
+
+
+def test_a_token_is_the_files_line(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    with pytest.raises(Refused, match="cannot read it: .*No such file"):
+        read_secret(file, "the token of the rollout service")
+    file.write_text(" \n")
+    with pytest.raises(Refused, match="found an empty file"):
+        read_secret(file, "the token of the rollout service")
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(Refused, match="found something else than text$"):
+        read_secret(file, "the token of the rollout service")
+    file.write_text(f"{TOKEN}\n")
+    assert read_secret(file, "the token of the rollout service") == TOKEN
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in FOR_CONTAINERS:
+        monkeypatch.setenv(f"{PREFIX}{name.upper()}", "something")
+    return monkeypatch
+
+
+def test_the_container_backend_says_which_settings_it_lacks(settings: pytest.MonkeyPatch) -> None:
+    settings.setenv(f"{PREFIX}BACKEND", "containers")
+    read_settings()
+    settings.delenv(f"{PREFIX}TOKEN_FILE")
+    settings.setenv(f"{PREFIX}BASE_IMAGES", " , ")
+    with pytest.raises(Refused, match=f"expected {PREFIX}TOKEN_FILE, {PREFIX}BASE_IMAGES for {PREFIX}BACKEND=contain"):
+        read_settings()
+
+
+def test_without_a_word_releases_are_processes_and_no_token_is_wanted() -> None:
+    settings = read_settings()
+    assert (settings.backend, settings.token_file) == (BackendName.PROCESSES, None)
+
+
+def test_base_images_are_separated_by_commas(settings: pytest.MonkeyPatch) -> None:
+    settings.setenv(f"{PREFIX}BASE_IMAGES", "trackback/prediction-onnx:1, trackback/prediction-fasttext:1,")
+    assert read_settings().base_images == ("trackback/prediction-onnx:1", "trackback/prediction-fasttext:1")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"), [("BACKEND", "vms", "BACKEND: Input should be"), ("PROJECT", "a/b", "PROJECT: String")]
+)
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:
+    monkeypatch.setenv(f"{PREFIX}{name}", value)
+    with pytest.raises(Refused, match=f"{PREFIX}{said}"):
+        read_settings()
