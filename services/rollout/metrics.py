@@ -1,32 +1,22 @@
-"""What a monitoring system may ask: which revision is live since when, and how often that changed."""
+"""The rollout service's metrics for Prometheus: which revision is live since when, and how often that changed."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from services.contract.deployment import Action, ModelState
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
+from prometheus_client.registry import Collector
+
+from services.contract.deployment import Action, Deployment, ModelState
 from services.rollout.state import Entry, Event, ModelFiles
 
-CONTENT_TYPE = "text/plain; version=0.0.4"
-# Of the gateway's own metrics, so that a slot can be joined with the model that has it.
+__all__ = ["CONTENT_TYPE", "Measured", "exposition"]
+
+# The gateway's own metrics have this label, so that a query can join a slot with the model that has it.
 SLOT_LABEL = "proxy"
-
-
-@dataclass(frozen=True)
-class Metric:
-    name: str
-    kind: str
-    help: str
-
-
-ANSWERING = Metric("trackback_answering", "gauge", "1 when the model answers at its address")
-LIVE = Metric("trackback_live_info", "gauge", "The deployment that is live, and the gateway's slot of the model")
-PROMOTION = Metric("trackback_live_promotion", "gauge", "The number of the promotion that is live")
-SINCE = Metric("trackback_live_since_timestamp_seconds", "gauge", "When it became live")
-DEPLOYMENTS = Metric("trackback_deployments_total", "counter", "How often a release became live")
-REFUSED = Metric("trackback_refused_candidates_total", "counter", "Candidates that did not pass their checks")
-RESTARTS = Metric("trackback_restarts_total", "counter", "How often what was live had ended and was started again")
-METRICS = (ANSWERING, LIVE, PROMOTION, SINCE, DEPLOYMENTS, REFUSED, RESTARTS)
+Labels = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -41,41 +31,93 @@ class Measured:
     def of(cls, state: ModelState, files: ModelFiles) -> Self:
         return cls(state, list(files.entries()), files.address().slot)
 
+    @property
+    def labels(self) -> Labels:
+        return {"model": self.state.model}
 
-@dataclass(frozen=True)
-class Sample:
-    metric: Metric
-    labels: dict[str, str]
-    value: float
+    def live_labels(self, live: Deployment) -> Labels:
+        words = {"revision": live.revision, "release": live.release, "run": live.run_id, "action": str(live.action)}
+        return {**self.labels, **words, **({SLOT_LABEL: self.slot} if self.slot else {})}
 
-    def line(self) -> str:
-        # None has a character that must be escaped: each is matched by a pattern of the contract, or a word of ours.
-        labels = ",".join(f'{name}="{value}"' for name, value in self.labels.items())
-        return f"{self.metric.name}{{{labels}}} {self.value:.17g}"
+    def count_deployments(self, action: Action) -> int:
+        return sum(entry.deployment.action is action for entry in self.entries if entry.deployment)
+
+    def count_events(self, event: Event) -> int:
+        return sum(entry.event is event for entry in self.entries)
+
+
+class ModelsCollector(Collector):
+    """Counts what the journals say at each scrape, so that a restart of the service resets no counter."""
+
+    def __init__(self, models: Iterable[Measured]) -> None:
+        self._models = list(models)
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._gauges()
+        yield from self._counters()
+
+    def _gauges(self) -> Iterator[Metric]:
+        live = [(model, model.state.live) for model in self._models if model.state.live]
+        yield _gauge(
+            "trackback_answering",
+            "1 when the model answers at its address",
+            ((model.labels, model.state.answering) for model in self._models),
+        )
+        yield _gauge(
+            "trackback_live_info",
+            "The deployment that is live, and the gateway's slot of the model",
+            ((model.live_labels(deployment), 1) for model, deployment in live),
+        )
+        yield _gauge(
+            "trackback_live_promotion",
+            "The number of the promotion that is live",
+            ((model.labels, deployment.number) for model, deployment in live),
+        )
+        yield _gauge(
+            "trackback_live_since_timestamp_seconds",
+            "When it became live",
+            ((model.labels, deployment.at.timestamp()) for model, deployment in live),
+        )
+
+    def _counters(self) -> Iterator[Metric]:
+        yield _counter(
+            "trackback_deployments_total",
+            "How often a release became live",
+            (
+                ({**model.labels, "action": str(action)}, model.count_deployments(action))
+                for model in self._models
+                for action in Action
+            ),
+        )
+        yield _counter(
+            "trackback_refused_candidates_total",
+            "Candidates that did not pass their checks",
+            ((model.labels, model.count_events(Event.REFUSED)) for model in self._models),
+        )
+        yield _counter(
+            "trackback_restarts_total",
+            "How often what was live had ended and was started again",
+            ((model.labels, model.count_events(Event.RESTARTED)) for model in self._models),
+        )
 
 
 def exposition(models: Iterable[Measured]) -> str:
-    """In the text format that Prometheus reads, metric by metric."""
-    samples = [sample for model in models for sample in _samples(model)]
-    lines: list[str] = []
-    for metric in METRICS:
-        lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.kind}"]
-        lines += [sample.line() for sample in samples if sample.metric is metric]
-    return "\n".join(lines) + "\n"
+    """All metrics in Prometheus' text format 0.0.4; a metric without a model has its HELP and TYPE lines alone."""
+    registry = CollectorRegistry()
+    registry.register(ModelsCollector(models))
+    return generate_latest(registry).decode()
 
 
-def _samples(measured: Measured) -> Iterator[Sample]:
-    model = {"model": measured.state.model}
-    yield Sample(ANSWERING, model, measured.state.answering)
-    if live := measured.state.live:
-        words = {"revision": live.revision, "release": live.release, "run": live.run_id, "action": live.action}
-        slot = {SLOT_LABEL: measured.slot} if measured.slot else {}
-        yield Sample(LIVE, {**model, **words, **slot}, 1)
-        yield Sample(PROMOTION, model, live.number)
-        yield Sample(SINCE, model, live.at.timestamp())
-    actions = [entry.deployment.action for entry in measured.entries if entry.deployment]
-    for action in Action:
-        yield Sample(DEPLOYMENTS, {**model, "action": action}, actions.count(action))
-    events = [entry.event for entry in measured.entries]
-    yield Sample(REFUSED, model, events.count(Event.REFUSED))
-    yield Sample(RESTARTS, model, events.count(Event.RESTARTED))
+def _gauge(name: str, about: str, samples: Iterable[tuple[Labels, float]]) -> Metric:
+    return _with_samples(GaugeMetricFamily(name, about), name, samples)
+
+
+def _counter(name: str, about: str, samples: Iterable[tuple[Labels, float]]) -> Metric:
+    return _with_samples(CounterMetricFamily(name, about), name, samples)
+
+
+def _with_samples(family: Metric, name: str, samples: Iterable[tuple[Labels, float]]) -> Metric:
+    # Not by add_metric, which wants the same labels of every sample: a model without a slot has one label fewer.
+    for labels, value in samples:
+        family.add_sample(name, labels, value)
+    return family

@@ -1,16 +1,20 @@
-"""What the rollout service tells Prometheus, to the byte: `promtool check metrics` accepts it."""
+"""The rollout service's metrics as Prometheus reads them: names, types, labels and values stay as they are."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
 from services.contract.deployment import Action, Deployment, ModelState
-from services.rollout.metrics import METRICS, Measured, exposition
+from services.rollout.metrics import Measured, exposition
 from services.rollout.state import Address, Entry, Event, ModelFiles
+from tests.support.paths import ROOT
 
 AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 RELEASE, RUN = "a1" * 32, "b2" * 16
 NEVER_LIVE = ModelState(model="language-id", url=None, answering=False, live=None, previous=None)
-TOLD = f"""\
+EXPECTED = f"""\
 # HELP trackback_answering 1 when the model answers at its address
 # TYPE trackback_answering gauge
 trackback_answering{{model="diamond-price"}} 1
@@ -55,31 +59,55 @@ def became_live(number: int, action: Action, seconds: float) -> Deployment:
     )
 
 
-def note(event: Event, deployment: Deployment | None = None) -> Entry:
+def read(text: str) -> dict[str, Metric]:
+    """By name, as Prometheus' own parser understands it; the order of labels and the form of numbers mean nothing."""
+    return {metric.name: metric for metric in text_string_to_metric_families(text)}
+
+
+def told(*models: Measured) -> dict[str, Metric]:
+    return read(exposition(models))
+
+
+def entry(event: Event, deployment: Deployment | None = None) -> Entry:
     return Entry(at=AT, event=event, release=RELEASE, deployment=deployment)
 
 
-def test_what_is_live_and_how_it_came_so_is_told_to_the_byte(tmp_path: Path) -> None:
+def test_every_metric_has_the_name_type_labels_and_values_that_queries_expect(tmp_path: Path) -> None:
     files = ModelFiles(tmp_path, "diamond-price")
     files.assign(Address(slot="slot-07"))
     live = became_live(2, Action.ROLLBACK, 2.5)
-    files.append(note(Event.STARTED))
-    files.append(note(Event.LIVE, became_live(2, Action.DEPLOY, 0)))
-    files.append(note(Event.LIVE, became_live(3, Action.DEPLOY, 1)))
-    files.append(note(Event.RESTARTED))
-    files.append(note(Event.LIVE, live))
+    files.append(entry(Event.STARTED))
+    files.append(entry(Event.LIVE, became_live(2, Action.DEPLOY, 0)))
+    files.append(entry(Event.LIVE, became_live(3, Action.DEPLOY, 1)))
+    files.append(entry(Event.RESTARTED))
+    files.append(entry(Event.LIVE, live))
     state = ModelState(model="diamond-price", url="http://here", answering=True, live=live, previous=None)
-    refused = Measured(NEVER_LIVE, [note(Event.STARTED), note(Event.REFUSED)], None)
-    assert exposition([Measured.of(state, files), refused]) == TOLD
+    refused = Measured(NEVER_LIVE, [entry(Event.STARTED), entry(Event.REFUSED)], None)
+    assert told(Measured.of(state, files), refused) == read(EXPECTED)
 
 
 def test_without_a_gateway_there_is_no_slot_to_join(tmp_path: Path) -> None:
     live = became_live(2, Action.DEPLOY, 0)
     state = ModelState(model="diamond-price", url="http://here", answering=True, live=live, previous=None)
-    told = exposition([Measured.of(state, ModelFiles(tmp_path, "diamond-price"))])
-    assert f'run="{RUN}",action="deploy"}} 1' in told
-    assert "proxy=" not in told
+    [sample] = told(Measured.of(state, ModelFiles(tmp_path, "diamond-price")))["trackback_live_info"].samples
+    assert list(sample.labels) == ["action", "model", "release", "revision", "run"]
 
 
 def test_without_models_every_metric_is_named_all_the_same() -> None:
-    assert [line.split()[2] for line in exposition([]).splitlines()[1::2]] == [metric.name for metric in METRICS]
+    assert {name: metric.type for name, metric in told().items()} == {
+        name: metric.type for name, metric in read(EXPECTED).items()
+    }
+
+
+def test_a_label_is_escaped_as_prometheus_reads_it(tmp_path: Path) -> None:
+    files = ModelFiles(tmp_path, "diamond-price")
+    files.assign(Address(slot='slot "7"\\\n'))
+    live = became_live(2, Action.DEPLOY, 0)
+    state = ModelState(model="diamond-price", url="http://here", answering=True, live=live, previous=None)
+    [sample] = told(Measured.of(state, files))["trackback_live_info"].samples
+    assert sample.labels["proxy"] == 'slot "7"\\\n'
+
+
+def test_a_service_that_answers_for_a_model_has_no_library_for_metrics() -> None:
+    locks = (ROOT / "requirements").glob("prediction-*.txt")
+    assert [lock.name for lock in locks if "\nprometheus-client==" in lock.read_text()] == []

@@ -208,5 +208,5 @@ def test_the_api_tells_its_metrics_to_whoever_asks(stage: Stage, digests: list[s
     finally:
         rollout.close()
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert f'trackback_answering{{model="{MODEL}"}} 1' in answer.text
-    assert f'trackback_deployments_total{{model="{MODEL}",action="deploy"}} 1' in answer.text
+    assert f'trackback_answering{{model="{MODEL}"}} 1.0' in answer.text
+    assert f'trackback_deployments_total{{action="deploy",model="{MODEL}"}} 1.0' in answer.text
