@@ -59,12 +59,15 @@ def first_problem(error: ValidationError) -> str:
     return f"{field}: {problem['msg']}"
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """A reader sees the old file or the new one, also across a power cut."""
+def write_atomically(path: Path, content: bytes, mode: int = 0o600, owner: int | None = None) -> None:
+    """A reader sees the old file or the new one, also across a power cut; `owner` is a user's and group's number."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)
+            if owner is not None:
+                os.fchown(descriptor, owner, owner)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from services.contract.checkout import ROOT
-from services.contract.token import read_secret
+from services.contract.secret_file import read_secret
 
 KEYS = {
     "trackback_gocd_url": "trackback_gocd_token_file",

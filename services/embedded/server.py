@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from services.contract.errors import Refused
 from services.contract.http_protocol import limited
-from services.contract.token import read_secret
+from services.contract.secret_file import read_secret
 from services.embedded.api.app import create_app
 from services.embedded.engine import Engine, Site
 from services.embedded.pipelines.pipelines import load_pipelines

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from services.contract.errors import Refused
+from services.contract.secret_file import read_secret, write_secret
 from services.gocd.client import GoCD, Login
 
 DESCRIPTION = "trackback: promote, look and run stages"
@@ -11,7 +12,9 @@ DESCRIPTION = "trackback: promote, look and run stages"
 
 def token_still_works(url: str, user: str, path: Path) -> bool:
     """Whether the file holds a token of that user. Raises Refused when GoCD cannot be reached."""
-    if not path.is_file() or not (token := path.read_text(encoding="utf-8").strip()):
+    try:
+        token = read_secret(path, "a token of GoCD")
+    except Refused:
         return False
     with GoCD(url, token) as gocd:
         return gocd.user() == user
@@ -22,11 +25,7 @@ def make_token(url: str, login: Login, path: Path) -> None:
     _refuse_unwritable(path)
     with GoCD(url, login=login) as gocd:
         token = gocd.create_token(DESCRIPTION)
-    draft = path.with_name(f".{path.name}")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(token + "\n")
-    draft.replace(path)
+    write_secret(path, f"{token}\n")
 
 
 def _refuse_unwritable(path: Path) -> None:

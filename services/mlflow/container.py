@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from services.contract.errors import Refused
-from services.contract.token import read_secret
+from services.contract.secret_file import read_secret
 from services.mlflow.server import HOSTS, QUIET, environment
 
 SECRETS = Path("/secrets/mlflow")

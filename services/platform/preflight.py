@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import socket
@@ -15,36 +14,19 @@ import psutil
 
 from services.contract.checkout import ROOT
 from services.contract.errors import Refused
+from services.contract.lock import lock
 from services.contract.record import write_atomically
 from services.platform.settings import ADDRESS, PlatformSettings
 from services.platform.supervised import STOP_SECONDS
 
 
-def lock(state: Path) -> IO[str]:
+def lock_state(state: Path) -> IO[str]:
     """Held until it is closed or this process ends. Raises Refused, naming who holds it."""
-    file = _open_lock(state)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.seek(0)
-        holder = file.read().strip()
-        file.close()
-        raise Refused(
-            f"expected no other platform on {state}, found the one of process {holder}: "
-            "stop it, or set TRACKBACK_STATE to another folder"
-        ) from None
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
-    return file
-
-
-def _open_lock(state: Path) -> IO[str]:
     try:
         state.mkdir(parents=True, exist_ok=True)
         for folder in (state, *(path for path in state.iterdir() if path.is_dir())):
             tempfile.TemporaryFile(dir=folder).close()
-        return (state / "platform.lock").open("a+")
+        return lock(state / "platform.lock", "platform", "stop it, or set TRACKBACK_STATE to another folder")
     except OSError as error:
         raise Refused(
             f"expected a state folder that I may write into, found {error.filename or state}: {error.strerror}: "

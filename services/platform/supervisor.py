@@ -15,10 +15,10 @@ import typer
 
 from services.contract.errors import Refused
 from services.contract.record import write_atomically
-from services.contract.token import write_token
+from services.contract.secret_file import write_token
 from services.platform.preflight import (
     end_leftovers,
-    lock,
+    lock_state,
     refuse_moved_mlflow,
     refuse_taken_ports,
     remember_groups,
@@ -51,7 +51,7 @@ class Platform:
         self.environment = verb_environment(settings, self._state)
 
     def start(self, fresh: bool = False) -> None:
-        self._lock = lock(self._state)
+        self._lock = lock_state(self._state)
         end_leftovers(self._state, self._say)
         refuse_taken_ports(self._settings)
         for folder in (self._state / part for part in _PARTS):

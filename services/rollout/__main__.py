@@ -1,19 +1,20 @@
 """Starts the rollout service: one of them for a state folder."""
 
 import argparse
-import fcntl
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from services.contract.errors import Refused
 from services.contract.http_guard import Access
-from services.contract.token import read_secret
+from services.contract.lock import lock
+from services.contract.secret_file import read_secret
 from services.rollout.containers.container_backend import Containers
 from services.rollout.notifier import Notifier
 from services.rollout.processes.listeners import Listeners
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         settings = read_settings()
-        with suppress(KeyboardInterrupt), _alone(settings.state), _listen(settings) as listener:
+        with suppress(KeyboardInterrupt), _lock(settings.state), _listen(settings) as listener:
             _serve(settings, listener)
     except Refused as refusal:
         sys.stderr.write(f"{refusal}\n")
@@ -89,15 +90,9 @@ BACKENDS: dict[BackendName, Callable[[Settings, Path], Backend]] = {
 }
 
 
-@contextmanager
-def _alone(state: Path) -> Iterator[None]:
+def _lock(state: Path) -> IO[str]:
     state.mkdir(parents=True, exist_ok=True)
-    with (state / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise Refused(f"expected {state} to be free, another rollout service uses it: end that one") from error
-        yield
+    return lock(state / "lock", "rollout service", f"end that one, or set {PREFIX}STATE to another folder")
 
 
 def _listen(settings: Settings) -> socket.socket:

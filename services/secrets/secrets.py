@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.contract.secret_file import write_secret
+
 BYTES = 24
+READ_ONLY = 0o400
 
 
 @dataclass(frozen=True)
@@ -68,15 +71,10 @@ def _give(secret: Secret, folder: Path) -> bool:
 
 
 def _write(path: Path, value: str) -> None:
-    """Readable by its reader alone, and never half written."""
-    user = USERS.get(path.parent.name, OURS)
+    """Without a newline, and readable by its reader alone, as its folder is."""
+    owner = USERS.get(path.parent.name, OURS) if os.geteuid() == 0 else None
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "w") as file:
-        file.write(value)
-    for owned in (draft, path.parent):
-        if os.geteuid() == 0:
-            os.chown(owned, user, user)
+    if owner is not None:
+        os.chown(path.parent, owner, owner)
     path.parent.chmod(0o700)
-    draft.replace(path)
+    write_secret(path, value, READ_ONLY, owner)

@@ -148,7 +148,7 @@ def test_a_stop_during_a_deploy_refuses_it_and_leaves_no_process(rollout: Rollou
 def test_a_second_service_on_the_same_state_is_refused_in_one_line(rollout: RolloutService) -> None:
     second = rollout.spawn()
     assert second.wait(60) == 1
-    assert "another rollout service uses it" in rollout.log().splitlines()[-1]
+    assert f"found the one of process {rollout.pid}: end that one" in rollout.log().splitlines()[-1]
 
 
 def test_a_process_killed_while_a_candidate_loads_is_back_before_the_candidate(rollout: RolloutService) -> None:

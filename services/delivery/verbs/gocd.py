@@ -11,7 +11,7 @@ import typer
 
 from services.contract.errors import Refused
 from services.contract.model_config import list_models
-from services.contract.token import read_secret
+from services.contract.secret_file import read_secret
 from services.delivery.clients.rollout_client import Rollout
 from services.delivery.clients.tracking import Tracking, connect
 from services.delivery.output import emit, say

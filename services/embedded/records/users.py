@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.contract.token import read_secret
+from services.contract.secret_file import read_secret
 from services.embedded.clock import Clock, milliseconds
 from services.embedded.records.database import Database, Row
 

@@ -318,7 +318,7 @@ def test_the_server_ends_soon_when_it_is_asked_to_and_keeps_others_from_its_stat
     with start_server(tmp_path, port) as server:
         poll_until(lambda: answers(port), "the server")
         with start_server(tmp_path, free_port()) as second:
-            assert f"in use by process {server.pid}" in second.communicate(timeout=60)[1]
+            assert f"found the one of process {server.pid}" in second.communicate(timeout=60)[1]
             assert second.returncode == 1
         server.send_signal(signal.SIGTERM)
         server.communicate(timeout=60)

@@ -121,6 +121,6 @@ def test_a_job_that_the_pipelines_no_longer_have_fails(tmp_path: Path) -> None:
 
 
 def test_a_second_server_on_the_same_state_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
-    with lock_state(tmp_path / "state"), pytest.raises(Refused, match=r"in use by process \d+"):
+    with lock_state(tmp_path / "state"), pytest.raises(Refused, match=r"found the one of process \d+"):
         lock_state(tmp_path / "state")
     lock_state(tmp_path / "state").close()

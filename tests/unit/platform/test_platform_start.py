@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from services.contract.errors import Refused
-from services.contract.token import read_secret, write_token
-from services.platform.preflight import lock, refuse_taken_ports
+from services.contract.secret_file import read_secret, write_token
+from services.platform.preflight import lock_state, refuse_taken_ports
 from services.platform.services import token_file, token_variables, verb_environment
 from services.platform.settings import PlatformSettings, read_platform_settings
 from tests.support.paths import ROOT
@@ -59,7 +59,7 @@ def test_a_state_folder_that_cannot_be_one_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     for state in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/trackback")):
         with pytest.raises(Refused) as refused:
-            lock(state)
+            lock_state(state)
         said = str(refused.value)
         assert said.startswith("expected a state folder that I may write into, found /")
         assert said.endswith("give it to this user, or set TRACKBACK_STATE to another folder")
@@ -77,7 +77,7 @@ def test_a_folder_of_another_user_in_the_state_is_named(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(tempfile, "TemporaryFile", refused)
     with pytest.raises(Refused, match=f"found {tmp_path}/mlflow: Permission denied: give it to this user"):
-        lock(tmp_path)
+        lock_state(tmp_path)
 
 
 @pytest.mark.parametrize(

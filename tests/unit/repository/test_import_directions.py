@@ -18,6 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "services.platform": set(),
     "services.prediction": set(),
     "services.rollout": set(),
+    "services.secrets": set(),
     "training": set(),
 }
 COMPONENTS = tuple(MAY_IMPORT)

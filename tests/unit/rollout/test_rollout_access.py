@@ -8,7 +8,6 @@ import pytest
 
 from services.contract.errors import Refused
 from services.contract.http_guard import Access
-from services.contract.token import read_secret
 from services.rollout.app import create_app
 from services.rollout.rollout import Rollout
 from services.rollout.settings import FOR_CONTAINERS, PREFIX, BackendName, read_settings
@@ -59,20 +58,6 @@ def test_with_the_token_a_change_is_listened_to(stage: Stage) -> None:
 @pytest.mark.parametrize("path", ["/health", "/models", "/models/diamond-price/deployments"])
 def test_questions_are_free(stage: Stage, path: str) -> None:
     assert ask(stage, "GET", path, None).status_code == 200
-
-
-def test_a_token_is_the_files_line(tmp_path: Path) -> None:
-    file = tmp_path / "token"
-    with pytest.raises(Refused, match="cannot read it: .*No such file"):
-        read_secret(file, "the token of the rollout service")
-    file.write_text(" \n")
-    with pytest.raises(Refused, match="found an empty file"):
-        read_secret(file, "the token of the rollout service")
-    file.write_bytes(b"\xff\xfe")
-    with pytest.raises(Refused, match="found something else than text$"):
-        read_secret(file, "the token of the rollout service")
-    file.write_text(f"{TOKEN}\n")
-    assert read_secret(file, "the token of the rollout service") == TOKEN
 
 
 @pytest.fixture
