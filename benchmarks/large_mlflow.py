@@ -4,7 +4,6 @@ import os
 import socket
 import sqlite3
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -18,6 +17,7 @@ import httpx
 from services.contract import names
 from services.contract.errors import Refused
 from services.contract.promotion import TagValue
+from services.contract.waiting import wait_until
 from services.delivery.reports.run_page import note
 from services.mlflow.server import ADDRESS, command, environment
 
@@ -89,12 +89,15 @@ def _free_port() -> int:
 
 
 def _wait_until_healthy(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not _is_healthy(server):
-        if process.poll() is not None or time.monotonic() > deadline:
-            last = (log.read_text(errors="replace").splitlines() or ["nothing"])[-1]
-            raise Refused(f"expected MLflow at {server.url} within {START_SECONDS:g} s, found in its log: {last}")
-        time.sleep(0.05)
+    def found() -> str:
+        return f"found in its log: {(log.read_text(errors='replace').splitlines() or ['nothing'])[-1]}"
+
+    def answers() -> bool:
+        if process.poll() is not None:
+            raise Refused(f"expected MLflow at {server.url}, it ended: {found()}")
+        return _is_healthy(server)
+
+    wait_until(answers, f"MLflow at {server.url}", START_SECONDS, found=found)
 
 
 def _is_healthy(server: Server) -> bool:

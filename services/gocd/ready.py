@@ -1,10 +1,10 @@
 """Whether a GoCD server can be set up: it is up, and our plugin is active in it."""
 
-import time
 from collections.abc import Callable
 
 from services.contract import names
 from services.contract.errors import Refused
+from services.contract.waiting import wait_until
 from services.gocd.client import GoCD, Json
 
 PAUSE_SECONDS = 0.5
@@ -12,18 +12,11 @@ PAUSE_SECONDS = 0.5
 
 def wait_until_up(gocd: GoCD, seconds: float, say: Callable[[str], None]) -> None:
     """Waits for a server that is starting. Raises Refused when it is not up in time, or is not GoCD."""
-    deadline = time.monotonic() + seconds
-    told = False
-    while not gocd.is_up():
-        if time.monotonic() >= deadline:
-            raise Refused(
-                f"expected GoCD at {gocd.url} within {seconds:g} s, it does not answer:"
-                " is it up, and is that its address?"
-            )
-        if not told:
-            say(f"waiting up to {seconds:g} s for GoCD at {gocd.url}")
-            told = True
-        time.sleep(min(PAUSE_SECONDS, max(0.0, deadline - time.monotonic())))
+    if gocd.is_up():
+        return
+    if seconds > 0:
+        say(f"waiting up to {seconds:g} s for GoCD at {gocd.url}")
+    wait_until(gocd.is_up, f"GoCD at {gocd.url}", seconds, found=_not_up, pause=PAUSE_SECONDS)
 
 
 def refuse_without_plugin(gocd: GoCD, plugin: str = names.PLUGIN_ID) -> None:
@@ -39,6 +32,10 @@ def refuse_without_plugin(gocd: GoCD, plugin: str = names.PLUGIN_ID) -> None:
         raise Refused(
             f"expected the plugin '{plugin}' to be active in GoCD, found it {state}: {' '.join(reasons.split())}"
         )
+
+
+def _not_up() -> str:
+    return "it does not answer: is it up, and is that its address?"
 
 
 def _state(plugin: Json) -> str:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from services.contract.backoff import Backoff
 from services.platform.services import Service
 
 STOP_SECONDS = 7.0
@@ -59,13 +60,14 @@ class Supervised:
             end_group(group)
 
     def _keep_alive(self) -> None:
-        pause = 0.0
+        backoff = Backoff()
         while process := self._spawn():
             started = time.monotonic()
             code = process.wait()
             quick = time.monotonic() - started < _QUICK_DEATH_SECONDS
-            pause = min(max(2 * pause, 0.5), _LONGEST_PAUSE_SECONDS) if quick else 0.0
-            if self._stopping.wait(pause):
+            if not quick:
+                backoff.succeed()
+            if self._stopping.wait(backoff.fail(_LONGEST_PAUSE_SECONDS) if quick else 0.0):
                 return
             if not self._service.children_live_on:
                 end_group(process.pid)

@@ -16,6 +16,7 @@ import typer
 from services.contract.errors import Refused
 from services.contract.record import write_atomically
 from services.contract.secret_file import write_token
+from services.contract.waiting import wait_until
 from services.platform.preflight import (
     end_leftovers,
     lock_state,
@@ -92,12 +93,9 @@ class Platform:
             remember_groups(self._state, (group for service in self._running for group in service.groups))
 
     def _wait_for(self, part: Service) -> None:
-        deadline = time.monotonic() + READY_SECONDS
-        while not _answers(part.ready):
-            if time.monotonic() > deadline:
-                log = self._state / "logs" / f"{part.name}.log"
-                raise Refused(f"expected {part.name} to answer at {part.ready} within {READY_SECONDS} s: see {log}")
-            time.sleep(0.05)
+        log = self._state / "logs" / f"{part.name}.log"
+        what, advice = f"{part.name} to answer at {part.ready}", f"it does not: see {log}"
+        wait_until(lambda: _answers(part.ready), what, READY_SECONDS, found=lambda: advice)
 
     def _set_up_gocd(self) -> None:
         command = [*gocd_command(self._settings, "set-up"), "--mlflow-url", self._settings.urls.mlflow, "--followed"]

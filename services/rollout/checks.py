@@ -1,7 +1,6 @@
 """Proof by asking: a candidate repeats its golden predictions, and the public address answers as the new release."""
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -9,13 +8,14 @@ import httpx
 from services.contract import names
 from services.contract.errors import Refused
 from services.contract.prediction import Prediction, read_predictions
+from services.contract.waiting import wait_until
 from services.rollout.store import StoredRelease
 
 # Nets for what never answers. A busy machine may be slow, and that says nothing of a release.
 ANSWER_SECONDS = 60.0
 CONFIRM_SECONDS = 30.0
 LOOK_SECONDS = 5.0
-PAUSE_SECONDS = 0.02
+BUSY = "the machine is busy with others, or it hangs: deploy it again"
 
 
 def socket_door(path: str) -> httpx.Client:
@@ -36,8 +36,7 @@ def replay_golden(door: httpx.Client, release: StoredRelease) -> None:
             found = [answer for batch in _batches(release) for answer in _ask(client, release, batch)]
     except httpx.TimeoutException as error:
         raise Refused(
-            f"expected the candidate to answer its golden rows, found nothing for {ANSWER_SECONDS:g} s: "
-            "the machine is busy with others, or it hangs: deploy it again"
+            f"expected the candidate to answer its golden rows, found nothing for {ANSWER_SECONDS:g} s: {BUSY}"
         ) from error
     except httpx.HTTPError as error:
         raise Refused(f"expected the candidate to answer its golden rows, found {type(error).__name__}") from error
@@ -62,18 +61,20 @@ def _ask(client: httpx.Client, release: StoredRelease, rows: list[tuple[Any, ...
 
 def confirm(url: str, release: str, seconds: float = CONFIRM_SECONDS) -> None:
     """Returns once `url` answers as `release`. Raises Refused after `seconds` without."""
-    deadline = time.monotonic() + seconds
-    while (found := identity(url)) != release:
-        if time.monotonic() > deadline:
-            raise Refused(f"expected {url} to answer as release {release[:12]}…, found {found or 'no answer'}")
-        time.sleep(PAUSE_SECONDS)
+    last: str | None = None
+
+    def answers() -> bool:
+        nonlocal last
+        last = identity(url)
+        return last == release
+
+    what = f"{url} to answer as release {release[:12]}…"
+    wait_until(answers, what, seconds, found=lambda: f"found {last or 'no answer'}")
 
 
-def late(release: str, seconds: float) -> Refused:
-    return Refused(
-        f"release {release[:12]}… was not ready within {seconds:g} s: "
-        "the machine is busy with others, or it hangs: deploy it again"
-    )
+def wait_until_ready(answers: Callable[[], bool], release: str, seconds: float) -> None:
+    """Raises Refused when the release does not answer in time, and what `answers` raises."""
+    wait_until(answers, f"release {release[:12]}… to be ready", seconds, found=lambda: f"it was not: {BUSY}")
 
 
 def identity(url: str) -> str | None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 
+from services.contract.backoff import Backoff
 from services.contract.deployment import Deployment
 from services.contract.errors import Refused
 from services.contract.notification import NOTIFY_VARIABLE, Happening, Notification, NotTaken, post
@@ -60,14 +61,13 @@ class Notifier:
                 continue
 
     def _send(self, notification: Notification) -> None:
-        pause = self._first_pause
+        backoff = Backoff(self._first_pause, growth=4)
         for attempt in range(1, TRIES + 1):
             try:
                 post(str(self._url), notification, TRY_SECONDS)
             except Refused as refused:
-                if attempt == TRIES or isinstance(refused, NotTaken) or self._closing.wait(pause):
+                if attempt == TRIES or isinstance(refused, NotTaken) or self._closing.wait(backoff.fail()):
                     log.error("nobody was notified of '%s': %s", notification, refused)
                     return
-                pause *= 4
             else:
                 return

@@ -9,11 +9,11 @@ from pathlib import Path
 from threading import Event as Signal
 from threading import Lock
 
+from services.contract.backoff import Backoff
 from services.contract.deployment import Deployment
 from services.contract.errors import Refused
 from services.rollout.notifier import Notifier
 from services.rollout.outage import Outages
-from services.rollout.patience import Patience
 from services.rollout.serving import Backend, Serving, Unreachable
 from services.rollout.state import Entry, Event, ModelFiles, Pointer, move
 from services.rollout.store import Store
@@ -43,8 +43,8 @@ class Traffic:
         self._lock = Lock()
         self._live: Serving | None = None
         self._previous: Serving | None = None
-        self._patience = Patience()
-        self._mending = Patience()
+        self._restarts = Backoff()
+        self._additions = Backoff()
         self._signals: list[Signal] = []
         self.files = ModelFiles(means.state, model)
         self.outages = Outages(self.files, means.notifier)
@@ -124,7 +124,7 @@ class Traffic:
                 self.outages.end(live)
                 before.shed()
                 return True
-            if not self._patience.over():
+            if not self._restarts.due():
                 return False
             lost = before is not None and before.alive()
             if not self.outages.current:
@@ -139,13 +139,13 @@ class Traffic:
             live, pointer = self._live, self.pointer
         if not live or not pointer or not live.alive() or live.whole():
             return True
-        if self._mending.over():
+        if self._additions.due():
             try:
                 self._strengthen(live, pointer.live)
-                self._mending.succeed()
+                self._additions.succeed()
             except Refused as error:
                 log.error("%s answers with fewer replicas than it should: %s", self._model, error)
-                self._mending.fail(LONGEST_PAUSE_SECONDS)
+                self._additions.fail(LONGEST_PAUSE_SECONDS)
         return False
 
     def _answer_again(self, live: Deployment, lost: Serving | None) -> None:
@@ -154,10 +154,10 @@ class Traffic:
                 self._put_back(live, lost)
             else:
                 self._restart(live)
-            self._patience.succeed()
+            self._restarts.succeed()
         except Refused as error:
             log.error("%s does not answer: %s", self._model, error)
-            self._patience.fail(ADDRESS_PAUSE_SECONDS if isinstance(error, Unreachable) else LONGEST_PAUSE_SECONDS)
+            self._restarts.fail(ADDRESS_PAUSE_SECONDS if isinstance(error, Unreachable) else LONGEST_PAUSE_SECONDS)
             with self._lock:
                 if self._is_live(live):
                     self.outages.note(live, str(error))

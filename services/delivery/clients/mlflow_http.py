@@ -13,7 +13,8 @@ from urllib.parse import quote
 import httpx
 
 from services.contract.errors import Refused, reason
-from services.contract.transport import Answer, patiently, trust
+from services.contract.transport import trust
+from services.contract.waiting import Answer, retry
 
 Json = dict[str, Any]
 SERVED = "mlflow-artifacts"  # the scheme of artifacts that the server hands out itself
@@ -158,7 +159,7 @@ class MlflowHttp:
 
     def _patiently(self, ask: Callable[[], Answer]) -> Answer:
         try:
-            return patiently(ask, self._patience, (_Passing, httpx.HTTPError))
+            return retry(ask, self._patience, (_Passing, httpx.HTTPError))
         except httpx.InvalidURL as error:
             raise MlflowError("no address", str(error)) from error
         except (_Passing, httpx.HTTPError) as error:

@@ -7,7 +7,8 @@ import httpx
 from services.contract.deployment import LIVE_CHANGED, Deployment, DeployRequest, ModelState, RollbackRequest
 from services.contract.errors import LiveChanged, Refused, Unavailable
 from services.contract.record import Record
-from services.contract.transport import patiently, trust
+from services.contract.transport import trust
+from services.contract.waiting import retry
 
 Answer = TypeVar("Answer", bound=Record)
 PATIENCE = 60.0  # seconds that a pipeline waits for a rollout service that is being restarted
@@ -57,7 +58,7 @@ class Rollout:
             return self._http.request(method, self._url + path, json=content, headers=headers, timeout=seconds)
 
         try:
-            answer = patiently(ask, self._patience, (httpx.HTTPError,))
+            answer = retry(ask, self._patience, (httpx.HTTPError,))
         except httpx.HTTPError as error:
             raise Unavailable(
                 f"expected the rollout service at {self._url}, cannot reach it ({error}): is it up?"

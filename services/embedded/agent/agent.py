@@ -1,12 +1,13 @@
 """The agent of this machine: takes scheduled jobs, a few at once but one of a pipeline at a time."""
 
+import contextlib
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import Protocol
 
 from services.contract.errors import Refused
+from services.contract.waiting import NotInTime, wait_until
 from services.embedded.agent.exec_task import Interrupted
 from services.embedded.agent.job_order import JobOrder
 from services.embedded.agent.processes import end_trees
@@ -64,12 +65,14 @@ class Agent:
         """Ends the processes of running jobs; the jobs stay unfinished and run again at the next start."""
         self._stopping.set()
         self.wake()
-        deadline = time.monotonic() + STOP_SECONDS
-        while any(worker.is_alive() for worker in self._workers) and time.monotonic() < deadline:
+        with contextlib.suppress(NotInTime):
+            wait_until(self._stopped, "the agents to stop", STOP_SECONDS)
+
+    def _stopped(self) -> bool:
+        if any(worker.is_alive() for worker in self._workers):
             running = self._stages.interrupted_jobs()
             end_trees([(job.pid, job.pid_started) for job in running if job.pid], grace=1.0)
-            for worker in self._workers:
-                worker.join(0.1)
+        return not any(worker.is_alive() for worker in self._workers)
 
     def _work(self, name: str) -> None:
         while job := self._take(name):

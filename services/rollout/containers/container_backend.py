@@ -10,6 +10,7 @@ from threading import Lock, Thread
 
 from services.contract import names
 from services.contract.errors import Refused
+from services.contract.waiting import retry
 from services.rollout.checks import confirm
 from services.rollout.containers.engine import Container, Engine, Plan
 from services.rollout.containers.gateway import Gateway
@@ -21,7 +22,6 @@ from services.rollout.containers.slots import Slots
 from services.rollout.serving import Serving
 from services.rollout.settings import Settings
 from services.rollout.store import StoredRelease
-from services.rollout.waiting import wait_until
 
 THERE_SECONDS = 60.0
 BACK_SECONDS = 0.1
@@ -152,17 +152,8 @@ class Containers:
 
 def wait_for(what: str, attempt: Callable[[], object], seconds: float = THERE_SECONDS) -> None:
     """Tries again until it is no more refused. Raises the last Refused after `seconds`."""
-    refusals: list[Refused] = []
-
-    def succeeds() -> bool:
-        try:
-            attempt()
-        except Refused as refusal:
-            if not refusals:
-                log.warning("waiting for %s: %s", what, refusal)
-            refusals.append(refusal)
-            return False
-        return True
-
-    if not wait_until(succeeds, seconds):
-        raise refusals[-1]
+    try:
+        attempt()
+    except Refused as refusal:
+        log.warning("waiting for %s: %s", what, refusal)
+        retry(attempt, seconds, (Refused,))

@@ -1,11 +1,12 @@
 """One model's way through the gateway: to the containers of one release at a time."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from services.contract.errors import Refused
+from services.contract.waiting import NotInTime, wait_until
 from services.rollout.containers.gateway import Gateway, Server
 from services.rollout.containers.slots import Slots
-from services.rollout.waiting import wait_until
 
 UP_SECONDS = 30.0
 DELETE_SECONDS = 2.0
@@ -40,14 +41,19 @@ class Route:
         for server, address in addresses.items():
             self._make_ready(slot, server, address)
         for server in addresses:
-            if not wait_until(lambda one=server: self._find(one).up, self._up_seconds):  # type: ignore[misc]
-                raise Refused(f"expected the gateway to find {server} well, it says {self._find(server).status}")
+            self._wait_until_up(server)
         others = {name: its for name, its in self._gateway.servers(slot).items() if name not in addresses}
         for other, its in others.items():
             if its.up:
                 self._rest(slot, other, "drain")
             elif not its.resting:
                 self._remove(slot, other)
+
+    def _wait_until_up(self, server: str) -> None:
+        def found() -> str:
+            return f"it says {self._find(server).status}"
+
+        wait_until(lambda: self._find(server).up, f"the gateway to find {server} well", self._up_seconds, found=found)
 
     def _make_ready(self, slot: str, server: str, address: str) -> None:
         if (found := self._find(server)).up or found.resting:
@@ -64,12 +70,14 @@ class Route:
     def leave(self, server: str, grace: float) -> None:
         """Returns after the last request to it was answered, or after `grace` seconds."""
         self.drain(server)
-        wait_until(lambda: not self._find(server).busy, grace)
+        with suppress(NotInTime):
+            wait_until(lambda: not self._find(server).busy, f"the last request to {server}", grace)
         if self._find(server) != NOWHERE:
             self._rest(self._slot(), server, "maint")
 
     def forget(self, server: str) -> None:
-        wait_until(lambda: self._remove(self._slot(), server), DELETE_SECONDS)
+        with suppress(NotInTime):
+            wait_until(lambda: self._remove(self._slot(), server), f"the gateway to delete {server}", DELETE_SECONDS)
 
     def _remove(self, slot: str, server: str) -> bool:
         if self._find(server) == NOWHERE:

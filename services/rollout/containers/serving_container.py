@@ -2,16 +2,14 @@
 
 import contextlib
 import logging
-import time
 
 from services.contract import names
 from services.contract.errors import Refused
-from services.rollout.checks import identity, late, network_door, replay_golden
+from services.rollout.checks import identity, network_door, replay_golden, wait_until_ready
 from services.rollout.containers.engine import Container
 from services.rollout.containers.route import Route
 from services.rollout.store import StoredRelease
 
-PAUSE_SECONDS = 0.02
 STOP_SECONDS = 5
 log = logging.getLogger(__name__)
 
@@ -48,15 +46,17 @@ class ServingContainer:
         return identity(f"http://{self.address}") == self.release
 
     def wait_ready(self) -> None:
-        deadline = time.monotonic() + self._load_seconds
-        while (found := identity(f"http://{self.address}")) != self.release:
-            if found:
-                raise Refused(f"expected release {self.release[:12]}… in its container, found {found[:12]}…")
-            if not self.alive():
-                raise Refused(f"release {self.release[:12]}… ended while loading: {self._container.last_words()}")
-            if time.monotonic() > deadline:
-                raise late(self.release, self._load_seconds)
-            time.sleep(PAUSE_SECONDS)
+        wait_until_ready(self._answers, self.release, self._load_seconds)
+
+    def _answers(self) -> bool:
+        """Raises Refused when it ended, or another release answers there."""
+        if (found := identity(f"http://{self.address}")) == self.release:
+            return True
+        if found:
+            raise Refused(f"expected release {self.release[:12]}… in its container, found {found[:12]}…")
+        if not self.alive():
+            raise Refused(f"release {self.release[:12]}… ended while loading: {self._container.last_words()}")
+        return False
 
     def check(self, release: StoredRelease) -> None:
         replay_golden(network_door(self.address), release)

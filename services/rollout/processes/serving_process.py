@@ -4,7 +4,6 @@ import contextlib
 import os
 import select
 import subprocess
-import time
 from pathlib import Path
 from threading import Thread
 from typing import Annotated, Self
@@ -16,12 +15,12 @@ from services.contract.control import Command, Status, Verb
 from services.contract.errors import Refused
 from services.contract.process_identity import is_same
 from services.contract.record import ModelName, Record, Sha256
-from services.rollout.checks import late, replay_golden, socket_door
+from services.contract.waiting import NotInTime, wait_until
+from services.rollout.checks import replay_golden, socket_door, wait_until_ready
 from services.rollout.processes.control import ask, shorter
 from services.rollout.processes.listeners import Listeners
 from services.rollout.store import StoredRelease
 
-PAUSE_SECONDS = 0.02
 CLOSE_SECONDS = 5.0
 
 
@@ -87,13 +86,7 @@ class ServingProcess:
                 os.close(descriptor)
 
     def wait_ready(self) -> None:
-        deadline = time.monotonic() + self._load_seconds
-        while not self._answers():
-            if not self.alive():
-                raise Refused(f"release {self.release[:12]}… ended while loading: {self._last_words()}")
-            if time.monotonic() > deadline:
-                raise late(self.release, self._load_seconds)
-            time.sleep(PAUSE_SECONDS)
+        wait_until_ready(self._answers, self.release, self._load_seconds)
 
     def check(self, release: StoredRelease) -> None:
         replay_golden(socket_door(shorter(beside(self._control, "http"))), release)
@@ -127,9 +120,8 @@ class ServingProcess:
 
     def see_off(self, seconds: float) -> None:
         """Waits for its end, forces it after `seconds`, and clears its files away."""
-        deadline = time.monotonic() + seconds
-        while self.alive() and time.monotonic() < deadline:
-            time.sleep(PAUSE_SECONDS)
+        with contextlib.suppress(NotInTime):
+            wait_until(lambda: not self.alive(), f"process {self._record.pid} to end", seconds)
         if process := self._process():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -146,9 +138,13 @@ class ServingProcess:
         return f"it said nothing, its exit status is {self._child.returncode if self._child else 'unknown'}"
 
     def _answers(self) -> bool:
+        """Raises Refused when it ended."""
         # The control socket appears when everything is loaded and tested.
         with contextlib.suppress(Refused):
-            return self._control.exists() and bool(self._ask(Verb.STATUS))
+            if self._control.exists():
+                return bool(self._ask(Verb.STATUS))
+        if not self.alive():
+            raise Refused(f"release {self.release[:12]}… ended while loading: {self._last_words()}")
         return False
 
     def _ask(self, verb: Verb, grace: float = 0.0) -> Status:

@@ -107,5 +107,5 @@ def test_a_candidate_that_says_nothing_is_not_blamed_for_a_busy_machine(path: Pa
 
 
 def test_an_address_where_nobody_answers_is_not_confirmed() -> None:
-    with pytest.raises(Refused, match="to answer as release 000000000000…, found no answer"):
+    with pytest.raises(Refused, match="to answer as release 000000000000… within 0.1 s, found no answer"):
         confirm(f"http://127.0.0.1:{free_port()}", "0" * 64, seconds=0.1)

@@ -101,7 +101,7 @@ def test_a_server_that_haproxy_finds_unwell_is_refused_and_the_one_before_answer
     route = Route(MODEL, gateway, slots, up_seconds=0.1)
     route.lead_to({"old": OLD})
     haproxy.unwell = {NEW}
-    with pytest.raises(Refused, match="expected the gateway to find new well, it says DOWN"):
+    with pytest.raises(Refused, match="expected the gateway to find new well within 0.1 s, it says DOWN"):
         route.lead_to({"new": NEW})
     assert haproxy.statuses()["slot-01/old"] == "UP 1/2"
 
