@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from services.contract import names
-from services.contract.digest import file_sha256, verify_directory
 from services.contract.errors import Refused
+from services.contract.open_release import open_release
 from services.contract.prediction import Prediction, number_of
-from services.contract.release import Column, Form, Golden, Manifest, Release, Servable
+from services.contract.release import Column, Form, Golden, Release, Servable
 from services.prediction.cells import KINDS, check_rows
 from services.prediction.invalid import Invalid
 from services.prediction.invocations import read_table
@@ -46,18 +45,13 @@ class Predictor:
 
 def load_predictor(folder: Path, digest: str) -> Predictor:
     """Raises Refused for changed files, untrusted types and answers that differ from the golden ones."""
-    verify_directory(folder, digest)
-    manifest = Manifest.read(folder / names.MANIFEST_FILE)
-    form = _form(manifest.servable)
-    golden_path = folder / names.GOLDEN_FILE
-    if (found := file_sha256(golden_path)) != manifest.golden:
-        raise Refused(f"{golden_path}: expected digest {manifest.golden[:12]}…, found {found[:12]}…: package it again")
-    _check_inputs(manifest.inputs)
-    model = find_runtime(form.runtime).load(_model_file(folder, form), manifest.inputs)
-    golden = Golden.read(golden_path)
+    release, golden = open_release(folder, digest)
+    form, inputs = _form(release.manifest.servable), release.manifest.inputs
+    _check_inputs(inputs)
+    model = find_runtime(form.runtime).load(_model_file(folder, form), inputs)
     # The first ones are rows at the edge.
     example = dict(zip(golden.columns, golden.rows[-1], strict=False)) if golden.rows else None
-    predictor = Predictor(Release(digest=digest, manifest=manifest), form, model, example)
+    predictor = Predictor(release, form, model, example)
     _replay(predictor, golden)
     return predictor
 

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.contract import names
-from services.contract.digest import file_sha256, verify_directory
 from services.contract.errors import Refused
+from services.contract.open_release import open_release
 from services.contract.release import Golden, Image, Manifest, Release
 
 
@@ -38,19 +37,10 @@ class Store:
         folder = self._releases / digest
         if not folder.is_dir():
             raise Refused(f"expected release {digest[:12]}… in {self._releases}, found none: package it first")
-        verify_directory(folder, digest)
-        manifest = Manifest.read(folder / names.MANIFEST_FILE)
-        if manifest.model != model:
-            raise Refused(f"expected a release of {model}, found one of {manifest.model}")
-        if manifest.revision != (label := manifest.candidate.promotion.label):
-            raise Refused(
-                f"expected one revision in the manifest, found {manifest.revision} and {label}: package it again"
-            )
-        golden = folder / names.GOLDEN_FILE
-        if (found := file_sha256(golden)) != manifest.golden:
-            raise Refused(f"expected golden predictions {manifest.golden[:12]}…, found {found[:12]}…: package it again")
-        release = Release(digest=digest, manifest=manifest, image=self._image(digest))
-        return StoredRelease(folder, release, Golden.read(golden))
+        release, golden = open_release(folder, digest)
+        if release.manifest.model != model:
+            raise Refused(f"expected a release of {model}, found one of {release.manifest.model}")
+        return StoredRelease(folder, release.model_copy(update={"image": self._image(digest)}), golden)
 
     def _image(self, digest: str) -> Image | None:
         path = self._images / f"{digest}.json"
