@@ -72,7 +72,7 @@ def train(order: Order, say: Say) -> TrainedRun:
     labels = f", {rows.dataset.training.target.nunique()} labels" if config.task == "classification" else ""
     say(f"{config.name}: {training.rows} rows to train on, {holdout.rows} held out{labels}")
     if holdout.sha256 != config.data.holdout_sha256:
-        say(_other_exam(config, holdout.sha256))
+        say(_other_holdout(config, holdout.sha256))
     provenance = Provenance(config, folder, rows, flavor.LIBRARIES, installed(LOCKS))
     return _Job(order, flavor, provenance, variant, chosen, say).run(plan)
 
@@ -95,10 +95,10 @@ def _plan(folder: Path, variant: str, chosen: dict[str, Parameter]) -> Any:
         ) from error
 
 
-def _other_exam(config: ModelConfig, found: str) -> str:
+def _other_holdout(config: ModelConfig, found: str) -> str:
     return (
-        f"note: this hold-out ({found}) is not the exam pinned in {config.name}/model.yaml, so validate will refuse "
-        "the run; to make it the exam, commit it there as data.holdout_sha256"
+        f"note: this hold-out ({found}) is not the one pinned in {config.name}/model.yaml, so validate will refuse "
+        "the run; to pin it, commit it there as data.holdout_sha256"
     )
 
 

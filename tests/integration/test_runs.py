@@ -161,17 +161,17 @@ def test_fetch_names_the_tag_that_a_run_of_another_origin_lacks(bench: Bench) ->
         bench.fetch(run_id=bench.bare_run())
 
 
-@pytest.mark.parametrize("what", ["model", "exam"])
+@pytest.mark.parametrize("what", ["model", "hold-out"])
 def test_fetch_refuses_files_that_were_changed_in_the_artifact_store(bench: Bench, what: str) -> None:
     experiment = bench.client.get_run(bench.trained.run_id).info.experiment_id
     path = {
         "model": f"{experiment}/models/{bench.trained.model_id}/artifacts/requirements.txt",
-        "exam": f"{experiment}/{bench.trained.run_id}/artifacts/{names.HOLDOUT_ARTIFACT}",
+        "hold-out": f"{experiment}/{bench.trained.run_id}/artifacts/{names.HOLDOUT_ARTIFACT}",
     }[what]
     url = f"{bench.url}/api/2.0/mlflow-artifacts/artifacts/{path}"
     before = httpx.get(url).raise_for_status().content
     httpx.put(url, content=before + b"\n").raise_for_status()
-    expected = {"model": "its files were changed in the artifact store", "exam": "expected a hold-out with SHA-256"}
+    expected = {"model": "its files were changed in the artifact store", "hold-out": "expected a hold-out with SHA-256"}
     try:
         with pytest.raises(Refused, match=expected[what]):
             bench.fetch()

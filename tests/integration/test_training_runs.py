@@ -194,7 +194,7 @@ def test_what_the_job_does_is_told_while_it_does_it(trained: Trained) -> None:
     told = " | ".join(trained.told)
     order = ["reading", "rows to train on", "fitting 'boosted'", "hold-out", "logging code", "logging the model"]
     assert [told.index(word) for word in order] == sorted(told.index(word) for word in order)
-    assert "is not the exam" not in told
+    assert "is not the one pinned" not in told
     assert trained.told[-1] == f"logged run {trained.printed.run_id}"
 
 

@@ -1,4 +1,4 @@
-"""usage: python -m tests.support.to_release MODEL: trains, pins the exam, and goes on to a release."""
+"""usage: python -m tests.support.to_release MODEL: trains, pins the hold-out, and goes on to a release."""
 
 import sys
 

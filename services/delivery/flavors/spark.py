@@ -55,7 +55,7 @@ _ARROW = {
 }
 _SETTINGS = {
     "spark.driver.memory": "2g",
-    # It answers one exam and ends: compiled for hours to come, with threads that collect, it would take twice as long.
+    # It answers one hold-out and ends: compiled for hours to come, with threads that collect, it takes twice as long.
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",

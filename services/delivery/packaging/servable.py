@@ -22,7 +22,7 @@ Ask = Callable[[Path, Form, Sequence[Row], float], Answers]
 
 
 @dataclass(frozen=True)
-class Exam:
+class ExpectedAnswers:
     """Hold-out rows, then `edges` others, and the training library's own answers, None where it has none."""
 
     rows: list[Row]
@@ -39,7 +39,7 @@ class Exam:
 
 
 def choose(
-    forms: Forms, exam: Exam, draft: Callable[[Servable], Path], ask: Ask, say: Callable[[str], None]
+    forms: Forms, wanted: ExpectedAnswers, draft: Callable[[Servable], Path], ask: Ask, say: Callable[[str], None]
 ) -> Servable:
     """The first form that agrees with the library; none when no one does. `draft` writes a release folder.
 
@@ -48,9 +48,9 @@ def choose(
     notes = list(forms.notes)
     for form in forms.forms:
         try:
-            answers = ask(draft(Servable(form=form, notes=tuple(notes))), form, exam.rows, exam.latency_p99_ms)
-            agreement = _agreement(form, exam, answers)
-            _quick_enough(form, exam, answers, say)
+            answers = ask(draft(Servable(form=form, notes=tuple(notes))), form, wanted.rows, wanted.latency_p99_ms)
+            agreement = _agreement(form, wanted, answers)
+            _quick_enough(form, wanted, answers, say)
         except Undecided:
             raise
         except Refused as refused:
@@ -78,21 +78,21 @@ def ask_service(environments: Path) -> Ask:
     return ask
 
 
-def _agreement(form: Form, exam: Exam, answers: Answers) -> str:
+def _agreement(form: Form, wanted: ExpectedAnswers, answers: Answers) -> str:
     """Raises Refused, naming the first row whose answer is not the library's own."""
-    largest, scale = 0.0, exam.scale
-    for row, (expected, found) in enumerate(zip(exam.expected, answers.predictions, strict=True)):
+    largest, scale = 0.0, wanted.scale
+    for row, (expected, found) in enumerate(zip(wanted.expected, answers.predictions, strict=True)):
         apart = _apart(expected, found, scale)
         if apart > form.tolerance:
             raise Refused(f"row {row}: expected {expected}, found {found}")
         largest = max(largest, apart)
-    rows = len(exam.rows) - exam.edges
-    return f"agrees on {rows} hold-out rows and {exam.edges} others, largest relative difference {largest:.2g}"
+    rows = len(wanted.rows) - wanted.edges
+    return f"agrees on {rows} hold-out rows and {wanted.edges} others, largest relative difference {largest:.2g}"
 
 
-def _quick_enough(form: Form, exam: Exam, answers: Answers, say: Callable[[str], None]) -> None:
+def _quick_enough(form: Form, wanted: ExpectedAnswers, answers: Answers, say: Callable[[str], None]) -> None:
     """Raises Refused, or Undecided. What is refused becomes a part of the release, so it holds no figure of now."""
-    check = judge_latency(answers.rounds, exam.latency_p99_ms)
+    check = judge_latency(answers.rounds, wanted.latency_p99_ms)
     if check.verdict is Verdict.PASS:
         return
     said = f"{form.runtime}: {check.verdict}: expected {check.expected}; found {check.found}"

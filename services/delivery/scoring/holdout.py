@@ -1,4 +1,4 @@
-"""The exam: hold-out rows as plain values, questions apart from answers, and rows at the edge of what can be asked."""
+"""The hold-out as plain values: inputs apart from targets, and edge rows that are not in the file."""
 
 import csv
 import math

@@ -1,4 +1,4 @@
-"""What the child process is given, and what it gives back: questions and answers, never the exam's solutions."""
+"""What the child process is given, and what it gives back: inputs and predictions, never the targets."""
 
 import math
 from typing import Any, TypeGuard

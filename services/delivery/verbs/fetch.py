@@ -1,4 +1,4 @@
-"""fetch: bring the promoted model and its exam here, and prove that they are the logged ones."""
+"""fetch: bring the promoted model and its hold-out here, and prove that they are the logged ones."""
 
 import os
 from collections.abc import Iterator

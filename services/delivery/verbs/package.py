@@ -20,7 +20,7 @@ from services.contract.verdict import Comparison, Validation, Verdict
 from services.delivery.output import keep, say
 from services.delivery.packaging.container_image import build_image
 from services.delivery.packaging.image_registry import ImageRegistry
-from services.delivery.packaging.servable import Ask, Exam, ask_service, choose
+from services.delivery.packaging.servable import Ask, ExpectedAnswers, ask_service, choose
 from services.delivery.reports.run_page import tell_release
 from services.delivery.scoring.scoring import Question, Scorer
 from services.delivery.settings import Settings
@@ -84,7 +84,7 @@ def packaged(scorer: Scorer, candidate: Candidate, validation: Validation, compa
     with store.staging() as staging:
         forms = scorer.forms(packing.question, staging)
         packing.copy(staging)
-        servable = choose(forms, packing.exam(), partial(packing.write, staging), ask, say)
+        servable = choose(forms, packing.expected(), partial(packing.write, staging), ask, say)
         built = store.put_release(packing.write(staging, servable))
     return _stored(store, store.put_packaged(candidate, built))
 
@@ -116,10 +116,10 @@ class _Packing:
         self._holdout = scorer.holdout(holdout)
         self._scores = scorer.score(self.question, self._holdout)
 
-    def exam(self) -> Exam:
+    def expected(self) -> ExpectedAnswers:
         rows = [*self._holdout.rows, *self._holdout.edges]
         expected = [*self._scores.predictions, *self._scores.finite_edges]
-        return Exam(rows, expected, len(self._holdout.edges), self._config.gates.latency_p99_ms)
+        return ExpectedAnswers(rows, expected, len(self._holdout.edges), self._config.gates.latency_p99_ms)
 
     def copy(self, staging: Path) -> None:
         shutil.copytree(self.question.folder, staging / "release" / names.MODEL_FOLDER)

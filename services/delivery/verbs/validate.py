@@ -1,4 +1,4 @@
-"""validate: the candidate alone, on the exam that a commit has pinned."""
+"""validate: the candidate alone, on the hold-out that a commit has pinned."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,7 +61,7 @@ def misses(validation: Validation) -> str:
 def validated(scorer: Scorer, candidate: Candidate) -> Validation:
     config = scorer.config
     folder = scorer.store.model(candidate.digest)
-    checks = [_exam(candidate, config), _library(candidate, config), _signature(folder, config)]
+    checks = [_holdout(candidate, config), _library(candidate, config), _signature(folder, config)]
     metrics: dict[str, float] = {}
     latency: dict[str, float] = {}
     if all(check.verdict is Verdict.PASS for check in checks):
@@ -90,9 +90,9 @@ def _check(name: str, passed: bool, expected: str, found: str) -> Check:
     return Check(name=name, verdict=Verdict.PASS if passed else Verdict.FAIL, expected=expected, found=found)
 
 
-def _exam(candidate: Candidate, config: ModelConfig) -> Check:
+def _holdout(candidate: Candidate, config: ModelConfig) -> Check:
     pinned, found = config.data.holdout_sha256 or "none yet", candidate.run.holdout.sha256
-    return _check("exam", found == pinned, f"the hold-out pinned in model.yaml, {pinned[:12]}", found[:12])
+    return _check("hold-out", found == pinned, f"the hold-out pinned in model.yaml, {pinned[:12]}", found[:12])
 
 
 def _library(candidate: Candidate, config: ModelConfig) -> Check:

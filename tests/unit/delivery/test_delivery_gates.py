@@ -144,7 +144,7 @@ def test_a_good_model_passes_every_check(bench: Bench) -> None:
     validation = validated(bench.scorer(), bench.candidate(3.0))
     assert validation.verdict is Verdict.PASS
     assert set(verdicts(validation)) == {
-        "exam", "library", "signature", "load", "finite", "latency", "mean_absolute_error"
+        "hold-out", "library", "signature", "load", "finite", "latency", "mean_absolute_error"
     }  # fmt: skip
     # The noise has a standard deviation of 0.1, so its mean absolute value is 0.1·√(2/π) ≈ 0.08.
     assert validation.metrics["mean_absolute_error"] == pytest.approx(0.08, abs=0.01)
@@ -156,10 +156,10 @@ def test_a_model_that_is_off_fails_at_its_threshold_only(bench: Bench) -> None:
     assert [name for name, verdict in verdicts(validation).items() if verdict != "pass"] == ["mean_absolute_error"]
 
 
-def test_a_model_with_another_exam_than_the_pinned_one_is_not_even_loaded(bench: Bench) -> None:
+def test_a_model_with_another_hold_out_than_the_pinned_one_is_not_even_loaded(bench: Bench) -> None:
     data = bench.config().data.model_copy(update={"holdout_sha256": "f" * 64})
     validation = validated(bench.scorer(data=data.model_dump()), bench.candidate(3.0))
-    assert verdicts(validation) == {"exam": "fail", "library": "pass", "signature": "pass"}
+    assert verdicts(validation) == {"hold-out": "fail", "library": "pass", "signature": "pass"}
 
 
 def test_a_model_with_another_signature_is_refused(bench: Bench) -> None:

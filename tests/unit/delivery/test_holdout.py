@@ -1,4 +1,4 @@
-"""The exam as plain values, and the rows at its edge."""
+"""The hold-out as plain values, and the rows at its edge."""
 
 import math
 from pathlib import Path

@@ -396,7 +396,7 @@ IDENTITY = {"model": "churn", "revision": label(1), "candidate": DIGEST, "holdou
 VALIDATION = IDENTITY | {
     "verdict": "fail",
     "checks": [
-        {"name": "exam", "verdict": "pass", "expected": "the pinned one", "found": "it"},
+        {"name": "hold-out", "verdict": "pass", "expected": "the pinned one", "found": "it"},
         {"name": "r2_score", "verdict": "fail", "expected": "≥ 0.8", "found": "0.0048"},
         {"name": "latency", "verdict": "inconclusive", "expected": "p99 ≤ 100 ms a row", "found": "a busy machine"},
     ],

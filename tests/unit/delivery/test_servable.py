@@ -11,7 +11,7 @@ from services.contract.errors import Refused, Undecided
 from services.contract.prediction import Labelled, Prediction
 from services.contract.release import Form, Servable
 from services.contract.row_times import Round, RowTime
-from services.delivery.packaging.servable import Ask, Exam, ask_service, choose
+from services.delivery.packaging.servable import Ask, ExpectedAnswers, ask_service, choose
 from services.delivery.scoring.order import Forms
 
 ONNX = Form(runtime="onnx", file="servable/model.onnx", tolerance=1e-12)
@@ -20,8 +20,8 @@ BOTH = Forms(forms=(ONNX, NATIVE), notes=())
 EXPECTED: list[Prediction | None] = [3.0, -7.5, 0.0, None]
 
 
-def exam(expected: Sequence[Prediction | None] = EXPECTED) -> Exam:
-    return Exam([[1.0]] * len(expected), list(expected), edges=1, latency_p99_ms=50.0)
+def wanted(expected: Sequence[Prediction | None] = EXPECTED) -> ExpectedAnswers:
+    return ExpectedAnswers([[1.0]] * len(expected), list(expected), edges=1, latency_p99_ms=50.0)
 
 
 QUICK = RowTime(clock=1.0, thread=1.0, process=1.0, queued=0.0, paused=False)
@@ -44,8 +44,8 @@ def answering(took: RowTime = QUICK, **by_runtime: Sequence[Prediction | None] |
     return ask
 
 
-def chosen(ask: Ask, forms: Forms = BOTH, questions: Exam | None = None) -> Servable:
-    return choose(forms, questions or exam(), lambda _: Path("draft"), ask, lambda _: None)
+def chosen(ask: Ask, forms: Forms = BOTH, questions: ExpectedAnswers | None = None) -> Servable:
+    return choose(forms, questions or wanted(), lambda _: Path("draft"), ask, lambda _: None)
 
 
 def test_the_preferred_form_serves_when_it_agrees() -> None:
@@ -58,16 +58,17 @@ def test_the_preferred_form_serves_when_it_agrees() -> None:
 def test_rounding_is_held_against_the_size_of_most_answers() -> None:
     """As of a price near nothing, left over of terms of thousands."""
     expected: list[Prediction | None] = [5000.0, 4000.0, 0.2]
-    assert chosen(answering(onnx=[5000.0, 4000.0, 0.2 + 3e-9]), questions=exam(expected)).form == ONNX
+    assert chosen(answering(onnx=[5000.0, 4000.0, 0.2 + 3e-9]), questions=wanted(expected)).form == ONNX
     assert (
-        chosen(answering(onnx=[5000.0, 4000.0, 0.2 + 5e-9], sklearn=expected), questions=exam(expected)).form == NATIVE
+        chosen(answering(onnx=[5000.0, 4000.0, 0.2 + 5e-9], sklearn=expected), questions=wanted(expected)).form
+        == NATIVE
     )
 
 
 def test_a_small_probability_is_held_against_itself() -> None:
     expected: list[Prediction | None] = [Labelled(label=0, probability=one) for one in (1e-9, 0.5, 0.5)]
     found: list[Prediction | None] = [Labelled(label=0, probability=one) for one in (1e-9 + 1e-20, 0.5, 0.5)]
-    assert chosen(answering(onnx=found, sklearn=expected), questions=exam(expected)).form == NATIVE
+    assert chosen(answering(onnx=found, sklearn=expected), questions=wanted(expected)).form == NATIVE
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_one_row_that_differs_lets_the_library_serve_by_itself(row: int, answer:
 
 def test_another_label_counts_even_when_the_probability_is_the_same() -> None:
     expected, found = Labelled(label=1, probability=0.5), Labelled(label=0, probability=0.5)
-    servable = chosen(answering(onnx=[found], sklearn=[expected]), questions=exam([expected]))
+    servable = chosen(answering(onnx=[found], sklearn=[expected]), questions=wanted([expected]))
     assert servable.form == NATIVE
 
 

@@ -1,4 +1,4 @@
-"""The flights: what a row is, where its weather comes from, and that the exam is what the package gives."""
+"""The flights: what a row is, where its weather comes from, and that the hold-out is what the package gives."""
 
 from pathlib import Path
 from typing import Any
