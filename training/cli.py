@@ -68,7 +68,8 @@ def verify_data(
     _prepare(settings)
     from training import verify
 
-    found = verify.verify(verify.Question(settings.trackback_models, run, data), say)
+    question = verify.Question(settings.trackback_models, run, data, settings.trackback_environments)
+    found = verify.verify(question, say)
     if isinstance(found, list):
         sys.stderr.writelines(f"{problem}\n" for problem in found)
         raise typer.Exit(1)

@@ -2,13 +2,14 @@
 
 import os
 import sys
+from pathlib import Path
 
-from training.settings import ROOT
+from services.contract.environments import python_of
 
 
-def enter(library: str) -> None:
-    """Lets the same command take this process' place in `.venv/<library>`, where there is one and this is another."""
-    folder = ROOT / ".venv" / library
-    python = folder / "bin" / "python"
-    if python.exists() and sys.prefix != str(folder):
+def enter(library: str, environments: Path) -> None:
+    """Lets the same command take this process' place in `<environments>/<library>`; returns when there is none, or it
+    is there already."""
+    python = python_of(library, environments)
+    if python and Path(sys.prefix).resolve() != python.parents[1].resolve():
         os.execv(python, [str(python), "-m", "training", *sys.argv[1:]])  # noqa: S606  our own command, no shell

@@ -15,3 +15,4 @@ class Settings(BaseSettings):
 
     mlflow_tracking_uri: str = "http://127.0.0.1:5000"
     trackback_models: Path = ROOT / "training" / "models"
+    trackback_environments: Path = ROOT / ".venv"

@@ -32,11 +32,13 @@ class VerifiedData(Record):
 
 @dataclass(frozen=True)
 class Question:
-    """`csv` is the file that the run was trained with, None when it was the model's own data."""
+    """`csv` is the file that the run was trained with, None when it was the model's own data. `environments` is the
+    folder of those that libraries have of their own."""
 
     models: Path
     run_id: str
     csv: Path | None
+    environments: Path
 
 
 def verify(question: Question, say: Say) -> VerifiedData | list[str]:
@@ -47,7 +49,7 @@ def verify(question: Question, say: Say) -> VerifiedData | list[str]:
     run, model = _find(question.run_id)
     config = load_model_config(question.models, model)
     if question.csv:
-        enter(config.library)
+        enter(config.library, question.environments)
     recorded = _recorded_sources(run)
     say(f"comparing the files of {question.csv or config.data.source}")
     found = _sources(question, config, recorded)

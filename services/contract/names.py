@@ -52,6 +52,14 @@ GOLDEN_FILE = "golden.json"
 MODEL_FOLDER = "model"
 SERVABLE_FOLDER = "servable"
 ONNX_FILE = "model.onnx"
+# Folders of the store that the delivery writes and the rollout service reads.
+RELEASES_FOLDER = "releases"
+IMAGES_FOLDER = "images"
+
+# Outputs of a graph: one number, or a label with its probability.
+GRAPH_PREDICTION = "prediction"
+GRAPH_LABEL = "label"
+GRAPH_PROBABILITY = "probability"
 
 RELEASE_FOLDER = "/release"
 SERVING_PORT = 8000
@@ -72,3 +80,8 @@ MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
 MODEL_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 REVISION = re.compile(r"([1-9][0-9]*)-[0-9a-f]{8}")
+
+
+def graph_input(place: int) -> str:
+    """The graph's input for the column at this place, counted from 0 in the order of model.yaml."""
+    return f"input_{place}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from services.contract import names
 from services.contract.candidate import Candidate
 from services.contract.digest import digest_directory, file_sha256, verify_directory
 from services.contract.errors import Refused
@@ -42,7 +43,7 @@ class Store:
         return self._put("models", folder)
 
     def put_release(self, folder: Path) -> str:
-        return self._put("releases", folder)
+        return self._put(names.RELEASES_FOLDER, folder)
 
     def packaged(self, candidate: Candidate) -> str | None:
         """The release that this promotion became before, None when it became none or that is damaged."""
@@ -71,7 +72,7 @@ class Store:
 
     def put_image(self, image: Image) -> None:
         """The record that lets the rollout service start it."""
-        path = self._root / "images" / f"{image.release}.json"
+        path = self._root / names.IMAGES_FOLDER / f"{image.release}.json"
         image.write(path)
         # As all of the store: another user reads it.
         path.chmod(0o444)
@@ -90,7 +91,7 @@ class Store:
         return self._verified("models", digest)
 
     def release(self, digest: str) -> Path:
-        return self._verified("releases", digest)
+        return self._verified(names.RELEASES_FOLDER, digest)
 
     def holdout(self, sha256: str) -> Path:
         path = self._holdout_path(sha256)

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from services.contract.answers import Answers
+from services.contract.asking import predict_each, time_each
 from services.contract.errors import Refused
-from services.contract.prediction import Prediction
 from services.contract.process_identity import start_ticks, ticks_a_second
-from services.contract.stopwatch import time_rows
 from services.prediction.invalid import Invalid
 from services.prediction.predictor import Predictor
 
@@ -29,10 +28,10 @@ def answer_file(predictor: Predictor, path: Path, limit_ms: float = math.inf) ->
     # Before the rows are read, because a service never holds so many.
     ready_seconds, memory_bytes = seconds_since_start(), resident_bytes()
     rows, size = read_rows(path), predictor.manifest.limits.max_rows
-    parts = [_answers(predictor, rows[start : start + size]) for start in range(0, len(rows), size)]
+    parts = [predict_each(predictor.ask, rows[start : start + size], Invalid) for start in range(0, len(rows), size)]
     return Answers(
         predictions=tuple(answer for part in parts for answer in part),
-        rounds=time_rows(lambda row: _answers(predictor, [row]), rows, limit_ms),
+        rounds=time_each(predictor.ask, rows, Invalid, limit_ms),
         ready_seconds=ready_seconds,
         memory_bytes=memory_bytes,
     )
@@ -47,17 +46,6 @@ def read_rows(path: Path) -> Rows:
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         raise Refused(f"{path}: expected a JSON list of rows, each a list of values, found something else")
     return [[None if isinstance(value, float) and math.isnan(value) else value for value in row] for row in rows]
-
-
-def _answers(predictor: Predictor, rows: Rows) -> list[Prediction | None]:
-    """A row that cannot be answered is None and does not spoil the others."""
-    try:
-        return list(predictor.ask(rows))
-    except Invalid:
-        if len(rows) == 1:
-            return [None]
-    half = len(rows) // 2
-    return [*_answers(predictor, rows[:half]), *_answers(predictor, rows[half:])]
 
 
 def seconds_since_start() -> float:

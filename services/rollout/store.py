@@ -29,8 +29,8 @@ class StoredRelease:
 
 class Store:
     def __init__(self, folder: Path) -> None:
-        self._releases = folder / "releases"
-        self._images = folder / "images"
+        self._releases = folder / names.RELEASES_FOLDER
+        self._images = folder / names.IMAGES_FOLDER
 
     def find(self, model: str, digest: str) -> StoredRelease:
         """Raises Refused for a release that is absent, changed, of another model or at odds with itself."""

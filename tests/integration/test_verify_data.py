@@ -23,6 +23,7 @@ from training.verify import Question, VerifiedData, verify
 MODELS = ROOT / "training" / "models"
 MODEL = "diamond-price"
 CSV = "plotnine/data/diamonds.csv"
+ENVIRONMENTS = ROOT / ".venv"
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def trained_on_own_file(mlflow_url: str, own_file: Path) -> TrainedRun:
 
 
 def asked(run: TrainedRun, csv: Path | None = None, models: Path = MODELS) -> VerifiedData | list[str]:
-    return verify(Question(models, run.run_id, csv), lambda _: None)
+    return verify(Question(models, run.run_id, csv, ENVIRONMENTS), lambda _: None)
 
 
 def command(mlflow_url: str, *arguments: str, path: Path = ROOT) -> "subprocess.CompletedProcess[str]":
@@ -222,4 +223,4 @@ def test_a_run_of_another_origin_is_refused_by_the_tag_that_it_lacks(mlflow_url:
     bare = client.create_run(client.get_run(trained.run_id).info.experiment_id).info.run_id
     client.set_terminated(bare)
     with pytest.raises(Refused, match=f"expected the tag {names.SOURCES_TAG} on run {bare}, found none"):
-        verify(Question(MODELS, bare, None), lambda _: None)
+        verify(Question(MODELS, bare, None, ENVIRONMENTS), lambda _: None)

@@ -22,7 +22,14 @@ from pyspark.sql import DataFrame, SparkSession
 from services.contract import names
 from services.contract.errors import Refused, jvm_reason
 from services.contract.model_config import Data
-from services.contract.prediction import Labelled, Prediction
+from services.contract.prediction import Prediction
+from services.contract.spark import (
+    LOCALHOST,
+    ON_THIS_MACHINE,
+    SESSION_SETTINGS,
+    binary_predictions,
+    refuse_without_probability,
+)
 from services.contract.task import Task
 from training.dataset import read_csv
 
@@ -30,20 +37,10 @@ from training.dataset import read_csv
 LIBRARIES = ("mlflow", "pyspark", "pyarrow", "numpy", "pandas", "grpcio", "grpcio-status", "zstandard")
 RUNS_ON_A_CLUSTER = True
 
-_LOCALHOST = "127.0.0.1"
 _SETTINGS = {
-    "spark.driver.memory": "2g",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    # Else the optimizer itself transforms the rows, on one core and interpreted.
-    "spark.sql.execution.arrow.localRelationThreshold": "0",
+    **SESSION_SETTINGS,
     # Rows in a partition, however many cores there are: trees take their thresholds from a sample of each.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
-}
-_ON_THIS_MACHINE = {
-    "spark.driver.host": _LOCALHOST,
-    "spark.driver.bindAddress": _LOCALHOST,
-    "spark.sql.shuffle.partitions": "4",
 }
 # Spark's own defaults greet whoever starts it; its gateway changes the level unless it has one of its own.
 _LOGGING = """
@@ -85,11 +82,9 @@ def fit(
 def predict(model: PipelineModel, inputs: pandas.DataFrame) -> Sequence[Prediction]:
     """Raises Refused for a model that answers anything but 0 or 1 with a probability."""
     answers = model.transform(_frame(_session(None), _columns(inputs)))
-    if "probability" not in answers.columns:
-        raise Refused("expected a classifier with a column 'probability', found a model without one")
+    refuse_without_probability(answers.columns)
     table = answers.select("prediction", vector_to_array(answers["probability"]).alias("probability")).toArrow()
-    labels, probabilities = (table[name].to_pylist() for name in ("prediction", "probability"))
-    return [Labelled(label=int(label), probability=one) for label, (_, one) in zip(labels, probabilities, strict=True)]
+    return binary_predictions(table["prediction"].to_pylist(), table["probability"].to_pylist())
 
 
 def parameters(model: PipelineModel) -> dict[str, str]:
@@ -169,8 +164,8 @@ def addresses(master: str) -> dict[str, str]:
     """A cluster's workers must reach the driver, so only a session on this machine is kept to it."""
     if not master.startswith("local"):
         return {}
-    os.environ["SPARK_LOCAL_IP"] = _LOCALHOST
-    return _ON_THIS_MACHINE
+    os.environ["SPARK_LOCAL_IP"] = LOCALHOST
+    return {**ON_THIS_MACHINE, "spark.sql.shuffle.partitions": "4"}
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 import fasttext
 
 from services.contract.errors import Refused
-from services.contract.prediction import Labelled, Prediction
+from services.contract.fasttext_text import labelled, one_line
+from services.contract.prediction import Prediction
 from services.contract.release import Column, Form
 
 MODEL_FILE = "data/model.bin"
@@ -22,8 +23,6 @@ _HEADER = struct.Struct("<14id3i2q")
 _COUNT_AND_KIND = struct.calcsize("<qb")
 _MATRIX = struct.Struct("<?2q")
 _FLOAT = 4
-_PREFIX = "__label__"
-_END_OF_LINE = "</s>"
 
 
 def load(folder: Path) -> Any:
@@ -48,11 +47,7 @@ def predict(model: Any, rows: Sequence[Sequence[Any]], inputs: Sequence[Column])
         labels, probabilities = model.predict(texts)
     except RuntimeError as error:
         raise ValueError("the model has no finite answer") from error
-    # fastText adds 0.00001 to every probability before it takes the logarithm.
-    return [
-        Labelled(label=label.removeprefix(_PREFIX), probability=min(float(probability), 1.0))
-        for (label,), (probability,) in zip(labels, probabilities, strict=True)
-    ]
+    return [labelled(label, probability) for (label,), (probability,) in zip(labels, probabilities, strict=True)]
 
 
 def to_onnx(model: Any, folder: Path, inputs: Sequence[Column]) -> bytes:  # noqa: ARG001
@@ -110,9 +105,3 @@ def _end_of_dictionary(content: mmap.mmap, entries: int) -> int:
 
 def _refuse(expected: str, found: str) -> NoReturn:
     raise Refused(f"{MODEL_FILE}: expected {expected}, found {found}: log the model again")
-
-
-def one_line(text: str) -> str:
-    """The words that fastText is to read, as the flavor that trained the model has it."""
-    words = text.encode(errors="replace").decode().replace("\0", " ").split()
-    return " ".join(word for word in words if word != _END_OF_LINE and not word.startswith(_PREFIX))

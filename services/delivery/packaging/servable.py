@@ -8,6 +8,7 @@ from pathlib import Path
 
 from services.contract.answers import Answers
 from services.contract.digest import digest_directory
+from services.contract.environments import python_of
 from services.contract.errors import Refused, Undecided
 from services.contract.prediction import Prediction, difference
 from services.contract.release import Form, Servable
@@ -65,9 +66,10 @@ def ask_service(environments: Path) -> Ask:
     """Starts the service in the environment of the form's runtime, to answer these rows and end."""
 
     def ask(release: Path, form: Form, rows: Sequence[Row], limit_ms: float) -> Answers:
-        python = environments / f"prediction-{form.runtime}" / "bin" / "python"
-        if not python.exists():
-            raise Undecided(f"expected {python.parents[1]}, found none: scripts/setup prediction-{form.runtime}")
+        own = f"prediction-{form.runtime}"
+        python = python_of(own, environments)
+        if python is None:
+            raise Undecided(f"expected {environments / own}, found none: scripts/setup {own}")
         questions = release.with_name("questions.json")
         questions.write_text(json.dumps(rows))
         digest = digest_directory(release)

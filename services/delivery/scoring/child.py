@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from services.contract import names
+from services.contract.asking import predict_each, time_each
 from services.contract.errors import Refused
 from services.contract.prediction import Prediction
-from services.contract.release import Column, Form
-from services.contract.stopwatch import time_rows
+from services.contract.release import Form
 from services.delivery.flavors import Flavor, find_flavor
 from services.delivery.scoring.order import Forms, Order, Reply, Scores
 
@@ -25,13 +25,13 @@ def score(flavor: Flavor, folder: Path, order: Order, result: Path) -> None:
     """Answers every row, and, if the library serves by itself, times those that are to be timed one at a time."""
     model = flavor.load(folder)
     rows, edges, timed = map(_with_nan, (order.rows, order.edges, order.timed if flavor.NATIVE else ()))
-    Reply(
-        scores=Scores(
-            predictions=tuple(_answers(flavor, model, rows, order.inputs)),
-            edges=tuple(_answers(flavor, model, edges, order.inputs)),
-        ),
-        rounds=time_rows(lambda row: _answers(flavor, model, [row], order.inputs), timed, order.limit_ms),
-    ).write(result)
+
+    def predict(rows: Sequence[Sequence[Any]]) -> list[Prediction]:
+        return flavor.predict(model, rows, order.inputs)
+
+    predictions, of_edges = (tuple(predict_each(predict, some, ValueError)) for some in (rows, edges))
+    rounds = time_each(predict, timed, ValueError, order.limit_ms)
+    Reply(scores=Scores(predictions=predictions, edges=of_edges), rounds=rounds).write(result)
 
 
 def convert(flavor: Flavor, folder: Path, order: Order, result: Path) -> None:
@@ -49,19 +49,6 @@ def convert(flavor: Flavor, folder: Path, order: Order, result: Path) -> None:
 
 def _with_nan(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
     return [[math.nan if value is None else value for value in row] for row in rows]
-
-
-def _answers(flavor: Flavor, model: Any, rows: Sequence[Any], inputs: Sequence[Column]) -> list[Prediction | None]:
-    """None for a row that the model cannot take; one such row does not spoil the others."""
-    if not rows:
-        return []
-    try:
-        return list(flavor.predict(model, rows, inputs))
-    except ValueError:
-        if len(rows) == 1:
-            return [None]
-    half = len(rows) // 2
-    return [*_answers(flavor, model, rows[:half], inputs), *_answers(flavor, model, rows[half:], inputs)]
 
 
 def main(job: str, library: str, *paths: str) -> None:

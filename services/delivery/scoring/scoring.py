@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from services.contract.environments import python_of
 from services.contract.errors import Refused
 from services.contract.model_config import ModelConfig
 from services.contract.record import Sha256
@@ -92,15 +93,8 @@ class Scorer:
         path = result.with_name("order.json")
         path.write_text(json.dumps(order.model_dump(mode="json")))
         arguments = [job, question.library, str(question.folder), str(path), str(result)]
-        run_limited(
-            python_of(self.environments, question.library), ["-m", "services.delivery.scoring.child", *arguments]
-        )
-
-
-def python_of(environments: Path, library: str) -> Path:
-    """A library that needs an environment of its own has one of its name; the others are in that of the verbs."""
-    own = environments / library / "bin" / "python"
-    return own if own.exists() else Path(sys.executable)
+        python = python_of(question.library, self.environments) or Path(sys.executable)
+        run_limited(python, ["-m", "services.delivery.scoring.child", *arguments])
 
 
 def _tuples(rows: list[Row]) -> tuple[tuple[Any, ...], ...]:

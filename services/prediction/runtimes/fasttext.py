@@ -7,12 +7,10 @@ from typing import Any
 import fasttext
 
 from services.contract.errors import Refused
+from services.contract.fasttext_text import labelled, one_line
 from services.contract.prediction import Labelled, Prediction
 from services.contract.release import Column
 from services.prediction.runtimes import Cell
-
-_PREFIX = "__label__"
-_END_OF_LINE = "</s>"
 
 
 class FastTextModel:
@@ -30,8 +28,7 @@ class FastTextModel:
             raise ValueError("the model has no finite answer") from error
         if not labels:
             raise ValueError("the model knows no word of the text")
-        # fastText adds 0.00001 to every probability before it takes the logarithm.
-        return Labelled(label=labels[0].removeprefix(_PREFIX), probability=min(float(probabilities[0]), 1.0))
+        return labelled(labels[0], probabilities[0])
 
 
 def load(file: Path, inputs: Sequence[Column]) -> FastTextModel:
@@ -44,9 +41,3 @@ def load(file: Path, inputs: Sequence[Column]) -> FastTextModel:
     # A file that is missing or damaged fails in whatever way the library happens to fail.
     except Exception as error:
         raise Refused(f"{file}: expected a fastText model, cannot load it: {error}: package it again") from error
-
-
-def one_line(text: str) -> str:
-    """The words that fastText is to read, as the flavor that trained the model has it."""
-    words = text.encode(errors="replace").decode().replace("\0", " ").split()
-    return " ".join(word for word in words if word != _END_OF_LINE and not word.startswith(_PREFIX))

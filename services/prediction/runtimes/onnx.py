@@ -8,23 +8,24 @@ from typing import Any
 import numpy
 import onnxruntime
 
+from services.contract import names
 from services.contract.errors import Refused
 from services.contract.prediction import Labelled, Prediction
 from services.contract.release import Column
 from services.prediction.runtimes import Cell
 
-_NUMBER = "prediction"
-_LABELLED = ["label", "probability"]
+_NUMBER = names.GRAPH_PREDICTION
+_LABELLED = [names.GRAPH_LABEL, names.GRAPH_PROBABILITY]
 _ONLY_FATAL = 4
 _DOUBLE, _STRING = "tensor(double)", "tensor(string)"
-_OUTPUTS = {_NUMBER: (_DOUBLE,), "label": ("tensor(int64)", _STRING), "probability": (_DOUBLE,)}
+_OUTPUTS = {_NUMBER: (_DOUBLE,), names.GRAPH_LABEL: ("tensor(int64)", _STRING), names.GRAPH_PROBABILITY: (_DOUBLE,)}
 _ERRORS = onnxruntime.capi.onnxruntime_pybind11_state
 _UNANSWERED = (_ERRORS.Fail, _ERRORS.InvalidArgument, _ERRORS.RuntimeException)
 
 
 class OnnxModel:
     def __init__(self, session: Any, inputs: Sequence[Column]) -> None:
-        known = {_input_name(place): place for place in range(len(inputs))}
+        known = {names.graph_input(place): place for place in range(len(inputs))}
         self._session = session
         self._places = {known[given.name]: given for given in session.get_inputs()}
         self._outputs = [output.name for output in session.get_outputs()]
@@ -76,7 +77,9 @@ def _options() -> Any:
 
 
 def _input_problem(session: Any, inputs: Sequence[Column]) -> str | None:
-    kinds = {_input_name(place): _STRING if column.type == "string" else _DOUBLE for place, column in enumerate(inputs)}
+    kinds = {
+        names.graph_input(place): _STRING if column.type == "string" else _DOUBLE for place, column in enumerate(inputs)
+    }
     for given in session.get_inputs():
         if (expected := kinds.get(given.name)) is None:
             return f"expected inputs {', '.join(kinds)}, found '{given.name}'"
@@ -101,7 +104,3 @@ def _predictions(found: dict[str, Any], rows: int) -> list[Prediction]:
         return list(found[_NUMBER].tolist())
     answers = zip(*(found[name].tolist() for name in _LABELLED), strict=True)
     return [Labelled(label=label, probability=probability) for label, probability in answers]
-
-
-def _input_name(place: int) -> str:
-    return f"input_{place}"

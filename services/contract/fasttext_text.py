@@ -1,0 +1,23 @@
+"""How texts are given to fastText, and how its labels are read: the same where a model is checked and where it serves.
+
+training/flavors/fasttext.py has its own copy, because that file is logged with the model and loads without this one.
+"""
+
+from services.contract.prediction import Labelled
+
+LABEL_PREFIX = "__label__"
+END_OF_LINE = "</s>"
+
+
+def one_line(text: str) -> str:
+    """The words that fastText is to read: any white space is a space, its own marks are left out.
+
+    Those are `__label__…`, which would become a label, and `</s>`, behind which it would read no further.
+    """
+    words = text.encode(errors="replace").decode().replace("\0", " ").split()
+    return " ".join(word for word in words if word != END_OF_LINE and not word.startswith(LABEL_PREFIX))
+
+
+def labelled(label: str, probability: float) -> Labelled:
+    """From fastText's own answer: it adds 0.00001 to every probability before it takes the logarithm."""
+    return Labelled(label=label.removeprefix(LABEL_PREFIX), probability=min(float(probability), 1.0))
