@@ -1,18 +1,14 @@
-"""Decision trees as one ONNX node in double precision, whichever library grew them, and the graph around it."""
+"""Decision trees as one ONNX node in double precision, whichever library grew them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy
 import onnx
 from onnx import TensorProto, helper
 
 from services.contract.errors import Refused
-from services.contract.release import Column
 
-_OPSETS = (helper.make_opsetid("", 21), helper.make_opsetid("ai.onnx.ml", 5))
-_IR_VERSION = 10
 # Numbers of modes and of the sum in the specification of TreeEnsemble:
 # https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsemble.html
 _LEQ, _MEMBER = 0, 6
@@ -122,34 +118,3 @@ def tree_ensemble(trees: Sequence[Node], features: str, output: str) -> onnx.Nod
 
 def _doubles(name: str, values: Sequence[float]) -> onnx.TensorProto:
     return helper.make_tensor(name, TensorProto.DOUBLE, [len(values)], values)
-
-
-def input_name(place: int) -> str:
-    return f"input_{place}"
-
-
-def write_graph(
-    nodes: Sequence[onnx.NodeProto],
-    inputs: Sequence[Column],
-    outputs: Mapping[str, int],
-    initializers: Mapping[str, numpy.ndarray],
-) -> bytes:
-    """A checked model; each input and output has the shape (rows,), `outputs` are the element types by name."""
-    given = [
-        helper.make_tensor_value_info(input_name(place), _element(column), ["rows"])
-        for place, column in enumerate(inputs)
-    ]
-    graph = helper.make_graph(
-        list(nodes),
-        "trackback",
-        given,
-        [helper.make_tensor_value_info(name, element, ["rows"]) for name, element in outputs.items()],
-        [onnx.numpy_helper.from_array(array, name) for name, array in initializers.items()],
-    )
-    model = helper.make_model(graph, opset_imports=_OPSETS, ir_version=_IR_VERSION)
-    onnx.checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString())
-
-
-def _element(column: Column) -> int:
-    return int(TensorProto.STRING if column.type == "string" else TensorProto.DOUBLE)

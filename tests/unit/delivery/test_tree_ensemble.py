@@ -8,11 +8,12 @@ import numpy
 import onnx
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
 from services.contract.errors import Refused
 from services.contract.release import Column
-from services.delivery.onnx.tree_ensemble import Branch, Leaf, Node, input_name, tree_ensemble, write_graph
+from services.delivery.onnx.graph import NUMBER_OUTPUTS, Graph
+from services.delivery.onnx.tree_ensemble import Branch, Leaf, Node, tree_ensemble
 
 COLUMNS = 3
 CELLS = (math.nan, 1e9, -1e9, 0.0, -0.0, 0.5, math.inf)
@@ -27,22 +28,17 @@ def walk(tree: Node, row: Sequence[float]) -> float:
 
 
 def graph(trees: Sequence[Node], columns: int = COLUMNS) -> bytes:
-    names = [f"column_{place}" for place in range(columns)]
-    nodes = [helper.make_node("Unsqueeze", [input_name(i), "axis"], [name]) for i, name in enumerate(names)]
-    nodes += [
-        helper.make_node("Concat", names, ["features"], axis=1),
-        tree_ensemble(trees, "features", "sum"),
-        helper.make_node("Squeeze", ["sum", "axis"], ["prediction"]),
-    ]
-    inputs = [Column(name=name, type="double") for name in names]
-    return write_graph(nodes, inputs, {"prediction": TensorProto.DOUBLE}, {"axis": numpy.array([1])})
+    written = Graph([Column(name=f"column_{place}", type="double") for place in range(columns)])
+    features = written.add("Concat", *(written.column(place) for place in range(columns)), axis=1)
+    written.nodes.append(tree_ensemble(trees, features, "sum"))
+    written.add("Squeeze", "sum", written.constant([1]), output="prediction")
+    return written.write(NUMBER_OUTPUTS)
 
 
 def answers(trees: Sequence[Node], rows: Sequence[Sequence[float]]) -> list[float]:
     session = onnxruntime.InferenceSession(graph(trees, len(rows[0])))
-    return list(
-        session.run(None, {input_name(i): numpy.array(cells) for i, cells in enumerate(zip(*rows, strict=True))})[0]
-    )
+    columns = enumerate(zip(*rows, strict=True))
+    return list(session.run(None, {f"input_{place}": numpy.array(cells) for place, cells in columns})[0])
 
 
 def grown(dice: random.Random, depth: int, share_of_sets: float) -> Node:
@@ -100,13 +96,15 @@ def test_no_tree_at_all_is_refused() -> None:
 
 def test_a_graph_names_its_inputs_by_their_place_and_type() -> None:
     columns = [Column(name="cut", type="string"), Column(name="grade", type="long")]
-    node = helper.make_node("Identity", ["input_1"], ["prediction"])
-    model = onnx.load_from_string(write_graph([node], columns, {"prediction": TensorProto.DOUBLE}, {}))
+    written = Graph(columns)
+    written.add("Identity", "input_1", output="prediction")
+    model = onnx.load_from_string(written.write(NUMBER_OUTPUTS))
     found = [(given.name, given.type.tensor_type.elem_type) for given in model.graph.input]
     assert found == [("input_0", TensorProto.STRING), ("input_1", TensorProto.DOUBLE)]
 
 
 def test_a_graph_that_breaks_the_specification_is_not_written() -> None:
-    node = helper.make_node("Identity", ["nowhere"], ["prediction"])
+    written = Graph([])
+    written.add("Identity", "nowhere", output="prediction")
     with pytest.raises(onnx.checker.ValidationError, match="nowhere"):
-        write_graph([node], [], {"prediction": TensorProto.DOUBLE}, {})
+        written.write(NUMBER_OUTPUTS)

@@ -59,7 +59,7 @@ ONLY_IN = {
     ),
     "pyspark": ("training/flavors/spark.py", "training/models/flight-delay/", "services/delivery/flavors/spark.py"),
     "skops": ("services/contract/estimator.py",),
-    "skl2onnx": ("services/delivery/flavors/sklearn.py",),
+    "skl2onnx": ("services/delivery/onnx/sklearn.py",),
     "onnxruntime": ("services/prediction/runtimes/onnx.py",),
 }
 
