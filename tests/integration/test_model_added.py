@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.embedded_world import FAST, pipeline, python, running, stage, written
+from tests.support.embedded_ci import FAST, pipeline, python, running, stage, written
 from tests.support.poll import poll_until
 from tests.support.release_factory import ReleasePlan, build_release
 from tests.support.rollout_service import RolloutService, SteadyClient
@@ -35,19 +35,19 @@ def test_a_model_is_added_while_another_answers_without_a_failed_request(tmp_pat
     old, new = build_release(rollout.store), build_release(rollout.store, ReleasePlan(model=NEW))
     before = {"churn": pipeline(stage("fetch"))}
     (tmp_path / "ci").mkdir()
-    with running_rollout(rollout), running(tmp_path / "ci", before, FAST) as world:
+    with running_rollout(rollout), running(tmp_path / "ci", before, FAST) as ci:
         rollout.http.timeout = httpx.Timeout(300)
         rollout.deployed(old.digest)
         with SteadyClient(rollout.url) as client:
             client.heard(old.digest)
             added = delivery(str(rollout.http.base_url).rstrip("/"), token, new.digest)
             (tmp_path / "ci" / "pipelines.gocd.yaml").write_text(written(before | {NEW: added}))
-            world.define(NEW)
-            poll_until(lambda: world.engine.materials.pollers(), "the poller of the new model's package")
-            world.promote("r1", NEW)
-            ended = world.finished(f"{NEW}/1/deploy/1", seconds=300)
+            ci.define(NEW)
+            poll_until(lambda: ci.engine.materials.pollers(), "the poller of the new model's package")
+            ci.promote("r1", NEW)
+            ended = ci.finished(f"{NEW}/1/deploy/1", seconds=300)
             client.heard(old.digest)
-        assert ended["result"] == "Passed", world.console(f"{NEW}/1/deploy/1/deploy")
+        assert ended["result"] == "Passed", ci.console(f"{NEW}/1/deploy/1/deploy")
         assert client.failures == []
         state = rollout.http.get(f"/models/{NEW}").json()
         assert httpx.get(f"{state['url']}/health/ready", trust_env=False).json()["model"]["release"] == new.digest

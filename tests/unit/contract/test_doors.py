@@ -19,8 +19,8 @@ from services.prediction.predictor import load_predictor
 from services.prediction.service import Service
 from services.rollout import app as rollout_app
 from services.rollout.rollout import Rollout
+from tests.support.embedded_ci import create_engine, pipeline, stage
 from tests.support.embedded_fakes import FakePlugin
-from tests.support.embedded_world import create_engine, pipeline, stage
 from tests.support.paths import ROOT
 from tests.support.release_factory import build_release
 from tests.support.rollout_service import free_port

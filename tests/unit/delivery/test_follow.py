@@ -15,8 +15,8 @@ from services.delivery.verbs.follow import Follower, Look
 from services.gocd import definitions
 from services.gocd.client import GoCD, Json
 from services.gocd.setup import set_up
+from tests.support.embedded_ci import CiWithFakePlugin, pipeline, running, stage
 from tests.support.embedded_fakes import FakeMlflowPlugin, revision
-from tests.support.embedded_world import World, pipeline, running, stage
 from tests.support.fake_mlflow import PlayedMlflow
 from tests.support.gocd_replay import Replay
 from tests.support.poll import poll_until
@@ -88,11 +88,11 @@ BUILDS = {
 class Scene:
     """A CI server that polls only when it is asked, a played MLflow, and a follower between them."""
 
-    def __init__(self, world: World) -> None:
-        self.world, self.mlflow = world, PlayedMlflow()
+    def __init__(self, ci: CiWithFakePlugin) -> None:
+        self.ci, self.mlflow = ci, PlayedMlflow()
         self.said: list[str] = []
         self.models = ["a-model", "b-model"]
-        self.gocd = GoCD(f"{world.http.base_url}/go")
+        self.gocd = GoCD(f"{ci.http.base_url}/go")
         tracking = Tracking("http://mlflow:5000", transport=self.mlflow)
         promoted = Promoted(self.gocd, tracking)
         say = self.said.append
@@ -110,21 +110,21 @@ class Scene:
     def round(self) -> None:
         """Polls that it led to have ended afterwards."""
         self.follower.round()
-        poll_until(lambda: not any(it.in_progress for it in self.world.engine.materials.pollers()), "polls", pause=0.01)
+        poll_until(lambda: not any(it.in_progress for it in self.ci.engine.materials.pollers()), "polls", pause=0.01)
 
     def offer(self, model: str, name: str) -> None:
         """What the plugin reports when it is polled next."""
-        self.world.plugin.offers[model] = revision(name)
+        self.ci.plugin.offers[model] = revision(name)
 
     def polls(self, model: str) -> int:
-        fields = [content["package-configuration"] for _, content in self.world.plugin.polls]
+        fields = [content["package-configuration"] for _, content in self.ci.plugin.polls]
         return sum(one["EXPERIMENT"]["value"] == model for one in fields)
 
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
-    with running(tmp_path, BUILDS, plugin=FakeMlflowPlugin()) as world:
-        scene = Scene(world)
+    with running(tmp_path, BUILDS, plugin=FakeMlflowPlugin()) as ci:
+        scene = Scene(ci)
         scene.round()
         # Packages that were defined without a follower are polled at once, and nothing is promoted: GoCD rests.
         poll_until(lambda: scene.polls("a-model") and scene.polls("b-model"), "the first polls", pause=0.01)
@@ -137,13 +137,13 @@ def test_each_model_gets_its_experiment_and_its_package_also_one_that_comes_late
     scene.models.append("c-model")
     scene.round()
     assert set(scene.mlflow.experiments) == {"a-model", "b-model", "c-model"}
-    assert [it.id for it in scene.world.engine.catalog.packages()] == ["a-model", "b-model", "c-model"]
+    assert [it.id for it in scene.ci.engine.catalog.packages()] == ["a-model", "b-model", "c-model"]
     assert scene.said[-2:] == ["created: experiment 'c-model'", "created: package 'c-model'"]
 
 
 def health(scene: Scene) -> list[str]:
     """Of those models that the fixture did not define."""
-    found = scene.world.get("server_health_messages").json()
+    found = scene.ci.get("server_health_messages").json()
     return [it["message"] for it in found if "c-model" in it["message"]]
 
 
@@ -151,10 +151,10 @@ def test_a_model_that_nobody_promoted_is_not_polled_and_has_no_health_message(sc
     scene.models.append("c-model")
     for _ in range(3):
         scene.round()
-    package = scene.world.engine.catalog.package("c-model")
+    package = scene.ci.engine.catalog.package("c-model")
     assert package
     assert (package.auto_update, scene.polls("c-model"), health(scene)) == (False, 0, [])
-    assert len(scene.world.get("server_health_messages").json()) == 2
+    assert len(scene.ci.get("server_health_messages").json()) == 2
 
 
 def test_the_first_promotion_of_such_a_model_turns_its_polling_on_and_is_scheduled(scene: Scene) -> None:
@@ -164,8 +164,8 @@ def test_the_first_promotion_of_such_a_model_turns_its_polling_on_and_is_schedul
     scene.offer("c-model", "1-11111111")
     for _ in range(4):
         scene.round()
-    scene.world.finished("c-model/1/build/1")
-    package = scene.world.engine.catalog.package("c-model")
+    scene.ci.finished("c-model/1/build/1")
+    package = scene.ci.engine.catalog.package("c-model")
     assert package
     assert package.auto_update
     assert {it.key: it.value for it in package.properties} == {"EXPERIMENT": "c-model", "TAG": "promote"}
@@ -204,11 +204,11 @@ def test_a_package_that_could_not_be_turned_on_is_turned_on_in_a_later_round_and
 
 
 def test_while_nothing_is_promoted_gocd_is_not_asked(scene: Scene) -> None:
-    before = len(scene.world.plugin.polls)
+    before = len(scene.ci.plugin.polls)
     scene.mlflow.tag("a-model", "1" * 32, "yes", status="RUNNING")
     for _ in range(3):
         scene.round()
-    assert len(scene.world.plugin.polls) == before
+    assert len(scene.ci.plugin.polls) == before
 
 
 def test_a_tag_by_hand_is_scheduled_at_once_in_spite_of_the_back_off_and_settled_by_one_more_poll(scene: Scene) -> None:
@@ -217,7 +217,7 @@ def test_a_tag_by_hand_is_scheduled_at_once_in_spite_of_the_back_off_and_settled
     scene.offer("a-model", "1-11111111")
     for _ in range(6):
         scene.round()
-    scene.world.finished("a-model/1/build/1")
+    scene.ci.finished("a-model/1/build/1")
     assert scene.polls("a-model") == before + 2
     assert scene.said.count("a-model is promoted in MLflow: asked GoCD to poll its package") == 1
 
@@ -256,18 +256,18 @@ def test_after_an_outage_of_mlflow_each_promoted_model_is_asked_for_once_more(sc
     for _ in range(4):
         scene.round()
     scene.mlflow.away = True
-    before = len(scene.world.plugin.polls)
+    before = len(scene.ci.plugin.polls)
     for _ in range(3):
         scene.round()
-    assert len(scene.world.plugin.polls) == before
+    assert len(scene.ci.plugin.polls) == before
     assert [line for line in scene.said if "cannot reach it" in line] == [
         "expected MLflow at http://mlflow:5000, cannot reach it (Connection refused): is it up?"
     ]
     scene.mlflow.away = False
     for _ in range(4):
         scene.round()
-    assert len(scene.world.plugin.polls) == before + 1
-    assert scene.world.history("a-model")[0]["counter"] == 1
+    assert len(scene.ci.plugin.polls) == before + 1
+    assert scene.ci.history("a-model")[0]["counter"] == 1
 
 
 def test_a_poll_that_goes_on_failing_is_asked_for_ever_more_rarely_and_told_once_with_the_reason(scene: Scene) -> None:
@@ -285,8 +285,8 @@ def test_a_poll_that_goes_on_failing_is_asked_for_ever_more_rarely_and_told_once
 
 
 def test_a_poll_that_is_under_way_is_waited_for_and_then_asked_again(scene: Scene) -> None:
-    poller = next(it for it in scene.world.engine.materials.pollers() if it.package.id == "a-model")
-    hang = scene.world.plugin.hangs["a-model"] = threading.Event()
+    poller = next(it for it in scene.ci.engine.materials.pollers() if it.package.id == "a-model")
+    hang = scene.ci.plugin.hangs["a-model"] = threading.Event()
     before = scene.polls("a-model")
     assert poller.trigger()
     poll_until(lambda: scene.polls("a-model") > before, "a poll that hangs", pause=0.01)
@@ -298,7 +298,7 @@ def test_a_poll_that_is_under_way_is_waited_for_and_then_asked_again(scene: Scen
     poll_until(lambda: not poller.in_progress, "its end", pause=0.01)
     scene.offer("a-model", "1-11111111")
     scene.round()
-    scene.world.finished("a-model/1/build/1")
+    scene.ci.finished("a-model/1/build/1")
 
 
 def test_a_poll_that_hangs_and_then_fails_is_not_taken_for_one_that_found_nothing_more(scene: Scene) -> None:
@@ -306,8 +306,8 @@ def test_a_poll_that_hangs_and_then_fails_is_not_taken_for_one_that_found_nothin
     scene.offer("a-model", "1-11111111")
     for _ in range(4):
         scene.round()
-    hang = scene.world.plugin.hangs["a-model"] = threading.Event()
-    del scene.world.plugin.offers["a-model"]
+    hang = scene.ci.plugin.hangs["a-model"] = threading.Event()
+    del scene.ci.plugin.offers["a-model"]
     before = scene.polls("a-model")
     scene.mlflow.tag("a-model", "2" * 32, "yes")
     scene.follower.round()
@@ -319,7 +319,7 @@ def test_a_poll_that_hangs_and_then_fails_is_not_taken_for_one_that_found_nothin
     scene.offer("a-model", "2-22222222")
     for _ in range(2):
         scene.round()
-    scene.world.finished("a-model/2/build/1")
+    scene.ci.finished("a-model/2/build/1")
 
 
 def test_a_promotion_that_no_pipeline_waits_for_is_told(scene: Scene) -> None:

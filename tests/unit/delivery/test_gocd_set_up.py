@@ -22,8 +22,8 @@ from services.gocd.client import GoCD
 from services.gocd.definitions import Definition
 from services.gocd.ready import refuse_without_plugin, wait_until_up
 from services.gocd.setup import Step, left_over, refuse_unfinished, set_up
+from tests.support.embedded_ci import CiWithFakePlugin, running
 from tests.support.embedded_fakes import FakeMlflowPlugin, FakePlugin
-from tests.support.embedded_world import World, running
 from tests.support.gocd_replay import Replay, sample
 from tests.support.paths import ROOT
 from tests.support.poll import poll_until
@@ -397,21 +397,21 @@ def test_an_address_without_go_is_told_at_once() -> None:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def ci(tmp_path: Path) -> Iterator[CiWithFakePlugin]:
     (tmp_path / "state").mkdir()
     with running(tmp_path / "state", None, plugin=FakeMlflowPlugin(), passwords=PASSWORDS) as closed:
         yield closed
 
 
 @pytest.fixture
-def arguments(world: World, tmp_path: Path) -> list[str]:
+def arguments(ci: CiWithFakePlugin, tmp_path: Path) -> list[str]:
     models = tmp_path / "models"
     for name in ("a-model", "b-model"):
         (models / name).mkdir(parents=True)
         (models / name / "model.yaml").touch()
     for name, password in PASSWORDS.items():
         (tmp_path / name).write_text(password + "\n")
-    arguments = ["set-up", "--url", f"{world.http.base_url}/go", "--mlflow-url", MLFLOW, "--models", str(models)]
+    arguments = ["set-up", "--url", f"{ci.http.base_url}/go", "--mlflow-url", MLFLOW, "--models", str(models)]
     return [*arguments, "--user", "admin", "--password-file", str(tmp_path / "admin"), "--wait", "5"]
 
 
@@ -428,15 +428,15 @@ def refused_by(arguments: list[str]) -> str:
     return str(refused.value)
 
 
-def test_a_second_run_changes_nothing_and_says_so(world: World, arguments: list[str]) -> None:
+def test_a_second_run_changes_nothing_and_says_so(ci: CiWithFakePlugin, arguments: list[str]) -> None:
     names = ("package repository mlflow", "package a-model", "package b-model")
     assert outcomes([*arguments, "--dry-run"]) == dict.fromkeys(names, "would create")
-    assert world.engine.catalog.repositories() == []
+    assert ci.engine.catalog.repositories() == []
     assert outcomes(arguments) == dict.fromkeys(names, "created")
-    assert [package.id for package in world.engine.catalog.packages()] == ["a-model", "b-model"]
+    assert [package.id for package in ci.engine.catalog.packages()] == ["a-model", "b-model"]
     assert outcomes(arguments) == dict.fromkeys(names, "unchanged")
     assert outcomes([*arguments, "--mlflow-url", "http://other:5000"])["package repository mlflow"] == "differs"
-    assert world.engine.catalog.repositories()[0].properties[0].value == MLFLOW
+    assert ci.engine.catalog.repositories()[0].properties[0].value == MLFLOW
 
 
 def test_a_model_that_was_renamed_is_left_over_on_the_command_line(arguments: list[str], tmp_path: Path) -> None:
@@ -446,7 +446,7 @@ def test_a_model_that_was_renamed_is_left_over_on_the_command_line(arguments: li
     assert (found["package c-model"], found["package b-model"]) == ("created", "left over")
 
 
-def test_the_config_repo_brings_the_pipelines(world: World, arguments: list[str], tmp_path: Path) -> None:
+def test_the_config_repo_brings_the_pipelines(ci: CiWithFakePlugin, arguments: list[str], tmp_path: Path) -> None:
     source = tmp_path / "checkout"
     (source / "services" / "gocd").mkdir(parents=True)
     (source / definitions.PIPELINES).write_bytes((ROOT / definitions.PIPELINES).read_bytes())
@@ -455,12 +455,12 @@ def test_the_config_repo_brings_the_pipelines(world: World, arguments: list[str]
         subprocess.run(["git", *author, *command], cwd=source, check=True, capture_output=True)
     more = ["--config-repo", source.as_uri(), "--config-repo-branch", "trunk"]
     assert outcomes([*arguments, *more])["config repo trackback"] == "created"
-    poll_until(lambda: "diamond-price-online" in world.engine.pipelines.pipelines, "the pipelines", pause=0.02)
+    poll_until(lambda: "diamond-price-online" in ci.engine.pipelines.pipelines, "the pipelines", pause=0.02)
     assert outcomes([*arguments, *more])["config repo trackback"] == "unchanged"
 
 
 def test_the_operators_token_is_made_once_and_only_the_owner_reads_it(
-    world: World, arguments: list[str], tmp_path: Path
+    ci: CiWithFakePlugin, arguments: list[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "token"
     operator = ["--operator", "operator", "--operator-password-file", str(tmp_path / "operator")]
@@ -470,11 +470,11 @@ def test_the_operators_token_is_made_once_and_only_the_owner_reads_it(
     assert outcomes(wanted)["access token operator"] == "created"
     token = path.read_text()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    with GoCD(f"{world.http.base_url}/go", token.strip()) as gocd:
+    with GoCD(f"{ci.http.base_url}/go", token.strip()) as gocd:
         assert gocd.user() == "operator"
     assert outcomes(wanted)["access token operator"] == "unchanged"
     assert path.read_text() == token
-    assert len(world.engine.users.tokens("operator")) == 1
+    assert len(ci.engine.users.tokens("operator")) == 1
     # Somebody else's token does not do.
     assert outcomes([*arguments, "--token-out", str(path)])["access token admin"] == "created"
     path.write_text("no longer known\n")
@@ -497,7 +497,9 @@ def test_a_token_is_enough_and_a_user_comes_before_a_token_of_the_environment(
     assert refused_by(bare).startswith(f"{tmp_path}/is-not-there-yet: expected a secret, cannot read it")
 
 
-def test_each_refusal_is_one_line_that_says_what_to_do(world: World, arguments: list[str], tmp_path: Path) -> None:
+def test_each_refusal_is_one_line_that_says_what_to_do(
+    ci: CiWithFakePlugin, arguments: list[str], tmp_path: Path
+) -> None:
     (tmp_path / "wrong").write_text("a guess")
     (tmp_path / "empty").write_text("")
     bare = arguments[: arguments.index("--user")]
@@ -518,7 +520,7 @@ def test_each_refusal_is_one_line_that_says_what_to_do(world: World, arguments: 
         "expected a secret, found an empty file": [*arguments, "--password-file", str(tmp_path / "empty")],
         "expected --user and --password-file for --token-out": [*bare, "--token", "x", "--token-out", "x"],
         "expected a URL of GoCD such as": [*arguments, "--url", "gocd:8153/go"],
-        "give its address with the path": [*arguments, "--url", str(world.http.base_url)],
+        "give its address with the path": [*arguments, "--url", str(ci.http.base_url)],
         "within 0 s, it does not answer": [*arguments, "--url", "http://127.0.0.1:9/go", "--wait", "0"],
         "expected a folder for each model": [*arguments, "--models", str(tmp_path / "none")],
         "expected a folder that I may write the token into": [*arguments, "--token-out", str(tmp_path / "no" / "x")],
@@ -531,18 +533,18 @@ def test_each_refusal_is_one_line_that_says_what_to_do(world: World, arguments: 
 
 def test_a_server_with_another_plugin_is_refused(tmp_path: Path, arguments: list[str]) -> None:
     (tmp_path / "other").mkdir()
-    with running(tmp_path / "other", None, plugin=FakePlugin()) as world:
+    with running(tmp_path / "other", None, plugin=FakePlugin()) as ci:
         open_server = arguments[: arguments.index("--user")]
-        line = refused_by([*open_server, "--url", f"{world.http.base_url}/go"])
+        line = refused_by([*open_server, "--url", f"{ci.http.base_url}/go"])
         assert line.startswith("expected the plugin 'trackback.mlflow' in GoCD at ")
-        assert world.engine.catalog.repositories() == []
+        assert ci.engine.catalog.repositories() == []
 
 
 def test_it_stays_and_defines_models_that_are_added_until_it_is_ended(
-    world: World, arguments: list[str], tmp_path: Path
+    ci: CiWithFakePlugin, arguments: list[str], tmp_path: Path
 ) -> None:
     outcomes([*arguments, "--followed"])
-    where = ["--url", f"{world.http.base_url}/go", "--user", "admin", "--password-file", str(tmp_path / "admin")]
+    where = ["--url", f"{ci.http.base_url}/go", "--user", "admin", "--password-file", str(tmp_path / "admin")]
     more = ["--models", str(tmp_path / "models"), "--ready", str(tmp_path / "ready")]
     command = [sys.executable, "-m", "services.delivery", "gocd", "follow", *where, *more]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
@@ -550,7 +552,7 @@ def test_it_stays_and_defines_models_that_are_added_until_it_is_ended(
         poll_until((tmp_path / "ready").exists, "its beginning")
         (tmp_path / "models" / "c-model").mkdir()
         (tmp_path / "models" / "c-model" / "model.yaml").touch()
-        poll_until(lambda: world.engine.catalog.package("c-model"), "the package of the new model")
+        poll_until(lambda: ci.engine.catalog.package("c-model"), "the package of the new model")
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
 

@@ -21,8 +21,8 @@ from services.delivery.promotions.outcomes import next_to_judge, outcomes, read_
 from services.delivery.settings import Settings
 from services.delivery.verbs.trace import later
 from services.gocd.client import GoCD
+from tests.support.embedded_ci import CiWithFakePlugin, pipeline, python, running, stage
 from tests.support.embedded_fakes import FakeClock, revision
-from tests.support.embedded_world import World, pipeline, python, running, stage
 from tests.support.gocd_replay import Replay
 from tests.support.poll import poll_until
 
@@ -78,9 +78,9 @@ def _deployment(model: str, revision: str) -> Deployment:
 class Shop:
     """The pipelines `churn` and `churn-online` of a model, and the look that follows it."""
 
-    def __init__(self, world: World, gate: Path) -> None:
-        self.world, self.gate, self.told = world, gate, Told()
-        self.gocd = GoCD(str(world.http.base_url.join("/go")))
+    def __init__(self, ci: CiWithFakePlugin, gate: Path) -> None:
+        self.ci, self.gate, self.told = ci, gate, Told()
+        self.gocd = GoCD(str(ci.http.base_url.join("/go")))
         self.clock = FakeClock()
         self.look = self.new_look()
 
@@ -91,8 +91,8 @@ class Shop:
     def promote(self, number: int, run: int | None = None) -> None:
         found = revision(label(number, run))
         found["trackbackUrl"] = f"http://mlflow/#/experiments/1/runs/{RUN.format(number=run or number)}"
-        self.world.plugin.offers["churn"] = found
-        next(iter(self.world.engine.materials.pollers())).poll_and_wait()
+        self.ci.plugin.offers["churn"] = found
+        next(iter(self.ci.engine.materials.pollers())).poll_and_wait()
 
     def hold(self, number: int, name: str) -> None:
         (self.gate / f"{label(number)}-{name}-waits").touch()
@@ -121,7 +121,7 @@ class Shop:
 
     def ran(self) -> list[str]:
         """The revisions that GoCD ran, in order."""
-        built = reversed(self.world.history("churn"))
+        built = reversed(self.ci.history("churn"))
         return [it["build_cause"]["material_revisions"][0]["modifications"][0]["revision"] for it in built]
 
 
@@ -139,9 +139,9 @@ def pipelines(gate: Path) -> dict[str, Any]:
 def shop(tmp_path: Path) -> Iterator[Shop]:
     gate = tmp_path / "gate"
     gate.mkdir()
-    with running(tmp_path, pipelines(gate)) as world:
-        world.define()
-        shop = Shop(world, gate)
+    with running(tmp_path, pipelines(gate)) as ci:
+        ci.define()
+        shop = Shop(ci, gate)
         with shop.gocd:
             yield shop
 
@@ -336,7 +336,7 @@ def test_what_was_merged_away_before_deploy_is_superseded_there(shop: Shop) -> N
     shop.hold(1, "deploy")
     for number in (1, 2, 3):
         shop.promote(number)
-        shop.world.finished(f"churn/{number}/package/1")
+        shop.ci.finished(f"churn/{number}/package/1")
     shop.release(1, "deploy")
     assert shop.settled(1, 2, 3) == {
         label(3): "delivered",

@@ -25,8 +25,8 @@ from services.embedded.records.catalog import Package, Property, Repository
 from services.embedded.records.history import FAILED, PASSED, JobRun
 from services.embedded.records.modifications import Modification
 from services.gocd.client import GoCD
+from tests.support.embedded_ci import URL, create_engine, pipeline, stage
 from tests.support.embedded_fakes import FakeClock, FakePlugin
-from tests.support.embedded_world import URL, create_engine, pipeline, stage
 from tests.support.poll import poll_until
 from tests.support.rollout_stage import MODEL
 

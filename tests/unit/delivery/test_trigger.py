@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 
 from services.delivery.promotions.trigger import ask_for_poll
 from services.delivery.settings import Settings
-from tests.support.embedded_world import serving
+from tests.support.embedded_ci import serving
 
 MATERIAL = {"config": {"fingerprint": "f00", "attributes": {"ref": "a-model"}}}
 

@@ -14,8 +14,8 @@ from services.gocd.client import GoCD, Unknown
 from tests.support.gocd_accept import accepted
 from tests.unit.embedded.gocd_exchanges.compare import differences
 from tests.unit.embedded.gocd_exchanges.recorded import Exchange, exchanges
+from tests.unit.embedded.gocd_exchanges.replay import Replay
 from tests.unit.embedded.gocd_exchanges.stand_in import stand_in
-from tests.unit.embedded.gocd_exchanges.story import Story
 
 EXCHANGES = exchanges()
 Found = dict[str, tuple[httpx.Response, list[str]]]
@@ -25,10 +25,10 @@ Found = dict[str, tuple[httpx.Response, list[str]]]
 def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
     """By exchange: our answer, and where it differs."""
     with stand_in(tmp_path_factory.mktemp("stand-in")) as made:
-        story = Story(made)
-        answers = {it.name: story.replay(it) for it in EXCHANGES}
-        assert story.not_told == []
-        return {it.name: (answers[it.name], differences(it, answers[it.name], story.known)) for it in EXCHANGES}
+        replay = Replay(made)
+        answers = {it.name: replay.send(it) for it in EXCHANGES}
+        assert replay.left == []
+        return {it.name: (answers[it.name], differences(it, answers[it.name], replay.known)) for it in EXCHANGES}
 
 
 def fits(pattern: str, text: str) -> bool:

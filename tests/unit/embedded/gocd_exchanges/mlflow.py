@@ -1,4 +1,4 @@
-"""Our plugin as the recording's GoCD had it, with an MLflow that a story moves: no JVM, no network."""
+"""Our plugin as the recording's GoCD had it, with an MLflow that the scenario changes: no JVM, no network."""
 
 import json
 import threading

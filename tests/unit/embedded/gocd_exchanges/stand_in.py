@@ -12,7 +12,7 @@ from services.embedded.polling.config_repo import ConfigRepo, Rule
 from services.embedded.records.catalog import Package, Property, Repository
 from services.embedded.records.history import COMPLETED, Cause, Instance
 from services.embedded.records.modifications import Modification
-from tests.support.embedded_world import World, running
+from tests.support.embedded_ci import CiWithFakePlugin, running
 from tests.support.poll import poll_until
 from tests.unit.embedded.gocd_exchanges.mlflow import RUN_A, RUN_B, URL, MlflowPlugin
 from tests.unit.embedded.gocd_exchanges.recorded import exchanges
@@ -61,10 +61,13 @@ class Source:
 
 
 class StandIn:
-    """The world with what a story moves in it. Jobs of the scratch pipelines wait for `hold` to go; `fail` fails."""
+    """The CI server with what the scenario changes in it.
 
-    def __init__(self, world: World, plugin: MlflowPlugin, folder: Path) -> None:
-        self.world, self.engine, self.plugin = world, world.engine, plugin
+    Jobs of the scratch pipelines wait until the file `hold` is gone; with the file `fail` they fail.
+    """
+
+    def __init__(self, ci: CiWithFakePlugin, plugin: MlflowPlugin, folder: Path) -> None:
+        self.ci, self.engine, self.plugin = ci, ci.engine, plugin
         self.hold, self.fail = folder / "hold", folder / "fail"
         self.models = Source(folder / "models", "services/gocd/pipelines.gocd.yaml")
         self.scratch = Source(folder / "scratch", "scratch.gocd.yaml")
@@ -229,8 +232,8 @@ def models() -> dict[str, Any]:
 def stand_in(folder: Path) -> Iterator[StandIn]:
     plugin = MlflowPlugin()
     (folder / "state").mkdir()
-    with running(folder / "state", None, plugin=plugin, passwords=PASSWORDS) as world:
-        made = StandIn(world, plugin, folder)
+    with running(folder / "state", None, plugin=plugin, passwords=PASSWORDS) as ci:
+        made = StandIn(ci, plugin, folder)
         made.fill()
         try:
             yield made

@@ -42,7 +42,7 @@ def pipeline(*stages: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"group": "ml", "materials": {"model": {"package": "churn"}}, "stages": list(stages)} | more
 
 
-class World:
+class CiWithFakePlugin:
     def __init__(self, engine: Engine, plugin: FakePlugin, http: httpx.Client) -> None:
         self.engine, self.plugin, self.http = engine, plugin, http
 
@@ -135,14 +135,14 @@ def running(
     clock: Clock | None = None,
     plugin: FakePlugin | None = None,
     passwords: Mapping[str, str] | None = None,
-) -> Iterator[World]:
+) -> Iterator[CiWithFakePlugin]:
     """With passwords, requests are those of nobody unless they say otherwise."""
     plugin = plugin or FakePlugin()
     engine = create_engine(state, pipelines, plugin, rhythm, clock, passwords)
     engine.start()
     try:
         with serving(create_app(engine, ["127.0.0.1"])) as url, httpx.Client(base_url=url, timeout=60) as http:
-            yield World(engine, plugin, http)
+            yield CiWithFakePlugin(engine, plugin, http)
     finally:
         engine.stop()
 

@@ -10,8 +10,8 @@ import pytest
 
 from services.embedded.api.page import render_page, web_link
 from services.embedded.polling.first_look import WORDS
+from tests.support.embedded_ci import REPOSITORY, new_package, pipeline, python, running, stage
 from tests.support.embedded_fakes import RefusingPlugin, revision
-from tests.support.embedded_world import REPOSITORY, new_package, pipeline, python, running, stage
 from tests.support.paths import ROOT
 from tests.support.poll import poll_until
 
@@ -20,9 +20,9 @@ ONE = {"churn": pipeline(stage("one"))}
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*", "application/vnd.go.cd.v2+json", "", "text/html, */*"])
 def test_another_version_than_the_one_there_is_is_not_found(tmp_path: Path, accept: str) -> None:
-    with running(tmp_path, ONE) as world:
-        assert world.http.get("/go/api/version", headers={"Accept": accept}).status_code == 404
-        latest = world.http.get("/go/api/version", headers={"Accept": "application/vnd.go.cd+json"})
+    with running(tmp_path, ONE) as ci:
+        assert ci.http.get("/go/api/version", headers={"Accept": accept}).status_code == 404
+        latest = ci.http.get("/go/api/version", headers={"Accept": "application/vnd.go.cd+json"})
         assert latest.json()["version"] == "26.1.0"
 
 
@@ -30,21 +30,21 @@ def test_another_version_than_the_one_there_is_is_not_found(tmp_path: Path, acce
     ("accept", "status"), [("*/*", 200), ("text/html, */*", 200), ("application/json", 404), ("", 404)]
 )
 def test_the_health_check_takes_anything_but_another_type(tmp_path: Path, accept: str, status: int) -> None:
-    with running(tmp_path, ONE) as world:
-        assert world.http.get("/go/api/v1/health", headers={"Accept": accept}).status_code == status
+    with running(tmp_path, ONE) as ci:
+        assert ci.http.get("/go/api/v1/health", headers={"Accept": accept}).status_code == status
 
 
 def test_a_request_without_body_must_be_confirmed(tmp_path: Path) -> None:
-    with running(tmp_path, ONE) as world:
+    with running(tmp_path, ONE) as ci:
         headers = {"Accept": "application/vnd.go.cd.v1+json"}
-        refused = world.http.post("/go/api/pipelines/churn/schedule", headers=headers)
+        refused = ci.http.post("/go/api/pipelines/churn/schedule", headers=headers)
         message = "Missing required header 'X-GoCD-Confirm' with value 'true'"
         assert (refused.status_code, refused.json()) == (400, {"message": message})
 
 
 def test_a_site_of_another_name_is_not_answered(tmp_path: Path) -> None:
-    with running(tmp_path, ONE) as world:
-        assert world.http.get("/go/api/v1/health", headers={"Host": "evil.example"}).status_code == 400
+    with running(tmp_path, ONE) as ci:
+        assert ci.http.get("/go/api/v1/health", headers={"Host": "evil.example"}).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -66,63 +66,63 @@ def test_a_site_of_another_name_is_not_answered(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_not_there_is_told_in_words(tmp_path: Path, path: str, version: int, status: int, message: str) -> None:
-    with running(tmp_path, ONE) as world:
-        world.define()
-        world.promote("r1")
-        world.finished("churn/1/one/1")
-        refused = world.get(path, version)
+    with running(tmp_path, ONE) as ci:
+        ci.define()
+        ci.promote("r1")
+        ci.finished("churn/1/one/1")
+        refused = ci.get(path, version)
         assert refused.status_code == status
         assert message in refused.json()["message"]
 
 
 def test_an_option_of_schedule_that_is_not_known_is_refused(tmp_path: Path) -> None:
-    with running(tmp_path, ONE) as world:
-        assert world.post("pipelines/churn/schedule", 1, {"environment_variables": []}).status_code == 422
+    with running(tmp_path, ONE) as ci:
+        assert ci.post("pipelines/churn/schedule", 1, {"environment_variables": []}).status_code == 422
 
 
 def test_history_is_paged_by_cursors(tmp_path: Path) -> None:
-    with running(tmp_path, ONE) as world:
-        world.define()
+    with running(tmp_path, ONE) as ci:
+        ci.define()
         for number in range(1, 13):
-            world.promote(f"r{number}")
-            world.finished(f"churn/{number}/one/1")
-        first = world.get("pipelines/churn/history?page_size=10").json()
+            ci.promote(f"r{number}")
+            ci.finished(f"churn/{number}/one/1")
+        first = ci.get("pipelines/churn/history?page_size=10").json()
         assert [it["counter"] for it in first["pipelines"]] == list(range(12, 2, -1))
         assert list(first["_links"]) == ["next"]
-        second = world.get(first["_links"]["next"]["href"].partition("/go/api/")[2]).json()
+        second = ci.get(first["_links"]["next"]["href"].partition("/go/api/")[2]).json()
         assert [it["counter"] for it in second["pipelines"]] == [2, 1]
-        back = world.get(second["_links"]["previous"]["href"].partition("/go/api/")[2]).json()
+        back = ci.get(second["_links"]["previous"]["href"].partition("/go/api/")[2]).json()
         assert [it["counter"] for it in back["pipelines"]] == list(range(12, 2, -1))
 
 
 def test_what_the_plugin_does_not_accept_is_not_created(tmp_path: Path) -> None:
-    with running(tmp_path, ONE) as world:
-        world.plugin.problems = [{"key": "STUB_URL", "message": "stub says bad url"}]
-        refused = world.post("admin/repositories", 1, REPOSITORY)
+    with running(tmp_path, ONE) as ci:
+        ci.plugin.problems = [{"key": "STUB_URL", "message": "stub says bad url"}]
+        refused = ci.post("admin/repositories", 1, REPOSITORY)
         assert refused.status_code == 422
         assert refused.json()["data"]["configuration"][0]["errors"] == {"STUB_URL": ["stub says bad url"]}
-        assert world.engine.catalog.repositories() == []
+        assert ci.engine.catalog.repositories() == []
 
 
 def test_what_exists_is_not_created_again(tmp_path: Path) -> None:
-    with running(tmp_path, ONE) as world:
-        world.define()
-        again = world.post("admin/repositories", 1, REPOSITORY)
+    with running(tmp_path, ONE) as ci:
+        ci.define()
+        again = ci.post("admin/repositories", 1, REPOSITORY)
         assert (again.status_code, list(again.json()["data"]["errors"])) == (422, ["name"])
-        renamed = world.post("admin/repositories", 1, REPOSITORY | {"name": "another"})
+        renamed = ci.post("admin/repositories", 1, REPOSITORY | {"name": "another"})
         assert (renamed.status_code, list(renamed.json()["data"]["errors"])) == (422, ["repo_id"])
-        again = world.post("admin/packages", 2, new_package("churn"))
+        again = ci.post("admin/packages", 2, new_package("churn"))
         assert "found duplicate packages" in again.json()["data"]["errors"]["id"][0]
-        same = world.post("admin/packages", 2, new_package("churn") | {"id": "other", "name": "other"})
+        same = ci.post("admin/packages", 2, new_package("churn") | {"id": "other", "name": "other"})
         assert "found duplicate packages" in same.json()["data"]["errors"]["id"][0]
 
 
 def test_a_secret_is_never_given_back(tmp_path: Path) -> None:
-    with running(tmp_path, ONE) as world:
-        world.define()
-        assert "s3cret" not in world.get("admin/repositories").text
-        assert "s3cret" not in world.get("admin/packages", 2).text
-        assert world.get("admin/repositories/stub-repo").json()["configuration"][1] == {
+    with running(tmp_path, ONE) as ci:
+        ci.define()
+        assert "s3cret" not in ci.get("admin/repositories").text
+        assert "s3cret" not in ci.get("admin/packages", 2).text
+        assert ci.get("admin/repositories/stub-repo").json()["configuration"][1] == {
             "key": "TOKEN",
             "encrypted_value": "********",
         }
@@ -130,44 +130,44 @@ def test_a_secret_is_never_given_back(tmp_path: Path) -> None:
 
 
 def test_an_unknown_repository_is_refused_and_an_unknown_key_is_kept(tmp_path: Path) -> None:
-    with running(tmp_path, ONE) as world:
-        assert world.post("admin/packages", 2, new_package("churn")).status_code == 422
+    with running(tmp_path, ONE) as ci:
+        assert ci.post("admin/packages", 2, new_package("churn")).status_code == 422
         more = REPOSITORY | {"configuration": [*REPOSITORY["configuration"], {"key": "NOPE", "value": "x"}]}
-        made = world.post("admin/repositories", 1, more)
+        made = ci.post("admin/repositories", 1, more)
         assert (made.status_code, made.json()["configuration"][-1]) == (200, {"key": "NOPE", "value": "x"})
 
 
 @pytest.mark.parametrize("path", ["one.json%00.txt", "%00", "one/a%00b", "a" * 300, "a/" * 3000])
 def test_a_file_whose_name_no_file_can_have_is_missing(tmp_path: Path, path: str) -> None:
-    with running(tmp_path, ONE) as world:
-        world.define()
-        world.promote("r1")
-        world.finished("churn/1/one/1")
-        assert world.http.get(f"/go/files/churn/1/one/1/one/{path}").status_code == 404
+    with running(tmp_path, ONE) as ci:
+        ci.define()
+        ci.promote("r1")
+        ci.finished("churn/1/one/1")
+        assert ci.http.get(f"/go/files/churn/1/one/1/one/{path}").status_code == 404
 
 
 def test_the_value_stream_of_a_counter_beyond_every_instance_is_missing(tmp_path: Path) -> None:
-    with running(tmp_path, ONE) as world:
-        world.define()
-        answer = world.http.get("/go/pipelines/value_stream_map/churn/99999999999999999999.json")
+    with running(tmp_path, ONE) as ci:
+        ci.define()
+        answer = ci.http.get("/go/pipelines/value_stream_map/churn/99999999999999999999.json")
         assert answer.status_code == 404
 
 
 def test_a_cursor_beyond_every_instance_is_no_error(tmp_path: Path) -> None:
-    with running(tmp_path, ONE) as world:
+    with running(tmp_path, ONE) as ci:
         for cursor in ("after", "before"):
-            answer = world.get(f"pipelines/churn/history?{cursor}=99999999999999999999")
+            answer = ci.get(f"pipelines/churn/history?{cursor}=99999999999999999999")
             assert (answer.status_code, answer.json()) == (200, {"pipelines": []})
 
 
 def test_the_value_stream_goes_from_the_package_to_the_last_pipeline(tmp_path: Path) -> None:
     online = pipeline(stage("deploy"), materials={"release": {"pipeline": "churn", "stage": "one"}})
-    with running(tmp_path, ONE | {"online": online}) as world:
-        world.define()
-        world.promote("r1")
-        world.finished("online/1/deploy/1")
+    with running(tmp_path, ONE | {"online": online}) as ci:
+        ci.define()
+        ci.promote("r1")
+        ci.finished("online/1/deploy/1")
         for name in ("churn", "online"):
-            found = world.http.get(f"/go/pipelines/value_stream_map/{name}/1.json").json()
+            found = ci.http.get(f"/go/pipelines/value_stream_map/{name}/1.json").json()
             assert found["current_pipeline"] == name
             nodes = [node for level in found["levels"] for node in level["nodes"]]
             assert [node["node_type"] for node in nodes] == ["PACKAGE", "PIPELINE", "PIPELINE"]
@@ -179,24 +179,24 @@ def test_the_value_stream_goes_from_the_package_to_the_last_pipeline(tmp_path: P
 
 
 def test_a_link_to_a_value_stream_leads_to_its_place_on_the_page(tmp_path: Path) -> None:
-    with running(tmp_path, ONE) as world:
-        world.define()
-        world.promote("r1")
-        world.finished("churn/1/one/1")
-        answer = world.http.get("/go/pipelines/value_stream_map/churn/1", follow_redirects=False)
+    with running(tmp_path, ONE) as ci:
+        ci.define()
+        ci.promote("r1")
+        ci.finished("churn/1/one/1")
+        answer = ci.http.get("/go/pipelines/value_stream_map/churn/1", follow_redirects=False)
         assert (answer.status_code, answer.headers["location"]) == (303, "/#churn-1")
-        assert '<div id="churn-1">' in world.http.get("/").text
+        assert '<div id="churn-1">' in ci.http.get("/").text
 
 
 def test_the_page_shows_each_promotion_with_its_stages_reports_and_problems(tmp_path: Path) -> None:
     writes = python("open('report.html', 'w').write('fine')")
     job = {"artifacts": [{"build": {"source": "report.html"}}], "tabs": {"card": "report.html"}}
-    with running(tmp_path, {"churn": pipeline(stage("one", writes, job=job), label_template="${model}")}) as world:
-        assert "Failed to find package repository" in world.http.get("/").text
-        world.define()
-        world.promote("r1")
-        world.finished("churn/1/one/1")
-        page = world.http.get("/go")
+    with running(tmp_path, {"churn": pipeline(stage("one", writes, job=job), label_template="${model}")}) as ci:
+        assert "Failed to find package repository" in ci.http.get("/").text
+        ci.define()
+        ci.promote("r1")
+        ci.finished("churn/1/one/1")
+        page = ci.http.get("/go")
         assert "script" not in page.headers["content-security-policy"]
         for wanted in (
             '<a href="http://localhost:5000/#/runs/1" rel="noreferrer">r1</a>',
@@ -216,12 +216,12 @@ def test_the_page_shows_each_promotion_with_its_stages_reports_and_problems(tmp_
     ],
 )
 def test_a_first_look_at_a_model_that_nobody_promoted_is_calm(tmp_path: Path, sentence: str, words: str) -> None:
-    with running(tmp_path, {"churn": pipeline(stage("one"))}, plugin=RefusingPlugin(sentence)) as world:
-        world.define()
-        world.engine.materials.pollers()[0].poll_and_wait()
+    with running(tmp_path, {"churn": pipeline(stage("one"))}, plugin=RefusingPlugin(sentence)) as ci:
+        ci.define()
+        ci.engine.materials.pollers()[0].poll_and_wait()
         # GoCD has no calmer answer, so its API says what GoCD's would.
-        assert [it["level"] for it in world.get("server_health_messages").json()] == ["ERROR"]
-        page = world.http.get("/").text
+        assert [it["level"] for it in ci.get("server_health_messages").json()] == ["ERROR"]
+        page = ci.http.get("/").text
         assert words in page
         assert 'class="problem"' not in page
 
@@ -233,10 +233,10 @@ def test_what_the_page_takes_for_a_first_look_are_sentences_of_our_plugin() -> N
 
 def test_a_poll_that_fails_for_another_reason_is_a_problem_on_the_page(tmp_path: Path) -> None:
     sentence = "asked MLflow at http://mlflow:5000 for the experiment nothing promoted in, it cannot be reached"
-    with running(tmp_path, {"churn": pipeline(stage("one"))}, plugin=RefusingPlugin(sentence)) as world:
-        world.define()
-        world.engine.materials.pollers()[0].poll_and_wait()
-        page = world.http.get("/").text
+    with running(tmp_path, {"churn": pipeline(stage("one"))}, plugin=RefusingPlugin(sentence)) as ci:
+        ci.define()
+        ci.engine.materials.pollers()[0].poll_and_wait()
+        page = ci.http.get("/").text
         assert 'class="problem"' in page
         assert sentence in page
 
@@ -250,28 +250,28 @@ def test_a_poll_that_fails_for_another_reason_is_a_problem_on_the_page(tmp_path:
     ],
 )
 def test_a_row_says_when_it_was_promoted_and_by_whom(tmp_path: Path, promotion: str | None, words: str) -> None:
-    with running(tmp_path, {"churn": pipeline(stage("one"), label_template="${model}")}) as world:
-        world.define()
-        world.promote("r1", **({"PROMOTION": promotion} if promotion else {}))
-        world.finished("churn/1/one/1")
-        page = world.http.get("/").text
+    with running(tmp_path, {"churn": pipeline(stage("one"), label_template="${model}")}) as ci:
+        ci.define()
+        ci.promote("r1", **({"PROMOTION": promotion} if promotion else {}))
+        ci.finished("churn/1/one/1")
+        page = ci.http.get("/").text
         assert words in page
         assert ("alice" in page) is (promotion is None)
 
 
 def test_nothing_that_comes_from_outside_becomes_markup_on_the_page(tmp_path: Path) -> None:
     hostile = "<img src=x onerror=alert(1)>\"'"
-    with running(tmp_path, {"churn": pipeline(stage("one"), label_template="${model}")}) as world:
-        world.define()
-        world.plugin.offers["churn"] = revision(hostile) | {
+    with running(tmp_path, {"churn": pipeline(stage("one"), label_template="${model}")}) as ci:
+        ci.define()
+        ci.plugin.offers["churn"] = revision(hostile) | {
             "user": hostile,
             "revisionComment": hostile,
             "trackbackUrl": "javascript:alert(1)",
         }
-        world.engine.materials.pollers()[0].poll_and_wait()
-        world.finished("churn/1/one/1")
-        world.engine.health.error("x", hostile, hostile)
-        page = render_page(world.engine)
+        ci.engine.materials.pollers()[0].poll_and_wait()
+        ci.finished("churn/1/one/1")
+        ci.engine.health.error("x", hostile, hostile)
+        page = render_page(ci.engine)
         assert "<img" not in page
         assert "javascript:" not in page
         assert page.count("&lt;img src=x") == 6

@@ -9,8 +9,8 @@ import pytest
 from services.embedded.polling.backoff import Backoff, Rhythm
 from services.embedded.polling.poller import Poller
 from services.embedded.records.catalog import dependency_fingerprint
+from tests.support.embedded_ci import FAST, CiWithFakePlugin, new_package, pipeline, running, stage
 from tests.support.embedded_fakes import FakeClock, revision
-from tests.support.embedded_world import FAST, World, new_package, pipeline, running, stage
 from tests.support.poll import poll_until
 
 ONE = {"churn": pipeline(stage("one"))}
@@ -20,34 +20,34 @@ FINGERPRINT = "3096de0c17acc48ee1f861f5a7121562b5eff51638ad424d18e462d488839712"
 DEPENDENCY = "1fd61ace1315795322d45a145a61107e413af2d55a98943866fdfb4a83151d60"
 
 
-def messages(world: World) -> list[dict[str, Any]]:
-    return list(world.get("server_health_messages").json())
+def messages(ci: CiWithFakePlugin) -> list[dict[str, Any]]:
+    return list(ci.get("server_health_messages").json())
 
 
-def poller_of(world: World, package: str = "churn") -> Poller:
-    return next(it for it in world.engine.materials.pollers() if it.package.id == package)
+def poller_of(ci: CiWithFakePlugin, package: str = "churn") -> Poller:
+    return next(it for it in ci.engine.materials.pollers() if it.package.id == package)
 
 
 def test_fingerprints_are_those_of_gocd(tmp_path: Path) -> None:
-    with running(tmp_path, ONE) as world:
-        world.define()
-        assert world.engine.catalog.packages()[0].fingerprint == FINGERPRINT
+    with running(tmp_path, ONE) as ci:
+        ci.define()
+        assert ci.engine.catalog.packages()[0].fingerprint == FINGERPRINT
         assert dependency_fingerprint("deploy-churn", "release") == DEPENDENCY
 
 
 def test_a_package_that_is_not_defined_is_a_health_message_until_it_is(tmp_path: Path) -> None:
-    with running(tmp_path, ONE) as world:
-        assert messages(world)[0]["detail"] == "Failed to find package repository with package id 'churn'"
-        world.define()
-        world.promote("r1")
-        assert messages(world) == []
+    with running(tmp_path, ONE) as ci:
+        assert messages(ci)[0]["detail"] == "Failed to find package repository with package id 'churn'"
+        ci.define()
+        ci.promote("r1")
+        assert messages(ci) == []
 
 
 def test_a_failed_poll_is_told_in_the_words_of_gocd_and_forgotten_after_success(tmp_path: Path) -> None:
-    with running(tmp_path, ONE) as world:
-        world.define()
-        poller_of(world).poll_and_wait()
-        found = messages(world)[0]
+    with running(tmp_path, ONE) as ci:
+        ci.define()
+        poller_of(ci).poll_and_wait()
+        found = messages(ci)[0]
         assert found["message"] == (
             "Modification check failed for material: Repository: [stub_url=http://stub.local:5000]"
             " - Package: [pkg=churn]\nAffected pipelines are churn."
@@ -56,8 +56,8 @@ def test_a_failed_poll_is_told_in_the_words_of_gocd_and_forgotten_after_success(
             "The plugin sent a response that could not be understood by Go. Plugin returned with code '500'"
             " and the following response: 'stub: nothing promoted yet for churn'"
         )
-        world.promote("r1")
-        assert messages(world) == []
+        ci.promote("r1")
+        assert messages(ci) == []
 
 
 @pytest.mark.parametrize(
@@ -72,41 +72,41 @@ def test_a_failed_poll_is_told_in_the_words_of_gocd_and_forgotten_after_success(
     ],
 )
 def test_an_answer_that_is_no_revision_is_a_failed_poll(tmp_path: Path, offer: object, detail: str) -> None:
-    with running(tmp_path, ONE) as world:
-        world.define()
-        world.plugin.offers["churn"] = offer
-        poller_of(world).poll_and_wait()
-        assert detail in messages(world)[0]["detail"]
-        assert world.history("churn") == []
+    with running(tmp_path, ONE) as ci:
+        ci.define()
+        ci.plugin.offers["churn"] = offer
+        poller_of(ci).poll_and_wait()
+        assert detail in messages(ci)[0]["detail"]
+        assert ci.history("churn") == []
 
 
 def test_a_revision_that_was_ever_seen_triggers_nothing(tmp_path: Path) -> None:
-    with running(tmp_path, ONE) as world:
-        world.define()
+    with running(tmp_path, ONE) as ci:
+        ci.define()
         for name in ("r1", "r2", "r1", "r2"):
-            world.promote(name)
-        world.finished("churn/2/one/1")
-        assert len(world.history("churn")) == 2
-        assert messages(world) == []
+            ci.promote(name)
+        ci.finished("churn/2/one/1")
+        assert len(ci.history("churn")) == 2
+        assert messages(ci) == []
 
 
 @pytest.mark.parametrize("nothing", ["{}", "null", ""])
 def test_an_empty_answer_after_the_first_is_no_change(tmp_path: Path, nothing: str) -> None:
-    with running(tmp_path, ONE) as world:
-        world.define()
-        world.promote("r1")
-        world.plugin.offers["churn"] = nothing
-        poller_of(world).poll_and_wait()
-        assert messages(world) == []
-        assert len(world.history("churn")) == 1
+    with running(tmp_path, ONE) as ci:
+        ci.define()
+        ci.promote("r1")
+        ci.plugin.offers["churn"] = nothing
+        poller_of(ci).poll_and_wait()
+        assert messages(ci) == []
+        assert len(ci.history("churn")) == 1
 
 
 def test_the_plugin_gets_its_previous_revision_back_with_its_data(tmp_path: Path) -> None:
-    with running(tmp_path, ONE) as world:
-        world.define()
-        world.promote("r1", SEEN="a b")
-        world.promote("r2")
-        name, body = world.plugin.polls[-1]
+    with running(tmp_path, ONE) as ci:
+        ci.define()
+        ci.promote("r1", SEEN="a b")
+        ci.promote("r2")
+        name, body = ci.plugin.polls[-1]
         assert name == "latest-revision-since"
         assert body["previous-revision"] == {
             "revision": "r1",
@@ -114,16 +114,16 @@ def test_the_plugin_gets_its_previous_revision_back_with_its_data(tmp_path: Path
             "data": {"SEEN": "a b"},
         }
         assert body["repository-configuration"]["TOKEN"] == {"value": "s3cret+tok/en"}
-        assert world.plugin.polls[0][0] == "latest-revision"
+        assert ci.plugin.polls[0][0] == "latest-revision"
 
 
 def test_a_material_is_polled_again_and_again(tmp_path: Path) -> None:
-    with running(tmp_path, ONE, FAST) as world:
-        world.define()
-        world.plugin.offers["churn"] = revision("r1")
-        world.finished("churn/1/one/1")
-        world.plugin.offers["churn"] = revision("r2")
-        world.finished("churn/2/one/1")
+    with running(tmp_path, ONE, FAST) as ci:
+        ci.define()
+        ci.plugin.offers["churn"] = revision("r1")
+        ci.finished("churn/1/one/1")
+        ci.plugin.offers["churn"] = revision("r2")
+        ci.finished("churn/2/one/1")
 
 
 GOCD = Rhythm(poll=60, backoff=300, backoff_max=3600)
@@ -157,91 +157,91 @@ def test_a_success_forgets_every_failure() -> None:
 
 def test_a_poller_in_back_off_rests_as_long_as_the_clock_says(tmp_path: Path) -> None:
     clock = FakeClock()
-    with running(tmp_path, ONE, Rhythm(poll=0, backoff=0.05, backoff_max=0.05), clock) as world:
-        world.define()
-        poll_until(lambda: world.plugin.polls, "the first poll", pause=0.01)
+    with running(tmp_path, ONE, Rhythm(poll=0, backoff=0.05, backoff_max=0.05), clock) as ci:
+        ci.define()
+        poll_until(lambda: ci.plugin.polls, "the first poll", pause=0.01)
         # The clock stands still, so that however long one waits the rest is not over.
         with pytest.raises(AssertionError, match="a second poll"):
-            poll_until(lambda: len(world.plugin.polls) > 1, "a second poll", 0.3, pause=0.01)
+            poll_until(lambda: len(ci.plugin.polls) > 1, "a second poll", 0.3, pause=0.01)
         clock.seconds = 1
-        poll_until(lambda: len(world.plugin.polls) > 1, "a second poll", pause=0.01)
+        poll_until(lambda: len(ci.plugin.polls) > 1, "a second poll", pause=0.01)
 
 
 def test_a_trigger_polls_at_once_in_spite_of_the_back_off(tmp_path: Path) -> None:
-    with running(tmp_path, ONE) as world:
-        world.define()
-        poller_of(world).poll_and_wait()
-        world.plugin.offers["churn"] = revision("r1")
+    with running(tmp_path, ONE) as ci:
+        ci.define()
+        poller_of(ci).poll_and_wait()
+        ci.plugin.offers["churn"] = revision("r1")
         headers = {"Accept": "application/vnd.go.cd.v1+json"}
-        triggered = world.http.post(f"/go/api/internal/materials/{FINGERPRINT}/trigger_update", headers=headers)
+        triggered = ci.http.post(f"/go/api/internal/materials/{FINGERPRINT}/trigger_update", headers=headers)
         assert (triggered.status_code, triggered.json()) == (201, {"message": "OK"})
-        world.finished("churn/1/one/1")
+        ci.finished("churn/1/one/1")
 
 
 def test_a_hanging_plugin_blocks_only_its_own_material(tmp_path: Path) -> None:
     other = pipeline(stage("one"), materials={"model": {"package": "spam"}})
-    with running(tmp_path, ONE | {"spam": other}) as world:
-        release = world.plugin.hangs["churn"] = threading.Event()
-        world.define()
-        world.define("spam")
-        poll_until(lambda: poller_of(world).in_progress, "the hanging poll")
-        refused = world.post(f"internal/materials/{FINGERPRINT}/trigger_update")
+    with running(tmp_path, ONE | {"spam": other}) as ci:
+        release = ci.plugin.hangs["churn"] = threading.Event()
+        ci.define()
+        ci.define("spam")
+        poll_until(lambda: poller_of(ci).in_progress, "the hanging poll")
+        refused = ci.post(f"internal/materials/{FINGERPRINT}/trigger_update")
         assert (refused.status_code, refused.json()) == (409, {"message": "Update already in progress."})
-        world.promote("r1", "spam")
-        assert world.finished("spam/1/one/1")["result"] == "Passed"
+        ci.promote("r1", "spam")
+        assert ci.finished("spam/1/one/1")["result"] == "Passed"
         release.set()
 
 
 def test_a_trigger_of_an_unknown_material_is_not_found(tmp_path: Path) -> None:
-    with running(tmp_path, ONE) as world:
-        refused = world.post("internal/materials/abc/trigger_update")
+    with running(tmp_path, ONE) as ci:
+        refused = ci.post("internal/materials/abc/trigger_update")
         assert (refused.status_code, refused.json()) == (404, {"message": "Material not found"})
 
 
 def test_a_package_without_auto_update_is_polled_when_asked_only(tmp_path: Path) -> None:
-    with running(tmp_path, ONE, FAST) as world:
-        world.define(auto_update=False)
-        world.promote("r1")
-        world.finished("churn/1/one/1")
-        assert len(world.plugin.polls) == 1
+    with running(tmp_path, ONE, FAST) as ci:
+        ci.define(auto_update=False)
+        ci.promote("r1")
+        ci.finished("churn/1/one/1")
+        assert len(ci.plugin.polls) == 1
 
 
 def test_a_package_whose_auto_update_is_turned_on_is_polled_at_once_and_from_then_on_by_the_timer(
     tmp_path: Path,
 ) -> None:
-    with running(tmp_path, ONE, FAST) as world:
-        world.define(auto_update=False)
-        assert world.get("server_health_messages").json() == []
-        change(world, auto_update=True)
-        poll_until(lambda: world.plugin.polls, "the first poll", pause=0.01)
-        world.plugin.offers["churn"] = revision("r1")
-        world.finished("churn/1/one/1")
+    with running(tmp_path, ONE, FAST) as ci:
+        ci.define(auto_update=False)
+        assert ci.get("server_health_messages").json() == []
+        change(ci, auto_update=True)
+        poll_until(lambda: ci.plugin.polls, "the first poll", pause=0.01)
+        ci.plugin.offers["churn"] = revision("r1")
+        ci.finished("churn/1/one/1")
 
 
 def test_a_package_whose_auto_update_is_turned_off_is_polled_no_more(tmp_path: Path) -> None:
-    with running(tmp_path, ONE, FAST) as world:
-        world.define()
-        world.promote("r1")
-        world.finished("churn/1/one/1")
-        (poller,) = world.engine.materials.pollers()
-        change(world, auto_update=False)
+    with running(tmp_path, ONE, FAST) as ci:
+        ci.define()
+        ci.promote("r1")
+        ci.finished("churn/1/one/1")
+        (poller,) = ci.engine.materials.pollers()
+        change(ci, auto_update=False)
         poll_until(lambda: not poller.in_progress, "the end of the last poll", pause=0.01)
-        polls = len(world.plugin.polls)
-        world.promote("r2")
-        world.finished("churn/2/one/1")
-        assert len(world.plugin.polls) == polls + 1
+        polls = len(ci.plugin.polls)
+        ci.promote("r2")
+        ci.finished("churn/2/one/1")
+        assert len(ci.plugin.polls) == polls + 1
 
 
-def change(world: World, **fields: Any) -> None:
-    tag = world.get("admin/packages/churn", 2).headers["ETag"]
+def change(ci: CiWithFakePlugin, **fields: Any) -> None:
+    tag = ci.get("admin/packages/churn", 2).headers["ETag"]
     sent = {"Accept": "application/vnd.go.cd.v2+json", "If-Match": tag}
     body = {**new_package("churn"), **fields}
-    world.http.put("/go/api/admin/packages/churn", json=body, headers=sent).raise_for_status()
+    ci.http.put("/go/api/admin/packages/churn", json=body, headers=sent).raise_for_status()
 
 
 def test_a_package_that_no_pipeline_uses_is_never_polled(tmp_path: Path) -> None:
-    with running(tmp_path, ONE, FAST) as world:
-        world.define()
-        world.define("spam")
-        known = world.get("internal/materials").json()["materials"]
+    with running(tmp_path, ONE, FAST) as ci:
+        ci.define()
+        ci.define("spam")
+        known = ci.get("internal/materials").json()["materials"]
         assert [it["config"]["attributes"]["ref"] for it in known] == ["churn"]

@@ -11,7 +11,7 @@ import pytest
 
 from services.embedded.polling.config_repo import ConfigRepo, Rule
 from services.embedded.polling.git_clone import GitClone
-from tests.support.embedded_world import FAST, World, pipeline, python, running, stage, written
+from tests.support.embedded_ci import FAST, CiWithFakePlugin, pipeline, python, running, stage, written
 from tests.support.poll import poll_until
 
 FILE = "services/gocd/pipelines.gocd.yaml"
@@ -49,16 +49,16 @@ def source(tmp_path: Path) -> Source:
     return source
 
 
-def alone(tmp_path: Path) -> AbstractContextManager[World]:
+def alone(tmp_path: Path) -> AbstractContextManager[CiWithFakePlugin]:
     """A server without a file of pipelines, that looks at everything many times a second."""
     (tmp_path / "state").mkdir(exist_ok=True)
     return running(tmp_path / "state", None, FAST)
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with alone(tmp_path) as world:
-        yield world
+def ci(tmp_path: Path) -> Iterator[CiWithFakePlugin]:
+    with alone(tmp_path) as ci:
+        yield ci
 
 
 def definition(source: Source, **more: Any) -> dict[str, Any]:
@@ -71,89 +71,91 @@ def definition(source: Source, **more: Any) -> dict[str, Any]:
     } | more
 
 
-def follow(world: World, source: Source, **more: Any) -> None:
-    created = world.post("admin/config_repos", 4, definition(source, **more))
+def follow(ci: CiWithFakePlugin, source: Source, **more: Any) -> None:
+    created = ci.post("admin/config_repos", 4, definition(source, **more))
     assert created.status_code == 200, created.text
 
 
-def parse_info(world: World, revision: str) -> dict[str, Any]:
+def parse_info(ci: CiWithFakePlugin, revision: str) -> dict[str, Any]:
     """Once this commit was read."""
 
     def look() -> dict[str, Any] | None:
-        (found,) = world.get("internal/config_repos", 4).json()["_embedded"]["config_repos"]
+        (found,) = ci.get("internal/config_repos", 4).json()["_embedded"]["config_repos"]
         info: dict[str, Any] = found["parse_info"]
         return info if info and info["latest_parsed_modification"]["revision"] == revision else None
 
     return poll_until(look, f"commit {revision}", pause=0.02)
 
 
-def names(world: World) -> list[str]:
-    return sorted(world.engine.pipelines.pipelines)
+def names(ci: CiWithFakePlugin) -> list[str]:
+    return sorted(ci.engine.pipelines.pipelines)
 
 
-def health(world: World) -> list[dict[str, str]]:
-    return list(world.get("server_health_messages").json())
+def health(ci: CiWithFakePlugin) -> list[dict[str, str]]:
+    return list(ci.get("server_health_messages").json())
 
 
-def test_without_a_config_repo_there_is_no_pipeline(world: World) -> None:
-    assert names(world) == []
-    assert "Trackback" in world.http.get("/").text
-    assert world.get("admin/config_repos", 4).json()["_embedded"]["config_repos"] == []
+def test_without_a_config_repo_there_is_no_pipeline(ci: CiWithFakePlugin) -> None:
+    assert names(ci) == []
+    assert "Trackback" in ci.http.get("/").text
+    assert ci.get("admin/config_repos", 4).json()["_embedded"]["config_repos"] == []
 
 
-def test_a_commit_changes_the_pipelines(world: World, source: Source) -> None:
+def test_a_commit_changes_the_pipelines(ci: CiWithFakePlugin, source: Source) -> None:
     first = git(source.folder, "rev-parse", "HEAD")
-    follow(world, source)
-    assert parse_info(world, first)["error"] is None
-    assert names(world) == ["churn"]
+    follow(ci, source)
+    assert parse_info(ci, first)["error"] is None
+    assert names(ci) == ["churn"]
     second = source.commit(written({"churn": pipeline(stage("two")), "more": pipeline(stage("one"))}))
-    info = parse_info(world, second)
+    info = parse_info(ci, second)
     assert info["good_modification"] == info["latest_parsed_modification"]
     assert info["latest_parsed_modification"]["username"] == "Ann <ann@example.com>"
-    assert names(world) == ["churn", "more"]
-    assert world.engine.pipelines.pipelines["churn"].stage_names == ["two"]
-    assert health(world) == [it for it in health(world) if "package id 'churn'" in it["detail"]]
+    assert names(ci) == ["churn", "more"]
+    assert ci.engine.pipelines.pipelines["churn"].stage_names == ["two"]
+    assert health(ci) == [it for it in health(ci) if "package id 'churn'" in it["detail"]]
 
 
-def test_a_wrong_commit_leaves_the_pipelines_and_is_told_with_file_and_line(world: World, source: Source) -> None:
-    follow(world, source)
-    world.define()
+def test_a_wrong_commit_leaves_the_pipelines_and_is_told_with_file_and_line(
+    ci: CiWithFakePlugin, source: Source
+) -> None:
+    follow(ci, source)
+    ci.define()
     first = git(source.folder, "rev-parse", "HEAD")
-    parse_info(world, first)
+    parse_info(ci, first)
     wrong = source.commit(written({"churn": pipeline(stage("one"), colour="red")}))
-    info = parse_info(world, wrong)
+    info = parse_info(ci, wrong)
     line = (source.folder / FILE).read_text().splitlines().index("    colour: red") + 1
     assert info["error"] == f"{FILE}:{line}: pipelines.churn.colour: Extra inputs are not permitted"
     assert info["good_modification"]["revision"] == first
-    assert names(world) == ["churn"]
-    (message,) = [it for it in health(world) if it["detail"] == info["error"]]
+    assert names(ci) == ["churn"]
+    (message,) = [it for it in health(ci) if it["detail"] == info["error"]]
     assert message["message"] == (
         "Parsing configuration repository using Plugin yaml.config.plugin failed for material:"
         f" URL: {source.url}, Branch: main"
     )
     right = source.commit(written({"better": pipeline(stage("one"))}))
-    assert parse_info(world, right)["error"] is None
-    assert names(world) == ["better"]
-    assert info["error"] not in world.get("server_health_messages").text
+    assert parse_info(ci, right)["error"] is None
+    assert names(ci) == ["better"]
+    assert info["error"] not in ci.get("server_health_messages").text
 
 
-def test_new_pipelines_run_and_old_ones_stop_being_polled(world: World, source: Source) -> None:
-    follow(world, source)
-    world.define()
-    poll_until(lambda: world.engine.materials.pollers(), "the poller", pause=0.02)
-    world.promote("r1")
-    world.finished("churn/1/one/1")
+def test_new_pipelines_run_and_old_ones_stop_being_polled(ci: CiWithFakePlugin, source: Source) -> None:
+    follow(ci, source)
+    ci.define()
+    poll_until(lambda: ci.engine.materials.pollers(), "the poller", pause=0.02)
+    ci.promote("r1")
+    ci.finished("churn/1/one/1")
     source.commit(written({"other": pipeline(stage("one"), materials={"model": {"package": "other"}})}))
-    poll_until(lambda: not world.engine.materials.pollers(), "the end of the poller", pause=0.02)
-    assert world.get("pipelines/churn/history").status_code == 404
-    assert "/go/files/churn/" not in world.http.get("/").text
-    world.define("other")
-    world.promote("r1", package="other")
-    world.finished("other/1/one/1")
+    poll_until(lambda: not ci.engine.materials.pollers(), "the end of the poller", pause=0.02)
+    assert ci.get("pipelines/churn/history").status_code == 404
+    assert "/go/files/churn/" not in ci.http.get("/").text
+    ci.define("other")
+    ci.promote("r1", package="other")
+    ci.finished("other/1/one/1")
 
 
 def test_a_job_that_runs_while_its_pipeline_goes_away_ends_and_starts_nothing(
-    world: World, source: Source, tmp_path: Path
+    ci: CiWithFakePlugin, source: Source, tmp_path: Path
 ) -> None:
     may_end = tmp_path / "may-end"
     waits = python(f"""
@@ -162,25 +164,25 @@ def test_a_job_that_runs_while_its_pipeline_goes_away_ends_and_starts_nothing(
             time.sleep(0.02)
     """)
     source.commit(written({"churn": pipeline(stage("one", waits), stage("two"))}))
-    follow(world, source)
-    world.define()
-    poll_until(lambda: world.engine.materials.pollers(), "the poller", pause=0.02)
-    world.promote("r1")
-    parse_info(world, source.commit(written({"other": pipeline(stage("one"))})))
+    follow(ci, source)
+    ci.define()
+    poll_until(lambda: ci.engine.materials.pollers(), "the poller", pause=0.02)
+    ci.promote("r1")
+    parse_info(ci, source.commit(written({"other": pipeline(stage("one"))})))
     may_end.touch()
-    instance = world.engine.history.instance("churn", 1)
+    instance = ci.engine.history.instance("churn", 1)
     assert instance
-    ran = poll_until(lambda: [it for it in world.engine.stages.runs(instance, "one") if not it.active], "the end", 20)
+    ran = poll_until(lambda: [it for it in ci.engine.stages.runs(instance, "one") if not it.active], "the end", 20)
     assert ran[0].result == "Passed"
-    assert world.engine.stages.runs(instance, "two") == []
-    assert world.get("stages/churn/1/one/1", 3).status_code == 404
-    assert world.http.get("/").status_code == 200
+    assert ci.engine.stages.runs(instance, "two") == []
+    assert ci.get("stages/churn/1/one/1", 3).status_code == 404
+    assert ci.http.get("/").status_code == 200
 
 
-def test_another_group_needs_a_rule(world: World, source: Source) -> None:
-    follow(world, source)
+def test_another_group_needs_a_rule(ci: CiWithFakePlugin, source: Source) -> None:
+    follow(ci, source)
     wrong = source.commit(written({"churn": pipeline(stage("one"), group="payroll")}))
-    assert parse_info(world, wrong)["error"] == (
+    assert parse_info(ci, wrong)["error"] == (
         "Not allowed to refer to pipeline group 'payroll'. Check the 'Rules' of this config repository."
     )
 
@@ -202,34 +204,34 @@ def test_the_first_rule_that_fits_decides(rules: tuple[Rule, ...], may: bool) ->
 
 def test_two_sources_cannot_have_a_pipeline_of_the_same_name(tmp_path: Path, source: Source) -> None:
     (tmp_path / "state").mkdir()
-    with running(tmp_path / "state", {"churn": pipeline(stage("of-the-file"))}, FAST) as world:
-        follow(world, source)
-        info = parse_info(world, git(source.folder, "rev-parse", "HEAD"))
+    with running(tmp_path / "state", {"churn": pipeline(stage("of-the-file"))}, FAST) as ci:
+        follow(ci, source)
+        info = parse_info(ci, git(source.folder, "rev-parse", "HEAD"))
         assert info["error"] == "You have defined multiple pipelines named 'churn'. Pipeline names must be unique."
-        assert world.engine.pipelines.pipelines["churn"].stage_names == ["of-the-file"]
+        assert ci.engine.pipelines.pipelines["churn"].stage_names == ["of-the-file"]
 
 
-def test_an_unreachable_repository_is_told_and_tried_again(world: World, source: Source) -> None:
+def test_an_unreachable_repository_is_told_and_tried_again(ci: CiWithFakePlugin, source: Source) -> None:
     source.folder.rename(source.folder.with_name("away"))
-    follow(world, source)
-    poll_until(lambda: health(world), "the message", pause=0.02)
-    assert health(world)[0]["message"].startswith("Modification check failed for material: URL: file://")
+    follow(ci, source)
+    poll_until(lambda: health(ci), "the message", pause=0.02)
+    assert health(ci)[0]["message"].startswith("Modification check failed for material: URL: file://")
     source.folder.with_name("away").rename(source.folder)
-    parse_info(world, git(source.folder, "rev-parse", "HEAD"))
-    assert "Modification check failed for material: URL" not in world.get("server_health_messages").text
+    parse_info(ci, git(source.folder, "rev-parse", "HEAD"))
+    assert "Modification check failed for material: URL" not in ci.get("server_health_messages").text
 
 
 def test_a_restart_has_the_last_good_pipelines_without_the_repository(tmp_path: Path, source: Source) -> None:
-    with alone(tmp_path) as world:
-        follow(world, source)
-        world.define()
-        parse_info(world, git(source.folder, "rev-parse", "HEAD"))
-        parse_info(world, source.commit("not: [yaml"))
+    with alone(tmp_path) as ci:
+        follow(ci, source)
+        ci.define()
+        parse_info(ci, git(source.folder, "rev-parse", "HEAD"))
+        parse_info(ci, source.commit("not: [yaml"))
     source.folder.rename(source.folder.with_name("away"))
-    with alone(tmp_path) as world:
-        assert names(world) == ["churn"]
-        world.promote("r1")
-        world.finished("churn/1/one/1")
+    with alone(tmp_path) as ci:
+        assert names(ci) == ["churn"]
+        ci.promote("r1")
+        ci.finished("churn/1/one/1")
 
 
 def test_a_job_that_the_end_of_the_server_interrupted_runs_again(tmp_path: Path, source: Source) -> None:
@@ -238,44 +240,44 @@ def test_a_job_that_the_end_of_the_server_interrupted_runs_again(tmp_path: Path,
         f"import pathlib, time; m = pathlib.Path({str(marker)!r}); m.exists() or (m.touch(), time.sleep(60))"
     )
     source.commit(written({"churn": pipeline(stage("one", waits))}))
-    with alone(tmp_path) as world:
-        follow(world, source)
-        world.define()
-        poll_until(lambda: world.engine.materials.pollers(), "the poller", pause=0.02)
-        world.promote("r1")
+    with alone(tmp_path) as ci:
+        follow(ci, source)
+        ci.define()
+        poll_until(lambda: ci.engine.materials.pollers(), "the poller", pause=0.02)
+        ci.promote("r1")
         poll_until(marker.exists, "the job", pause=0.02)
-    with alone(tmp_path) as world:
-        assert world.finished("churn/1/one/1")["result"] == "Passed"
+    with alone(tmp_path) as ci:
+        assert ci.finished("churn/1/one/1")["result"] == "Passed"
 
 
 def test_it_looks_when_it_is_asked_to(tmp_path: Path, source: Source) -> None:
     (tmp_path / "state").mkdir()
-    with running(tmp_path / "state", None) as world:
-        follow(world, source)
-        parse_info(world, git(source.folder, "rev-parse", "HEAD"))
+    with running(tmp_path / "state", None) as ci:
+        follow(ci, source)
+        parse_info(ci, git(source.folder, "rev-parse", "HEAD"))
         second = source.commit(written({"second": pipeline(stage("one"))}))
-        poll_until(lambda: not _in_progress(world), "rest", pause=0.02)
-        asked = world.post("admin/config_repos/trackback/trigger_update", 4)
+        poll_until(lambda: not _in_progress(ci), "rest", pause=0.02)
+        asked = ci.post("admin/config_repos/trackback/trigger_update", 4)
         assert (asked.status_code, asked.json()) == (201, {"message": "OK"})
-        parse_info(world, second)
+        parse_info(ci, second)
         unconfirmed = {"Accept": "application/vnd.go.cd.v4+json"}
         path = "/go/api/admin/config_repos/trackback/trigger_update"
-        assert world.http.post(path, headers=unconfirmed).status_code == 400
-        assert world.post("admin/config_repos/nosuch/trigger_update", 4).status_code == 404
+        assert ci.http.post(path, headers=unconfirmed).status_code == 400
+        assert ci.post("admin/config_repos/nosuch/trigger_update", 4).status_code == 404
 
 
-def _in_progress(world: World) -> bool:
-    return bool(world.get("admin/config_repos/trackback/status", 4).json()["in_progress"])
+def _in_progress(ci: CiWithFakePlugin) -> bool:
+    return bool(ci.get("admin/config_repos/trackback/status", 4).json()["in_progress"])
 
 
-def test_all_files_that_match_are_read(world: World, source: Source) -> None:
+def test_all_files_that_match_are_read(ci: CiWithFakePlugin, source: Source) -> None:
     (source.folder / FILE).unlink()
     source.commit(written({"a": pipeline(stage("one"))}), "deep/er/a.gocd.yaml")
     source.commit(written({"b": pipeline(stage("one"))}), "b.gocd.yml")
     last = source.commit("this: is not for us", "other.yaml")
-    follow(world, source, configuration=[])
-    assert parse_info(world, last)["error"] is None
-    assert names(world) == ["a", "b"]
+    follow(ci, source, configuration=[])
+    assert parse_info(ci, last)["error"] is None
+    assert names(ci) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -310,50 +312,50 @@ def test_patterns_are_those_of_gocd(tmp_path: Path, pattern: str, found: list[st
     ],
 )
 def test_what_this_server_cannot_follow_is_refused(
-    world: World, source: Source, more: dict[str, Any], says: str
+    ci: CiWithFakePlugin, source: Source, more: dict[str, Any], says: str
 ) -> None:
-    refused = world.post("admin/config_repos", 4, definition(source, **more))
+    refused = ci.post("admin/config_repos", 4, definition(source, **more))
     assert refused.status_code == 422
     assert says in refused.text
-    assert world.engine.config_repos.pollers() == []
+    assert ci.engine.config_repos.pollers() == []
 
 
-def test_one_that_is_there_is_not_made_again(world: World, source: Source) -> None:
-    follow(world, source)
-    again = world.post("admin/config_repos", 4, definition(source))
+def test_one_that_is_there_is_not_made_again(ci: CiWithFakePlugin, source: Source) -> None:
+    follow(ci, source)
+    again = ci.post("admin/config_repos", 4, definition(source))
     message = "Failed to add config-repo 'trackback'. Another config-repo with the same name already exists."
     assert (again.status_code, again.json()["message"]) == (422, message)
     assert again.json()["data"]["errors"]["id"]
 
 
-def test_a_repository_cannot_run_commands_of_this_machine(world: World, source: Source, tmp_path: Path) -> None:
+def test_a_repository_cannot_run_commands_of_this_machine(ci: CiWithFakePlugin, source: Source, tmp_path: Path) -> None:
     url = f"ext::sh -c touch% {tmp_path}/ran".replace(" ", "%20")
     attributes = {"url": url, "branch": "main", "auto_update": True}
-    follow(world, source, material={"type": "git", "attributes": attributes})
-    poll_until(lambda: health(world), "the message", pause=0.02)
-    assert "not allowed" in health(world)[0]["detail"]
+    follow(ci, source, material={"type": "git", "attributes": attributes})
+    poll_until(lambda: health(ci), "the message", pause=0.02)
+    assert "not allowed" in health(ci)[0]["detail"]
     assert not (tmp_path / "ran").exists()
 
 
-def test_one_that_is_changed_is_followed_at_its_new_place(world: World, source: Source) -> None:
-    follow(world, source)
-    parse_info(world, git(source.folder, "rev-parse", "HEAD"))
+def test_one_that_is_changed_is_followed_at_its_new_place(ci: CiWithFakePlugin, source: Source) -> None:
+    follow(ci, source)
+    parse_info(ci, git(source.folder, "rev-parse", "HEAD"))
     git(source.folder, "branch", "another")
-    there = world.get("admin/config_repos/trackback", 4)
+    there = ci.get("admin/config_repos/trackback", 4)
     moved = there.json()["material"]["attributes"] | {"branch": "another"}
     changed = definition(source, material={"type": "git", "attributes": moved})
     headers = {"Accept": "application/vnd.go.cd.v4+json", "If-Match": there.headers["etag"]}
-    put = world.http.put("/go/api/admin/config_repos/trackback", headers=headers, json=changed)
+    put = ci.http.put("/go/api/admin/config_repos/trackback", headers=headers, json=changed)
     assert (put.status_code, put.json()["material"]["attributes"]["branch"]) == (200, "another")
-    stale = world.http.put("/go/api/admin/config_repos/trackback", headers=headers, json=changed)
+    stale = ci.http.put("/go/api/admin/config_repos/trackback", headers=headers, json=changed)
     assert stale.status_code == 412
-    assert parse_info(world, git(source.folder, "rev-parse", "HEAD"))["error"] is None
+    assert parse_info(ci, git(source.folder, "rev-parse", "HEAD"))["error"] is None
 
 
 def test_a_definition_survives_a_restart_as_it_was(tmp_path: Path, source: Source) -> None:
-    with alone(tmp_path) as world:
-        follow(world, source)
-        before = world.get("admin/config_repos/trackback", 4).json()
-    with alone(tmp_path) as world:
-        assert world.get("admin/config_repos/trackback", 4).json() == before
-        assert json.loads(world.get("admin/config_repos", 4).text)["_embedded"]["config_repos"] == [before]
+    with alone(tmp_path) as ci:
+        follow(ci, source)
+        before = ci.get("admin/config_repos/trackback", 4).json()
+    with alone(tmp_path) as ci:
+        assert ci.get("admin/config_repos/trackback", 4).json() == before
+        assert json.loads(ci.get("admin/config_repos", 4).text)["_embedded"]["config_repos"] == [before]

@@ -13,7 +13,16 @@ from services.embedded.api.app import create_app
 from services.embedded.records.users import read_passwords
 from services.embedded.settings import Settings, read_settings
 from services.gocd.client import GoCD, Login
-from tests.support.embedded_world import REPOSITORY, World, new_package, pipeline, python, running, serving, stage
+from tests.support.embedded_ci import (
+    REPOSITORY,
+    CiWithFakePlugin,
+    new_package,
+    pipeline,
+    python,
+    running,
+    serving,
+    stage,
+)
 from tests.support.paths import ROOT
 
 PASSWORDS = {"admin": "of the admin", "operator": "of the operator"}
@@ -25,17 +34,17 @@ VERSION_1 = {"Accept": "application/vnd.go.cd.v1+json"}
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def ci(tmp_path: Path) -> Iterator[CiWithFakePlugin]:
     with running(tmp_path, PIPELINES, passwords=PASSWORDS) as closed:
         yield closed
 
 
-def gocd_of(world: World, **who: object) -> GoCD:
-    return GoCD(f"{world.http.base_url}/go", **who)  # type: ignore[arg-type]
+def gocd_of(ci: CiWithFakePlugin, **who: object) -> GoCD:
+    return GoCD(f"{ci.http.base_url}/go", **who)  # type: ignore[arg-type]
 
 
-def token_of(world: World, user: str) -> str:
-    with gocd_of(world, login=Login(user, PASSWORDS[user])) as gocd:
+def token_of(ci: CiWithFakePlugin, user: str) -> str:
+    with gocd_of(ci, login=Login(user, PASSWORDS[user])) as gocd:
         return gocd.create_token("for a test")
 
 
@@ -54,32 +63,32 @@ def token_of(world: World, user: str) -> str:
         "/nowhere",
     ],
 )
-def test_nobody_gets_anything_and_learns_nothing_of_what_there_is(world: World, path: str) -> None:
-    answer = world.http.get(path, headers=VERSION_1)
+def test_nobody_gets_anything_and_learns_nothing_of_what_there_is(ci: CiWithFakePlugin, path: str) -> None:
+    answer = ci.http.get(path, headers=VERSION_1)
     assert (answer.status_code, answer.json()) == (401, {"message": "You are not authenticated!"})
     assert answer.headers["www-authenticate"] == 'Basic realm="GoCD"'
 
 
-def test_health_and_version_are_open(world: World) -> None:
-    assert world.http.get("/go/api/v1/health").json() == {"health": "OK"}
-    assert world.http.get("/go/api/version", headers=VERSION_1).json()["version"] == "26.1.0"
+def test_health_and_version_are_open(ci: CiWithFakePlugin) -> None:
+    assert ci.http.get("/go/api/v1/health").json() == {"health": "OK"}
+    assert ci.http.get("/go/api/version", headers=VERSION_1).json()["version"] == "26.1.0"
 
 
 @pytest.mark.parametrize("login", [("admin", "wrong"), ("admin", ""), ("nobody", "of the admin"), ("", "")])
-def test_a_wrong_password_is_told_in_the_words_of_gocd(world: World, login: tuple[str, str]) -> None:
-    answer = world.http.get("/", auth=login)
+def test_a_wrong_password_is_told_in_the_words_of_gocd(ci: CiWithFakePlugin, login: tuple[str, str]) -> None:
+    answer = ci.http.get("/", auth=login)
     assert answer.status_code == 401
     assert answer.json()["message"].startswith("Invalid credentials. Either your username and password are incorrect")
 
 
 @pytest.mark.parametrize("header", ["Basic", "Basic !!!", "Basic /w==", "bearer", "bearer x", "Digest x"])
-def test_what_is_no_credential_lets_nobody_in(world: World, header: str) -> None:
-    assert world.http.get("/go/api/current_user", headers={**VERSION_1, "Authorization": header}).status_code == 401
+def test_what_is_no_credential_lets_nobody_in(ci: CiWithFakePlugin, header: str) -> None:
+    assert ci.http.get("/go/api/current_user", headers={**VERSION_1, "Authorization": header}).status_code == 401
 
 
-def test_a_token_opens_what_its_user_may_and_is_stored_as_a_hash_only(world: World, tmp_path: Path) -> None:
-    token = token_of(world, "admin")
-    with gocd_of(world, token=token) as gocd:
+def test_a_token_opens_what_its_user_may_and_is_stored_as_a_hash_only(ci: CiWithFakePlugin, tmp_path: Path) -> None:
+    token = token_of(ci, "admin")
+    with gocd_of(ci, token=token) as gocd:
         assert gocd.user() == "admin"
         assert gocd.packages() == []
     stored = b"".join(path.read_bytes() for path in tmp_path.glob("history.db*"))
@@ -87,92 +96,92 @@ def test_a_token_opens_what_its_user_may_and_is_stored_as_a_hash_only(world: Wor
     assert b"for a test" in stored
 
 
-def test_a_token_is_shown_once(world: World) -> None:
-    token = token_of(world, "admin")
-    listed = world.http.get("/go/api/current_user/access_tokens", headers=VERSION_1, auth=ADMIN)
+def test_a_token_is_shown_once(ci: CiWithFakePlugin) -> None:
+    token = token_of(ci, "admin")
+    listed = ci.http.get("/go/api/current_user/access_tokens", headers=VERSION_1, auth=ADMIN)
     assert [it["description"] for it in listed.json()["_embedded"]["access_tokens"]] == ["for a test"]
     assert token not in listed.text
 
 
-def test_a_token_makes_no_tokens_and_opens_no_pages(world: World) -> None:
-    headers = {**VERSION_1, "Authorization": f"Bearer {token_of(world, 'admin')}"}
-    refused = world.http.post("/go/api/current_user/access_tokens", headers=headers, json={"description": "more"})
+def test_a_token_makes_no_tokens_and_opens_no_pages(ci: CiWithFakePlugin) -> None:
+    headers = {**VERSION_1, "Authorization": f"Bearer {token_of(ci, 'admin')}"}
+    refused = ci.http.post("/go/api/current_user/access_tokens", headers=headers, json={"description": "more"})
     assert (refused.status_code, "using access token is forbidden" in refused.json()["message"]) == (403, True)
-    assert world.http.get("/", headers=headers).status_code == 401
-    assert world.http.get("/", auth=ADMIN).status_code == 200
+    assert ci.http.get("/", headers=headers).status_code == 401
+    assert ci.http.get("/", auth=ADMIN).status_code == 200
 
 
 def test_a_token_lives_as_long_as_its_user(tmp_path: Path) -> None:
-    with running(tmp_path, PIPELINES, passwords=PASSWORDS) as world:
-        token = token_of(world, "operator")
-    with running(tmp_path, PIPELINES, passwords={"admin": "another"}) as world, gocd_of(world, token=token) as gocd:
+    with running(tmp_path, PIPELINES, passwords=PASSWORDS) as ci:
+        token = token_of(ci, "operator")
+    with running(tmp_path, PIPELINES, passwords={"admin": "another"}) as ci, gocd_of(ci, token=token) as gocd:
         assert gocd.user() is None
-    with running(tmp_path, PIPELINES, passwords=PASSWORDS) as world, gocd_of(world, token=token) as gocd:
+    with running(tmp_path, PIPELINES, passwords=PASSWORDS) as ci, gocd_of(ci, token=token) as gocd:
         assert gocd.user() == "operator"
 
 
-def test_an_operator_runs_pipelines_and_configures_nothing(world: World) -> None:
+def test_an_operator_runs_pipelines_and_configures_nothing(ci: CiWithFakePlugin) -> None:
     confirmed = {**VERSION_1, "X-GoCD-Confirm": "true"}
     for path, body in (("repositories", REPOSITORY), ("packages", new_package("churn"))):
         version = {"Accept": f"application/vnd.go.cd.v{2 if path == 'packages' else 1}+json"}
-        refused = world.http.post(f"/go/api/admin/{path}", headers=version, json=body, auth=OPERATOR)
+        refused = ci.http.post(f"/go/api/admin/{path}", headers=version, json=body, auth=OPERATOR)
         message = "You are not authorized to perform this action."
         assert (refused.status_code, refused.json()) == (403, {"message": message})
-        created = world.http.post(f"/go/api/admin/{path}", headers=version, json=body, auth=ADMIN)
+        created = ci.http.post(f"/go/api/admin/{path}", headers=version, json=body, auth=ADMIN)
         assert created.status_code == 200
-    world.promote("r1")
-    world.http.auth = httpx.BasicAuth(*OPERATOR)
-    world.finished("churn/1/one/1")
-    assert world.http.post("/go/api/pipelines/churn/schedule", headers=confirmed).status_code == 202
-    world.finished("churn/2/one/1")
+    ci.promote("r1")
+    ci.http.auth = httpx.BasicAuth(*OPERATOR)
+    ci.finished("churn/1/one/1")
+    assert ci.http.post("/go/api/pipelines/churn/schedule", headers=confirmed).status_code == 202
+    ci.finished("churn/2/one/1")
 
 
-def test_jobs_are_told_who_let_them_run(world: World) -> None:
-    world.http.auth = httpx.BasicAuth(*ADMIN)
-    world.define()
-    world.promote("r1")
-    assert world.finished("churn/1/one/1")["approved_by"] == "changes"
-    world.http.auth = httpx.BasicAuth(*OPERATOR)
-    assert world.post("stages/churn/1/two/run", 2).status_code == 202
-    assert world.finished("churn/1/two/1")["approved_by"] == "operator"
-    assert "by operator" in world.console("churn/1/two/1/two")
-    assert world.post("pipelines/churn/schedule", 1).status_code == 202
-    world.finished("churn/2/one/1")
-    assert world.history("churn")[0]["build_cause"]["trigger_message"] == "Forced by operator"
+def test_jobs_are_told_who_let_them_run(ci: CiWithFakePlugin) -> None:
+    ci.http.auth = httpx.BasicAuth(*ADMIN)
+    ci.define()
+    ci.promote("r1")
+    assert ci.finished("churn/1/one/1")["approved_by"] == "changes"
+    ci.http.auth = httpx.BasicAuth(*OPERATOR)
+    assert ci.post("stages/churn/1/two/run", 2).status_code == 202
+    assert ci.finished("churn/1/two/1")["approved_by"] == "operator"
+    assert "by operator" in ci.console("churn/1/two/1/two")
+    assert ci.post("pipelines/churn/schedule", 1).status_code == 202
+    ci.finished("churn/2/one/1")
+    assert ci.history("churn")[0]["build_cause"]["trigger_message"] == "Forced by operator"
 
 
-def test_an_operator_sees_and_runs_the_group_of_models_and_no_other(world: World) -> None:
-    world.http.auth = httpx.BasicAuth(*ADMIN)
-    world.define()
-    world.promote("r1")
-    world.finished("other/1/one/1")
-    world.http.auth = httpx.BasicAuth(*OPERATOR)
+def test_an_operator_sees_and_runs_the_group_of_models_and_no_other(ci: CiWithFakePlugin) -> None:
+    ci.http.auth = httpx.BasicAuth(*ADMIN)
+    ci.define()
+    ci.promote("r1")
+    ci.finished("other/1/one/1")
+    ci.http.auth = httpx.BasicAuth(*OPERATOR)
     refusals = [
-        world.get("pipelines/other/history"),
-        world.get("pipelines/other/1"),
-        world.get("stages/other/1/one/1", 3),
-        world.post("pipelines/other/schedule"),
-        world.post("stages/other/1/one/run", 2),
-        world.http.get("/go/files/other/1/one/1/one.json"),
+        ci.get("pipelines/other/history"),
+        ci.get("pipelines/other/1"),
+        ci.get("stages/other/1/one/1", 3),
+        ci.post("pipelines/other/schedule"),
+        ci.post("stages/other/1/one/run", 2),
+        ci.http.get("/go/files/other/1/one/1/one.json"),
     ]
     assert {it.status_code for it in refusals} == {403}
 
 
 @pytest.mark.parametrize(("who", "said"), [("Basic YWRtaW46eA==", "Basic authentication"), ("bearer x", "Bearer")])
 def test_an_open_server_wants_no_credentials_as_gocd_does(tmp_path: Path, who: str, said: str) -> None:
-    with running(tmp_path, PIPELINES) as world:
-        answer = world.http.get("/go/api/version", headers={**VERSION_1, "Authorization": who})
+    with running(tmp_path, PIPELINES) as ci:
+        answer = ci.http.get("/go/api/version", headers={**VERSION_1, "Authorization": who})
         assert answer.status_code == 401
         assert answer.json()["message"].startswith(said)
         assert "www-authenticate" not in answer.headers
-        assert world.http.get("/").status_code == 200
+        assert ci.http.get("/").status_code == 200
 
 
 def test_it_answers_under_its_public_name_and_no_other(tmp_path: Path, variables: dict[str, str]) -> None:
     (tmp_path / "password").write_text("x")
     found = settings(variables, HOST="0.0.0.0", NAME="gocd-server", PASSWORD_FILE=str(tmp_path / "password"))
     assert found.server_url == "http://gocd-server:8153/go"
-    with running(tmp_path, PIPELINES) as world, serving(create_app(world.engine, found.names)) as url:
+    with running(tmp_path, PIPELINES) as ci, serving(create_app(ci.engine, found.names)) as url:
         for name, status in (
             ("gocd-server", 200),
             ("gocd-server:8153", 200),
