@@ -1,1 +1,1 @@
-"""The job that logs runs: what a data scientist edits."""
+"""The training job, which logs runs to MLflow. A data scientist edits `models/`."""

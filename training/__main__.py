@@ -1,4 +1,4 @@
-"""`python -m training`: the training half of `trackback`."""
+"""`python -m training`: the commands train, verify-data and schema of `trackback`."""
 
 from training.cli import main
 

@@ -1,4 +1,4 @@
-"""The text of a CSV cell as a value of the type that model.yaml declares."""
+"""Converts the text of a CSV cell to the type that model.yaml declares."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ _SHOWN = 60
 
 
 def convert(text: str, kind: str) -> Any:
-    """Raises ValueError that says what was expected and found; `label` is the target of a binary task."""
+    """`kind` is a key of `_KINDS`. Raises ValueError that says what was expected and found."""
     expected, to = _KINDS[kind]
     try:
         return to(text)

@@ -1,4 +1,4 @@
-"""The commands of a data scientist: train a model, verify a run's data, print the schema of model.yaml."""
+"""The commands train, verify-data and schema."""
 
 import json
 import os
@@ -18,14 +18,6 @@ from training.settings import Settings
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 Csv = Annotated[Path | None, typer.Option(help="A file of your own in place of the model's data.", metavar="FILE")]
 
-_WISHES = {
-    # Boosted trees take ten times as long when threads sleep at once, and as much where others need the cores when they
-    # wait by spinning: so they spin a little.
-    "GOMP_SPINCOUNT": "1000",
-    # MLflow's own 7 are four minutes of silence.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
-}
-
 
 @app.command()
 def train(
@@ -35,7 +27,9 @@ def train(
     master: Annotated[
         str | None, typer.Option(help="The Spark cluster to train on, spark://host:port; else this machine.")
     ] = None,
-    shuffle_labels: Annotated[bool, typer.Option("--shuffle-labels", help="Plant a bad model.")] = False,
+    shuffle_labels: Annotated[
+        bool, typer.Option("--shuffle-labels", help="Train a bad model on purpose, to see a gate stop it.")
+    ] = False,
 ) -> None:
     """Train a model and log the run to MLflow with everything that went into it; prints the run as JSON.
 
@@ -47,8 +41,8 @@ def train(
     _prepare(settings)
     from training import job  # after the environment is set: MLflow reads it when it is imported
 
-    order = job.Order(settings.trackback_models, model, variant, data, shuffle_labels, master)
-    sys.stdout.write(job.train(order, say).to_json())
+    request = job.TrainRequest(settings.trackback_models, model, variant, data, shuffle_labels, master)
+    sys.stdout.write(job.train(request, say).to_json())
 
 
 @app.command()
@@ -68,8 +62,8 @@ def verify_data(
     _prepare(settings)
     from training import verify
 
-    question = verify.Question(settings.trackback_models, run, data, settings.trackback_environments)
-    found = verify.verify(question, say)
+    request = verify.VerifyRequest(settings.trackback_models, run, data, settings.trackback_environments)
+    found = verify.verify(request, say)
     if isinstance(found, list):
         sys.stderr.writelines(f"{problem}\n" for problem in found)
         raise typer.Exit(1)
@@ -86,7 +80,7 @@ def schema() -> None:
 
 
 class _Progress:
-    """Lines for a person, with the seconds since the start."""
+    """Writes lines to stderr, each with the seconds since the start."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
@@ -98,28 +92,12 @@ class _Progress:
 def _prepare(settings: Settings) -> None:
     """Raises Refused when the server does not answer."""
     refuse_unless_up(settings.mlflow_tracking_uri)
-    for name, value in _WISHES.items():
-        os.environ.setdefault(name, value)
-    os.environ.update(_mlflow_environment(settings))
-
-
-def _mlflow_environment(settings: Settings) -> dict[str, str]:
-    return {
-        "MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri,
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        # The server would name its object store as it reaches it itself, which no client outside its network does.
-        "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
-        "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
-        "MLFLOW_SKIP_PIP_REQUIREMENTS_CHECK": "true",
-        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-        "MLFLOW_LOGGING_LEVEL": "ERROR",
-        "GIT_PYTHON_REFRESH": "quiet",
-    }
+    # MLflow, GitPython and OpenMP read their settings from the environment only, when they are imported.
+    os.environ.update(settings.library_environment(os.environ))
 
 
 def main() -> None:
-    """Runs the command; what was refused is one line on stderr and exit 1."""
+    """Runs the command. Refused is one line on stderr and exit 1."""
     try:
         app(prog_name="trackback")
     except Refused as refused:

@@ -1,4 +1,4 @@
-"""A CSV file as texts, each with the line that it is on, so that a complaint can name it."""
+"""Reads a CSV file as texts, each with its line number, so that an error can name the line."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from services.contract.errors import Refused
 
 @dataclass(frozen=True)
 class Table:
-    """`lines` holds the line that each row begins on, from 1; `columns` the texts of each row, by header."""
+    """`lines` has the line number on which each row begins, from 1; `columns` has the texts of each row, by header."""
 
     path: Path
     lines: list[int]

@@ -1,4 +1,4 @@
-"""Learning curves as MLflow keeps them: a metric whose values have steps."""
+"""Learning curves as MLflow metrics: one value per step."""
 
 import math
 import time
@@ -13,7 +13,7 @@ _MOST_POINTS = 1000
 
 
 def curve_metrics(curves: Mapping[str, Sequence[float]]) -> list[Metric]:
-    """Of all curves together at most a thousand points, evenly spread, with the number of steps done as step."""
+    """At most 1,000 points of all curves together, evenly spaced; a point's step is the number of steps done."""
     now = int(time.time() * 1000)
     return [
         Metric(names.LEARNING_CURVE + name, values[place], now, place + 1)
@@ -24,5 +24,5 @@ def curve_metrics(curves: Mapping[str, Sequence[float]]) -> list[Metric]:
 
 
 def _spread(count: int, most: int) -> list[int]:
-    """The first, the last and evenly spaced places between them."""
+    """The first, the last and evenly spaced places between them, at most `most`."""
     return sorted({int(place) for place in numpy.linspace(0, count - 1, min(count, most))})

@@ -1,4 +1,4 @@
-"""Rows become a training set and a hold-out, each with a digest that any machine can compute again."""
+"""Splits rows into training set and hold-out, each with a SHA-256 that is the same on every machine."""
 
 import hashlib
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ _PANDAS_TYPES = {"double": "float64", "long": "int64", "string": "str", "boolean
 
 @dataclass(frozen=True)
 class Part:
-    """Inputs and target of one side of the split, and its canonical CSV bytes.
+    """Inputs and target of one side of the split, and its canonical CSV bytes with their digest.
 
-    That is UTF-8, `\\n` for every line break, the shortest floats that read back the same, nothing for NaN.
+    Canonical is UTF-8, `\\n` for every line break, the shortest floats that read back the same, nothing for NaN.
     """
 
     inputs: pandas.DataFrame

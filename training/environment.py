@@ -1,4 +1,4 @@
-"""What is installed where a run is trained, and which lock file that is."""
+"""The packages that are installed where a run is trained, and the lock file that they are from."""
 
 import hashlib
 import re
@@ -36,7 +36,7 @@ class Installed:
 
 
 def installed(locks: Path) -> Installed:
-    """`locks` is a folder of lock files; of those that pin all that is installed, the one that pins least is meant."""
+    """`locks` is a folder of lock files. Of those that pin all that is installed, the shortest counts."""
     packages = {f"{_normal(one.name)}=={one.version}" for one in metadata.distributions()}
     pinned = {lock: set(_pins(lock)) for lock in sorted(locks.glob("*.txt"))}
     fitting = [lock for lock, pins in pinned.items() if packages <= pins]

@@ -1,4 +1,4 @@
-"""One training job: data, fit, metrics, and an MLflow run that holds everything that went into it."""
+"""`trackback train`: reads rows, fits a model, measures it on the hold-out and logs all of it as an MLflow run."""
 
 import tempfile
 import time
@@ -33,7 +33,7 @@ _EXAMPLE_ROWS = 5
 
 
 class TrainedRun(Record):
-    """What `trackback train` prints."""
+    """What `trackback train` prints: the run, its metrics on the hold-out, and the SHA-256 of both data sets."""
 
     model: ModelName
     variant: str
@@ -45,9 +45,12 @@ class TrainedRun(Record):
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is asked of a job; `csv` replaces the model's own data, `shuffle_labels` plants a bad model, `master` is the
-    URL of a cluster to train on."""
+class TrainRequest:
+    """What to train.
+
+    `models` is the folder of all models, `variant` one of model.yaml (the first if None). `csv` replaces the model's
+    own data, `shuffle_labels` trains a bad model on purpose, `master` is the URL of a Spark cluster.
+    """
 
     models: Path
     model: str
@@ -57,28 +60,28 @@ class Order:
     master: str | None = None
 
 
-def train(order: Order, say: Say) -> TrainedRun:
-    """Raises Refused before anything is logged when model, variant, master or data are wrong."""
-    config = load_model_config(order.models, order.model)
+def train(request: TrainRequest, say: Say) -> TrainedRun:
+    """Logs one run. Raises Refused, before anything is logged, when model, variant, master or data are wrong."""
+    config = load_model_config(request.models, request.model)
     flavor = find_flavor(config.library)
-    if order.master and not flavor.RUNS_ON_A_CLUSTER:
-        raise Refused(f"expected no master, found {order.master}: {config.library} trains on this machine only")
-    variant, chosen = _variant(config, order.variant)
-    folder = order.models / config.name
+    if request.master and not flavor.RUNS_ON_A_CLUSTER:
+        raise Refused(f"expected no master, found {request.master}: {config.library} trains on this machine only")
+    variant, chosen = _variant(config, request.variant)
+    folder = request.models / config.name
     plan = _plan(folder, variant, chosen)
-    say(f"{config.name}: reading {order.csv or config.data.source}")
-    rows = load_rows(config, folder, order.csv)
+    say(f"{config.name}: reading {request.csv or config.data.source}")
+    rows = load_rows(config, folder, request.csv)
     training, holdout = rows.dataset.training.digest, rows.dataset.holdout.digest
     labels = f", {rows.dataset.training.target.nunique()} labels" if config.task == "classification" else ""
     say(f"{config.name}: {training.rows} rows to train on, {holdout.rows} held out{labels}")
     if holdout.sha256 != config.data.holdout_sha256:
-        say(_other_holdout(config, holdout.sha256))
+        say(_unpinned_holdout(config, holdout.sha256))
     provenance = Provenance(config, folder, rows, flavor.LIBRARIES, installed(LOCKS))
-    return _Job(order, flavor, provenance, variant, chosen, say).run(plan)
+    return _Job(request, flavor, provenance, variant, chosen, say).run(plan)
 
 
-def _variant(config: ModelConfig, asked: str | None) -> tuple[str, dict[str, Parameter]]:
-    name = asked or next(iter(config.variants))
+def _variant(config: ModelConfig, requested: str | None) -> tuple[str, dict[str, Parameter]]:
+    name = requested or next(iter(config.variants))
     if name not in config.variants:
         raise Refused(f"expected a variant of {config.name} ({', '.join(config.variants)}), found '{name}'")
     return name, config.variants[name]
@@ -95,7 +98,7 @@ def _plan(folder: Path, variant: str, chosen: dict[str, Parameter]) -> Any:
         ) from error
 
 
-def _other_holdout(config: ModelConfig, found: str) -> str:
+def _unpinned_holdout(config: ModelConfig, found: str) -> str:
     return (
         f"note: this hold-out ({found}) is not the one pinned in {config.name}/model.yaml, so validate will refuse "
         "the run; to pin it, commit it there as data.holdout_sha256"
@@ -103,20 +106,20 @@ def _other_holdout(config: ModelConfig, found: str) -> str:
 
 
 def shuffled(target: pandas.Series) -> pandas.Series:
-    """The same labels on other rows, always the same others."""
+    """The same labels in another order, the same order at every call."""
     order = numpy.random.default_rng(0).permutation(len(target))
     return pandas.Series(target.to_numpy()[order], index=target.index, name=target.name)
 
 
 def stored_digest(model_id: str) -> str:
-    """Of the model as the artifact store has it, because logging adds to its files."""
+    """The digest of the model as the artifact store has it: logging adds files to what the flavor wrote."""
     with tempfile.TemporaryDirectory() as temporary:
         return digest_directory(Path(mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=temporary)))
 
 
 @dataclass(frozen=True)
 class _Job:
-    order: Order
+    request: TrainRequest
     flavor: Flavor
     provenance: Provenance
     variant: str
@@ -129,7 +132,7 @@ class _Job:
             mlflow.set_experiment(name)
             with mlflow.start_run(run_name=self.variant, tags=tags) as run:
                 model = self._fit(plan)
-                metrics = self._examine(run.info.run_id, model)
+                metrics = self._evaluate(run.info.run_id, model)
                 self._log_artifacts()
                 model_id = self._log_model(model)
         self.say(f"logged run {run.info.run_id}")
@@ -144,22 +147,22 @@ class _Job:
         )
 
     def _fit(self, plan: Any) -> Any:
-        self.say(f"fitting '{self.variant}' on {self.order.master or 'this machine'}")
+        self.say(f"fitting '{self.variant}' on {self.request.master or 'this machine'}")
         training = self.provenance.rows.dataset.training
-        target = shuffled(training.target) if self.order.shuffle_labels else training.target
+        target = shuffled(training.target) if self.request.shuffle_labels else training.target
         started = time.monotonic()
-        model = self.flavor.fit(plan, training.inputs, target, self.order.master)
+        model = self.flavor.fit(plan, training.inputs, target, self.request.master)
         seconds, peak = time.monotonic() - started, float(peak_memory_bytes())
         mlflow.log_metrics({names.SECONDS_METRIC: seconds, names.MEMORY_METRIC: peak})
-        mlflow.log_params({**self._asked(), **self.chosen, **self.flavor.parameters(model)})
+        mlflow.log_params({**self._requested(), **self.chosen, **self.flavor.parameters(model)})
         return model
 
-    def _asked(self) -> dict[str, Any]:
-        master = {"master": self.order.master} if self.order.master else {}
-        return {"variant": self.variant, "labels.shuffled": self.order.shuffle_labels, **master}
+    def _requested(self) -> dict[str, Any]:
+        master = {"master": self.request.master} if self.request.master else {}
+        return {"variant": self.variant, "labels.shuffled": self.request.shuffle_labels, **master}
 
-    def _examine(self, run_id: str, model: Any) -> dict[str, float]:
-        self.say("asking it for the hold-out")
+    def _evaluate(self, run_id: str, model: Any) -> dict[str, float]:
+        self.say("predicting the hold-out")
         holdout = self.provenance.rows.dataset.holdout
         predictions = self.flavor.predict(model, holdout.inputs)
         metrics = measure(self.provenance.config.task, list(holdout.target), predictions)

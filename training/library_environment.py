@@ -1,4 +1,4 @@
-"""A library that must stand alone has an environment of its name: what needs the library goes on there."""
+"""Runs the command again in `.venv/<library>`, where a library has an environment of its own."""
 
 import os
 import sys
@@ -8,8 +8,7 @@ from services.contract.environments import python_of
 
 
 def enter(library: str, environments: Path) -> None:
-    """Lets the same command take this process' place in `<environments>/<library>`; returns when there is none, or it
-    is there already."""
+    """Replaces this process by the same command in `<environments>/<library>`, if that exists and is not this one."""
     python = python_of(library, environments)
     if python and Path(sys.prefix).resolve() != python.parents[1].resolve():
         os.execv(python, [str(python), "-m", "training", *sys.argv[1:]])  # noqa: S606  our own command, no shell

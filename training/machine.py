@@ -1,4 +1,4 @@
-"""The machine that a run was trained on, and the memory that it took there."""
+"""The machine that a run is trained on, and the memory that the training takes."""
 
 import os
 import platform
@@ -27,9 +27,9 @@ def _processor() -> str:
 
 
 def peak_memory_bytes() -> int:
-    """The most resident memory of this process and of each of its living children, such as a JVM, added up.
+    """Bytes: the sum of the peak resident memory of this process and of its living children, such as a JVM.
 
-    Their peaks may have been at different times, so it is never too low. Source: VmHWM in proc(5).
+    Their peaks may have been at different times, so the sum is never too low. Source: VmHWM in proc(5).
     """
     processes = [os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))]
     return sum(_high_water_mark(_PROC / str(pid) / "status") for pid in processes)

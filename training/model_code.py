@@ -1,4 +1,4 @@
-"""The two Python files of a model's folder, which a data scientist writes."""
+"""Loads `data.py` and `train.py` of a model's folder, which a data scientist writes."""
 
 import importlib.util
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from services.contract.errors import Refused
 
 
 def find_function(folder: Path, file: str, name: str) -> Callable[..., Any]:
-    """Runs `<folder>/<file>` and gives its function. Raises Refused when there is none."""
+    """The function `name` of `<folder>/<file>`, which is run. Raises Refused when there is no such file or function."""
     path = folder / file
     spec = importlib.util.spec_from_file_location(f"{folder.name}.{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():

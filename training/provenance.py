@@ -1,4 +1,4 @@
-"""Everything that goes into a run beside its parameters: code, libraries, environment, machine and data."""
+"""What a run records beside parameters and metrics: code, libraries, environment, machine and data."""
 
 import json
 import platform
@@ -18,13 +18,13 @@ from training.rows import Rows
 from training.sources import in_short
 
 _HERE = Path(__file__).parent
-# MLflow cuts a longer one off without a word.
+# MLflow cuts a longer tag off without an error.
 _LONGEST_TAG = 8000
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """`folder` is the model's own; `libraries` are the distributions whose versions matter."""
+    """`folder` is the folder of the model; `libraries` are the distributions whose versions are recorded."""
 
     config: ModelConfig
     folder: Path
@@ -33,7 +33,7 @@ class Provenance:
     installed: Installed
 
     def tags(self) -> dict[str, str]:
-        """Raises Refused when one is longer than MLflow keeps."""
+        """The run's tags. Raises Refused when one is longer than MLflow keeps."""
         dataset = self.rows.dataset
         found = {
             **code_tags(self.folder),
@@ -53,7 +53,7 @@ class Provenance:
         return found
 
     def write(self, folder: Path) -> None:
-        """The run's artifacts, laid out below the empty `folder` as the run will have them."""
+        """Writes the run's artifacts below the empty `folder`, laid out as the run will have them."""
         shutil.copytree(self.folder, folder / names.CODE_FOLDER, ignore=shutil.ignore_patterns("__pycache__"))
         self._write_job(folder / names.CODE_FOLDER / _HERE.name)
         self.installed.write(folder / names.ENVIRONMENT_FOLDER)
@@ -61,7 +61,7 @@ class Provenance:
         (folder / names.HOLDOUT_ARTIFACT).write_bytes(self.rows.dataset.holdout.csv)
 
     def _write_job(self, folder: Path) -> None:
-        """The training job's own code, because a commit does not tell it when the checkout is dirty."""
+        """Copies the training job's own code: in a checkout with changes the commit is not enough."""
         for path in [*_HERE.glob("*.py"), *_HERE.glob("flavors/__init__.py"), self._flavor]:
             copy = folder / path.relative_to(_HERE)
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ class Provenance:
 
 
 def code_tags(folder: Path) -> dict[str, str]:
-    """Commit and cleanliness of the checkout around `folder`; empty outside of git."""
+    """The commit of the checkout around `folder`, and whether it has changes; empty outside of git."""
     commit = _git(folder, "rev-parse", "HEAD")
     if commit is None:
         return {}

@@ -1,4 +1,4 @@
-"""A model's rows and where they come from: files of installed packages, or one file that is given by hand."""
+"""Loads a model's rows: from files of installed packages, or from one file that the user gives."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ class Rows:
 
 
 def load_rows(config: ModelConfig, folder: Path, csv: Path | None) -> Rows:
-    """`folder` holds the model's data.py. Raises Refused for a file that is missing or wrong."""
+    """Rows of the model in `folder`, or of `csv`, split in two. Raises Refused for a file that is missing or wrong."""
     if csv is None:
         sources, source = package_sources(config.data.packages), config.data.source
         frame = _from_packages(config, folder)

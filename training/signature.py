@@ -1,4 +1,4 @@
-"""A model's signature as model.yaml declares it; inferring it would depend on which rows come first."""
+"""A model's MLflow signature, from what model.yaml declares: an inferred one would depend on the first rows."""
 
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema

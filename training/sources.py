@@ -1,4 +1,4 @@
-"""The files that a model's rows are made from, each with its own digest."""
+"""The files that a model's rows are made from, and the SHA-256 of each."""
 
 import csv
 from fnmatch import fnmatchcase
@@ -11,7 +11,7 @@ from services.contract.errors import Refused
 
 
 def package_files(packages: dict[str, str]) -> dict[str, Path]:
-    """Where the files are that `packages` ({distribution: pattern}) names, by their path in site-packages, sorted.
+    """The files that `packages` ({distribution: pattern}) names: {path in site-packages: path on disk}, sorted.
 
     In a pattern `*` stands for any text, `/` included. Raises Refused when nothing matches.
     """
@@ -29,7 +29,7 @@ def package_files(packages: dict[str, str]) -> dict[str, Path]:
 
 
 def package_sources(packages: dict[str, str]) -> Sources:
-    """Of the files that are there; one that its package lists and that was removed is left out."""
+    """The files of `packages` that exist; one that its package lists and that was removed is left out."""
     files = package_files(packages)
     return Sources(
         packages={package: metadata.version(package) for package in packages},
@@ -38,7 +38,7 @@ def package_sources(packages: dict[str, str]) -> Sources:
 
 
 def file_sources(path: Path, name: str | None = None) -> Sources:
-    """Of a file that is given by hand, under its own name or another. Raises Refused when it cannot be read."""
+    """One file of the user, recorded as `name` or its own name. Raises Refused when it cannot be read."""
     try:
         return Sources(packages={}, files=(_entry(name or path.name, path),))
     except OSError as error:
@@ -84,7 +84,7 @@ def _distribution(package: str) -> metadata.Distribution:
 
 
 def _listed(distribution: metadata.Distribution) -> list[str]:
-    """What the package says it consists of; `distribution.files` would leave out what is missing from it."""
+    """The paths in the package's RECORD. `distribution.files` would leave out files that were deleted."""
     record = distribution.read_text("RECORD")
     return [line[0] for line in csv.reader((record or "").splitlines()) if line]
 

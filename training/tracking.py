@@ -1,4 +1,4 @@
-"""MLflow's client as a training job uses it: what it refuses is one line."""
+"""Turns errors of MLflow's client into errors of one line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from services.contract.errors import Refused, reason
 
 @contextmanager
 def expecting(what: str) -> Iterator[None]:
-    """Raises Refused in place of an error of MLflow's client."""
+    """Raises Refused, with `what` was expected, in place of an error of MLflow's client."""
     try:
         yield
     except MlflowException as error:

@@ -1,4 +1,4 @@
-"""Whether a run's data can be had again: rebuilds it and compares every file and both digests with the record."""
+"""`trackback verify-data`: rebuilds a run's data, compares every file and both digests with what the run recorded."""
 
 import tempfile
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from training.tracking import expecting
 
 
 class VerifiedData(Record):
-    """What `trackback verify-data` prints: all of it was found to be as the run recorded it."""
+    """What `trackback verify-data` prints when everything is as the run recorded it."""
 
     run_id: RunId
     model: ModelName
@@ -31,9 +31,11 @@ class VerifiedData(Record):
 
 
 @dataclass(frozen=True)
-class Question:
-    """`csv` is the file that the run was trained with, None when it was the model's own data. `environments` is the
-    folder of those that libraries have of their own."""
+class VerifyRequest:
+    """A run to verify. `csv` is the file that it was trained with, None when it was the model's own data.
+
+    `environments` is the folder of those that libraries have of their own.
+    """
 
     models: Path
     run_id: str
@@ -41,28 +43,28 @@ class Question:
     environments: Path
 
 
-def verify(question: Question, say: Say) -> VerifiedData | list[str]:
+def verify(request: VerifyRequest, say: Say) -> VerifiedData | list[str]:
     """What was verified, or a line for each thing that is not as the run recorded it.
 
     Raises Refused for a run that is unknown or that cannot be compared.
     """
-    run, model = _find(question.run_id)
-    config = load_model_config(question.models, model)
-    if question.csv:
-        enter(config.library, question.environments)
+    run, model = _find(request.run_id)
+    config = load_model_config(request.models, model)
+    if request.csv:
+        enter(config.library, request.environments)
     recorded = _recorded_sources(run)
-    say(f"comparing the files of {question.csv or config.data.source}")
-    found = _sources(question, config, recorded)
+    say(f"comparing the files of {request.csv or config.data.source}")
+    found = _sources(request, config, recorded)
     versions = other_versions(recorded, found)
-    # Rows that differ for a reason that is already told would be no news.
+    # Files that differ explain rows that differ.
     if problems := other_files(recorded, found) + _other_schema(run, config):
         return versions + problems
     say("rebuilding training set and hold-out")
-    dataset = load_rows(config, question.models / model, question.csv).dataset
+    dataset = load_rows(config, request.models / model, request.csv).dataset
     problems = _other_rows(run, names.TRAINING_DATA_TAG, dataset.training.digest)
     problems += _other_rows(run, names.HOLDOUT_TAG, dataset.holdout.digest)
     return versions + problems or VerifiedData(
-        run_id=question.run_id,
+        run_id=request.run_id,
         model=model,
         sources=in_short(found),
         training=dataset.training.digest,
@@ -90,15 +92,15 @@ def _recorded_sources(run: Run) -> Sources:
     return sources
 
 
-def _sources(question: Question, config: ModelConfig, recorded: Sources) -> Sources:
-    """Of today. A file that is given by hand may have another name by now."""
+def _sources(request: VerifyRequest, config: ModelConfig, recorded: Sources) -> Sources:
+    """What is there today. A file that is given by hand may have another name by now."""
     given = recorded.files[0] if recorded.files and not recorded.packages else None
-    if given and question.csv:
-        return file_sources(question.csv, given.path)
+    if given and request.csv:
+        return file_sources(request.csv, given.path)
     if given:
         raise Refused(f"expected the file {given.path} that the run was trained with, found none: give it with --data")
-    if question.csv:
-        raise Refused(f"expected no file, because the run was trained without one, found {question.csv}: omit --data")
+    if request.csv:
+        raise Refused(f"expected no file, because the run was trained without one, found {request.csv}: omit --data")
     return package_sources(config.data.packages)
 
 

@@ -23,7 +23,7 @@ from services.delivery.store import Store
 from services.delivery.verbs.fetch import fetched
 from services.delivery.verbs.promote import promoted
 from tests.support.paths import MODELS
-from training.job import Order, TrainedRun, train
+from training.job import TrainedRun, TrainRequest, train
 
 MODEL = "diamond-price"
 NOWHERE = "http://127.0.0.1:9/go"
@@ -70,7 +70,7 @@ def trained(mlflow_url: str, tmp_path_factory: pytest.TempPathFactory) -> Traine
     csv = tmp_path_factory.mktemp("data") / "mine.csv"
     diamonds.head(500).to_csv(csv, index=False)
     mlflow.set_tracking_uri(mlflow_url)
-    return train(Order(MODELS, MODEL, "linear", csv), lambda _: None)
+    return train(TrainRequest(MODELS, MODEL, "linear", csv), lambda _: None)
 
 
 @pytest.fixture

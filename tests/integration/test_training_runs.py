@@ -24,7 +24,7 @@ from services.contract import names
 from services.contract.errors import Refused
 from services.contract.estimator import SKLEARN_TRUSTED
 from tests.support.paths import ROOT
-from training.job import Order, TrainedRun, train
+from training.job import TrainedRun, TrainRequest, train
 
 MODELS = ROOT / "training" / "models"
 MODEL = "diamond-price"
@@ -59,7 +59,7 @@ def client(mlflow_url: str) -> Iterator[MlflowClient]:
 @pytest.fixture(scope="module")
 def trained(client: MlflowClient, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     told: list[str] = []
-    printed = train(Order(MODELS, MODEL, "boosted"), told.append)
+    printed = train(TrainRequest(MODELS, MODEL, "boosted"), told.append)
     folder = tmp_path_factory.mktemp("run")
     (folder / "run").mkdir()
     (folder / "model").mkdir()
@@ -181,7 +181,7 @@ def test_an_optional_column_is_optional_in_the_signature_although_no_row_lacks_i
     declared.write_text(declared.read_text().replace("  holdout_percent:", "  optional: [depth]\n  holdout_percent:"))
     file = tmp_path / "mine.csv"
     file.write_text("".join((SITE / CSV).read_text().splitlines(keepends=True)[:400]))
-    printed = train(Order(tmp_path, MODEL, "boosted-small", file), lambda _: None)
+    printed = train(TrainRequest(tmp_path, MODEL, "boosted-small", file), lambda _: None)
     (tmp_path / "model").mkdir()
     model = mlflow.artifacts.download_artifacts(f"models:/{printed.model_id}", dst_path=str(tmp_path / "model"))
     found = yaml.safe_load((Path(model) / "MLmodel").read_text())
@@ -212,12 +212,12 @@ def test_nothing_is_logged_when_the_order_is_wrong(
     experiments = [trained.run.info.experiment_id]
     before = [run.info.run_id for run in client.search_runs(experiments)]
     with pytest.raises(Refused, match=complaint):
-        train(Order(MODELS, MODEL, **order), lambda _: None)  # type: ignore[arg-type]
+        train(TrainRequest(MODELS, MODEL, **order), lambda _: None)  # type: ignore[arg-type]
     assert [run.info.run_id for run in client.search_runs(experiments)] == before
 
 
 def test_a_model_of_shuffled_labels_is_marked_and_bad(client: MlflowClient, trained: Trained) -> None:
-    bad = train(Order(MODELS, MODEL, "linear", shuffle_labels=True), lambda _: None)
+    bad = train(TrainRequest(MODELS, MODEL, "linear", shuffle_labels=True), lambda _: None)
     run = client.get_run(bad.run_id)
     assert run.data.params["labels.shuffled"] == "True"
     assert bad.metrics["r2_score"] < 0.1 < trained.printed.metrics["r2_score"]
@@ -235,7 +235,7 @@ def test_a_run_whose_training_breaks_is_failed_and_not_left_running(client: Mlfl
         "def build(**_):\n    return Breaking()\n"
     )
     with pytest.raises(MemoryError, match="too large"):
-        train(Order(tmp_path, "breaking"), lambda _: None)
+        train(TrainRequest(tmp_path, "breaking"), lambda _: None)
     experiment = client.get_experiment_by_name("breaking")
     assert experiment
     run = client.search_runs([experiment.experiment_id], max_results=1)[0]

@@ -17,8 +17,8 @@ from mlflow.tracking import MlflowClient
 from services.contract import names
 from services.contract.errors import Refused
 from tests.support.paths import ROOT
-from training.job import Order, TrainedRun, train
-from training.verify import Question, VerifiedData, verify
+from training.job import TrainedRun, TrainRequest, train
+from training.verify import VerifiedData, VerifyRequest, verify
 
 MODELS = ROOT / "training" / "models"
 MODEL = "diamond-price"
@@ -46,7 +46,7 @@ class Site:
 @pytest.fixture(scope="module")
 def trained(mlflow_url: str) -> TrainedRun:
     mlflow.set_tracking_uri(mlflow_url)
-    return train(Order(MODELS, MODEL, "linear"), lambda _: None)
+    return train(TrainRequest(MODELS, MODEL, "linear"), lambda _: None)
 
 
 @pytest.fixture
@@ -66,11 +66,11 @@ def own_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained_on_own_file(mlflow_url: str, own_file: Path) -> TrainedRun:
     mlflow.set_tracking_uri(mlflow_url)
-    return train(Order(MODELS, MODEL, "linear", own_file), lambda _: None)
+    return train(TrainRequest(MODELS, MODEL, "linear", own_file), lambda _: None)
 
 
 def asked(run: TrainedRun, csv: Path | None = None, models: Path = MODELS) -> VerifiedData | list[str]:
-    return verify(Question(models, run.run_id, csv, ENVIRONMENTS), lambda _: None)
+    return verify(VerifyRequest(models, run.run_id, csv, ENVIRONMENTS), lambda _: None)
 
 
 def command(mlflow_url: str, *arguments: str, path: Path = ROOT) -> "subprocess.CompletedProcess[str]":
@@ -223,4 +223,4 @@ def test_a_run_of_another_origin_is_refused_by_the_tag_that_it_lacks(mlflow_url:
     bare = client.create_run(client.get_run(trained.run_id).info.experiment_id).info.run_id
     client.set_terminated(bare)
     with pytest.raises(Refused, match=f"expected the tag {names.SOURCES_TAG} on run {bare}, found none"):
-        verify(Question(MODELS, bare, None, ENVIRONMENTS), lambda _: None)
+        verify(VerifyRequest(MODELS, bare, None, ENVIRONMENTS), lambda _: None)

@@ -11,7 +11,7 @@ from services.delivery.verbs.compare import compared
 from services.delivery.verbs.fetch import fetched
 from services.delivery.verbs.package import packaged
 from services.delivery.verbs.validate import validated
-from training.job import Order, TrainedRun, train
+from training.job import TrainedRun, TrainRequest, train
 
 
 def promotion_of(run: TrainedRun) -> Promotion:
@@ -28,7 +28,7 @@ def promotion_of(run: TrainedRun) -> Promotion:
 
 def main(model: str) -> None:
     settings = Settings()
-    run = train(Order(settings.trackback_models, model), lambda text: print(text, file=sys.stderr))  # noqa: T201
+    run = train(TrainRequest(settings.trackback_models, model), lambda text: print(text, file=sys.stderr))  # noqa: T201
     page = settings.trackback_models / model / "model.yaml"
     page.write_text(page.read_text().replace("holdout_sha256: null", f"holdout_sha256: {run.holdout_sha256}"))
     scorer = Scorer.of(settings, load_model_config(settings.trackback_models, model))

@@ -1,4 +1,4 @@
-"""One file a machine-learning library: how rows are read, a model is fitted, asked and logged."""
+"""One module per machine-learning library, found by its name: reads rows, fits, predicts and logs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ class Flavor(Protocol):
         """`plan` is what `build` in the model's train.py gives; `master` is a cluster's URL, None for this machine."""
 
     def predict(self, model: Any, inputs: pandas.DataFrame) -> Sequence[Prediction]:
-        """One answer a row."""
+        """One prediction per row, in their order."""
 
     def parameters(self, model: Any) -> dict[str, Any]:
         """The fitted model's parameters, defaults included."""
@@ -37,8 +37,9 @@ class Flavor(Protocol):
     def log_model(
         self, model: Any, signature: ModelSignature, example: pandas.DataFrame, requirements: list[str]
     ) -> str:
-        """Logs to the active run; the id of the logged model."""
+        """Logs to the active run. Returns the id of the logged model."""
 
 
 def find_flavor(library: str) -> Flavor:
+    """Raises Refused for a library without a module here, or whose packages are not installed."""
     return cast(Flavor, find_module("training.flavors", library, "a model of"))

@@ -1,4 +1,4 @@
-"""fastText, for which MLflow has no flavor: a model is logged together with this file, so it loads where we are not."""
+"""fastText, for which MLflow has no flavor: this file is logged with each model, so that it loads without Trackback."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pandas
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
-# This file's name in a model's `code/`: there it must not hide the library, and none of our rooms is around it.
+# This file's name in a model's `code/`: there it must not hide the library `fasttext`, and no module of ours is around.
 LOADER = "trackback_fasttext"
 if __name__ != LOADER:
     from services.contract import names
@@ -49,16 +49,16 @@ _ARGUMENTS = (
 
 
 def one_line(text: str) -> str:
-    """The words that fastText is to read: any white space is a space, its own marks are left out.
+    """The words of a text, with one space between them and without fastText's own marks.
 
-    Those are `__label__…`, which would become a label, and `</s>`, behind which it would read no further.
+    The marks are `__label__…`, which would become a label, and `</s>`, after which fastText reads no further.
     """
     words = text.encode(errors="replace").decode().replace("\0", " ").split()
     return " ".join(word for word in words if word != _END_OF_LINE and not word.startswith(_PREFIX))
 
 
 def read(path: Path, data: Data, task: Task) -> pandas.DataFrame:
-    """A CSV file when its name says so, else lines of `__label__X text`. Raises Refused, naming what is wrong."""
+    """Rows of a `.csv` file, else of a file with lines `__label__X text`. Raises Refused, naming the wrong line."""
     if path.suffix.lower() == ".csv":
         frame = read_csv(path, data, task)
         return frame.assign(**{data.target: frame[data.target].astype(str).str.removeprefix(_PREFIX)})
@@ -150,7 +150,7 @@ def predict(model: Any, inputs: pandas.DataFrame) -> Sequence[Prediction]:
 
 
 def _answers(model: Any, texts: list[str], k: int, threshold: float) -> list[list[tuple[str, float]]]:
-    """Labels and their probabilities for each text, best first; none of those below the threshold."""
+    """For each text up to `k` pairs (label, probability) from `threshold` on, highest probability first."""
     # Always a list: on a single string most builds of fastText fail with NumPy 2.
     labels, probabilities = model.predict(texts, k=k, threshold=threshold)
     return [
@@ -160,7 +160,7 @@ def _answers(model: Any, texts: list[str], k: int, threshold: float) -> list[lis
 
 
 def parameters(model: Any) -> dict[str, Any]:
-    """What the model was trained with, as fastText itself says it."""
+    """The arguments that the model was trained with, read from the model itself."""
     arguments = model.f.getArgs()
     return {
         "fasttext.loss": arguments.loss.name,
@@ -169,12 +169,12 @@ def parameters(model: Any) -> dict[str, Any]:
 
 
 def learning_curves(model: Any, inputs: pandas.DataFrame, target: pandas.Series) -> dict[str, list[float]]:  # noqa: ARG001
-    """None: fastText prints its loss to the terminal and keeps nothing."""
+    """Always empty: fastText prints its loss to the terminal and does not keep it."""
     return {}
 
 
 def log_model(model: Any, signature: ModelSignature, example: pandas.DataFrame, requirements: list[str]) -> str:
-    """Logs to the active run, with the outputs and parameters of this flavor; the id of the logged model."""
+    """Logs to the active run, with the outputs and parameters of this flavor. Returns the id of the logged model."""
     logged = Model.log(
         artifact_path=None,
         name=names.LOGGED_MODEL_NAME,
@@ -215,7 +215,7 @@ def save_model(
 
 
 def load_model(model_uri: str, dst_path: str | None = None) -> Any:
-    """fastText's own model from an MLflow URI or folder."""
+    """The `fasttext` model of an MLflow URI or folder."""
     folder = mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=dst_path)
     return fasttext.load_model(str(Path(folder) / MODEL_FILE))
 
@@ -225,15 +225,15 @@ def _load_pyfunc(path: str) -> Classifier:
 
 
 class Classifier:
-    """What MLflow's pyfunc asks."""
+    """The model as MLflow's pyfunc wants it."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
 
     def predict(self, table: pandas.DataFrame, params: dict[str, Any] | None = None) -> pandas.DataFrame:
-        """Columns `label` and `probability` of each text: the best one above the threshold, None and NaN without one.
+        """A row per text with the columns `label` and `probability`; None and NaN where no label reaches `threshold`.
 
-        For `k` other than 1 both hold lists, best first; -1 is all labels.
+        For `k` other than 1 both columns hold lists, highest probability first; `k` of -1 is all labels.
         """
         asked = {"k": 1, "threshold": 0.0, **(params or {})}
         answers = _answers(self._model, [one_line(text) for text in table.iloc[:, 0]], **asked)

@@ -35,7 +35,7 @@ def predict(model: Any, inputs: pandas.DataFrame) -> Sequence[Prediction]:
 
 
 def parameters(model: Any) -> dict[str, Any]:
-    """Of each step, defaults included; those of the last one, the estimator, are called `estimator.<name>`."""
+    """`<step>.<name>` and its value, defaults included; the step of the estimator, the last, is called `estimator`."""
     last = model.steps[-1][0]
     named = {key: value for key, value in model.get_params().items() if _is_plain(value)}
     return {_dotted(key, last): value for key, value in named.items() if "__" in key}
@@ -51,7 +51,7 @@ def _dotted(key: str, last: str) -> str:
 
 
 def learning_curves(model: Any, inputs: pandas.DataFrame, target: pandas.Series) -> dict[str, list[float]]:
-    """Of boosted trees, after each tree, on these rows."""
+    """Of boosted trees: the error on these rows after each tree. Other estimators have none."""
     estimator = model[-1]
     if isinstance(estimator, HistGradientBoostingRegressor):
         stages = estimator.staged_predict(model[:-1].transform(inputs))

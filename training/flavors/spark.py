@@ -42,7 +42,7 @@ _SETTINGS = {
     # Rows in a partition, however many cores there are: trees take their thresholds from a sample of each.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
 }
-# Spark's own defaults greet whoever starts it; its gateway changes the level unless it has one of its own.
+# Spark's defaults log a greeting. Its gateway sets the level anew unless it has one of its own.
 _LOGGING = """
 rootLogger.level = error
 logger.gateway.name = org.apache.spark.api.python.PythonGatewayServer
@@ -88,7 +88,7 @@ def predict(model: PipelineModel, inputs: pandas.DataFrame) -> Sequence[Predicti
 
 
 def parameters(model: PipelineModel) -> dict[str, str]:
-    """Each stage's own and default ones, without the names that Spark makes up for a stage."""
+    """`<stage>.<name>` and its value, defaults included, without values that hold a name that Spark made up."""
     found: dict[str, str] = {}
     kinds: Counter[str] = Counter()
     for stage in model.stages:
@@ -101,7 +101,7 @@ def parameters(model: PipelineModel) -> dict[str, str]:
 
 
 def learning_curves(model: PipelineModel, inputs: pandas.DataFrame, target: pandas.Series) -> dict[str, list[float]]:
-    """What the training minimizes, after each step: as it went for a regression, on these rows for trees."""
+    """The loss after each step: of the training for a logistic regression, on these rows for boosted trees."""
     classifier = model.stages[-1]
     if isinstance(classifier, LogisticRegressionModel) and classifier.hasSummary:
         return {"objective": [float(value) for value in classifier.summary.objectiveHistory]}
@@ -118,7 +118,7 @@ def log_model(
     example: pandas.DataFrame,  # noqa: ARG001  with one, MLflow loads the model again to try it, which takes Spark long
     requirements: list[str],
 ) -> str:
-    """The id of the logged model."""
+    """Logs to the active run. Returns the id of the logged model."""
     with tempfile.TemporaryDirectory() as temporary:
         # mlflow.spark.log_model of 3.17 writes an artifact of the run, without a model id.
         logged = Model.log(
@@ -145,7 +145,7 @@ def _frame(session: SparkSession, columns: Mapping[str, pandas.Series]) -> DataF
 
 
 def _session(master: str | None) -> SparkSession:
-    """The one that runs, or a new one. Raises Refused when there is no Java or the master does not answer."""
+    """The active session, or a new one. Raises Refused when there is no Java or the master does not answer."""
     if running := SparkSession.getActiveSession():
         return running
     _refuse_without_java()
@@ -161,7 +161,7 @@ def _session(master: str | None) -> SparkSession:
 
 
 def addresses(master: str) -> dict[str, str]:
-    """A cluster's workers must reach the driver, so only a session on this machine is kept to it."""
+    """Settings that bind a local session to 127.0.0.1; none for a cluster, whose workers must reach the driver."""
     if not master.startswith("local"):
         return {}
     os.environ["SPARK_LOCAL_IP"] = LOCALHOST
@@ -170,7 +170,7 @@ def addresses(master: str) -> dict[str, str]:
 
 @contextmanager
 def _quiet() -> Iterator[dict[str, str]]:
-    """The setting that makes the JVM log as `_LOGGING` says; it reads the file once, when it starts."""
+    """The Spark setting that makes the JVM log as `_LOGGING` says. The JVM reads the file once, when it starts."""
     with tempfile.TemporaryDirectory() as temporary:
         file = Path(temporary) / "log4j2.properties"
         file.write_text(_LOGGING)

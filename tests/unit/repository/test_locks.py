@@ -37,7 +37,9 @@ def test_a_lock_holds_what_is_pinned(name: str) -> None:
 def test_an_environment_has_the_versions_of_dev(name: str) -> None:
     """What is tested in `dev` is what runs elsewhere."""
     other = locked("dev")
-    assert {package: version for package, version in locked(name).items() if other.get(package, version) != version} == {}
+    assert {
+        package: version for package, version in locked(name).items() if other.get(package, version) != version
+    } == {}
     if name not in BESIDE_DEV:
         assert locked(name).keys() <= other.keys()
 

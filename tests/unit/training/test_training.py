@@ -24,7 +24,7 @@ from services.contract.prediction import Labelled
 from tests.support.paths import MODELS
 from training.curves import curve_metrics
 from training.flavors import Flavor, find_flavor
-from training.job import Order, shuffled, train
+from training.job import TrainRequest, shuffled, train
 from training.model_code import find_function
 from training.signature import signature
 
@@ -81,24 +81,24 @@ def quiet(_: str) -> None:
 
 def test_an_unknown_variant_is_answered_with_the_known_ones() -> None:
     with pytest.raises(Refused, match=r"expected a variant of diamond-price \(linear, boosted.*\), found 'deep'"):
-        train(Order(MODELS, "diamond-price", "deep"), quiet)
+        train(TrainRequest(MODELS, "diamond-price", "deep"), quiet)
 
 
 def test_a_cluster_is_refused_for_a_library_that_runs_on_one_machine() -> None:
     with pytest.raises(Refused, match="expected no master, found spark://a:7077: sklearn trains on this machine only"):
-        train(Order(MODELS, "diamond-price", master="spark://a:7077"), quiet)
+        train(TrainRequest(MODELS, "diamond-price", master="spark://a:7077"), quiet)
 
 
 def test_a_variant_that_the_build_function_does_not_take_is_refused_by_its_name(tmp_path: Path) -> None:
     models = model_folder(tmp_path, "def build(beta): ...\n")
     with pytest.raises(Refused, match="train.py: expected `build` to take the variant 'only' .*argument 'alpha'"):
-        train(Order(models, "gems"), quiet)
+        train(TrainRequest(models, "gems"), quiet)
 
 
 def test_a_file_without_its_function_is_refused(tmp_path: Path) -> None:
     models = model_folder(tmp_path, "def make(): ...\n")
     with pytest.raises(Refused, match="train.py: expected a function 'build', found none"):
-        train(Order(models, "gems"), quiet)
+        train(TrainRequest(models, "gems"), quiet)
     with pytest.raises(Refused, match="expected .*data.py, found none: docs/bring-your-own-model.md"):
         find_function(models / "gems", "data.py", "load")
 

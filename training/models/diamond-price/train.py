@@ -1,4 +1,4 @@
-"""What a diamond costs: a linear model to begin with, and boosted trees that know about size and clarity."""
+"""The price of a diamond: a linear model as baseline, and boosted trees."""
 
 import numpy
 from sklearn.base import RegressorMixin

@@ -1,4 +1,4 @@
-"""Two ways to say whether a flight will be late: a cheap logistic regression, and boosted trees that rank better."""
+"""Whether a flight will be late: a logistic regression as baseline, and boosted trees."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What Django and Sphinx say in every language they were translated into: the strings of their message catalogs."""
+"""The message catalogs of Django and Sphinx: one row per message and language."""
 
 import re
 import struct

@@ -1,4 +1,4 @@
-"""Two classifiers over character n-grams: a cheap one, and one that is wider and trained ten times as long."""
+"""Two classifiers over character n-grams: a small one as baseline, and one that is wider and trained for longer."""
 
 from typing import Any
 
