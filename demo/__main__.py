@@ -1,4 +1,4 @@
-"""What `scripts/demo` runs: the platform, and the story on it."""
+"""`scripts/demo`: starts the platform and runs the demo scenario on it."""
 
 import signal
 import sys
@@ -8,14 +8,15 @@ from typing import Annotated
 import httpx
 import typer
 
-from demo.story import TALES, Story
+from demo.scenario import DemoScenario
+from services.contract.checkout import ROOT
 from services.contract.errors import Refused
 from services.platform.supervisor import Platform, settings_or_exit, unwind_on_signals
 
 
 def main(
-    once: Annotated[bool, typer.Option("--once", help="Stop everything at the end of the story.")] = False,
-    model: Annotated[str, typer.Option(help=f"What the story is about: {', '.join(TALES)}.")] = "diamond-price",
+    once: Annotated[bool, typer.Option("--once", help="Stop everything at the end.")] = False,
+    model: Annotated[str, typer.Option(help="A folder of training/models with a demo.yaml.")] = "diamond-price",
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the state of earlier starts first.")] = False,
 ) -> None:
     """Start the platform on 127.0.0.1 and take three runs of a model through it; stays up until Ctrl-C.
@@ -28,10 +29,10 @@ def main(
     platform = Platform(settings, _say)
     began = time.monotonic()
     try:
-        story = Story(settings.urls, platform.environment, model, _say)
+        scenario = DemoScenario(settings.urls, platform.environment, ROOT / "training" / "models", model, _say)
         platform.start(fresh)
         _say(f"the platform is up after {time.monotonic() - began:.1f} s")
-        story.tell()
+        scenario.run()
         if not once:
             _say("\nThe platform stays up; Ctrl-C stops it.")
             signal.pause()

