@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.contract import names
 from services.contract.errors import Refused
 from services.contract.open_release import open_release
 from services.contract.release import Golden, Image, Manifest, Release

@@ -24,7 +24,7 @@ def locked(name: str) -> dict[str, str]:
 
 
 def test_every_environment_has_its_lock_and_no_lock_is_left_over() -> None:
-    assert NAMES == sorted(path.stem for path in FOLDER.glob("*.txt"))
+    assert sorted(path.stem for path in FOLDER.glob("*.txt")) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
