@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from services.contract.errors import Refused
 from services.contract.http_protocol import limited
 from services.contract.secret_file import read_secret
+from services.contract.signals import exit_on
 from services.embedded.api.app import create_app
 from services.embedded.engine import Engine, Site
 from services.embedded.pipelines.pipelines import load_pipelines
@@ -45,24 +46,19 @@ def run(settings: Settings) -> None:
         rhythm = Rhythm(settings.poll_seconds, settings.backoff_seconds, settings.backoff_max_seconds)
         engine = Engine(pipelines, plugin, site, rhythm, file=settings.pipelines)
         app = create_app(engine, settings.names, token)
-        _end_on_signals()
-        try:
-            engine.start()
-            create_server(app).run(sockets=[listener])
-        finally:
-            engine.stop()
+        # uvicorn raises the signal once more when it has ended; it must not end us before our jobs have.
+        with exit_on(signal.SIGTERM, signal.SIGINT):
+            try:
+                engine.start()
+                create_server(app).run(sockets=[listener])
+            finally:
+                engine.stop()
 
 
 def create_server(app: FastAPI) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(app, http=limited(), ws="none", log_level="warning", timeout_graceful_shutdown=SHUTDOWN_SECONDS)
     )
-
-
-def _end_on_signals() -> None:
-    """uvicorn raises the signal once more when it has ended; it must not end us before our jobs have."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
 
 
 def _plugin_host(settings: Settings) -> PluginHost:

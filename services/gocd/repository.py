@@ -10,10 +10,9 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from services.contract.errors import Refused
+from services.contract.signals import exit_on
 
 NAME, BRANCH = "pipelines.git", "main"
 PORT = 9418
@@ -97,14 +96,6 @@ def _end(daemon: "subprocess.Popen[bytes]") -> None:
             continue
 
 
-def _end_on_signals() -> None:
-    def stop(number: int, _: FrameType | None) -> NoReturn:
-        raise SystemExit(0 if number == signal.SIGTERM else 130)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-
-
 def _say(text: str) -> None:
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
@@ -118,11 +109,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--every", type=float, default=2, metavar="SECONDS", help="how often to look for a commit")
     options = parser.parse_args(arguments)
-    _end_on_signals()
     try:
-        repository = Repository(options.checkout, options.folder)
-        repository.create()
-        serve(repository, options.host, options.port, options.every)
+        with exit_on(signal.SIGTERM), exit_on(signal.SIGINT, status=130):
+            repository = Repository(options.checkout, options.folder)
+            repository.create()
+            serve(repository, options.host, options.port, options.every)
     except Refused as refused:
         _say(str(refused))
         return 1

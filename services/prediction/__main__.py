@@ -11,12 +11,12 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import uvloop
 
 from services.contract.errors import Refused
 from services.contract.http_guard import ANY_NAME, EVERYWHERE, names_of, split_names
+from services.contract.signals import exit_on
 from services.prediction.ask import answer_file
 from services.prediction.control import Control
 from services.prediction.door import BACKLOG
@@ -114,11 +114,7 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _end(number: int, _frame: object) -> NoReturn:
-    raise SystemExit(128 + number)
-
-
 if __name__ == "__main__":
     # The first process of a container is not ended by a signal that it does not handle, not even while it loads.
-    signal.signal(signal.SIGTERM, _end)
-    sys.exit(main())
+    with exit_on(signal.SIGTERM, status=128 + signal.SIGTERM):
+        sys.exit(main())

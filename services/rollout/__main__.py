@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +14,7 @@ from services.contract.errors import Refused
 from services.contract.http_guard import Access
 from services.contract.lock import lock
 from services.contract.secret_file import read_secret
+from services.contract.signals import exit_on
 from services.rollout.containers.container_backend import Containers
 from services.rollout.notifier import Notifier
 from services.rollout.processes.listeners import Listeners
@@ -35,11 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("services").setLevel(logging.INFO)
-    # Also when it comes before or after uvicorn's own handling: an end on request is no failure.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         settings = read_settings()
-        with suppress(KeyboardInterrupt), _lock(settings.state), _listen(settings) as listener:
+        # Also when the signal comes before or after uvicorn's own handling: an end on request is no failure.
+        with exit_on(signal.SIGTERM, signal.SIGINT), _lock(settings.state), _listen(settings) as listener:
             _serve(settings, listener)
     except Refused as refusal:
         sys.stderr.write(f"{refusal}\n")

@@ -1,7 +1,6 @@
 """gocd: what an administrator of a GoCD server does for Trackback."""
 
 import signal
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 from services.contract.errors import Refused
 from services.contract.model_config import list_models
 from services.contract.secret_file import read_secret
+from services.contract.signals import exit_on
 from services.delivery.clients.rollout_client import Rollout
 from services.delivery.clients.tracking import Tracking, connect
 from services.delivery.output import emit, say
@@ -132,7 +132,7 @@ def follow_promotions(
     """
     settings = Settings()
     login = _login(user, password_file)
-    with _gocd(settings, url, login, token, token_file) as gocd:
+    with exit_on(signal.SIGTERM), _gocd(settings, url, login, token, token_file) as gocd:
         tracking, rollout = connect(settings, settings.mlflow_tracking_uri), Rollout(settings.trackback_rollout_url)
         follower = _follower(Place(gocd, tracking, rollout, models or settings.trackback_models))
         if ready:
@@ -141,7 +141,6 @@ def follow_promotions(
 
 
 def _follower(place: Place) -> Follower:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     say(f"following the models in {place.models}: MLflow at {place.tracking.uri}, GoCD at {place.gocd.url}")
     promoted = Promoted(place.gocd, place.tracking)
     looks: list[Look] = [
