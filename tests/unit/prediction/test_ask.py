@@ -121,7 +121,7 @@ def test_the_command_prints_one_record_with_what_the_answers_cost(
 
 def test_the_start_is_when_the_kernel_made_the_process() -> None:
     """Held against looks at the clock around its making and around the question; the kernel rounds to a hundredth."""
-    module = "tests.unit.prediction.test_prediction_ask"
+    module = "tests.unit.prediction.test_ask"
     code = f"from {module} import *; print(boot_clock(), seconds_since_start(), boot_clock())"
     before = boot_clock()
     child = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
