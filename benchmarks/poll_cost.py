@@ -20,7 +20,7 @@ from benchmarks.counting_proxy import CountingProxy, Traffic
 from benchmarks.large_mlflow import Experiment, copy_run, number_promotions, rest, running
 from scripts.environments import JARS, ROOT, say
 from services.contract.errors import Refused
-from services.embedded.plugin.plugin import PluginFailed
+from services.embedded.plugin.interface import PluginFailed
 from services.embedded.plugin.plugin_host import PluginHost, find_java
 from services.platform.supervisor import unwind_on_signals
 

@@ -1,37 +1,34 @@
-"""The CI server without its HTTP side: all parts, put together once."""
+"""The CI server without its HTTP side: its parts, what ties them together, their start and their stop."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.embedded.agent.agent import Agent
+from services.embedded.agent.agent import Agent, AgentDependencies
 from services.embedded.agent.artifacts import Artifacts
 from services.embedded.agent.fetch_task import Fetcher
-from services.embedded.agent.job_runner import JobRunner
+from services.embedded.agent.job_runner import JobRunner, JobRunnerDependencies
 from services.embedded.clock import Clock, SystemClock
+from services.embedded.pipelines.gocd_yaml import Pipelines
 from services.embedded.pipelines.pipeline_set import PipelineSet
-from services.embedded.pipelines.pipelines import Pipelines
+from services.embedded.plugin.interface import Plugin
 from services.embedded.plugin.package_plugin import PackagePlugin
-from services.embedded.plugin.plugin import Plugin
-from services.embedded.polling.backoff import Rhythm
+from services.embedded.polling.backoff import PollIntervals
 from services.embedded.polling.config_repos import ConfigRepos
+from services.embedded.polling.dependencies import PackagePolling, PipelinePolling
 from services.embedded.polling.health import Health
 from services.embedded.polling.materials import Materials
 from services.embedded.polling.pipelines_file import PipelinesFile
-from services.embedded.records.catalog import Catalog
-from services.embedded.records.database import Database
-from services.embedded.records.history import History
-from services.embedded.records.modifications import Modifications
-from services.embedded.records.stage_history import StageHistory
-from services.embedded.records.users import ANONYMOUS, Users
+from services.embedded.records.tables import open_tables
+from services.embedded.schedule_requests import ScheduleRequestDependencies, ScheduleRequests
 from services.embedded.scheduling.causes import Causes
-from services.embedded.scheduling.scheduler import Conflict, Scheduler
+from services.embedded.scheduling.scheduler import Scheduler
 
 
 @dataclass(frozen=True)
 class Site:
-    """Where the server keeps its state, how it is reached and what its jobs inherit."""
+    """Where the server keeps its state, its URL (up to `/go`), what its jobs inherit, and passwords by user."""
 
     state: Path
     server_url: str
@@ -41,84 +38,105 @@ class Site:
     passwords: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class ScheduleOrder:
-    """What a request to run asks for; `pinned` are revisions by the fingerprint of their material."""
-
-    update_materials: bool = True
-    pinned: Mapping[str, str] = field(default_factory=dict)
-
-
-class Engine:
+class CiEngine:
     def __init__(
         self,
         pipelines: Pipelines | None,
         plugin: Plugin,
         site: Site,
-        rhythm: Rhythm,
+        intervals: PollIntervals,
         clock: Clock | None = None,
         file: Path | None = None,
     ) -> None:
-        """`pipelines` are those of `file`, which is followed if it is given."""
-        clock = clock or SystemClock()
-        self.clock = clock
-        stopping = threading.Event()
+        """`pipelines` are those that were read from `file`, which is polled if it is given."""
+        self.site, self.clock = site, clock or SystemClock()
         self._pipelines = PipelineSet(pipelines)
-        self.site = site
-        self.database = Database(site.state / "history.db")
-        self.users = Users(site.passwords, self.database, clock)
-        self.catalog = Catalog(self.database)
-        self.modifications = Modifications(self.database)
-        self.history = History(self.database)
-        self.stages = StageHistory(self.database, clock)
-        self.health = Health(clock)
+        self._open_tables()
+        self.health = Health(self.clock)
         self.plugin = PackagePlugin(plugin)
         self.artifacts = Artifacts(site.state / "artifacts")
-        causes = Causes(self.catalog, self.modifications, self.history, clock)
-        self.scheduler = Scheduler(self._pipelines, self.history, self.stages, causes, lambda: self.agent.wake())
-        fetcher = Fetcher(self.artifacts, self.history, self.stages)
-        runner = JobRunner(
-            site.state,
-            site.server_url,
-            site.inherited,
-            self.catalog,
-            self.artifacts,
-            self.stages,
-            fetcher,
-            clock,
-            stopping,
+        self.scheduler = self._create_scheduler()
+        self.agent = self._create_agent()
+        self.materials = self._create_materials(intervals)
+        self.schedule_requests = self._create_schedule_requests()
+        sources = self._pipeline_polling(intervals)
+        self.config_repos = ConfigRepos(self.database, site.state / "config-repos", sources)
+        self._file = PipelinesFile(file, sources) if file else None
+
+    def _open_tables(self) -> None:
+        tables = open_tables(self.site.state / "history.db", self.site.passwords, self.clock)
+        self.database, self.users, self.catalog = tables.database, tables.users, tables.catalog
+        self.modifications, self.history, self.stages = tables.modifications, tables.history, tables.stages
+
+    def _create_scheduler(self) -> Scheduler:
+        causes = Causes(self.catalog, self.modifications, self.history, self.clock)
+        # The agent is made after the scheduler, whose decisions it carries out.
+        return Scheduler(self._pipelines, self.history, self.stages, causes, lambda: self.agent.wake())
+
+    def _create_agent(self) -> Agent:
+        stopping = threading.Event()
+        dependencies = AgentDependencies(
+            pipelines=self._pipelines,
+            history=self.history,
+            stages=self.stages,
+            runner=self._create_runner(stopping),
+            on_finished=self.scheduler.finish_job,
+            stopping=stopping,
         )
-        self.agent = Agent(
-            self._pipelines, self.history, self.stages, runner, self.scheduler.finish_job, stopping, site.agents
+        return Agent(dependencies, self.site.agents)
+
+    def _create_runner(self, stopping: threading.Event) -> JobRunner:
+        dependencies = JobRunnerDependencies(
+            state=self.site.state,
+            server_url=self.site.server_url,
+            inherited=self.site.inherited,
+            catalog=self.catalog,
+            artifacts=self.artifacts,
+            stages=self.stages,
+            fetcher=Fetcher(self.artifacts, self.history, self.stages),
+            clock=self.clock,
+            stopping=stopping,
         )
-        self.materials = Materials(
-            self._pipelines,
-            self.catalog,
-            self.plugin,
-            self.modifications,
-            self.health,
-            clock,
-            rhythm,
-            self.scheduler.consider,
+        return JobRunner(dependencies)
+
+    def _create_materials(self, intervals: PollIntervals) -> Materials:
+        polling = PackagePolling(
+            plugin=self.plugin,
+            modifications=self.modifications,
+            health=self.health,
+            clock=self.clock,
+            intervals=intervals,
+            on_new_revision=self.scheduler.consider,
         )
-        self.config_repos = ConfigRepos(
-            self.database, site.state / "config-repos", self.health, clock, rhythm, self._take_over
+        return Materials(self._pipelines, self.catalog, polling)
+
+    def _create_schedule_requests(self) -> ScheduleRequests:
+        dependencies = ScheduleRequestDependencies(
+            pipelines=self._pipelines,
+            catalog=self.catalog,
+            materials=self.materials,
+            scheduler=self.scheduler,
+            health=self.health,
         )
-        self._file = PipelinesFile(file, self.health, clock, rhythm, self._take_over) if file else None
-        self._triggered: set[str] = set()
-        self._triggering = threading.Lock()
+        return ScheduleRequests(dependencies)
+
+    def _pipeline_polling(self, intervals: PollIntervals) -> PipelinePolling:
+        return PipelinePolling(
+            health=self.health, clock=self.clock, intervals=intervals, replace_pipelines=self._replace_pipelines
+        )
 
     @property
     def pipelines(self) -> Pipelines:
-        """Those of this moment."""
+        """Those that are in force now."""
         return self._pipelines.current
 
     def stage_names(self, pipeline: str) -> list[str]:
-        """None for a pipeline of the history that is no longer there."""
+        """Empty for a pipeline of the history that is no longer configured."""
         config = self.pipelines.pipelines.get(pipeline)
         return config.stage_names if config else []
 
     def start(self) -> None:
+        """Pipelines of config repos come first, because the agent runs interrupted jobs of theirs again."""
         self.config_repos.recover()
         self.agent.start()
         self.scheduler.consider_all()
@@ -135,50 +153,10 @@ class Engine:
         self.materials.stop()
         self.agent.stop()
 
-    def _take_over(self, source: str, pipelines: Pipelines | None) -> None:
-        """Between two steps of the scheduler, so that each step sees one state of the pipelines. Raises Refused."""
+    def _replace_pipelines(self, source: str, pipelines: Pipelines | None) -> None:
+        """All pipelines of one source. Raises Refused."""
+        # Every step of the scheduler is a transaction too, so each of them sees one state of the pipelines.
         with self.database.transaction():
             self._pipelines.replace(source, pipelines)
         self.materials.refresh()
         self.scheduler.consider_all()
-
-    def trigger(self, pipeline: str, order: ScheduleOrder, by: str = ANONYMOUS) -> None:
-        """Accepts a request to run; the run begins once its materials were asked. Raises Conflict."""
-        with self._triggering:
-            if pipeline in self._triggered:
-                raise Conflict(f"Failed to trigger pipeline: {pipeline} {{ Pipeline already triggered }}")
-            if obstacle := self.scheduler.obstacle(pipeline):
-                raise Conflict(obstacle)
-            self._triggered.add(pipeline)
-        target: Callable[[str, ScheduleOrder, str], None] = self._run_triggered
-        threading.Thread(target=target, args=(pipeline, order, by), daemon=True).start()
-
-    def _failed_material(self, pipeline: str) -> str | None:
-        """Why a material of the pipeline cannot be read now."""
-        config = self.pipelines.pipelines.get(pipeline)
-        for name, material in config.materials.items() if config else ():
-            package = self.catalog.package(material.package or "")
-            for message in self.health.messages(package.fingerprint) if package else ():
-                return f"Material update failed for material '{name}' because: {message.detail}"
-        return None
-
-    def _run_triggered(self, pipeline: str, order: ScheduleOrder, by: str) -> None:
-        subject = f"schedule {pipeline}"
-        try:
-            if order.update_materials:
-                config = self.pipelines.pipelines.get(pipeline)
-                materials = config.materials.values() if config else ()
-                self.materials.poll_and_wait([it.package for it in materials if it.package])
-                if failed := self._failed_material(pipeline):
-                    self.health.error(subject, f"Could not trigger pipeline '{pipeline}'", failed)
-                    return
-            if self.scheduler.force(pipeline, by, order.pinned):
-                self.health.well(subject)
-            elif not order.pinned:  # of a pinned revision that it does not know GoCD says nothing
-                reason = "Unable to find a revision of each of its materials"
-                self.health.error(subject, f"Error while scheduling pipeline: {pipeline}", reason)
-        except Conflict as conflict:
-            self.health.error(subject, f"Error while scheduling pipeline: {pipeline}", str(conflict))
-        finally:
-            with self._triggering:
-                self._triggered.discard(pipeline)

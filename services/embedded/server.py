@@ -15,12 +15,12 @@ from services.contract.http_protocol import limited
 from services.contract.secret_file import read_secret
 from services.contract.signals import exit_on
 from services.embedded.api.app import create_app
-from services.embedded.engine import Engine, Site
-from services.embedded.pipelines.pipelines import load_pipelines
+from services.embedded.engine import CiEngine, Site
+from services.embedded.pipelines.gocd_yaml import load_pipelines
 from services.embedded.plugin.plugin_host import PluginHost, find_java
-from services.embedded.polling.backoff import Rhythm
+from services.embedded.polling.backoff import PollIntervals
 from services.embedded.records.users import ADMIN, OPERATOR, read_passwords
-from services.embedded.settings import Settings, inherited_environment, read_settings
+from services.embedded.settings import CiSettings, inherited_environment, read_ci_settings
 from services.embedded.state_lock import lock_state
 
 # What is left of the five seconds in which the server ends goes to its jobs.
@@ -30,21 +30,21 @@ SHUTDOWN_SECONDS = 1
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        run(read_settings())
+        run(read_ci_settings())
     except Refused as refusal:
         sys.stderr.write(f"{refusal}\n")
         return 1
     return 0
 
 
-def run(settings: Settings) -> None:
+def run(settings: CiSettings) -> None:
     """Serves until SIGTERM or SIGINT. Raises Refused."""
     pipelines = load_pipelines(settings.pipelines) if settings.pipelines else None
     site = _site(settings)
     token = read_secret(settings.token_file, "the token of the CI server") if settings.token_file else None
     with lock_state(settings.state), _listener(settings) as listener, _plugin_host(settings) as plugin:
-        rhythm = Rhythm(settings.poll_seconds, settings.backoff_seconds, settings.backoff_max_seconds)
-        engine = Engine(pipelines, plugin, site, rhythm, file=settings.pipelines)
+        intervals = PollIntervals(settings.poll_seconds, settings.backoff_seconds, settings.backoff_max_seconds)
+        engine = CiEngine(pipelines, plugin, site, intervals, file=settings.pipelines)
         app = create_app(engine, settings.names, token)
         # uvicorn raises the signal once more when it has ended; it must not end us before our jobs have.
         with exit_on(signal.SIGTERM, signal.SIGINT):
@@ -61,12 +61,12 @@ def create_server(app: FastAPI) -> uvicorn.Server:
     )
 
 
-def _plugin_host(settings: Settings) -> PluginHost:
+def _plugin_host(settings: CiSettings) -> PluginHost:
     java = Path(settings.java) if settings.java != "java" else find_java(inherited_environment())
     return PluginHost(java, settings.host_jar, settings.plugin_jar, settings.state / "plugin")
 
 
-def _site(settings: Settings) -> Site:
+def _site(settings: CiSettings) -> Site:
     return Site(
         state=settings.state.resolve(),
         server_url=settings.server_url,
@@ -77,7 +77,7 @@ def _site(settings: Settings) -> Site:
     )
 
 
-def _listener(settings: Settings) -> socket.socket:
+def _listener(settings: CiSettings) -> socket.socket:
     """Taken before anything is started. Raises Refused when the port is not free."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -17,7 +17,7 @@ PREFIX = "TRACKBACK_CI_"
 Seconds = Annotated[float, Field(gt=0)]
 
 
-class Settings(BaseSettings):
+class CiSettings(BaseSettings):
     """Paths are those of the pipelines, the two jars and the folder that holds all state. Without a file of
     pipelines there are those of the config repos that GoCD's API is asked to follow.
 
@@ -74,10 +74,10 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def read_settings() -> Settings:
+def read_ci_settings() -> CiSettings:
     """Raises Refused, naming the variable that is missing or wrong."""
     try:
-        return Settings()
+        return CiSettings()
     except ValidationError as error:
         field, _, problem = first_problem(error).partition(": ")
         raise Refused(f"{PREFIX}{field.upper()}: {problem}: set it as docs/operations.md shows") from error

@@ -17,7 +17,7 @@ from services.contract.errors import Refused
 from services.contract.lock import lock
 from services.contract.record import write_atomically
 from services.platform.settings import ADDRESS, PlatformSettings
-from services.platform.supervised import STOP_SECONDS
+from services.platform.supervised_process import STOP_SECONDS
 
 
 def lock_state(state: Path) -> IO[str]:

@@ -24,8 +24,8 @@ from services.platform.preflight import (
     refuse_taken_ports,
     remember_groups,
 )
-from services.platform.services import (
-    Service,
+from services.platform.service_definitions import (
+    ServiceDefinition,
     follow,
     gocd_command,
     phases,
@@ -34,7 +34,7 @@ from services.platform.services import (
     verb_environment,
 )
 from services.platform.settings import PlatformSettings, read_platform_settings
-from services.platform.supervised import STOP_SECONDS, Supervised
+from services.platform.supervised_process import STOP_SECONDS, SupervisedProcess
 
 READY_SECONDS = 300
 _PARTS = ("mlflow", "ci", "rollout", "store", "logs")
@@ -46,7 +46,7 @@ class Platform:
     def __init__(self, settings: PlatformSettings, say: Callable[[str], None]) -> None:
         self._settings, self._say = settings, say
         self._state = settings.state.resolve()
-        self._running: list[Supervised] = []
+        self._running: list[SupervisedProcess] = []
         self._lock: IO[str] | None = None
         self._remembering = threading.Lock()
         self.environment = verb_environment(settings, self._state)
@@ -82,17 +82,17 @@ class Platform:
         if self._lock:
             self._lock.close()
 
-    def _keep_alive(self, part: Service) -> None:
+    def _keep_alive(self, part: ServiceDefinition) -> None:
         environment = {**self.environment, **part.variables}
         log = self._state / "logs" / f"{part.name}.log"
-        self._running.append(Supervised(part, environment, log, self._say, self._remember))
+        self._running.append(SupervisedProcess(part, environment, log, self._say, self._remember))
         self._running[-1].start()
 
     def _remember(self) -> None:
         with self._remembering:
             remember_groups(self._state, (group for service in self._running for group in service.groups))
 
-    def _wait_for(self, part: Service) -> None:
+    def _wait_for(self, part: ServiceDefinition) -> None:
         log = self._state / "logs" / f"{part.name}.log"
         what, advice = f"{part.name} to answer at {part.ready}", f"it does not: see {log}"
         wait_until(lambda: _answers(part.ready), what, READY_SECONDS, found=lambda: advice)

@@ -11,7 +11,7 @@ import pytest
 
 from services.contract.release import Release
 from services.contract.verdict import Verdict
-from services.embedded.pipelines.pipelines import load_pipelines
+from services.embedded.pipelines.gocd_yaml import load_pipelines
 from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "bring-your-own-model.md").read_text()

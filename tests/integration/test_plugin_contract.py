@@ -12,8 +12,8 @@ from threading import Thread
 import pytest
 
 from scripts.environments import JARS, ROOT
+from services.embedded.plugin.interface import PluginFailed
 from services.embedded.plugin.package_plugin import PackagePlugin
-from services.embedded.plugin.plugin import PluginFailed
 from services.embedded.plugin.plugin_host import PluginHost, find_java
 from tests.support.gocd_material import Material
 from tests.support.guarded_mlflow import GuardedMlflow

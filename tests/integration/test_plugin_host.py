@@ -14,7 +14,7 @@ import pytest
 
 from services.contract.errors import Refused
 from services.contract.promotion import event_id
-from services.embedded.plugin.plugin import PluginFailed, PluginInfo
+from services.embedded.plugin.interface import PluginFailed, PluginInfo
 from services.embedded.plugin.plugin_host import PluginHost, find_java
 from tests.support.mlflow_experiment import Experiment
 from tests.support.paths import ROOT

@@ -17,16 +17,16 @@ from fastapi import FastAPI
 from services.embedded.agent.artifacts import CONSOLE_LOG
 from services.embedded.api.app import create_app
 from services.embedded.clock import Clock
-from services.embedded.engine import Engine, Site
-from services.embedded.pipelines.pipelines import load_pipelines
-from services.embedded.polling.backoff import Rhythm
+from services.embedded.engine import CiEngine, Site
+from services.embedded.pipelines.gocd_yaml import load_pipelines
+from services.embedded.polling.backoff import PollIntervals
 from tests.support.embedded_fakes import FakePlugin, revision
 from tests.support.poll import poll_until
 
 URL = "http://127.0.0.1:8153/go"
-FAST = Rhythm(poll=0.02, backoff=0.05, backoff_max=0.2)
+FAST = PollIntervals(poll=0.02, backoff=0.05, backoff_max=0.2)
 # Long enough that nothing is polled twice unless a test asks for it.
-SLOW = Rhythm(poll=3600, backoff=3600, backoff_max=3600)
+SLOW = PollIntervals(poll=3600, backoff=3600, backoff_max=3600)
 
 
 def python(code: str) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def pipeline(*stages: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 class CiWithFakePlugin:
-    def __init__(self, engine: Engine, plugin: FakePlugin, http: httpx.Client) -> None:
+    def __init__(self, engine: CiEngine, plugin: FakePlugin, http: httpx.Client) -> None:
         self.engine, self.plugin, self.http = engine, plugin, http
 
     def get(self, path: str, version: int = 1) -> httpx.Response:
@@ -115,30 +115,30 @@ def create_engine(
     state: Path,
     pipelines: dict[str, Any] | None,
     plugin: FakePlugin,
-    rhythm: Rhythm = SLOW,
+    intervals: PollIntervals = SLOW,
     clock: Clock | None = None,
     passwords: Mapping[str, str] | None = None,
-) -> Engine:
+) -> CiEngine:
     file = state / "pipelines.gocd.yaml"
     if pipelines:
         file.write_text(written(pipelines))
     site = Site(state=state, server_url=URL, inherited={"INHERITED": "yes"}, agents=2, passwords=dict(passwords or {}))
     known = load_pipelines(file) if pipelines else None
-    return Engine(known, plugin, site, rhythm, clock, file if pipelines else None)
+    return CiEngine(known, plugin, site, intervals, clock, file if pipelines else None)
 
 
 @contextmanager
 def running(
     state: Path,
     pipelines: dict[str, Any] | None,
-    rhythm: Rhythm = SLOW,
+    intervals: PollIntervals = SLOW,
     clock: Clock | None = None,
     plugin: FakePlugin | None = None,
     passwords: Mapping[str, str] | None = None,
 ) -> Iterator[CiWithFakePlugin]:
     """With passwords, requests are those of nobody unless they say otherwise."""
     plugin = plugin or FakePlugin()
-    engine = create_engine(state, pipelines, plugin, rhythm, clock, passwords)
+    engine = create_engine(state, pipelines, plugin, intervals, clock, passwords)
     engine.start()
     try:
         with serving(create_app(engine, ["127.0.0.1"])) as url, httpx.Client(base_url=url, timeout=60) as http:

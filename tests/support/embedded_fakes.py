@@ -5,7 +5,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from services.embedded.plugin.plugin import PluginFailed, PluginInfo, PluginReply
+from services.embedded.plugin.interface import PluginFailed, PluginInfo, PluginReply
 
 REPOSITORY_FIELDS = {
     "STUB_URL": {"display-name": "Stub URL", "display-order": "0"},

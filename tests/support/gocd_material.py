@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from services.embedded.plugin.interface import Plugin, PluginFailed, PluginReply
 from services.embedded.plugin.package_plugin import PackagePlugin
-from services.embedded.plugin.plugin import Plugin, PluginFailed, PluginReply
 from services.embedded.records.catalog import Package, Property, Repository
 from services.embedded.records.modifications import Modification
 

@@ -1,16 +1,17 @@
-"""The agent of this machine: takes scheduled jobs, a few at once but one of a pipeline at a time."""
+"""The agent of this machine: runs scheduled jobs, several at once but one of a pipeline at a time."""
 
 import contextlib
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from services.contract.errors import Refused
 from services.contract.waiting import NotInTime, wait_until
 from services.embedded.agent.exec_task import Interrupted
-from services.embedded.agent.job_order import JobOrder
-from services.embedded.agent.processes import end_trees
+from services.embedded.agent.job_assignment import JobAssignment
+from services.embedded.agent.process_trees import end_trees
 from services.embedded.pipelines.pipeline_set import PipelineSet
 from services.embedded.records.history import FAILED, History, JobRun
 from services.embedded.records.stage_history import StageHistory
@@ -19,27 +20,29 @@ STOP_SECONDS = 4.0
 _log = logging.getLogger(__name__)
 
 
-class Runs(Protocol):
-    def run(self, order: JobOrder, agent: str) -> str: ...
+class Runner(Protocol):
+    def run(self, assignment: JobAssignment, agent: str) -> str:
+        """Returns the result of the job. Raises Interrupted."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentDependencies:
+    """`on_finished` gets a job and its result; `stopping` is set when the server stops."""
+
+    pipelines: PipelineSet
+    history: History
+    stages: StageHistory
+    runner: Runner
+    on_finished: Callable[[JobRun, str], None]
+    stopping: threading.Event
 
 
 class Agent:
-    def __init__(
-        self,
-        pipelines: PipelineSet,
-        history: History,
-        stages: StageHistory,
-        runner: Runs,
-        on_finished: Callable[[JobRun, str], None],
-        stopping: threading.Event,
-        count: int,
-    ) -> None:
-        self._pipelines = pipelines
-        self._history = history
-        self._stages = stages
-        self._runner = runner
-        self._on_finished = on_finished
-        self._stopping = stopping
+    def __init__(self, dependencies: AgentDependencies, count: int) -> None:
+        """`count` is how many jobs run at once."""
+        self._deps = dependencies
+        self._stages = dependencies.stages
         self._wake = threading.Condition()
         # A pipeline has one workspace, so the jobs of its instances take turns.
         self._busy: set[str] = set()
@@ -49,7 +52,7 @@ class Agent:
         ]
 
     def start(self) -> None:
-        """What ran when the server died is run again, after its process is surely gone."""
+        """Jobs that ran when the server died run again, once what is left of their processes is ended."""
         interrupted = self._stages.interrupted_jobs()
         end_trees([(job.pid, job.pid_started) for job in interrupted if job.pid and job.pid_started])
         for job in interrupted:
@@ -62,8 +65,8 @@ class Agent:
             self._wake.notify_all()
 
     def stop(self) -> None:
-        """Ends the processes of running jobs; the jobs stay unfinished and run again at the next start."""
-        self._stopping.set()
+        """Ends the processes of running jobs within STOP_SECONDS; the jobs run again at the next start."""
+        self._deps.stopping.set()
         self.wake()
         with contextlib.suppress(NotInTime):
             wait_until(self._stopped, "the agents to stop", STOP_SECONDS)
@@ -79,11 +82,11 @@ class Agent:
             result = self._run(job, name)
             self._release(job)
             if result:
-                self._on_finished(job, result)
+                self._deps.on_finished(job, result)
 
     def _take(self, name: str) -> JobRun | None:
         with self._wake:
-            while not self._stopping.is_set():
+            while not self._deps.stopping.is_set():
                 for job in self._stages.waiting_jobs():
                     if (pipeline := self._pipeline(job)) not in self._busy:
                         self._busy.add(pipeline)
@@ -98,27 +101,27 @@ class Agent:
             self._wake.notify_all()
 
     def _pipeline(self, job: JobRun) -> str:
-        return self._history.instance_of(self._stages.stage(job.stage)).pipeline
+        return self._deps.history.instance_of(self._stages.stage(job.stage)).pipeline
 
     def _run(self, job: JobRun, name: str) -> str | None:
         """None when the server stops before the job ended."""
         try:
-            return self._runner.run(self._order(job), name)
+            return self._deps.runner.run(self._assignment(job), name)
         except Interrupted:
             return None
         except Exception:  # a job that this server cannot run has failed; the agent goes on
             _log.exception("job %s could not be run", job.name)
             return FAILED
 
-    def _order(self, job: JobRun) -> JobOrder:
-        """Raises Refused when the pipelines no longer have that job."""
+    def _assignment(self, job: JobRun) -> JobAssignment:
+        """Raises Refused when the pipelines no longer have the job."""
         stage = self._stages.stage(job.stage)
-        instance = self._history.instance_of(stage)
-        pipelines = self._pipelines.current
+        instance = self._deps.history.instance_of(stage)
+        pipelines = self._deps.pipelines.current
         config = pipelines.job(instance.pipeline, stage.name, job.name)
         if config is None:
             place = f"{instance.pipeline}/{stage.name}/{job.name}"
             raise Refused(f"expected job {place} in the pipelines, found none: promote again with the present ones")
         pipeline = pipelines.pipelines[instance.pipeline]
-        causes = tuple(self._history.causes(instance))
-        return JobOrder(job, stage, instance, causes, pipeline, pipeline.stage_configs[stage.name], config)
+        causes = tuple(self._deps.history.causes(instance))
+        return JobAssignment(job, stage, instance, causes, pipeline, pipeline.stage_configs[stage.name], config)

@@ -1,4 +1,4 @@
-"""A job's console log in GoCD's format: two characters that tag the line, the local time, the text."""
+"""A job's console log in GoCD's format: `<two characters of tag>|<local time> <text>`."""
 
 import re
 import threading
@@ -12,12 +12,12 @@ TASK_PASS, TASK_FAIL, TASK_CANCELLED, JOB_PASS, JOB_FAIL = "?0", "?1", "^C", "j0
 PUBLISH, PUBLISH_ERR, COMPLETED = "ar", "ae", "ex"
 MASK = "******"
 
-# A console is read in terminals, where such characters are commands.
+# A console log is read in terminals, where control characters are commands.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Console:
-    """Appends, so that a job that runs again after a crash continues its log."""
+    """Appends, so that the log of a job that runs again after a crash goes on."""
 
     def __init__(self, path: Path, clock: Clock, secrets: Iterable[str] = ()) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ class Console:
             self._last_line = self._clock.monotonic()
 
     def go(self, tag: str, text: str) -> None:
-        """What the agent itself says."""
+        """A line of the agent itself, marked `[go]`."""
         self.line(tag, f"[go] {text}")
 
     @property

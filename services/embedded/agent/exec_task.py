@@ -1,4 +1,4 @@
-"""Runs one command and carries its output to the console line by line, as it comes."""
+"""An exec task: runs one command and writes its output to the console line by line, as it comes."""
 
 import subprocess
 import threading
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from services.embedded.agent.console import ERR, OUT, Console
-from services.embedded.agent.processes import end_trees
+from services.embedded.agent.process_trees import end_trees
 from services.embedded.pipelines.pipeline_config import Exec
 
 # A background process of the task may hold its output open for ever; its output is not waited for longer than this.
@@ -16,7 +16,7 @@ OUTPUT_SECONDS = 5.0
 
 
 class Interrupted(Exception):
-    """The server stops: the task was ended and says nothing about its job."""
+    """The server stops and ended the task; the job has no result."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ExecRunner:
         on_process: Callable[[int], None],
         stopping: threading.Event,
     ) -> None:
-        """`on_process` is told the process id before anything else happens."""
+        """`on_process` gets the process id right after the start; `stopping` is set when the server stops."""
         self._console = console
         self._environment = environment
         self._on_process = on_process
@@ -53,7 +53,7 @@ class ExecRunner:
 
     def run(self, task: Exec, folder: Path, idle_seconds: float | None) -> Outcome:
         """Ends the command once it has printed nothing for `idle_seconds`. Raises Interrupted."""
-        self._go_on()
+        self._raise_if_stopping()
         try:
             process = self._start(task, folder)
         except (OSError, ValueError) as error:
@@ -67,10 +67,10 @@ class ExecRunner:
         watch.end()
         for reader in readers:
             reader.join(OUTPUT_SECONDS)
-        self._go_on()
+        self._raise_if_stopping()
         return Outcome(False, cancelled=True) if watch.fired else Outcome(code == 0, code)
 
-    def _go_on(self) -> None:
+    def _raise_if_stopping(self) -> None:
         if self._stopping.is_set():
             raise Interrupted
 
@@ -97,7 +97,7 @@ class ExecRunner:
 
 
 class _IdleWatch:
-    """Ends a process tree when its console has been silent for too long."""
+    """Ends a process tree when nothing was written to the console for `idle_seconds`; None or 0 is never."""
 
     def __init__(self, pid: int, console: Console, idle_seconds: float | None) -> None:
         self.fired = False

@@ -1,10 +1,10 @@
-"""Brings an artifact of an earlier job into the workspace."""
+"""A fetch task: copies an artifact of an earlier job into the workspace."""
 
 from pathlib import Path
 
 from services.embedded.agent.artifacts import ArtifactMissing, Artifacts
 from services.embedded.agent.console import ERR, OUT, Console
-from services.embedded.agent.job_order import JobOrder, JobPlace
+from services.embedded.agent.job_assignment import JobAssignment, JobIdentifier
 from services.embedded.pipelines.pipeline_config import Fetch
 from services.embedded.records.history import Cause, History, Instance
 from services.embedded.records.stage_history import StageHistory
@@ -26,14 +26,14 @@ class Fetcher:
         self._history = history
         self._stages = stages
 
-    def run(self, task: Fetch, order: JobOrder, workspace: Path, console: Console) -> bool:
-        """False when there is no such artifact; the console says what was looked for."""
+    def run(self, task: Fetch, assignment: JobAssignment, workspace: Path, console: Console) -> bool:
+        """False when there is no such artifact; the console then says which."""
         try:
-            instance, counter = self._source(task, order)
+            instance, counter = self._source(task, assignment)
             shown = f"{instance.pipeline}/{instance.label}/{task.stage}/{counter or LATEST}/{task.job}"
             console.go(OUT, f"Fetching artifact [{task.source}] from [{shown}]")
-            place = self._place(task, instance, counter)
-            for saved in self._artifacts.fetch(place, task.source, task.is_file, workspace / task.destination):
+            job = self._job(task, instance, counter)
+            for saved in self._artifacts.fetch(job, task.source, task.is_file, workspace / task.destination):
                 console.go(OUT, f"Saved artifact to [{saved}] after verifying the integrity of its contents.")
         except (ArtifactMissing, OSError) as error:
             console.go(ERR, f"Failed to save artifact [{task.source}] to [{task.destination}]")
@@ -41,25 +41,25 @@ class Fetcher:
             return False
         return True
 
-    def _source(self, task: Fetch, order: JobOrder) -> tuple[Instance, int | None]:
-        """The instance to fetch from, and the stage's counter where the build cause names it."""
-        if task.pipeline in (None, order.instance.pipeline):
-            return order.instance, None
-        for cause in order.causes:
+    def _source(self, task: Fetch, assignment: JobAssignment) -> tuple[Instance, int | None]:
+        """The instance to fetch from, and the stage's counter if the build cause names it. Raises ArtifactMissing."""
+        if task.pipeline in (None, assignment.instance.pipeline):
+            return assignment.instance, None
+        for cause in assignment.causes:
             pipeline, counter, stage, stage_counter = _locator(cause)
             if pipeline == task.pipeline and (instance := self._history.instance(pipeline, counter)):
                 return instance, stage_counter if stage == task.stage else None
-        raise ArtifactMissing(f"pipeline '{task.pipeline}' is not what {order.place.path} was built from")
+        raise ArtifactMissing(f"pipeline '{task.pipeline}' is not what {assignment.identifier.locator} was built from")
 
-    def _place(self, task: Fetch, instance: Instance, counter: int | None) -> JobPlace:
+    def _job(self, task: Fetch, instance: Instance, counter: int | None) -> JobIdentifier:
         latest = self._stages.latest(instance, task.stage)
         if not latest:
             raise ArtifactMissing(f"stage '{task.stage}' of {instance.pipeline}/{instance.counter} has not run")
-        return JobPlace(instance.pipeline, instance.counter, task.stage, counter or latest.counter, task.job)
+        return JobIdentifier(instance.pipeline, instance.counter, task.stage, counter or latest.counter, task.job)
 
 
 def _locator(cause: Cause) -> tuple[str, int, str, int]:
-    """Pipeline, counter, stage and its counter of a dependency; nothing that matches for a package."""
+    """Pipeline, counter, stage and stage counter of a pipeline material; empty for a package, which has none."""
     if cause.type != PIPELINE:
         return "", 0, "", 0
     pipeline, counter, stage, stage_counter = cause.modifications[0].revision.split("/")

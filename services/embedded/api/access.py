@@ -6,16 +6,16 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse
 
 from services.embedded.api.payload import Payload, text
-from services.embedded.api.protocol import CONFIRMED, NOT_FOUND, Server, User, accepts, answer, links
+from services.embedded.api.protocol import CONFIRMED, NOT_FOUND, CurrentEngine, CurrentUser, accepts, answer, links
 from services.embedded.clock import from_milliseconds, iso_seconds, milliseconds
-from services.embedded.engine import Engine
+from services.embedded.engine import CiEngine
 from services.embedded.records.users import ANONYMOUS, AccessToken
 
 VERSION = 1
 router = APIRouter(prefix="/go/api/current_user", dependencies=[accepts(VERSION)])
 
 
-def _with_a_password(engine: Server, request: Request) -> None:
+def _with_a_password(engine: CurrentEngine, request: Request) -> None:
     """A token cannot make tokens."""
     if not engine.users.security:
         raise HTTPException(404, "Personal access tokens are not available, since security is disabled on this server.")
@@ -27,7 +27,7 @@ WITH_A_PASSWORD = Depends(_with_a_password)
 
 
 @router.get("")
-def current_user(engine: Server, user: User) -> JSONResponse:
+def current_user(engine: CurrentEngine, user: CurrentUser) -> JSONResponse:
     if user == ANONYMOUS:
         raise HTTPException(404, NOT_FOUND)
     api = f"{engine.site.server_url}/api"
@@ -47,14 +47,14 @@ def current_user(engine: Server, user: User) -> JSONResponse:
 
 
 @router.get("/access_tokens", dependencies=[WITH_A_PASSWORD])
-def tokens(engine: Server, user: User) -> JSONResponse:
+def tokens(engine: CurrentEngine, user: CurrentUser) -> JSONResponse:
     shapes = [_shape(engine, token) for token in engine.users.tokens(user)]
     url = f"{engine.site.server_url}/api/current_user/access_tokens"
     return answer(VERSION, {"_links": links(url, "access-tokens"), "_embedded": {"access_tokens": shapes}})
 
 
 @router.post("/access_tokens", dependencies=[CONFIRMED, WITH_A_PASSWORD])
-def create(engine: Server, user: User, new: Payload) -> JSONResponse:
+def create(engine: CurrentEngine, user: CurrentUser, new: Payload) -> JSONResponse:
     """The one answer that holds what opens the door."""
     description = text(new, "description")
     if not (description or "").strip():
@@ -63,13 +63,13 @@ def create(engine: Server, user: User, new: Payload) -> JSONResponse:
     return answer(VERSION, {**_shape(engine, token), "token": shown})
 
 
-def _refused(engine: Engine, user: str, description: str | None) -> dict[str, Any]:
+def _refused(engine: CiEngine, user: str, description: str | None) -> dict[str, Any]:
     shape = _shape(engine, AccessToken(0, user, "", milliseconds(engine.clock.now())))
     del shape["id"], shape["_links"]["self"]
     return {**shape, "description": description, "errors": {"description": ["must not be blank"]}}
 
 
-def _shape(engine: Engine, token: AccessToken) -> dict[str, Any]:
+def _shape(engine: CiEngine, token: AccessToken) -> dict[str, Any]:
     url = f"{engine.site.server_url}/api/current_user/access_tokens"
     return {
         "_links": links(f"{url}/{token.id}", "access-tokens", f"{url}/:id"),

@@ -1,4 +1,4 @@
-"""The HTTP side: every noun of the API, and the page."""
+"""The FastAPI application of the CI server: GoCD's API and the page."""
 
 from collections.abc import Sequence
 
@@ -17,18 +17,18 @@ from services.embedded.api import (
     pipelines,
     plugin_info,
     repositories,
-    server,
+    server_info,
     stages,
     value_stream,
 )
-from services.embedded.api.guard import Guard
+from services.embedded.api.authentication import Authentication
 from services.embedded.api.page import render_page
-from services.embedded.api.protocol import HANDLERS, Server, refusal, with_tags
-from services.embedded.engine import Engine
-from services.embedded.plugin.plugin import PluginFailed
+from services.embedded.api.protocol import HANDLERS, CurrentEngine, refusal, with_tags
+from services.embedded.engine import CiEngine
+from services.embedded.plugin.interface import PluginFailed
 
-_NOUNS = (
-    server,
+_RESOURCES = (
+    server_info,
     access,
     config_repos,
     pipelines,
@@ -47,26 +47,26 @@ _PAGE_HEADERS = {
 }
 
 
-def create_app(engine: Engine, hosts: Sequence[str], token: str | None = None) -> FastAPI:
-    """`hosts` are the names under which it answers; with a token, only whoever sends it may change anything."""
+def create_app(engine: CiEngine, hosts: Sequence[str], token: str | None = None) -> FastAPI:
+    """`hosts` are the names under which it answers; with a token, only requests that hold it may change anything."""
     app = FastAPI(title="Trackback CI", openapi_url=None, redirect_slashes=False)
     app.state.engine = engine
     app.middleware("http")(with_tags)
-    app.middleware("http")(Guard(engine.users))
+    app.middleware("http")(Authentication(engine.users))
     app.add_middleware(GZipMiddleware, minimum_size=1)
     app.add_middleware(http_guard.Guard, access=http_guard.Access(hosts, token))
     for error, handler in {**HANDLERS, **files.HANDLERS}.items():
         app.add_exception_handler(error, handler)
     app.add_exception_handler(PluginFailed, _plugin_failed)
-    for noun in _NOUNS:
-        app.include_router(noun.router)
+    for resource in _RESOURCES:
+        app.include_router(resource.router)
     app.include_router(config_repos.internal)
     app.add_api_route("/", page)
     app.add_api_route("/go", page)
     return app
 
 
-def page(engine: Server) -> Response:
+def page(engine: CurrentEngine) -> Response:
     return HTMLResponse(render_page(engine), headers=_PAGE_HEADERS)
 
 

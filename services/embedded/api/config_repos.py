@@ -8,9 +8,9 @@ from fastapi.responses import JSONResponse
 
 from services.embedded.api.config_repo_payload import PATTERN, read_config_repo, refused_config_repo
 from services.embedded.api.payload import Payload
-from services.embedded.api.protocol import CONFIRMED, Server, User, accepts, answer, links, refuse_stale
+from services.embedded.api.protocol import CONFIRMED, CurrentEngine, CurrentUser, accepts, answer, links, refuse_stale
 from services.embedded.clock import iso_seconds
-from services.embedded.engine import Engine
+from services.embedded.engine import CiEngine
 from services.embedded.polling.config_repo import YAML_PLUGIN, ConfigRepo, ConfigRepoPoller
 from services.embedded.polling.git_clone import Commit
 
@@ -21,39 +21,39 @@ internal = APIRouter(prefix="/go/api/internal/config_repos", dependencies=[accep
 _STALE = "Someone has modified the entity. Please update your copy with the changes and try again."
 
 
-def _may(engine: Engine, user: str, what: str, identity: object) -> None:
+def _may(engine: CiEngine, user: str, what: str, identity: object) -> None:
     if not engine.users.administers(user):
         message = f"User '{user}' does not have permissions to {what} '{identity}' config_repo(s)."
         raise HTTPException(403, message)
 
 
-def _viewer(engine: Server, user: User, identity: str) -> None:
+def _viewer(engine: CurrentEngine, user: CurrentUser, identity: str) -> None:
     _may(engine, user, "view", identity)
 
 
-def _administrator(engine: Server, user: User, identity: str) -> None:
+def _administrator(engine: CurrentEngine, user: CurrentUser, identity: str) -> None:
     _may(engine, user, "administer", identity)
 
 
 @router.get("")
-def config_repos(engine: Server, user: User) -> JSONResponse:
+def config_repos(engine: CurrentEngine, user: CurrentUser) -> JSONResponse:
     shapes = [_shape(engine, poller.repo) for poller in _visible(engine, user)]
     url = f"{engine.site.server_url}/api/admin/config_repos"
     listing = {"_links": {"self": {"href": url}}, "_embedded": {"config_repos": shapes}}
     return answer(VERSION, listing, tagged=True)
 
 
-def _visible(engine: Engine, user: str) -> list[ConfigRepoPoller]:
+def _visible(engine: CiEngine, user: str) -> list[ConfigRepoPoller]:
     return engine.config_repos.pollers() if engine.users.administers(user) else []
 
 
 @router.get("/{identity}", dependencies=[Depends(_viewer)])
-def config_repo(engine: Server, identity: str) -> JSONResponse:
+def config_repo(engine: CurrentEngine, identity: str) -> JSONResponse:
     return answer(VERSION, _shape(engine, _poller(engine, identity).repo), tagged=True)
 
 
 @router.post("", dependencies=[CONFIRMED])
-def create(engine: Server, user: User, new: Payload) -> JSONResponse:
+def create(engine: CurrentEngine, user: CurrentUser, new: Payload) -> JSONResponse:
     _may(engine, user, "administer", new.get("id"))
     wanted = read_config_repo(new)
     if refused := refused_config_repo(new, [it.repo for it in engine.config_repos.pollers()]):
@@ -63,7 +63,7 @@ def create(engine: Server, user: User, new: Payload) -> JSONResponse:
 
 
 @router.put("/{identity}", dependencies=[Depends(_administrator), CONFIRMED])
-def replace(engine: Server, request: Request, identity: str, new: Payload) -> JSONResponse:
+def replace(engine: CurrentEngine, request: Request, identity: str, new: Payload) -> JSONResponse:
     wanted = read_config_repo(new)
     poller = _poller(engine, identity)
     refuse_stale(request, answer(VERSION, _shape(engine, poller.repo), tagged=True), _STALE)
@@ -77,19 +77,19 @@ def replace(engine: Server, request: Request, identity: str, new: Payload) -> JS
 
 
 @router.get("/{identity}/status", dependencies=[Depends(_viewer)])
-def status(engine: Server, identity: str) -> JSONResponse:
+def status(engine: CurrentEngine, identity: str) -> JSONResponse:
     return answer(VERSION, {"in_progress": _poller(engine, identity).in_progress})
 
 
 @router.post("/{identity}/trigger_update", dependencies=[Depends(_administrator), CONFIRMED])
-def trigger_update(engine: Server, identity: str) -> JSONResponse:
+def trigger_update(engine: CurrentEngine, identity: str) -> JSONResponse:
     if not _poller(engine, identity).trigger():
         raise HTTPException(409, "Update already in progress.")
     return answer(VERSION, {"message": "OK"}, 201)
 
 
 @internal.get("")
-def parsed_config_repos(engine: Server, user: User) -> JSONResponse:
+def parsed_config_repos(engine: CurrentEngine, user: CurrentUser) -> JSONResponse:
     """With what became of each: GoCD's page of config repos is made of this."""
     shapes = [
         {
@@ -107,7 +107,7 @@ def parsed_config_repos(engine: Server, user: User) -> JSONResponse:
     return answer(VERSION, listing, tagged=True)
 
 
-def _auto_completion(engine: Engine, user: str) -> list[dict[str, Any]]:
+def _auto_completion(engine: CiEngine, user: str) -> list[dict[str, Any]]:
     seen = {n: it.group for n, it in engine.pipelines.pipelines.items() if engine.users.operates(user, it.group)}
     groups = list(dict.fromkeys(seen.values()))
     by_group = sorted(seen, key=lambda name: groups.index(seen[name]))
@@ -115,14 +115,14 @@ def _auto_completion(engine: Engine, user: str) -> list[dict[str, Any]]:
     return [{"key": key, "value": value} for key, value in known.items()]
 
 
-def _poller(engine: Engine, identity: str) -> ConfigRepoPoller:
+def _poller(engine: CiEngine, identity: str) -> ConfigRepoPoller:
     found = engine.config_repos.poller(identity)
     if not found:
         raise HTTPException(404, f"Config repo with id '{identity}' was not found!")
     return found
 
 
-def _shape(engine: Engine, repo: ConfigRepo) -> dict[str, Any]:
+def _shape(engine: CiEngine, repo: ConfigRepo) -> dict[str, Any]:
     url = f"{engine.site.server_url}/api/admin/config_repos"
     git = {"name": None, "auto_update": repo.auto_update, "url": repo.url, "branch": repo.branch}
     return {

@@ -1,22 +1,22 @@
-"""The files of a job: its console, its artifacts, and listings of both."""
+"""The files of a job: console log, artifacts, and listings of folders."""
 
 import json
 import mimetypes
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 
 from services.embedded.agent.artifacts import CONSOLE_LOG
-from services.embedded.agent.job_order import JobPlace
-from services.embedded.api.protocol import Server, User
-from services.embedded.engine import Engine
+from services.embedded.agent.job_assignment import JobIdentifier
+from services.embedded.api.protocol import CurrentEngine, CurrentUser
+from services.embedded.engine import CiEngine
 from services.embedded.records.history import Instance
 
-# A report comes out of a job, so it may look as it likes but not act.
+# A report comes out of a job: styles and images of its own are allowed, scripts are not.
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox",
     "X-Content-Type-Options": "nosniff",
@@ -27,7 +27,7 @@ CHUNK = 1 << 18
 
 
 class JobName(NamedTuple):
-    """As it was asked for."""
+    """The parts of the path, as they were sent."""
 
     pipeline: str
     counter: str
@@ -36,12 +36,20 @@ class JobName(NamedTuple):
     job: str
 
 
+class FilePath(NamedTuple):
+    """A path inside the folder of a job; `listing` when the job's folder itself was asked for, as `<job>.json`."""
+
+    job: JobName
+    inner: str
+    listing: bool
+
+
 class FileMissing(Exception):
-    """The text is GoCD's."""
+    """A 404 in plain text; the text is GoCD's."""
 
 
 class NotAllowed(Exception):
-    """A file of a group that is not the user's."""
+    """The user may not see the pipelines of that group."""
 
 
 def missing(_: Request, error: Exception) -> Response:
@@ -60,23 +68,22 @@ HANDLERS: dict[type[Exception], Callable[[Request, Exception], Response]] = {
 router = APIRouter(prefix="/go/files/{pipeline}/{counter}/{stage}/{stage_counter}")
 
 
+def _file_path(pipeline: str, counter: str, stage: str, stage_counter: str, path: str) -> FilePath:
+    job, _, inner = path.partition("/")
+    listing = not inner and job.endswith(".json")
+    name = job.removesuffix(".json") if listing else job
+    return FilePath(JobName(pipeline, counter, stage, stage_counter, name), inner, listing)
+
+
 @router.get("/{path:path}")
 def artifact(
-    engine: Server,
-    user: User,
-    pipeline: str,
-    counter: str,
-    stage: str,
-    stage_counter: str,
-    path: str,
+    engine: CurrentEngine,
+    user: CurrentUser,
+    path: Annotated[FilePath, Depends(_file_path)],
     startLineNumber: str = "",  # noqa: N803  # GoCD's name for it
 ) -> Response:
-    job, _, inner = path.partition("/")
-    listed = not inner and job.endswith(".json")
-    place = _place(
-        engine, user, JobName(pipeline, counter, stage, stage_counter, job.removesuffix(".json") if listed else job)
-    )
-    found = engine.artifacts.find(place, inner) if inner else None
+    job, inner = _job(engine, user, path.job), path.inner
+    found = engine.artifacts.find(job, inner) if inner else None
     if found and inner == CONSOLE_LOG:
         return _console(found, _first_line(startLineNumber))
     if found and found.is_file():
@@ -84,13 +91,13 @@ def artifact(
         return StreamingResponse(_chunks(found), headers=headers)
     if inner == CONSOLE_LOG:
         raise FileMissing(_GONE.format("Console log for this job"))
-    if path.endswith(".json") and (listing := _listing(engine, place, inner)) is not None:
-        return Response(json.dumps(listing), media_type="application/json;charset=utf-8")
+    if path.listing or inner.endswith(".json"):
+        return _listing(engine, job, inner)
     raise FileMissing(_GONE.format(f"Artifact '{inner}'"))
 
 
-def _place(engine: Engine, user: str, name: JobName) -> JobPlace:
-    """GoCD takes `latest` for both counters. Raises FileMissing and NotAllowed."""
+def _job(engine: CiEngine, user: str, name: JobName) -> JobIdentifier:
+    """`latest` counts for both counters. Raises FileMissing and NotAllowed."""
     config = engine.pipelines.pipelines.get(name.pipeline)
     if config and not engine.users.operates(user, config.group):
         raise NotAllowed
@@ -100,10 +107,10 @@ def _place(engine: Engine, user: str, name: JobName) -> JobPlace:
     run = stages[-1] if name.stage_counter == LATEST and stages else next(iter(wanted), None)
     if not instance or not run or name.job not in [job.name for job in engine.stages.jobs(run)]:
         raise FileMissing(f"Job {'/'.join(name)} not found.")
-    return JobPlace(instance.pipeline, instance.counter, name.stage, run.counter, name.job)
+    return JobIdentifier(instance.pipeline, instance.counter, name.stage, run.counter, name.job)
 
 
-def _instance(engine: Engine, pipeline: str, counter: str) -> Instance | None:
+def _instance(engine: CiEngine, pipeline: str, counter: str) -> Instance | None:
     if counter == LATEST:
         return next(iter(engine.history.instances(pipeline, 1)), None)
     return engine.history.instance(pipeline, int(counter)) if re.fullmatch("[0-9]{1,18}", counter) else None
@@ -123,7 +130,7 @@ def _console(log: Path, first_line: int) -> Response:
 
 
 def _chunks(file: Path) -> Iterator[bytes]:
-    """All of it: GoCD knows no ranges here, and no ETag."""
+    """The whole file: GoCD has no ranges and no ETag here."""
     with file.open("rb") as content:
         while chunk := content.read(CHUNK):
             yield chunk
@@ -133,14 +140,15 @@ def _media_type(file: Path) -> str:
     return mimetypes.guess_type(file.name)[0] or "application/octet-stream"
 
 
-def _listing(engine: Engine, place: JobPlace, inner: str) -> list[dict[str, Any]] | None:
-    """`<job>.json` or `<job>/<folder>.json`."""
-    inner = inner.removesuffix(".json")
-    folder = engine.artifacts.find(place, inner or ".")
-    where = f"{inner}/" if inner else ""
+def _listing(engine: CiEngine, job: JobIdentifier, inner: str) -> Response:
+    """What `<job>.json` and `<job>/<folder>.json` answer. Raises FileMissing when there is no such folder."""
+    name = inner.removesuffix(".json")
+    folder = engine.artifacts.find(job, name or ".")
     if not folder or not folder.is_dir():
-        return None
-    return _entries(folder, f"{engine.site.server_url}/files/{place.path}/{where}")
+        raise FileMissing(_GONE.format(f"Artifact '{inner}'"))
+    where = f"{name}/" if name else ""
+    entries = _entries(folder, f"{engine.site.server_url}/files/{job.locator}/{where}")
+    return Response(json.dumps(entries), media_type="application/json;charset=utf-8")
 
 
 def _entries(folder: Path, url: str) -> list[dict[str, Any]]:

@@ -5,25 +5,25 @@ from typing import Any
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import JSONResponse
 
-from services.embedded.api.protocol import Server, accepts, answer, links
+from services.embedded.api.protocol import CurrentEngine, accepts, answer, links
 from services.embedded.clock import from_milliseconds, iso_seconds
-from services.embedded.engine import Engine
+from services.embedded.engine import CiEngine
 from services.embedded.polling.health import HealthMessage
-from services.embedded.polling.poller import Poller
+from services.embedded.polling.package_poller import PackagePoller
 
 VERSION = 1
 router = APIRouter(prefix="/go/api/internal/materials", dependencies=[accepts(VERSION)])
 
 
 @router.get("")
-def materials(engine: Server) -> JSONResponse:
+def materials(engine: CurrentEngine) -> JSONResponse:
     url = f"{engine.site.server_url}/api/internal/materials"
     shapes = [_shape(engine, poller) for poller in engine.materials.pollers()]
     return answer(VERSION, {"_links": links(url, "materials"), "materials": shapes}, tagged=True)
 
 
 @router.post("/{fingerprint}/trigger_update")
-def trigger_update(engine: Server, fingerprint: str) -> JSONResponse:
+def trigger_update(engine: CurrentEngine, fingerprint: str) -> JSONResponse:
     """Bypasses the interval and the back-off. Unlike GoCD's other POSTs it needs no confirmation."""
     poller = engine.materials.poller(fingerprint)
     if not poller:
@@ -33,7 +33,7 @@ def trigger_update(engine: Server, fingerprint: str) -> JSONResponse:
     return answer(VERSION, {"message": "OK"}, 201)
 
 
-def _shape(engine: Engine, poller: Poller) -> dict[str, Any]:
+def _shape(engine: CiEngine, poller: PackagePoller) -> dict[str, Any]:
     package = poller.package
     in_progress = poller.in_progress
     return {
@@ -59,7 +59,7 @@ def _message(message: HealthMessage) -> dict[str, Any]:
     return {"level": message.level, "message": message.message, "description": message.detail}
 
 
-def _modification(engine: Engine, fingerprint: str) -> dict[str, Any] | None:
+def _modification(engine: CiEngine, fingerprint: str) -> dict[str, Any] | None:
     newest = next(iter(engine.modifications.newest(fingerprint)), None)
     if not newest:
         return None

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import JSONResponse
 
-from services.embedded.api.protocol import Server, accepts, answer, links
+from services.embedded.api.protocol import CurrentEngine, accepts, answer, links
 from services.embedded.records.modifications import Modification
 
 VERSION = 2
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/go/api/materials/{fingerprint}/modifications", depen
 
 @router.get("")
 @router.get("/{offset}")
-def modifications(engine: Server, fingerprint: str, offset: int = 0) -> JSONResponse:
+def modifications(engine: CurrentEngine, fingerprint: str, offset: int = 0) -> JSONResponse:
     total = engine.modifications.count(fingerprint)
     if not total and not engine.materials.poller(fingerprint):
         raise HTTPException(404, "Not Found { Material not found }")

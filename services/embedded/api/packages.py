@@ -15,9 +15,9 @@ from services.embedded.api.configuration import (
     validation_failed,
 )
 from services.embedded.api.payload import Json, Payload, flag, mapping, required, text
-from services.embedded.api.protocol import ADMIN, Server, accepts, answer, links, refuse_stale
+from services.embedded.api.protocol import ADMIN, CurrentEngine, accepts, answer, links, refuse_stale
 from services.embedded.api.repositories import repository_links
-from services.embedded.engine import Engine
+from services.embedded.engine import CiEngine
 from services.embedded.pipelines.pipeline_config import is_name
 from services.embedded.records.catalog import Package, Repository
 
@@ -34,19 +34,19 @@ _STALE = (
 
 
 @router.get("")
-def packages(engine: Server) -> JSONResponse:
+def packages(engine: CurrentEngine) -> JSONResponse:
     shapes = [_shape(engine, package) for package in engine.catalog.packages()]
     url = f"{engine.site.server_url}/api/admin/packages"
     return answer(VERSION, {"_links": links(url, "packages"), "_embedded": {"packages": shapes}})
 
 
 @router.get("/{identity}")
-def package(engine: Server, identity: str) -> JSONResponse:
+def package(engine: CurrentEngine, identity: str) -> JSONResponse:
     return answer(VERSION, _shape(engine, _known(engine, identity)), tagged=True)
 
 
 @router.post("")
-def create(engine: Server, new: Payload) -> JSONResponse:
+def create(engine: CurrentEngine, new: Payload) -> JSONResponse:
     wanted = _read(engine, new)
     known = engine.catalog.packages()
     if problems := _problems(engine, wanted, known):
@@ -59,7 +59,7 @@ def create(engine: Server, new: Payload) -> JSONResponse:
 
 
 @router.put("/{identity}")
-def replace(engine: Server, request: Request, identity: str, new: Payload) -> JSONResponse:
+def replace(engine: CurrentEngine, request: Request, identity: str, new: Payload) -> JSONResponse:
     wanted = _read(engine, new)
     current = answer(VERSION, _shape(engine, _known(engine, identity)), tagged=True)
     refuse_stale(request, current, _STALE.format(identity))
@@ -82,14 +82,14 @@ def _still(current: JSONResponse, refusal: JSONResponse) -> JSONResponse:
     return refusal
 
 
-def _known(engine: Engine, identity: str) -> Package:
+def _known(engine: CiEngine, identity: str) -> Package:
     found = engine.catalog.package(identity)
     if not found:
         raise HTTPException(404, f"Package definition with id '{identity}' was not found!")
     return found
 
 
-def _read(engine: Engine, new: Json) -> Package:
+def _read(engine: CiEngine, new: Json) -> Package:
     required(new, "auto_update")
     reference = str(required(mapping(new, "package_repo"), "id"))
     configured = properties(new, engine.plugin.package_fields())
@@ -107,7 +107,7 @@ def _read(engine: Engine, new: Json) -> Package:
     return wanted
 
 
-def _problems(engine: Engine, wanted: Package, others: list[Package]) -> Problems | None:
+def _problems(engine: CiEngine, wanted: Package, others: list[Package]) -> Problems | None:
     """By field; None when all is well."""
     if not wanted.name:
         return {"name": ["Please provide name"]}
@@ -146,7 +146,7 @@ def _data(wanted: Package, problems: Problems) -> dict[str, Any]:
     }
 
 
-def _shape(engine: Engine, package: Package) -> dict[str, Any]:
+def _shape(engine: CiEngine, package: Package) -> dict[str, Any]:
     url = f"{engine.site.server_url}/api/admin/packages"
     repository = package.repository
     return {

@@ -7,13 +7,13 @@ from urllib.parse import quote, urlsplit
 
 from services.contract.promotion import TagValue
 from services.embedded.agent.artifacts import CONSOLE_LOG
-from services.embedded.agent.job_order import JobPlace
+from services.embedded.agent.job_assignment import JobIdentifier
 from services.embedded.api.pipeline_shape import stage_status
 from services.embedded.clock import from_milliseconds
 from services.embedded.differences import BEHAVIOUR
-from services.embedded.engine import Engine
+from services.embedded.engine import CiEngine
 from services.embedded.pipelines.pipeline_config import PipelineConfig
-from services.embedded.polling.first_look import NOTHING_PROMOTED, first_look, is_first_look
+from services.embedded.polling.expected_failures import NOTHING_PROMOTED, explanation, is_expected
 from services.embedded.polling.health import HealthMessage
 from services.embedded.records.history import UNKNOWN, Cause, Instance, StageRun
 from services.embedded.records.modifications import Modification
@@ -31,7 +31,7 @@ pre { white-space: pre-wrap }
 """
 
 
-def render_page(engine: Engine) -> str:
+def render_page(engine: CiEngine) -> str:
     body = "".join([*_problems(engine), *_models(engine), _footer(engine)])
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -40,9 +40,9 @@ def render_page(engine: Engine) -> str:
     )
 
 
-def _problems(engine: Engine) -> Iterator[str]:
+def _problems(engine: CiEngine) -> Iterator[str]:
     for problem in engine.health.messages():
-        if not is_first_look(problem.detail):
+        if not is_expected(problem.detail):
             yield _problem(problem)
 
 
@@ -53,7 +53,7 @@ def _problem(problem: HealthMessage) -> str:
     )
 
 
-def _models(engine: Engine) -> Iterator[str]:
+def _models(engine: CiEngine) -> Iterator[str]:
     configs = engine.pipelines.pipelines
     for name, pipeline in configs.items():
         if any(material.package for material in pipeline.materials.values()):
@@ -61,7 +61,7 @@ def _models(engine: Engine) -> Iterator[str]:
             yield f"<h2>{escape(name)}</h2>{_stream(engine, name, online)}"
 
 
-def _stream(engine: Engine, name: str, online: list[str]) -> str:
+def _stream(engine: CiEngine, name: str, online: list[str]) -> str:
     instances = engine.history.instances(name, SHOWN)
     if not instances:
         return f"<p>{escape(_nothing_yet(engine, name))}</p>"
@@ -70,18 +70,18 @@ def _stream(engine: Engine, name: str, online: list[str]) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-def _nothing_yet(engine: Engine, name: str) -> str:
+def _nothing_yet(engine: CiEngine, name: str) -> str:
     """Why a model has no row: nobody trained it, or nobody promoted a run of it."""
     packages = [engine.catalog.package(it.package or "") for it in engine.pipelines.pipelines[name].materials.values()]
     problems = [problem for it in packages if it for problem in engine.health.messages(it.fingerprint)]
-    return next((words for it in problems if (words := first_look(it.detail))), NOTHING_PROMOTED)
+    return next((words for it in problems if (words := explanation(it.detail))), NOTHING_PROMOTED)
 
 
 def _follows(other: PipelineConfig, name: str) -> bool:
     return any(material.pipeline == name for material in other.materials.values())
 
 
-def _row(engine: Engine, instance: Instance, online: list[str]) -> str:
+def _row(engine: CiEngine, instance: Instance, online: list[str]) -> str:
     cells = [_run(engine, instance), _instance(engine, instance)]
     for other in online:
         built = engine.history.built_from(other, instance.pipeline, instance.counter)
@@ -89,7 +89,7 @@ def _row(engine: Engine, instance: Instance, online: list[str]) -> str:
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
-def _run(engine: Engine, instance: Instance) -> str:
+def _run(engine: CiEngine, instance: Instance) -> str:
     runs = [run for name in engine.stage_names(instance.pipeline) for run in engine.stages.runs(instance, name)]
     seen = min((run.scheduled_at for run in runs), default=None)
     return "".join(_promotion(cause, seen) for cause in engine.history.causes(instance))
@@ -121,7 +121,7 @@ def web_link(url: object, text: str) -> str:
     return f'<a href="{escape(url)}" rel="noreferrer">{escape(text)}</a>'
 
 
-def _instance(engine: Engine, instance: Instance) -> str:
+def _instance(engine: CiEngine, instance: Instance) -> str:
     map_url = f"/go/pipelines/value_stream_map/{quote(instance.pipeline)}/{instance.counter}.json"
     lines = [f'<a href="{map_url}">{escape(instance.label)}</a>']
     for name in engine.stage_names(instance.pipeline):
@@ -133,21 +133,21 @@ def _instance(engine: Engine, instance: Instance) -> str:
     return f'<div id="{escape(instance.pipeline)}-{instance.counter}">{"<br>".join(lines)}</div>'
 
 
-def _links(engine: Engine, instance: Instance, stage: StageRun) -> str:
+def _links(engine: CiEngine, instance: Instance, stage: StageRun) -> str:
     found: list[str] = []
     for job in engine.stages.jobs(stage):
-        place = JobPlace(instance.pipeline, instance.counter, stage.name, stage.counter, job.name)
+        job_identifier = JobIdentifier(instance.pipeline, instance.counter, stage.name, stage.counter, job.name)
         config = engine.pipelines.job(instance.pipeline, stage.name, job.name)
         wanted = {"console": CONSOLE_LOG} | (config.tabs if config else {})
         found += [
-            f' <a href="/go/files/{quote(place.path)}/{quote(path)}">{escape(title)}</a>'
+            f' <a href="/go/files/{quote(job_identifier.locator)}/{quote(path)}">{escape(title)}</a>'
             for title, path in wanted.items()
-            if engine.artifacts.find(place, path)
+            if engine.artifacts.find(job_identifier, path)
         ]
     return "".join(found)
 
 
-def _footer(engine: Engine) -> str:
+def _footer(engine: CiEngine) -> str:
     differences = "".join(f"<li>{escape(text)}</li>" for text in BEHAVIOUR)
     mlflow = web_link(engine.site.mlflow_ui_url, "MLflow") if engine.site.mlflow_ui_url else ""
     return (

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from services.embedded.engine import Engine
+from services.embedded.engine import CiEngine
 from services.embedded.records.history import UNKNOWN, Cause, Instance, StageRun
 from services.embedded.scheduling.causes import PACKAGE
 
 BUILDING = "Building"
 
 
-def instance_shape(engine: Engine, instance: Instance, in_history: bool = False) -> dict[str, Any]:
+def instance_shape(engine: CiEngine, instance: Instance, in_history: bool = False) -> dict[str, Any]:
     """The date is that of the stage that was scheduled last; its approver too, in a history."""
     newest = engine.stages.newest(instance)
     approver = newest if in_history else engine.stages.first(instance)
@@ -54,7 +54,7 @@ def _material_revision(cause: Cause) -> dict[str, Any]:
     }
 
 
-def _stage(engine: Engine, instance: Instance, name: str) -> dict[str, Any]:
+def _stage(engine: CiEngine, instance: Instance, name: str) -> dict[str, Any]:
     stage = engine.stages.latest(instance, name)
     found = {
         "status": stage_status(stage),
@@ -77,7 +77,7 @@ def stage_status(stage: StageRun | None) -> str:
     return BUILDING if stage.active else stage.result
 
 
-def _jobs(engine: Engine, stage: StageRun) -> list[dict[str, Any]]:
+def _jobs(engine: CiEngine, stage: StageRun) -> list[dict[str, Any]]:
     return [
         {"name": job.name, "scheduled_date": job.scheduled_at, "state": job.state, "result": job.result}
         for job in engine.stages.jobs(stage)

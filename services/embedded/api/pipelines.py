@@ -1,4 +1,4 @@
-"""Pipelines: their history, one instance, their state, and the request to run."""
+"""Pipelines: history, one instance, status, and the request to run."""
 
 from typing import Annotated, Any
 
@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.embedded.api.payload import Json, Payload, objects, required
 from services.embedded.api.pipeline_shape import instance_shape
-from services.embedded.api.protocol import CONFIRMED, NOT_ALLOWED, Server, User, accepts, answer
-from services.embedded.engine import Engine, ScheduleOrder
+from services.embedded.api.protocol import CONFIRMED, NOT_ALLOWED, CurrentEngine, CurrentUser, accepts, answer
+from services.embedded.engine import CiEngine
 from services.embedded.records.history import Instance
+from services.embedded.schedule_requests import ScheduleRequest
 from services.embedded.scheduling.scheduler import Conflict
 
 BAD_PAGE_SIZE = "The query parameter 'page_size', if specified must be a number between 10 and 100."
@@ -20,7 +21,7 @@ router = APIRouter(prefix="/go/api/pipelines")
 
 
 class ScheduleOptions(BaseModel):
-    """What else GoCD takes here is refused rather than ignored."""
+    """Other options of GoCD are refused rather than ignored."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -28,8 +29,8 @@ class ScheduleOptions(BaseModel):
     materials: Any = []
 
 
-def known(engine: Engine, name: str, user: str) -> str:
-    """Its name in its own letters. Raises a 404, or a 403 when it is not the user's."""
+def known(engine: CiEngine, name: str, user: str) -> str:
+    """The configured spelling of the name. Raises a 404, or a 403 when the user may not see it."""
     pipelines = engine.pipelines.pipelines
     found = next((it for it in pipelines if it.lower() == name.lower()), None)
     if not found:
@@ -47,8 +48,8 @@ def _cursor(name: str, value: str | None) -> int | None:
 
 @router.get("/{name}/history", dependencies=[accepts(1)])
 def history(
-    engine: Server,
-    user: User,
+    engine: CurrentEngine,
+    user: CurrentUser,
     name: str,
     page_size: Annotated[list[str], Query()] = ["10"],  # noqa: B006  # never changed
     after: str | None = None,
@@ -68,7 +69,7 @@ def history(
     return answer(1, _page_links(engine, name, found) | {"pipelines": shapes})
 
 
-def _page_links(engine: Engine, name: str, found: list[Instance]) -> dict[str, Any]:
+def _page_links(engine: CiEngine, name: str, found: list[Instance]) -> dict[str, Any]:
     if not found:
         return {}
     url = f"{engine.site.server_url}/api/pipelines/{name}/history"
@@ -81,7 +82,7 @@ def _page_links(engine: Engine, name: str, found: list[Instance]) -> dict[str, A
 
 
 @router.get("/{name}/status", dependencies=[accepts(1)])
-def status(engine: Server, user: User, name: str) -> JSONResponse:
+def status(engine: CurrentEngine, user: CurrentUser, name: str) -> JSONResponse:
     if name.lower() not in map(str.lower, engine.pipelines.pipelines):
         raise HTTPException(404, "Not Found { Pipeline not found }")
     name = known(engine, name, user)
@@ -96,12 +97,12 @@ def status(engine: Server, user: User, name: str) -> JSONResponse:
 
 
 @router.post("/{name}/schedule", dependencies=[accepts(1), CONFIRMED])
-def schedule(engine: Server, user: User, name: str, payload: Payload) -> JSONResponse:
+def schedule(engine: CurrentEngine, user: CurrentUser, name: str, payload: Payload) -> JSONResponse:
     if engine.users.administers(user) and name not in engine.pipelines.pipelines:
         raise HTTPException(404, f"Pipeline '{name}' not found.")
     name, options = known(engine, name, user), _options(payload)
     try:
-        engine.trigger(name, _order(engine, name, payload, options), user)
+        engine.schedule_requests.accept(name, _request(engine, name, payload, options), user)
     except Conflict as conflict:
         raise HTTPException(409, str(conflict)) from conflict
     return answer(1, {"message": f"Request to schedule pipeline {name} accepted"}, 202)
@@ -115,17 +116,17 @@ def _options(payload: Json) -> ScheduleOptions:
         raise HTTPException(422, f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
 
 
-def _order(engine: Engine, name: str, payload: Json, options: ScheduleOptions) -> ScheduleOrder:
+def _request(engine: CiEngine, name: str, payload: Json, options: ScheduleOptions) -> ScheduleRequest:
     materials = objects(payload, "materials")
     pinned = {str(required(one, "fingerprint")): str(required(one, "revision")) for one in materials}
-    if unknown := engine.scheduler.foreign(name, pinned):
+    if unknown := engine.scheduler.unknown_materials(name, pinned):
         words = f"Pipeline '{name}' does not contain the following material(s): [{', '.join(unknown)}]."
         raise HTTPException(422, f"Request to schedule pipeline rejected {{ {words} }}")
-    return ScheduleOrder(options.update_materials_before_scheduling, pinned)
+    return ScheduleRequest(options.update_materials_before_scheduling, pinned)
 
 
 @router.get("/{name}/{counter}", dependencies=[accepts(1)])
-def instance(engine: Server, user: User, name: str, counter: str) -> JSONResponse:
+def instance(engine: CurrentEngine, user: CurrentUser, name: str, counter: str) -> JSONResponse:
     name = known(engine, name, user)
     found = engine.history.instance(name, _counter(counter))
     if not found:

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import JSONResponse
 
-from services.embedded.api.protocol import NOT_FOUND, Server, accepts, answer, links
+from services.embedded.api.protocol import NOT_FOUND, CurrentEngine, accepts, answer, links
 from services.embedded.plugin.plugin_answers import Field
 
 VERSION = 7
@@ -14,7 +14,7 @@ router = APIRouter(prefix="/go/api/admin/plugin_info", dependencies=[accepts(VER
 
 
 @router.get("/{identity}")
-def plugin_info(engine: Server, identity: str) -> JSONResponse:
+def plugin_info(engine: CurrentEngine, identity: str) -> JSONResponse:
     plugin = engine.plugin.info
     if identity != plugin.id:
         raise HTTPException(404, NOT_FOUND)

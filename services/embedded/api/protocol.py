@@ -1,4 +1,4 @@
-"""What all of GoCD's API shares: versions in the Accept header, confirmation of a POST, the shape of a refusal."""
+"""What all of GoCD's API has in common: versions in Accept, confirmation of a POST, ETags, the shape of errors."""
 
 import hashlib
 import re
@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException as AnyHttpException
 
-from services.embedded.engine import Engine
+from services.embedded.engine import CiEngine
 
 ANY_VERSION = "application/vnd.go.cd+json"
 NOT_FOUND = "Either the resource you requested was not found, or you are not authorized to perform this action."
@@ -21,11 +21,11 @@ _ANYTHING = re.compile(r"(^|[,\s])\*/\*($|[,;\s])")
 
 
 class UnknownUrl(Exception):
-    """GoCD has no such path with that method and that Accept."""
+    """There is no such path with that method and that Accept."""
 
 
-def engine_of(request: Request) -> Engine:
-    engine: Engine = request.app.state.engine
+def engine_of(request: Request) -> CiEngine:
+    engine: CiEngine = request.app.state.engine
     return engine
 
 
@@ -34,12 +34,12 @@ def user_of(request: Request) -> str:
     return user
 
 
-Server = Annotated[Engine, Depends(engine_of)]
-User = Annotated[str, Depends(user_of)]
+CurrentEngine = Annotated[CiEngine, Depends(engine_of)]
+CurrentUser = Annotated[str, Depends(user_of)]
 
 
 def accepts(version: int, anything: bool = False) -> Any:
-    """Only this version or none at all, letter by letter; `anything` takes `*/*` and no Accept too."""
+    """A dependency: Accept must be this version's, letter by letter, or name none; `anything` takes `*/*` and none."""
     wanted = (vendor_type(version), ANY_VERSION)
 
     def check(request: Request) -> None:
@@ -55,7 +55,7 @@ def vendor_type(version: int) -> str:
     return f"application/vnd.go.cd.v{version}+json"
 
 
-def _admin(engine: Server, user: User) -> None:
+def _admin(engine: CurrentEngine, user: CurrentUser) -> None:
     if not engine.users.administers(user):
         raise HTTPException(403, NOT_ALLOWED)
 
@@ -64,7 +64,7 @@ ADMIN = Depends(_admin)
 
 
 async def _confirmed(request: Request) -> None:
-    """A body needs the right type; what has none needs the header, with any value."""
+    """Raises a 415 for a body of another type than JSON, a 400 without a body and without `X-GoCD-Confirm`."""
     if await request.body():
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise HTTPException(415, "You must specify a 'Content-Type' of 'application/json'")
@@ -76,16 +76,16 @@ CONFIRMED = Depends(_confirmed)
 
 
 def answer(version: int, content: Any, status: int = 200, tagged: bool = False) -> JSONResponse:
-    """`tagged` gives it an ETag, by which it can be asked for or replaced."""
+    """JSON in GoCD's media type of that version; `tagged` adds an ETag, the SHA-256 of the body."""
     found = JSONResponse(content, status, media_type=f"{vendor_type(version)};charset=utf-8")
     if tagged:
         found.headers["ETag"] = f'"{hashlib.sha256(found.body).hexdigest()}"'
     return found
 
 
-async def with_tags(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-    """304 for what the asker has; the ETag of an answer that goes out compressed says so, as Jetty's does."""
-    found = await go_on(request)
+async def with_tags(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    """A middleware: 304 for an If-None-Match that is met; `--gzip` in the ETag of a compressed answer, as in Jetty."""
+    found = await call_next(request)
     tag = found.headers.get("etag", "")
     if not tag or "json" not in found.headers.get("content-type", "") or found.status_code >= 300:
         return found
@@ -109,7 +109,7 @@ def links(url: str, documentation: str, find: str | None = None) -> dict[str, An
 
 
 def no_such_url(request: Request, _: Exception) -> Response:
-    """GoCD's words for a path, a method or an Accept that it does not have."""
+    """A 404 as GoCD gives it for an unknown path, method or Accept."""
     accept = request.headers.get("accept", "")
     page = "<html><body><h2>404 Not found</h2></body></html>"
     if _VENDOR.fullmatch(accept) or request.url.path == "/go/api/v1/health":
@@ -119,7 +119,7 @@ def no_such_url(request: Request, _: Exception) -> Response:
 
 
 def refusal(request: Request, status: int, content: Any, headers: dict[str, str] | None = None) -> Response:
-    """In the type of the API that was asked, or the one that was asked for."""
+    """In the media type of the route's version, else of Accept, else plain JSON."""
     version = getattr(request.state, "version", None)
     accept = request.headers.get("accept", "")
     asked = vendor_type(version) if version else accept

@@ -15,8 +15,8 @@ from services.embedded.api.configuration import (
     validation_failed,
 )
 from services.embedded.api.payload import Json, Payload, mapping, required, text
-from services.embedded.api.protocol import ADMIN, Server, accepts, answer, links, refuse_stale
-from services.embedded.engine import Engine
+from services.embedded.api.protocol import ADMIN, CurrentEngine, accepts, answer, links, refuse_stale
+from services.embedded.engine import CiEngine
 from services.embedded.pipelines.pipeline_config import is_name
 from services.embedded.records.catalog import Repository
 
@@ -31,7 +31,7 @@ _STALE = (
 
 
 @router.get("")
-def repositories(engine: Server) -> JSONResponse:
+def repositories(engine: CurrentEngine) -> JSONResponse:
     shapes = [_shape(engine, repository) for repository in engine.catalog.repositories()]
     url = f"{engine.site.server_url}/api/admin/repositories"
     listing = {"_links": links(url, "package-repositories"), "_embedded": {"package_repositories": shapes}}
@@ -39,12 +39,12 @@ def repositories(engine: Server) -> JSONResponse:
 
 
 @router.get("/{identity}")
-def repository(engine: Server, identity: str) -> JSONResponse:
+def repository(engine: CurrentEngine, identity: str) -> JSONResponse:
     return answer(VERSION, _shape(engine, _known(engine, identity)), tagged=True)
 
 
 @router.post("")
-def create(engine: Server, new: Payload) -> JSONResponse:
+def create(engine: CurrentEngine, new: Payload) -> JSONResponse:
     wanted = _read(engine, new)
     if not is_name(wanted.id):
         message = f"{_NOT_SAVED} Please check the logs for more information."
@@ -57,7 +57,7 @@ def create(engine: Server, new: Payload) -> JSONResponse:
 
 
 @router.put("/{identity}")
-def replace(engine: Server, request: Request, identity: str, new: Payload) -> JSONResponse:
+def replace(engine: CurrentEngine, request: Request, identity: str, new: Payload) -> JSONResponse:
     wanted = _read(engine, new)
     current = answer(VERSION, _shape(engine, _known(engine, identity)), tagged=True)
     refuse_stale(request, current, _STALE.format(identity))
@@ -72,21 +72,21 @@ def replace(engine: Server, request: Request, identity: str, new: Payload) -> JS
     return answer(VERSION, _shape(engine, wanted), tagged=True)
 
 
-def _known(engine: Engine, identity: str) -> Repository:
+def _known(engine: CiEngine, identity: str) -> Repository:
     found = engine.catalog.repository(identity)
     if not found:
         raise HTTPException(404, f"Package repository with id '{identity}' was not found!")
     return found
 
 
-def _read(engine: Engine, new: Json) -> Repository:
+def _read(engine: CiEngine, new: Json) -> Repository:
     plugin = mapping(new, "plugin_metadata")
     identity, version = str(required(plugin, "id")), str(required(plugin, "version"))
     configured = properties(new, engine.plugin.repository_fields())
     return Repository(text(new, "repo_id") or str(uuid.uuid4()), text(new, "name") or "", identity, version, configured)
 
 
-def _problems(engine: Engine, wanted: Repository, others: list[Repository]) -> Problems | None:
+def _problems(engine: CiEngine, wanted: Repository, others: list[Repository]) -> Problems | None:
     """By field; GoCD names none when it does not know the plugin. None when all is well."""
     keys = [it.key for it in wanted.properties]
     twice = [key for key in keys if keys.count(key) > 1]
@@ -126,12 +126,12 @@ def _data(wanted: Repository, problems: Problems) -> dict[str, Any]:
     }
 
 
-def repository_links(engine: Engine, identity: str) -> dict[str, Any]:
+def repository_links(engine: CiEngine, identity: str) -> dict[str, Any]:
     url = f"{engine.site.server_url}/api/admin/repositories"
     return links(f"{url}/{identity}", "package-repositories", f"{url}/:repo_id")
 
 
-def _shape(engine: Engine, repository: Repository) -> dict[str, Any]:
+def _shape(engine: CiEngine, repository: Repository) -> dict[str, Any]:
     url = f"{engine.site.server_url}/api/admin/packages"
     packages = [
         {"_links": links(f"{url}/{it.id}", "packages", f"{url}/:package_id"), "name": it.name, "id": it.id}

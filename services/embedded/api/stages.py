@@ -7,9 +7,9 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import JSONResponse
 
 from services.embedded.api.pipelines import known
-from services.embedded.api.protocol import CONFIRMED, Server, User, accepts, answer
+from services.embedded.api.protocol import CONFIRMED, CurrentEngine, CurrentUser, accepts, answer
 from services.embedded.clock import milliseconds
-from services.embedded.engine import Engine
+from services.embedded.engine import CiEngine
 from services.embedded.records.history import UNKNOWN, Instance, JobRun, StageRun
 from services.embedded.scheduling.scheduler import Conflict
 
@@ -25,7 +25,7 @@ def _number(text: str) -> int:
 
 @router.get("/{stage_counter}", dependencies=[accepts(3)])
 def stage_instance(
-    engine: Server, user: User, pipeline: str, counter: str, stage: str, stage_counter: str
+    engine: CurrentEngine, user: CurrentUser, pipeline: str, counter: str, stage: str, stage_counter: str
 ) -> JSONResponse:
     """Of a run that there never was GoCD tells an empty one."""
     pipeline = known(engine, pipeline, user)
@@ -37,7 +37,7 @@ def stage_instance(
     return answer(3, _shape(engine, instance, found) if found else _never_run(engine, stage))
 
 
-def _never_run(engine: Engine, stage: str) -> dict[str, Any]:
+def _never_run(engine: CiEngine, stage: str) -> dict[str, Any]:
     return {
         "name": stage,
         "counter": 0,
@@ -53,7 +53,7 @@ def _never_run(engine: Engine, stage: str) -> dict[str, Any]:
     }
 
 
-def _shape(engine: Engine, instance: Instance, stage: StageRun) -> dict[str, Any]:
+def _shape(engine: CiEngine, instance: Instance, stage: StageRun) -> dict[str, Any]:
     jobs = [_job(engine, job) for job in engine.stages.jobs(stage)]
     changes = [change["state_change_time"] for job in jobs for change in job["job_state_transitions"]]
     return {
@@ -74,7 +74,7 @@ def _shape(engine: Engine, instance: Instance, stage: StageRun) -> dict[str, Any
     }
 
 
-def _job(engine: Engine, job: JobRun) -> dict[str, Any]:
+def _job(engine: CiEngine, job: JobRun) -> dict[str, Any]:
     return {
         "name": job.name,
         "state": job.state,
@@ -94,7 +94,7 @@ def _job(engine: Engine, job: JobRun) -> dict[str, Any]:
 
 
 @router.post("/run", dependencies=[accepts(2), CONFIRMED])
-def run(engine: Server, user: User, pipeline: str, counter: str, stage: str) -> JSONResponse:
+def run(engine: CurrentEngine, user: CurrentUser, pipeline: str, counter: str, stage: str) -> JSONResponse:
     pipeline = known(engine, pipeline, user)
     place = f"{pipeline}/{counter}/{stage}"
     if not re.fullmatch(r"[0-9]{1,18}", counter):
@@ -113,6 +113,6 @@ def run(engine: Server, user: User, pipeline: str, counter: str, stage: str) -> 
     return answer(2, {"message": f"Request to schedule stage {place} accepted"}, 202)
 
 
-def _status(engine: Engine, instance: Instance, stage: str) -> int:
+def _status(engine: CiEngine, instance: Instance, stage: str) -> int:
     """GoCD calls a stage whose turn has not come a bad request, and any other obstacle a conflict."""
     return 409 if engine.scheduler.previous_stage_ran(instance, stage) else 400

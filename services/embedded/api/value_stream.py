@@ -7,8 +7,8 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from services.embedded.api.pipeline_shape import stage_status
-from services.embedded.api.protocol import Server
-from services.embedded.engine import Engine
+from services.embedded.api.protocol import CurrentEngine
+from services.embedded.engine import CiEngine
 from services.embedded.records.history import UNKNOWN, Instance
 from services.embedded.scheduling.value_stream import Node, ValueStream
 
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/go/pipelines/value_stream_map")
 
 
 @router.get("/{pipeline}/{counter}.json")
-def value_stream_map(engine: Server, pipeline: str, counter: int) -> JSONResponse:
+def value_stream_map(engine: CurrentEngine, pipeline: str, counter: int) -> JSONResponse:
     instance = engine.history.instance(pipeline, counter)
     if not instance or pipeline not in engine.pipelines.pipelines:
         raise HTTPException(404, f"Pipeline '{pipeline}' with counter '{counter}' not found.")
@@ -31,7 +31,7 @@ def value_stream_page(pipeline: str, counter: int) -> RedirectResponse:
     return RedirectResponse(f"/#{quote(pipeline)}-{counter}", 303)
 
 
-def _node(engine: Engine, node: Node, depth: int) -> dict[str, Any]:
+def _node(engine: CiEngine, node: Node, depth: int) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "id": node.id,
         "name": node.name,
@@ -52,7 +52,7 @@ def _modifications(node: Node) -> list[dict[str, Any]]:
     return [{"revision": it.revision, "user": it.user, "comment": it.comment} for it in found]
 
 
-def _instance(engine: Engine, instance: Instance) -> dict[str, Any]:
+def _instance(engine: CiEngine, instance: Instance) -> dict[str, Any]:
     return {
         "label": instance.label,
         "counter": instance.counter,
@@ -61,7 +61,7 @@ def _instance(engine: Engine, instance: Instance) -> dict[str, Any]:
     }
 
 
-def _stage(engine: Engine, instance: Instance, name: str) -> dict[str, Any]:
+def _stage(engine: CiEngine, instance: Instance, name: str) -> dict[str, Any]:
     stage = engine.stages.latest(instance, name)
     status = stage_status(stage)
     locator = f"/go/pipelines/{instance.pipeline}/{instance.counter}/{name}/{stage.counter}" if stage else ""

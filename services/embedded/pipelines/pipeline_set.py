@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from services.contract.errors import Refused
-from services.embedded.pipelines.pipelines import Pipelines
+from services.embedded.pipelines.gocd_yaml import Pipelines
 
 FILE = ""
 

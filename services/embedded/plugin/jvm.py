@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self, cast
 
-from services.embedded.plugin.plugin import PluginFailed, PluginInfo
+from services.embedded.plugin.interface import PluginFailed, PluginInfo
 
 START_SECONDS = 120.0
 STOP_SECONDS = 5.0

@@ -8,7 +8,7 @@ from services.embedded.plugin import plugin_answers
 from services.embedded.records.catalog import Package, Property, Repository
 from services.embedded.clock import from_milliseconds, iso_milliseconds
 from services.embedded.records.modifications import Modification
-from services.embedded.plugin.plugin import Plugin, PluginInfo, PluginReply
+from services.embedded.plugin.interface import Plugin, PluginInfo, PluginReply
 from services.embedded.plugin.plugin_answers import Field
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.embedded.clock import milliseconds
 from services.embedded.records.modifications import Modification
-from services.embedded.plugin.plugin import PluginFailed, PluginReply
+from services.embedded.plugin.interface import PluginFailed, PluginReply
 
 _KEY = re.compile(r"[a-zA-Z0-9_]+")
 # ISO_OFFSET_DATE_TIME, of which datetime.fromisoformat takes more spellings.

@@ -9,7 +9,7 @@ from typing import Self
 
 from services.contract.errors import Refused
 from services.embedded.plugin.jvm import Jvm, JvmEnded, Message
-from services.embedded.plugin.plugin import PluginFailed, PluginInfo, PluginReply
+from services.embedded.plugin.interface import PluginFailed, PluginInfo, PluginReply
 
 
 def find_java(environment: Mapping[str, str]) -> Path:

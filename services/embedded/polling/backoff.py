@@ -1,7 +1,8 @@
-"""How long a material rests after a failed poll, by the rule of GoCD's ExponentialBackOff.
+"""GoCD's ExponentialBackOff: how long a material rests after a failed poll.
 
-At first a fixed time, then half as much again as has passed since the failure before, at most a longest one; so a poll
-that is forced soon after a failure, and fails too, makes the rest short. A poll that goes well forgets all of it.
+After the first failure it rests for a fixed time, after each further one for 1.5 times as long as has passed since the
+failure before, up to a longest time. So a forced poll that fails soon after a failure makes the rest short. A poll that
+succeeds resets it.
 """
 
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ GROWTH = 1.5
 
 
 @dataclass(frozen=True)
-class Rhythm:
-    """Seconds between polls that went well, and those after the first failure and at most."""
+class PollIntervals:
+    """Seconds between polls that succeed, after the first failure, and at most after a failure."""
 
     poll: float
     backoff: float
@@ -19,15 +20,15 @@ class Rhythm:
 
 
 class Backoff:
-    def __init__(self, rhythm: Rhythm) -> None:
-        self._rhythm = rhythm
+    def __init__(self, intervals: PollIntervals) -> None:
+        self._intervals = intervals
         self._failed_at: float | None = None
 
     def rest(self, succeeded: bool, now: float) -> float:
-        """Seconds until the next poll of one that ended `now`, whoever asked for it."""
+        """Seconds from `now`, the end of a poll in seconds, until the next one."""
         if succeeded:
             self._failed_at = None
-            return self._rhythm.poll
+            return self._intervals.poll
         before, self._failed_at = self._failed_at, now
-        block = self._rhythm.backoff if before is None else GROWTH * (now - before)
-        return max(self._rhythm.poll, min(block, self._rhythm.backoff_max))
+        block = self._intervals.backoff if before is None else GROWTH * (now - before)
+        return max(self._intervals.poll, min(block, self._intervals.backoff_max))

@@ -1,20 +1,17 @@
-"""A git repository that holds pipelines: read, checked, and taken over only when all of it is good."""
+"""A git repository that holds pipelines: polled, checked, and put in force only when all of it is valid."""
 
 import tempfile
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from services.contract.errors import Refused
-from services.embedded.clock import Clock
+from services.embedded.pipelines.gocd_yaml import Pipelines, load_pipelines
 from services.embedded.pipelines.pipeline_set import merged
-from services.embedded.pipelines.pipelines import Pipelines, load_pipelines
-from services.embedded.polling.backoff import Rhythm
+from services.embedded.polling.dependencies import PipelinePolling
 from services.embedded.polling.git_clone import Commit, GitClone, GitFailed
-from services.embedded.polling.health import Health
-from services.embedded.polling.rounds import Rounds
+from services.embedded.polling.poll_loop import PollLoop
 
 YAML_PLUGIN = "yaml.config.plugin"
 DEFAULT_PATTERN = "**/*.gocd.yaml,**/*.gocd.yml"
@@ -41,7 +38,7 @@ class ConfigRepo:
         return f"URL: {self.url}, Branch: {self.branch}"
 
     def may_use(self, group: str) -> bool:
-        """The first rule that speaks of the group decides; what no rule speaks of is denied."""
+        """The first rule that matches the group decides; without one it is denied."""
         for rule in self.rules:
             if rule.type in ("pipeline_group", "*") and fnmatchcase(group.lower(), rule.resource.lower()):
                 return rule.allow
@@ -50,40 +47,29 @@ class ConfigRepo:
 
 @dataclass(frozen=True)
 class ParseInfo:
-    """The newest commit that was read, the newest that was good, and what is wrong with the former."""
+    """The newest commit that was read, the newest valid one, and what is wrong with the former, if anything."""
 
     latest: Commit | None = None
     good: Commit | None = None
     error: str | None = None
 
 
-class ConfigRepoPoller(Rounds):
-    """`take_over` makes the pipelines current, and raises Refused when they clash with others."""
-
-    def __init__(
-        self,
-        repo: ConfigRepo,
-        clone: GitClone,
-        health: Health,
-        clock: Clock,
-        rhythm: Rhythm,
-        take_over: Callable[[str, Pipelines | None], None],
-    ) -> None:
-        super().__init__(f"config-repo-{repo.id}", clock, rhythm, repo.auto_update)
+class ConfigRepoPoller(PollLoop):
+    def __init__(self, repo: ConfigRepo, clone: GitClone, polling: PipelinePolling) -> None:
+        super().__init__(f"config-repo-{repo.id}", polling.clock, polling.intervals, repo.auto_update)
         self.repo = repo
         self._clone = clone
-        self._health = health
-        self._take_over = take_over
+        self._polling = polling
         self._info = ParseInfo()
-        self._knowing = threading.Lock()
+        self._info_lock = threading.Lock()
 
     @property
     def info(self) -> ParseInfo:
-        with self._knowing:
+        with self._info_lock:
             return self._info
 
     def recover(self) -> None:
-        """The pipelines that were good when the server ended, without asking the repository."""
+        """Puts the pipelines in force that were valid when the server ended, without a fetch."""
         try:
             if good := self._clone.good():
                 self._use(good)
@@ -91,7 +77,7 @@ class ConfigRepoPoller(Rounds):
             return  # the first poll says what is wrong
 
     def poll(self) -> bool:
-        """False when the repository cannot be read; wrong content waits for another commit."""
+        """False when the repository cannot be read. Invalid content is no failed poll: only another commit mends it."""
         subject = f"material {self.repo.id}"
         try:
             commit = self._clone.fetch()
@@ -99,30 +85,30 @@ class ConfigRepoPoller(Rounds):
                 self._use(commit)
         except GitFailed as failure:
             message = f"Modification check failed for material: {self.repo.description}"
-            self._health.error(subject, message, str(failure))
+            self._polling.health.error(subject, message, str(failure))
             return False
-        self._health.well(subject)
+        self._polling.health.clear(subject)
         return True
 
     def _use(self, commit: Commit) -> None:
         subject = f"config-repo {self.repo.id}"
         try:
-            self._take_over(self.repo.id, self._parsed(commit))
+            self._polling.replace_pipelines(self.repo.id, self._parsed(commit))
         except Refused as refused:
-            self._know(ParseInfo(commit, self.info.good, str(refused)))
+            self._set_info(ParseInfo(commit, self.info.good, str(refused)))
             parsing = f"Parsing configuration repository using Plugin {YAML_PLUGIN} failed for material"
-            self._health.error(subject, f"{parsing}: {self.repo.description}", str(refused))
+            self._polling.health.error(subject, f"{parsing}: {self.repo.description}", str(refused))
         else:
             self._clone.keep_as_good(commit)
-            self._know(ParseInfo(commit, commit))
-            self._health.well(subject)
+            self._set_info(ParseInfo(commit, commit))
+            self._polling.health.clear(subject)
 
-    def _know(self, info: ParseInfo) -> None:
-        with self._knowing:
+    def _set_info(self, info: ParseInfo) -> None:
+        with self._info_lock:
             self._info = info
 
     def _parsed(self, commit: Commit) -> Pipelines | None:
-        """None when no file matches. Raises Refused, naming file and line."""
+        """None when no file matches the pattern. Raises Refused with file and line."""
         paths = self._clone.files(commit, self.repo.file_pattern or DEFAULT_PATTERN)
         found = [_load(path, self._clone.read(commit, path)) for path in paths]
         for pipelines in found:
@@ -139,7 +125,7 @@ class ConfigRepoPoller(Rounds):
 
 
 def _load(path: str, text: str) -> Pipelines:
-    """Checked as a file of its own; the complaint names the path in the repository."""
+    """Checked as a file of its own. Raises Refused with the path in the repository."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pipelines.gocd.yaml"
         file.write_text(text, encoding="utf-8")

@@ -1,40 +1,30 @@
-"""The config repos that were defined, and one poller for each."""
+"""The config repos, each with its definition in the database and a poller."""
 
 import json
 import threading
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from services.embedded.clock import Clock
-from services.embedded.pipelines.pipelines import Pipelines
-from services.embedded.polling.backoff import Rhythm
 from services.embedded.polling.config_repo import ConfigRepo, ConfigRepoPoller, Rule
+from services.embedded.polling.dependencies import PipelinePolling
 from services.embedded.polling.git_clone import GitClone
-from services.embedded.polling.health import Health
 from services.embedded.records.database import Database
 
 
 class ConfigRepos:
-    def __init__(
-        self,
-        database: Database,
-        folder: Path,
-        health: Health,
-        clock: Clock,
-        rhythm: Rhythm,
-        take_over: Callable[[str, Pipelines | None], None],
-    ) -> None:
+    def __init__(self, database: Database, folder: Path, polling: PipelinePolling) -> None:
+        """`folder` holds the clones."""
         self._database = database
-        self._take_over = take_over
+        self._folder = folder
+        self._polling = polling
         self._lock = threading.Lock()
-        self._create: Callable[[ConfigRepo], ConfigRepoPoller] = lambda repo: ConfigRepoPoller(
-            repo, GitClone(repo.url, repo.branch, folder / f"{repo.id}.git"), health, clock, rhythm, take_over
-        )
         self._pollers = {repo.id: self._create(repo) for repo in self._known()}
 
+    def _create(self, repo: ConfigRepo) -> ConfigRepoPoller:
+        return ConfigRepoPoller(repo, GitClone(repo.url, repo.branch, self._folder / f"{repo.id}.git"), self._polling)
+
     def recover(self) -> None:
-        """Before anything runs: a job that was interrupted needs its pipeline."""
+        """Puts the pipelines in force that were valid when the server ended, without a fetch."""
         for poller in self.pollers():
             poller.recover()
 
@@ -47,21 +37,21 @@ class ConfigRepos:
             poller.stop()
 
     def add(self, repo: ConfigRepo) -> None:
-        """Begins to follow it."""
+        """Stores its definition and polls it from now on."""
         with self._lock:
             self._database.run("INSERT INTO config_repos VALUES (?, ?)", repo.id, json.dumps(asdict(repo)))
             self._pollers[repo.id] = self._create(repo)
             self._pollers[repo.id].start()
 
     def replace(self, repo: ConfigRepo) -> None:
-        """Follows it from now on. What came from another place is gone until this one has been read, as in GoCD."""
+        """When URL or branch differ, the pipelines of before are gone until the new place was read, as in GoCD."""
         with self._lock:
             moved = self._pollers[repo.id].repo.description != repo.description
             self._pollers[repo.id].stop()
             self._database.run("UPDATE config_repos SET definition = ? WHERE id = ?", json.dumps(asdict(repo)), repo.id)
             self._pollers[repo.id] = self._create(repo)
         if moved:
-            self._take_over(repo.id, None)
+            self._polling.replace_pipelines(repo.id, None)
         self._pollers[repo.id].start()
 
     def pollers(self) -> list[ConfigRepoPoller]:

@@ -1,4 +1,4 @@
-"""Server health messages: what an operator must know now, gone once it is well again. Not kept across restarts."""
+"""Server health messages: one a subject, until it is cleared. A restart forgets them."""
 
 import threading
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ from services.embedded.clock import Clock, iso_seconds
 
 @dataclass(frozen=True)
 class HealthMessage:
+    """`time` is `YYYY-MM-DDThh:mm:ssZ`."""
+
     message: str
     detail: str
     level: str
@@ -21,14 +23,15 @@ class Health:
         self._messages: dict[str, HealthMessage] = {}
 
     def error(self, subject: str, message: str, detail: str) -> None:
-        """Replaces what was said of `subject`."""
+        """Replaces an earlier message of the subject."""
         with self._lock:
             self._messages[subject] = HealthMessage(message, detail, "ERROR", iso_seconds(self._clock.now()))
 
-    def well(self, subject: str) -> None:
+    def clear(self, subject: str) -> None:
         with self._lock:
             self._messages.pop(subject, None)
 
     def messages(self, subject: str | None = None) -> list[HealthMessage]:
+        """Of one subject, or of all."""
         with self._lock:
             return [message for key, message in self._messages.items() if subject in (None, key)]

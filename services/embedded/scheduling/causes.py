@@ -1,4 +1,4 @@
-"""What a new instance of a pipeline would be built from."""
+"""Build causes: the revision of each material that a new instance of a pipeline is built from."""
 
 from collections.abc import Mapping
 from itertools import takewhile
@@ -11,7 +11,7 @@ from services.embedded.records.modifications import Modification, Modifications
 
 PACKAGE, PIPELINE = "Package", "Pipeline"
 LABEL = "LABEL"
-# A build cause lists what is new since the last one; more than this is nothing that a person reads.
+# A build cause lists all revisions that are new in it; nobody reads more than this many.
 MOST_LISTED = 100
 
 
@@ -25,8 +25,10 @@ class Causes:
     def newest(
         self, pipeline: str, config: PipelineConfig, pinned: Mapping[str, str] | None = None
     ) -> list[Cause] | None:
-        """The newest revision of each material, or the one that is `pinned` for its fingerprint; None as long as one
-        has none."""
+        """A cause for each material: its newest revision, or the one that is `pinned` for its fingerprint.
+
+        None while a material has no such revision.
+        """
         causes = [self._cause(pipeline, name, material, pinned or {}) for name, material in config.materials.items()]
         found = [cause for cause in causes if cause]
         return found if len(found) == len(causes) else None
@@ -47,7 +49,7 @@ class Causes:
         known = self._modifications.newest(fingerprint, MOST_LISTED)
         if not known:
             return None
-        # An instance that was pinned to an older revision leaves nothing new behind.
+        # Newer than the newest that was ever used: an instance that was pinned to an older one makes nothing new.
         fresh = tuple(takewhile(lambda it: _age(it) > _age(used), known)) if used else (known[0],)
         return Cause(name, fingerprint, kind, description, bool(fresh), fresh or (known[0],))
 
@@ -69,7 +71,7 @@ class Causes:
         return f"modified by {newest.user}"
 
     def record_passed(self, instance: Instance, stage: str, counter: int) -> None:
-        """A passed stage is a revision of the material of those that wait for it."""
+        """Adds `pipeline/counter/stage/stage counter` as a revision of the pipeline material of that stage."""
         passed = Modification(
             revision=f"{instance.pipeline}/{instance.counter}/{stage}/{counter}",
             user="Unknown",
@@ -82,5 +84,5 @@ class Causes:
 
 
 def _age(modification: Modification) -> tuple[int, int]:
-    """Grows with each newer revision of a material."""
+    """Greater for newer revisions. Of a pipeline material the upstream counter counts before the time of recording."""
     return modification.upstream, modification.id

@@ -8,7 +8,7 @@ from services.embedded.scheduling.causes import LABEL, PIPELINE
 
 
 def label_of(template: str, counter: int, causes: list[Cause]) -> str:
-    """At most the 255 characters that GoCD stores."""
+    """`template` with its parameters filled in, cut to the 255 characters that GoCD stores."""
     values = {"COUNT": str(counter)} | {cause.material: revision_label(cause) for cause in causes}
 
     def filled(part: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""GoCD's rules of what runs next: which instance starts, which stage follows, what waits."""
+"""GoCD's rules of scheduling: which instance of a pipeline starts, which stage follows, what has to wait."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -23,11 +23,11 @@ AUTOMATIC = "changes"
 
 
 class Conflict(Exception):
-    """The request cannot be met now; the text is GoCD's."""
+    """A pipeline or stage cannot run now; the text is GoCD's."""
 
 
 class Scheduler:
-    """Every change is one transaction, so a server that dies in between finds all of it or nothing."""
+    """Each decision is one transaction, so that a server that dies in between has recorded all of it or nothing."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Scheduler:
         return self._pipelines.current.pipelines
 
     def consider(self, names: list[str]) -> None:
-        """Starts an instance of each pipeline that has something new and nothing in its way."""
+        """Starts an instance of each of these pipelines that has a new revision and no obstacle."""
         for name in names:
             with self._history.database.transaction():
                 if name in self._configs and not self.obstacle(name):
@@ -59,7 +59,7 @@ class Scheduler:
         self.consider(list(self._configs))
 
     def obstacle(self, name: str) -> str | None:
-        """Why no new instance can start now."""
+        """Why no new instance can start now, in GoCD's words; None when one can."""
         if name not in self._configs:
             return f"Pipeline '{name}' not found."
         first = self._configs[name].stage_names[0]
@@ -74,13 +74,13 @@ class Scheduler:
             )
         return None
 
-    def foreign(self, name: str, fingerprints: Iterable[str]) -> list[str]:
+    def unknown_materials(self, name: str, fingerprints: Iterable[str]) -> list[str]:
         """Those of these fingerprints that are no material of the pipeline."""
         ours = self._causes.fingerprints(self._configs[name])
         return [fingerprint for fingerprint in fingerprints if fingerprint not in ours]
 
     def _start_if_changed(self, name: str) -> None:
-        """A pipeline whose first stage is manual waits for a person."""
+        """A pipeline whose first stage is manual never starts by itself."""
         config = self._configs[name]
         if config.stage_configs[config.stage_names[0]].manual:
             return
@@ -89,7 +89,10 @@ class Scheduler:
             self._start(name, causes, self._causes.message(changed[0]), AUTOMATIC)
 
     def force(self, name: str, by: str, pinned: Mapping[str, str] | None = None) -> bool:
-        """Starts an instance with the newest revisions or those that are pinned; False when a material has none."""
+        """Starts an instance with the newest revision of each material, or the one that is pinned by its fingerprint.
+
+        False when a material has no such revision. Raises Conflict.
+        """
         with self._history.database.transaction():
             if obstacle := self.obstacle(name):
                 raise Conflict(obstacle)
@@ -116,7 +119,7 @@ class Scheduler:
         self._stages.add_stage(instance, name, stage.approval.type, by, stage.clean_workspace, list(stage.jobs))
 
     def run_stage(self, instance: Instance, name: str, by: str) -> None:
-        """A manual stage, or any stage of any instance again. Raises Conflict."""
+        """Runs a manual stage, or any stage of an instance again. Raises Conflict."""
         with self._history.database.transaction():
             if refusal := self.refusal(instance, name):
                 raise Conflict(refusal)
@@ -124,7 +127,7 @@ class Scheduler:
         self._on_scheduled()
 
     def refusal(self, instance: Instance, name: str) -> str | None:
-        """Why this stage of this instance cannot be run by hand now."""
+        """Why this stage cannot be run by hand now, in GoCD's words; None when it can."""
         config = self._configs.get(instance.pipeline)
         if not config or name not in config.stage_names:
             return f"Stage '{name}' not found in pipeline '{instance.pipeline}'"
@@ -167,7 +170,7 @@ class Scheduler:
         return names[position - 1] if position else None
 
     def finish_job(self, job: JobRun, result: str) -> None:
-        """Records the end of a job, and schedules all that follows from it."""
+        """Records the result of a job, and schedules what follows from it."""
         with self._history.database.transaction():
             self._stages.move_job(job, COMPLETED, result)
             stage = self._stages.stage(job.stage)
@@ -175,7 +178,7 @@ class Scheduler:
         self.consider(affected)
 
     def _finish_stage(self, stage: StageRun) -> list[str]:
-        """The pipelines that may start now."""
+        """Returns the pipelines that may start an instance now."""
         jobs = self._stages.jobs(stage)
         if any(job.state != COMPLETED for job in jobs):
             return []
@@ -193,21 +196,25 @@ class Scheduler:
             return []
         following = config.stage_names[config.stage_names.index(name) + 1 :]
         self._unlock(instance, config, following, result)
-        self._catch_up(instance, config, name)
+        self._schedule_newest_waiting(instance, config, name)
         if result != PASSED:
             return []
         if following:
             self._schedule_if_free(instance, config, following[0])
-        return self._tell_downstream(instance, name, counter)
+        return self._record_revision(instance, name, counter)
 
     def _unlock(self, instance: Instance, config: PipelineConfig, following: list[str], result: str) -> None:
-        """ScheduleService.unlockIfNecessary: waiting for a person counts as finished."""
+        """GoCD's ScheduleService.unlockIfNecessary: a manual stage that comes next counts as finished."""
         at_rest = result != PASSED or (following and config.stage_configs[following[0]].manual)
         if not following or (config.lock_behavior == "unlockWhenFinished" and at_rest):
             self._history.unlock(instance.pipeline)
 
-    def _catch_up(self, instance: Instance, config: PipelineConfig, name: str) -> None:
-        """A newer instance that waited for this stage to be free gets it; those in between never do."""
+    def _schedule_newest_waiting(self, instance: Instance, config: PipelineConfig, name: str) -> None:
+        """Runs the stage that `instance` has just finished for the newest instance that waits for it, if any does."""
+        # A stage runs in one instance at a time, so instances that pass the stage before it meanwhile have to wait.
+        # When it is free GoCD goes on with the newest of them only, because that one was built from the newest
+        # revisions. Those in between are skipped: nothing runs their stage, unless a person does. A promotion in one of
+        # them is superseded (services/delivery/promotions/outcomes.py): it must not be delivered after a newer one.
         previous = self._previous(instance.pipeline, name)
         if previous is None:
             return
@@ -221,7 +228,8 @@ class Scheduler:
         if not config.stage_configs[name].manual and not self._stages.active_in(instance.pipeline, name):
             self._schedule(instance, config, name, AUTOMATIC)
 
-    def _tell_downstream(self, instance: Instance, stage: str, counter: int) -> list[str]:
+    def _record_revision(self, instance: Instance, stage: str, counter: int) -> list[str]:
+        """Records the passed stage as a revision for the pipelines that have it as a material, and returns these."""
         downstream = self._pipelines.current.downstream(instance.pipeline, stage)
         if downstream:
             self._causes.record_passed(instance, stage, counter)

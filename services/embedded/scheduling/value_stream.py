@@ -1,8 +1,8 @@
-"""What an instance was built from and what was built from it, level by level."""
+"""The value stream of an instance: what it was built from, and what was built from it."""
 
 from dataclasses import dataclass, field
 
-from services.embedded.pipelines.pipelines import Pipelines
+from services.embedded.pipelines.gocd_yaml import Pipelines
 from services.embedded.records.history import Cause, History, Instance
 from services.embedded.scheduling.causes import PIPELINE
 
@@ -26,7 +26,7 @@ class ValueStream:
         self._history = history
 
     def levels(self, instance: Instance) -> list[list[Node]]:
-        """Materials first, the last pipelines last."""
+        """Nodes by level: package materials first, then each pipeline one level below what it was built from."""
         nodes: dict[str, Node] = {}
         self._upstream(nodes, self._node(nodes, instance.pipeline, 0, instance))
         self._downstream(nodes, nodes[instance.pipeline], instance)

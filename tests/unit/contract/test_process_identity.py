@@ -10,7 +10,7 @@ import pytest
 
 from services.contract.errors import Refused
 from services.contract.process_identity import identity, start_ticks, ticks_a_second
-from services.embedded.agent.processes import end_trees
+from services.embedded.agent.process_trees import end_trees
 from services.rollout.processes.listeners import Listeners
 from services.rollout.processes.serving_process import ProcessRecord, ServingProcess
 

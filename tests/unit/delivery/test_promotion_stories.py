@@ -20,7 +20,7 @@ from services.delivery.promotions.judge import JudgeSuperseded
 from services.delivery.promotions.outcomes import outcomes, read_ledger
 from services.embedded.api.app import create_app
 from services.embedded.clock import milliseconds
-from services.embedded.engine import Engine
+from services.embedded.engine import CiEngine
 from services.embedded.records.catalog import Package, Property, Repository
 from services.embedded.records.history import FAILED, PASSED, JobRun
 from services.embedded.records.modifications import Modification
@@ -70,7 +70,7 @@ class Story:
         self.gocd = self._client()
         self.look = self._follower()
 
-    def _server(self) -> Engine:
+    def _server(self) -> CiEngine:
         return create_engine(self.state, SHAPE, FakePlugin(), clock=FakeClock())
 
     def _client(self) -> GoCD:
@@ -130,7 +130,7 @@ class Story:
         self._wait()
 
     def _wait(self) -> None:
-        poll_until(lambda: not self.engine._triggered, "the end of what was triggered", pause=0.001)
+        poll_until(lambda: not self.engine.schedule_requests.pending, "the end of what was triggered", pause=0.001)
 
     def restart_follower(self) -> None:
         self.look = self._follower()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.embedded.api.page import render_page, web_link
-from services.embedded.polling.first_look import WORDS
+from services.embedded.polling.expected_failures import EXPLANATIONS
 from tests.support.embedded_ci import REPOSITORY, new_package, pipeline, python, running, stage
 from tests.support.embedded_fakes import RefusingPlugin, revision
 from tests.support.paths import ROOT
@@ -228,7 +228,7 @@ def test_a_first_look_at_a_model_that_nobody_promoted_is_calm(tmp_path: Path, se
 
 def test_what_the_page_takes_for_a_first_look_are_sentences_of_our_plugin() -> None:
     sentences = (ROOT / "plugin" / "README.md").read_text()
-    assert all(f'"{sentence}' in sentences for sentence in WORDS)
+    assert all(f'"{sentence}' in sentences for sentence in EXPLANATIONS)
 
 
 def test_a_poll_that_fails_for_another_reason_is_a_problem_on_the_page(tmp_path: Path) -> None:

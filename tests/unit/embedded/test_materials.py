@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.embedded.polling.backoff import Backoff, Rhythm
-from services.embedded.polling.poller import Poller
+from services.embedded.polling.backoff import Backoff, PollIntervals
+from services.embedded.polling.package_poller import PackagePoller
 from services.embedded.records.catalog import dependency_fingerprint
 from tests.support.embedded_ci import FAST, CiWithFakePlugin, new_package, pipeline, running, stage
 from tests.support.embedded_fakes import FakeClock, revision
@@ -24,7 +24,7 @@ def messages(ci: CiWithFakePlugin) -> list[dict[str, Any]]:
     return list(ci.get("server_health_messages").json())
 
 
-def poller_of(ci: CiWithFakePlugin, package: str = "churn") -> Poller:
+def poller_of(ci: CiWithFakePlugin, package: str = "churn") -> PackagePoller:
     return next(it for it in ci.engine.materials.pollers() if it.package.id == package)
 
 
@@ -126,7 +126,7 @@ def test_a_material_is_polled_again_and_again(tmp_path: Path) -> None:
         ci.finished("churn/2/one/1")
 
 
-GOCD = Rhythm(poll=60, backoff=300, backoff_max=3600)
+GOCD = PollIntervals(poll=60, backoff=300, backoff_max=3600)
 
 
 def rests(backoff: Backoff, *failures: float) -> list[float]:
@@ -157,7 +157,7 @@ def test_a_success_forgets_every_failure() -> None:
 
 def test_a_poller_in_back_off_rests_as_long_as_the_clock_says(tmp_path: Path) -> None:
     clock = FakeClock()
-    with running(tmp_path, ONE, Rhythm(poll=0, backoff=0.05, backoff_max=0.05), clock) as ci:
+    with running(tmp_path, ONE, PollIntervals(poll=0, backoff=0.05, backoff_max=0.05), clock) as ci:
         ci.define()
         poll_until(lambda: ci.plugin.polls, "the first poll", pause=0.01)
         # The clock stands still, so that however long one waits the rest is not over.

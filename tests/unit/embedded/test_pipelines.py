@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.contract.errors import Refused
-from services.embedded.pipelines.pipelines import load_pipelines
+from services.embedded.pipelines.gocd_yaml import load_pipelines
 from tests.support.paths import ROOT
 
 OURS = ROOT / "services" / "gocd" / "pipelines.gocd.yaml"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from services.embedded.plugin.interface import PluginFailed, PluginInfo, PluginReply
 from services.embedded.plugin.package_plugin import PackagePlugin
-from services.embedded.plugin.plugin import PluginFailed, PluginInfo, PluginReply
 from services.embedded.records.catalog import Package, Repository
 from services.embedded.records.modifications import Modification
 from tests.support.paths import ROOT

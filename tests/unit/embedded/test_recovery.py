@@ -11,7 +11,7 @@ import pytest
 
 from services.contract.errors import Refused
 from services.contract.process_identity import identity
-from services.embedded.engine import Engine
+from services.embedded.engine import CiEngine
 from services.embedded.state_lock import lock_state
 from tests.support.embedded_ci import create_engine, pipeline, python, running, stage
 from tests.support.embedded_fakes import FakePlugin, revision
@@ -21,7 +21,7 @@ SLEEPS = "import time; time.sleep(60)"
 TWO_STAGES = {"churn": pipeline(stage("one", python("print('ran')")), stage("two"))}
 
 
-def left_behind(state: Path, pipelines: dict[str, Any]) -> Engine:
+def left_behind(state: Path, pipelines: dict[str, Any]) -> CiEngine:
     """The history of a server that was killed while its first job ran: it was never started, so nothing tidies up."""
     with running(state, {"other": pipeline(stage("one"))}) as ci:
         ci.define()

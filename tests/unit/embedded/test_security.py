@@ -11,7 +11,7 @@ import pytest
 from services.contract.errors import Refused
 from services.embedded.api.app import create_app
 from services.embedded.records.users import read_passwords
-from services.embedded.settings import Settings, read_settings
+from services.embedded.settings import CiSettings, read_ci_settings
 from services.gocd.client import GoCD, Login
 from tests.support.embedded_ci import (
     REPOSITORY,
@@ -197,12 +197,12 @@ def variables(tmp_path: Path) -> dict[str, str]:
     return {f"TRACKBACK_CI_{name}": str(tmp_path / name.lower()) for name in names}
 
 
-def settings(variables: dict[str, str], **more: str) -> Settings:
+def settings(variables: dict[str, str], **more: str) -> CiSettings:
     told = variables | {f"TRACKBACK_CI_{name}": value for name, value in more.items()}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in told.items():
             patch.setenv(name, value)
-        return read_settings()
+        return read_ci_settings()
 
 
 @pytest.mark.parametrize(

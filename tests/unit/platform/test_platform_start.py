@@ -11,7 +11,7 @@ import pytest
 from services.contract.errors import Refused
 from services.contract.secret_file import read_secret, write_token
 from services.platform.preflight import lock_state, refuse_taken_ports
-from services.platform.services import token_file, token_variables, verb_environment
+from services.platform.service_definitions import token_file, token_variables, verb_environment
 from services.platform.settings import PlatformSettings, read_platform_settings
 from tests.support.paths import ROOT
 

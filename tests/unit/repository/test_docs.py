@@ -20,7 +20,7 @@ DOCS = sorted([ROOT / "README.md", ROOT / "plugin" / "README.md", *(ROOT / "docs
 SETTINGS: list[type[BaseSettings]] = [
     services.delivery.settings.Settings,
     services.platform.settings.PlatformSettings,
-    services.embedded.settings.Settings,
+    services.embedded.settings.CiSettings,
     services.rollout.settings.Settings,
     training.settings.Settings,
 ]

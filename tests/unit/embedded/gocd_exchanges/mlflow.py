@@ -4,7 +4,7 @@ import json
 import threading
 from typing import Any, ClassVar
 
-from services.embedded.plugin.plugin import PluginInfo, PluginReply
+from services.embedded.plugin.interface import PluginInfo, PluginReply
 from tests.support.embedded_fakes import FakePlugin
 from tests.unit.embedded.gocd_exchanges.recorded import exchanges
 

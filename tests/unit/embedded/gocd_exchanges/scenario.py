@@ -131,7 +131,9 @@ class Scenario:
         self._no_request_waits()
 
     def _no_request_waits(self) -> None:
-        poll_until(lambda: not self._in.engine._triggered, "the requests to be served", PATIENCE, pause=0.01)
+        poll_until(
+            lambda: not self._in.engine.schedule_requests.pending, "the requests to be served", PATIENCE, pause=0.01
+        )
 
     def _hold(self) -> None:
         self._in.hold.touch()
@@ -196,7 +198,7 @@ class Scenario:
         self._in.result("scratch/3/build/1", "Failed")
 
     def _pinned(self) -> None:
-        poll_until(lambda: not self._in.engine._triggered, "the requests to be served", PATIENCE, pause=0.01)
+        self._no_request_waits()
         if not self._in.engine.history.instance("scratch", 4):
             self._schedule("scratch")
         self._in.result("scratch/4/build/1", "Failed" if self._newest_fails() else "Passed")

@@ -1,4 +1,4 @@
-"""Ends processes with all their descendants, and only those that are still the ones that were meant."""
+"""Ends processes with all their descendants."""
 
 import contextlib
 
@@ -10,7 +10,10 @@ GRACE_SECONDS = 2.0
 
 
 def end_trees(processes: list[tuple[int, str | None]], grace: float = GRACE_SECONDS) -> None:
-    """SIGTERM, then SIGKILL to what is left. A process of another identity than noted is not touched."""
+    """SIGTERM, and SIGKILL after `grace` seconds.
+
+    `processes` are pairs of process id and noted identity; a process that has another identity by now is left alone.
+    """
     trees = [member for pid, noted in processes for member in _tree(pid, noted)]
     for member in trees:
         with contextlib.suppress(psutil.Error):

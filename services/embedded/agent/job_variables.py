@@ -1,10 +1,10 @@
-"""The environment variables that GoCD gives to a job, all of them, in its order."""
+"""The environment variables that GoCD gives to a job, in GoCD's order."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from services.embedded.agent.job_order import JobOrder
+from services.embedded.agent.job_assignment import JobAssignment
 from services.embedded.records.catalog import Catalog, Package, Property
 from services.embedded.records.history import Cause
 from services.embedded.scheduling.causes import LABEL, PACKAGE
@@ -24,35 +24,35 @@ class Variable:
         return HIDDEN if self.secure else self.value
 
 
-def job_variables(order: JobOrder, catalog: Catalog, server_url: str) -> list[Variable]:
-    """A name that comes twice keeps its first place and has its last value."""
+def job_variables(assignment: JobAssignment, catalog: Catalog, server_url: str) -> list[Variable]:
+    """In GoCD's order; a name that comes twice keeps its first place and has its last value."""
     variables: dict[str, Variable] = {}
-    for variable in _all(order, catalog, server_url):
+    for variable in _all(assignment, catalog, server_url):
         variables[variable.name] = variable
     return list(variables.values())
 
 
-def _all(order: JobOrder, catalog: Catalog, server_url: str) -> Iterator[Variable]:
+def _all(assignment: JobAssignment, catalog: Catalog, server_url: str) -> Iterator[Variable]:
     yield Variable("GO_SERVER_URL", server_url)
-    yield Variable("GO_PIPELINE_GROUP_NAME", order.pipeline_config.group)
+    yield Variable("GO_PIPELINE_GROUP_NAME", assignment.pipeline_config.group)
     yield Variable("GO_AGENT_RESOURCES", AGENT_RESOURCES)
-    yield Variable("GO_TRIGGER_USER", order.stage.approved_by)
-    yield Variable("GO_PIPELINE_NAME", order.instance.pipeline)
-    yield Variable("GO_PIPELINE_COUNTER", str(order.instance.counter))
-    yield Variable("GO_PIPELINE_LABEL", order.instance.label)
-    yield Variable("GO_STAGE_NAME", order.stage.name)
-    yield Variable("GO_STAGE_COUNTER", str(order.stage.counter))
-    yield Variable("GO_JOB_NAME", order.run.name)
-    for cause in order.causes:
-        yield from _material(order, cause, catalog)
-    for configured in (order.pipeline_config, order.stage_config, order.config):
+    yield Variable("GO_TRIGGER_USER", assignment.stage.approved_by)
+    yield Variable("GO_PIPELINE_NAME", assignment.instance.pipeline)
+    yield Variable("GO_PIPELINE_COUNTER", str(assignment.instance.counter))
+    yield Variable("GO_PIPELINE_LABEL", assignment.instance.label)
+    yield Variable("GO_STAGE_NAME", assignment.stage.name)
+    yield Variable("GO_STAGE_COUNTER", str(assignment.stage.counter))
+    yield Variable("GO_JOB_NAME", assignment.run.name)
+    for cause in assignment.causes:
+        yield from _material(assignment, cause, catalog)
+    for configured in (assignment.pipeline_config, assignment.stage_config, assignment.config):
         for name, value in configured.environment_variables.items():
             yield Variable(name, value)
 
 
-def _material(order: JobOrder, cause: Cause, catalog: Catalog) -> Iterator[Variable]:
+def _material(assignment: JobAssignment, cause: Cause, catalog: Catalog) -> Iterator[Variable]:
     if cause.type == PACKAGE:
-        configured = order.pipeline_config.materials.get(cause.material)
+        configured = assignment.pipeline_config.materials.get(cause.material)
         package = catalog.package(configured.package or "") if configured else None
         yield from _package(cause, package)
     else:

@@ -1,4 +1,4 @@
-"""Lets in whom GoCD knows, and says no in GoCD's words; what each may do is said where it is done."""
+"""Who sends a request, by password or access token: GoCD's rules and words. Permissions are checked by each route."""
 
 import base64
 import binascii
@@ -10,9 +10,9 @@ from starlette.middleware.base import RequestResponseEndpoint
 from services.embedded.api.protocol import refusal
 from services.embedded.records.users import ANONYMOUS, Users
 
-# GoCD: AuthorizeFilterChain.
+# Paths that need no user (GoCD: AuthorizeFilterChain).
 OPEN = ("/go/api/v1/health", "/go/api/version")
-# GoCD: AuthenticationFilterChain. Elsewhere a token opens nothing.
+# Where a token counts (GoCD: AuthenticationFilterChain).
 FOR_TOKENS = ("/go/api/", "/go/files/")
 
 NOBODY = "You are not authenticated!"
@@ -28,21 +28,23 @@ class NotAuthenticated(Exception):
     """The text is GoCD's."""
 
 
-class Guard:
+class Authentication:
+    """Sets `user` and `by_token` of the request's state, or answers with a 401."""
+
     def __init__(self, users: Users) -> None:
         self._users = users
 
-    async def __call__(self, request: Request, go_on: RequestResponseEndpoint) -> Response:
+    async def __call__(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         try:
             user = self._user(request.url.path, request.headers.get("authorization", ""))
         except NotAuthenticated as problem:
-            return self._no(request, str(problem))
+            return self._unauthorized(request, str(problem))
         path = request.url.path
         if self._users.security and user == ANONYMOUS and path not in OPEN:
-            return self._no(request, NOBODY)
+            return self._unauthorized(request, NOBODY)
         request.state.user = user
         request.state.by_token = request.headers.get("authorization", "").lower().startswith("bearer ")
-        return await go_on(request)
+        return await call_next(request)
 
     def _user(self, path: str, authorization: str) -> str:
         scheme, _, credentials = authorization.partition(" ")
@@ -70,8 +72,8 @@ class Guard:
             raise NotAuthenticated(BAD_TOKEN)
         return user
 
-    def _no(self, request: Request, message: str) -> Response:
-        """A token is not asked for a password in its place."""
+    def _unauthorized(self, request: Request, message: str) -> Response:
+        """Asks for a password, unless a token was sent."""
         by_token = request.headers.get("authorization", "").lower().startswith("bearer ")
         challenge = {"WWW-Authenticate": 'Basic realm="GoCD"'} if self._users.security and not by_token else {}
         return refusal(request, 401, {"message": message}, challenge)

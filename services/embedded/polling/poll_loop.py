@@ -1,25 +1,25 @@
-"""Does one thing again and again in a thread of its own: at its rhythm, at once when asked, slower after a failure."""
+"""A thread that polls: every so many seconds, at once when asked, and less often after failures."""
 
 import math
 import threading
 
 from services.embedded.clock import Clock
-from services.embedded.polling.backoff import Backoff, Rhythm
+from services.embedded.polling.backoff import Backoff, PollIntervals
 
 
-class Rounds:
-    """A subclass says in `poll` what is done in a round. While it is not `automatic` it waits to be asked."""
+class PollLoop:
+    """A subclass has `poll`. A loop that is not `automatic` polls only when asked."""
 
-    def __init__(self, name: str, clock: Clock, rhythm: Rhythm, automatic: bool) -> None:
+    def __init__(self, name: str, clock: Clock, intervals: PollIntervals, automatic: bool) -> None:
         self._clock = clock
-        self._backoff = Backoff(rhythm)
+        self._backoff = Backoff(intervals)
         self._automatic = automatic
         self._wake = threading.Condition()
         self._asked = False
         self._busy = False
         self._stopped = False
         self._due = clock.monotonic()
-        self._rounds = 0
+        self._done = 0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def poll(self) -> bool:
@@ -27,15 +27,17 @@ class Rounds:
         raise NotImplementedError
 
     def start(self) -> None:
+        """The first poll of an automatic loop comes at once."""
         self._thread.start()
 
     def stop(self) -> None:
+        """Does not wait for a poll that is in progress."""
         with self._wake:
             self._stopped = True
             self._wake.notify_all()
 
-    def keep(self, automatic: bool) -> None:
-        """Whether its rhythm counts from now on; one that was due meanwhile is done at once."""
+    def set_automatic(self, automatic: bool) -> None:
+        """A poll that would have been due meanwhile is done at once."""
         with self._wake:
             self._automatic = automatic
             self._wake.notify_all()
@@ -46,7 +48,7 @@ class Rounds:
             return self._busy or self._asked
 
     def trigger(self) -> bool:
-        """Polls at once, whatever the back-off says; False while a poll is under way."""
+        """Polls at once, whatever the back-off says; False while a poll is in progress."""
         with self._wake:
             if self._busy or self._asked:
                 return False
@@ -55,25 +57,26 @@ class Rounds:
             return True
 
     def poll_and_wait(self) -> None:
-        """Returns after a poll that began after this call."""
+        """Returns after a poll that began after this call, or when the loop is stopped."""
         with self._wake:
-            wanted = self._rounds + (2 if self._busy else 1)
+            # A poll that is in progress may have asked before this call, so it does not count.
+            wanted = self._done + (2 if self._busy else 1)
             self._asked = True
             self._wake.notify_all()
-            self._wake.wait_for(lambda: self._stopped or self._rounds >= wanted)
+            self._wake.wait_for(lambda: self._stopped or self._done >= wanted)
 
     def _run(self) -> None:
-        while self._next_turn():
+        while self._wait_for_turn():
             succeeded = self.poll()
             rest = self._backoff.rest(succeeded, self._clock.monotonic())
             with self._wake:
                 self._due = self._clock.monotonic() + rest
                 self._busy = False
-                self._rounds += 1
+                self._done += 1
                 self._wake.notify_all()
 
-    def _next_turn(self) -> bool:
-        """Waits until it is time to poll; False when it is time to end."""
+    def _wait_for_turn(self) -> bool:
+        """False when the loop is stopped."""
         with self._wake:
             while not self._stopped and not self._asked and (rest := self._rest()) > 0:
                 self._wake.wait(min(rest, threading.TIMEOUT_MAX))
@@ -82,4 +85,5 @@ class Rounds:
             return not self._stopped
 
     def _rest(self) -> float:
+        """Seconds until the next poll."""
         return self._due - self._clock.monotonic() if self._automatic else math.inf

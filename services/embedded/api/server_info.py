@@ -1,4 +1,4 @@
-"""Whether the server is up, which version it is, and what troubles it."""
+"""The server's health check, its version and its health messages."""
 
 import json
 from dataclasses import asdict
@@ -6,7 +6,7 @@ from dataclasses import asdict
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
-from services.embedded.api.protocol import Server, accepts, answer, links
+from services.embedded.api.protocol import CurrentEngine, accepts, answer, links
 
 GOCD_VERSION = "26.1.0"
 router = APIRouter()
@@ -18,7 +18,7 @@ def health() -> JSONResponse:
 
 
 @router.get("/go/api/version", dependencies=[accepts(1)])
-def version(engine: Server) -> Response:
+def version(engine: CurrentEngine) -> Response:
     found = {
         "_links": links(f"{engine.site.server_url}/api/version", "version"),
         "version": GOCD_VERSION,
@@ -28,5 +28,5 @@ def version(engine: Server) -> Response:
 
 
 @router.get("/go/api/server_health_messages", dependencies=[accepts(1)])
-def server_health_messages(engine: Server) -> JSONResponse:
+def server_health_messages(engine: CurrentEngine) -> JSONResponse:
     return answer(1, [asdict(message) for message in engine.health.messages()], tagged=True)

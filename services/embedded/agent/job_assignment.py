@@ -1,4 +1,4 @@
-"""All that an agent needs to know of one job."""
+"""What an agent gets to run one job, and GoCD's name of it."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from services.embedded.records.history import Cause, Instance, JobRun, StageRun
 
 
 @dataclass(frozen=True)
-class JobPlace:
-    """Where a job's files are, and how GoCD names it."""
+class JobIdentifier:
+    """GoCD's JobIdentifier: which run of a job."""
 
     pipeline: str
     counter: int
@@ -17,12 +17,13 @@ class JobPlace:
     job: str
 
     @property
-    def path(self) -> str:
+    def locator(self) -> str:
+        """GoCD's name of it, and the folder of its artifacts."""
         return f"{self.pipeline}/{self.counter}/{self.stage}/{self.stage_counter}/{self.job}"
 
 
 @dataclass(frozen=True)
-class JobOrder:
+class JobAssignment:
     run: JobRun
     stage: StageRun
     instance: Instance
@@ -32,13 +33,12 @@ class JobOrder:
     config: JobConfig
 
     @property
-    def place(self) -> JobPlace:
-        return JobPlace(
+    def identifier(self) -> JobIdentifier:
+        return JobIdentifier(
             self.instance.pipeline, self.instance.counter, self.stage.name, self.stage.counter, self.run.name
         )
 
     @property
-    def locator(self) -> str:
+    def display_locator(self) -> str:
         """With the label in place of the counter, as the console shows it."""
-        place = self.place
-        return f"{place.pipeline}/{self.instance.label}/{place.stage}/{place.stage_counter}/{place.job}"
+        return f"{self.instance.pipeline}/{self.instance.label}/{self.stage.name}/{self.stage.counter}/{self.run.name}"

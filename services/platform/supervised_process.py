@@ -10,19 +10,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from services.contract.backoff import Backoff
-from services.platform.services import Service
+from services.platform.service_definitions import ServiceDefinition
 
 STOP_SECONDS = 7.0
 _QUICK_DEATH_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 5.0
 
 
-class Supervised:
+class SupervisedProcess:
     """Started by `start`, kept alive until `stop`; every process group it ever had is ended by `stop`."""
 
     def __init__(
         self,
-        service: Service,
+        service: ServiceDefinition,
         environment: Mapping[str, str],
         log: Path,
         say: Callable[[str], None],

@@ -13,7 +13,7 @@ _PLUGIN_HOST = ROOT / "plugin" / "host" / "target" / "trackback-plugin-host.jar"
 
 
 @dataclass(frozen=True)
-class Service:
+class ServiceDefinition:
     """A process to keep alive, the variables that are its own, and the URL that answers 200 when it is ready, if any.
 
     `children_live_on` when it is restarted: the processes that answer must not end with the rollout service.
@@ -52,15 +52,15 @@ def verb_environment(settings: PlatformSettings, state: Path) -> dict[str, str]:
     }
 
 
-def phases(settings: PlatformSettings, state: Path) -> list[list[Service]]:
+def phases(settings: PlatformSettings, state: Path) -> list[list[ServiceDefinition]]:
     """The CI server comes last, because it polls MLflow at once."""
     first = [_mlflow(settings, state / "mlflow"), _rollout(settings, state)]
     return [first, [_ci(settings, state)]] if settings.ci else [first]
 
 
-def follow(settings: PlatformSettings) -> Service:
+def follow(settings: PlatformSettings) -> ServiceDefinition:
     """Lets the CI server poll what was promoted at once; nothing waits for it."""
-    return Service("follow", tuple(gocd_command(settings, "follow")), {})
+    return ServiceDefinition("follow", tuple(gocd_command(settings, "follow")), {})
 
 
 def gocd_command(settings: PlatformSettings, verb: str) -> list[str]:
@@ -68,12 +68,12 @@ def gocd_command(settings: PlatformSettings, verb: str) -> list[str]:
     return [*command, "--models", str(ROOT / "training" / "models")]
 
 
-def _mlflow(settings: PlatformSettings, place: Path) -> Service:
+def _mlflow(settings: PlatformSettings, place: Path) -> ServiceDefinition:
     command = (sys.executable, "-m", "services.mlflow", str(place), str(settings.mlflow_port))
-    return Service("mlflow", command, {}, f"{settings.urls.mlflow}/health")
+    return ServiceDefinition("mlflow", command, {}, f"{settings.urls.mlflow}/health")
 
 
-def _rollout(settings: PlatformSettings, state: Path) -> Service:
+def _rollout(settings: PlatformSettings, state: Path) -> ServiceDefinition:
     variables = {
         "PORT": str(settings.rollout_port),
         "FIRST_PORT": str(settings.serving_port),
@@ -84,10 +84,12 @@ def _rollout(settings: PlatformSettings, state: Path) -> Service:
     }
     command = (sys.executable, "-m", "services.rollout")
     ready = f"{settings.urls.rollout}/health"
-    return Service("rollout", command, _prefixed("TRACKBACK_ROLLOUT_", variables), ready, children_live_on=True)
+    return ServiceDefinition(
+        "rollout", command, _prefixed("TRACKBACK_ROLLOUT_", variables), ready, children_live_on=True
+    )
 
 
-def _ci(settings: PlatformSettings, state: Path) -> Service:
+def _ci(settings: PlatformSettings, state: Path) -> ServiceDefinition:
     variables = {
         "PORT": str(settings.gocd_port),
         "STATE": str(state / "ci"),
@@ -97,7 +99,9 @@ def _ci(settings: PlatformSettings, state: Path) -> Service:
         "HOST_JAR": str(_PLUGIN_HOST),
     }
     command = (sys.executable, "-m", "services.embedded.server")
-    return Service("ci", command, _prefixed("TRACKBACK_CI_", variables), f"{settings.urls.gocd}/api/v1/health")
+    return ServiceDefinition(
+        "ci", command, _prefixed("TRACKBACK_CI_", variables), f"{settings.urls.gocd}/api/v1/health"
+    )
 
 
 def _prefixed(prefix: str, variables: dict[str, str]) -> dict[str, str]:
