@@ -1,9 +1,16 @@
-"""The one page for people: per model what was promoted, how far it came, and where to look."""
+"""The page for people: of each model what was promoted, how far it came, and links to its reports.
+
+`page.html.j2` is the template; here is what it shows.
+"""
 
 import json
 from collections.abc import Iterator
-from html import escape
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from urllib.parse import quote, urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from services.contract.promotion import TagValue
 from services.embedded.agent.artifacts import CONSOLE_LOG
@@ -14,98 +21,141 @@ from services.embedded.differences import BEHAVIOUR
 from services.embedded.engine import CiEngine
 from services.embedded.pipelines.pipeline_config import PipelineConfig
 from services.embedded.polling.expected_failures import NOTHING_PROMOTED, explanation, is_expected
-from services.embedded.polling.health import HealthMessage
 from services.embedded.records.history import UNKNOWN, Cause, Instance, StageRun
 from services.embedded.records.modifications import Modification
 
+TEMPLATE = "page.html.j2"
 REFRESH_SECONDS = 3
 SHOWN = 10
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #1d2430 }
-table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .4rem .7rem; vertical-align: top }
-tr { border-bottom: 1px solid #dde2ea } small { color: #5b6675 }
-.problem { border-left: 4px solid #b3261e; padding: 0 1rem }
-.Passed { color: #17693a } .Failed, .Cancelled { color: #b3261e }
-.Building { color: #0b57b0 } .Unknown { color: #5b6675 }
-pre { white-space: pre-wrap }
-"""
+
+
+@dataclass(frozen=True)
+class File:
+    title: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`status` is GoCD's and a class of the style sheet, `words` is what a person reads."""
+
+    name: str
+    status: str
+    words: str
+    files: tuple[File, ...]
+
+
+@dataclass(frozen=True)
+class InstanceCell:
+    anchor: str
+    map_url: str
+    label: str
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """`url` is the run in MLflow, None when it is no web address."""
+
+    url: str | None
+    revision: str
+    comment: str
+    who_and_when: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One instance of the model's pipeline; each further cell holds what a downstream pipeline made of it."""
+
+    promotions: tuple[Promotion, ...]
+    cells: tuple[tuple[InstanceCell, ...], ...]
+
+
+@dataclass(frozen=True)
+class Model:
+    """`pipelines` are the titles of the cells; `why_empty` is shown when there is no row."""
+
+    name: str
+    pipelines: tuple[str, ...]
+    rows: tuple[Row, ...]
+    why_empty: str
 
 
 def render_page(engine: CiEngine) -> str:
-    body = "".join([*_problems(engine), *_models(engine), _footer(engine)])
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}"><title>Trackback</title><style>{_STYLE}</style></head>'
-        f"<body><h1>Trackback</h1>{body}</body></html>"
+    return _template().render(
+        refresh_seconds=REFRESH_SECONDS,
+        problems=[it for it in engine.health.messages() if not is_expected(it.detail)],
+        models=list(_models(engine)),
+        mlflow_url=web_url(engine.site.mlflow_ui_url),
+        differences=BEHAVIOUR,
     )
 
 
-def _problems(engine: CiEngine) -> Iterator[str]:
-    for problem in engine.health.messages():
-        if not is_expected(problem.detail):
-            yield _problem(problem)
+@cache
+def _template() -> Template:
+    # Runs, labels, comments and messages come from outside: autoescape keeps all of them from becoming markup.
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    ).get_template(TEMPLATE)
 
 
-def _problem(problem: HealthMessage) -> str:
-    return (
-        f'<section class="problem"><pre><strong>{escape(problem.message)}</strong>\n{escape(problem.detail)}</pre>'
-        f"<small>{escape(problem.time)}</small></section>"
-    )
+def web_url(url: object) -> str | None:
+    """None unless it is an address of the web: a run's URL comes from outside, and could be `javascript:`."""
+    return url if isinstance(url, str) and urlsplit(url).scheme in ("http", "https") else None
 
 
-def _models(engine: CiEngine) -> Iterator[str]:
+def _models(engine: CiEngine) -> Iterator[Model]:
+    """A pipeline with a package material is one of a model."""
     configs = engine.pipelines.pipelines
     for name, pipeline in configs.items():
         if any(material.package for material in pipeline.materials.values()):
-            online = [other for other, config in configs.items() if _follows(config, name)]
-            yield f"<h2>{escape(name)}</h2>{_stream(engine, name, online)}"
-
-
-def _stream(engine: CiEngine, name: str, online: list[str]) -> str:
-    instances = engine.history.instances(name, SHOWN)
-    if not instances:
-        return f"<p>{escape(_nothing_yet(engine, name))}</p>"
-    head = "".join(f"<th>{escape(title)}</th>" for title in ["run", name, *online])
-    rows = "".join(_row(engine, instance, online) for instance in instances)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-
-
-def _nothing_yet(engine: CiEngine, name: str) -> str:
-    """Why a model has no row: nobody trained it, or nobody promoted a run of it."""
-    packages = [engine.catalog.package(it.package or "") for it in engine.pipelines.pipelines[name].materials.values()]
-    problems = [problem for it in packages if it for problem in engine.health.messages(it.fingerprint)]
-    return next((words for it in problems if (words := explanation(it.detail))), NOTHING_PROMOTED)
+            downstream = tuple(other for other, config in configs.items() if _follows(config, name))
+            rows = tuple(_row(engine, instance, downstream) for instance in engine.history.instances(name, SHOWN))
+            yield Model(name, (name, *downstream), rows, _why_empty(engine, pipeline))
 
 
 def _follows(other: PipelineConfig, name: str) -> bool:
     return any(material.pipeline == name for material in other.materials.values())
 
 
-def _row(engine: CiEngine, instance: Instance, online: list[str]) -> str:
-    cells = [_run(engine, instance), _instance(engine, instance)]
-    for other in online:
-        built = engine.history.built_from(other, instance.pipeline, instance.counter)
-        cells.append("".join(_instance(engine, it) for it in built))
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+def _why_empty(engine: CiEngine, pipeline: PipelineConfig) -> str:
+    """Nobody trained the model yet, or nobody promoted a run of it."""
+    packages = [engine.catalog.package(it.package or "") for it in pipeline.materials.values()]
+    problems = [problem for it in packages if it for problem in engine.health.messages(it.fingerprint)]
+    return next((words for it in problems if (words := explanation(it.detail))), NOTHING_PROMOTED)
 
 
-def _run(engine: CiEngine, instance: Instance) -> str:
+def _row(engine: CiEngine, instance: Instance, downstream: tuple[str, ...]) -> Row:
+    built = [engine.history.built_from(name, instance.pipeline, instance.counter) for name in downstream]
+    cells = tuple(tuple(_instance(engine, it) for it in cell) for cell in [[instance], *built])
+    return Row(tuple(_promotions(engine, instance)), cells)
+
+
+def _promotions(engine: CiEngine, instance: Instance) -> Iterator[Promotion]:
     runs = [run for name in engine.stage_names(instance.pipeline) for run in engine.stages.runs(instance, name)]
     seen = min((run.scheduled_at for run in runs), default=None)
-    return "".join(_promotion(cause, seen) for cause in engine.history.causes(instance))
+    for cause in engine.history.causes(instance):
+        yield _promotion(cause, seen)
 
 
-def _promotion(cause: Cause, seen: int | None) -> str:
+def _promotion(cause: Cause, seen: int | None) -> Promotion:
+    """`seen` is when the first stage was scheduled, in milliseconds since 1970."""
     newest = cause.modifications[0]
     comment = json.loads(newest.comment) if newest.comment.startswith("{") else {}
-    return (
-        f"{web_link(comment.get('TRACKBACK_URL'), newest.revision)}<br>{escape(str(comment.get('COMMENT') or ''))}"
-        f"<br><small>{escape(_who_and_when(newest, seen))}</small>"
+    return Promotion(
+        url=web_url(comment.get("TRACKBACK_URL")),
+        revision=newest.revision,
+        comment=str(comment.get("COMMENT") or ""),
+        who_and_when=_who_and_when(newest, seen),
     )
 
 
 def _who_and_when(newest: Modification, seen: int | None) -> str:
-    """Of a tag that was set by hand MLflow knows neither, and what GoCD is told is the end of the run."""
+    """Of a tag that was set by hand MLflow knows neither; GoCD is told the time at which the run ended."""
     value = newest.data.get("PROMOTION")
     if promoted := TagValue.parse(value or ""):
         return f"promoted by {promoted.who}, {promoted.at:%Y-%m-%d %H:%M} UTC"
@@ -114,43 +164,28 @@ def _who_and_when(newest: Modification, seen: int | None) -> str:
     return f"{newest.user}, {from_milliseconds(newest.modified_at):%Y-%m-%d %H:%M} UTC"
 
 
-def web_link(url: object, text: str) -> str:
-    """Only the text, unless the URL is one of the web: a run's URL comes from outside."""
-    if not isinstance(url, str) or urlsplit(url).scheme not in ("http", "https"):
-        return escape(text)
-    return f'<a href="{escape(url)}" rel="noreferrer">{escape(text)}</a>'
-
-
-def _instance(engine: CiEngine, instance: Instance) -> str:
-    map_url = f"/go/pipelines/value_stream_map/{quote(instance.pipeline)}/{instance.counter}.json"
-    lines = [f'<a href="{map_url}">{escape(instance.label)}</a>']
-    for name in engine.stage_names(instance.pipeline):
-        stage = engine.stages.latest(instance, name)
-        status = stage_status(stage)
-        links = _links(engine, instance, stage) if stage else ""
-        words = "not run" if status == UNKNOWN else status.lower()
-        lines.append(f'<span class="{escape(status)}">{escape(name)} {escape(words)}</span>{links}')
-    return f'<div id="{escape(instance.pipeline)}-{instance.counter}">{"<br>".join(lines)}</div>'
-
-
-def _links(engine: CiEngine, instance: Instance, stage: StageRun) -> str:
-    found: list[str] = []
-    for job in engine.stages.jobs(stage):
-        job_identifier = JobIdentifier(instance.pipeline, instance.counter, stage.name, stage.counter, job.name)
-        config = engine.pipelines.job(instance.pipeline, stage.name, job.name)
-        wanted = {"console": CONSOLE_LOG} | (config.tabs if config else {})
-        found += [
-            f' <a href="/go/files/{quote(job_identifier.locator)}/{quote(path)}">{escape(title)}</a>'
-            for title, path in wanted.items()
-            if engine.artifacts.find(job_identifier, path)
-        ]
-    return "".join(found)
-
-
-def _footer(engine: CiEngine) -> str:
-    differences = "".join(f"<li>{escape(text)}</li>" for text in BEHAVIOUR)
-    mlflow = web_link(engine.site.mlflow_ui_url, "MLflow") if engine.site.mlflow_ui_url else ""
-    return (
-        f"<p>{mlflow}</p><details><summary>Where this server differs from GoCD</summary>"
-        f"<ul>{differences}</ul></details>"
+def _instance(engine: CiEngine, instance: Instance) -> InstanceCell:
+    return InstanceCell(
+        anchor=f"{instance.pipeline}-{instance.counter}",
+        map_url=f"/go/pipelines/value_stream_map/{quote(instance.pipeline)}/{instance.counter}.json",
+        label=instance.label,
+        stages=tuple(_stage(engine, instance, name) for name in engine.stage_names(instance.pipeline)),
     )
+
+
+def _stage(engine: CiEngine, instance: Instance, name: str) -> Stage:
+    stage = engine.stages.latest(instance, name)
+    status = stage_status(stage)
+    words = "not run" if status == UNKNOWN else status.lower()
+    return Stage(name, status, words, tuple(_files(engine, instance, stage)) if stage else ())
+
+
+def _files(engine: CiEngine, instance: Instance, stage: StageRun) -> Iterator[File]:
+    """Console and tabs of each job, as far as the files are there."""
+    for run in engine.stages.jobs(stage):
+        job = JobIdentifier(instance.pipeline, instance.counter, stage.name, stage.counter, run.name)
+        config = engine.pipelines.job(instance.pipeline, stage.name, run.name)
+        wanted = {"console": CONSOLE_LOG} | (config.tabs if config else {})
+        for title, path in wanted.items():
+            if engine.artifacts.find(job, path):
+                yield File(title, f"/go/files/{quote(job.locator)}/{quote(path)}")

@@ -4,11 +4,12 @@ import signal
 import socket
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
 
-from services.embedded.api.page import render_page, web_link
+from services.embedded.api.page import render_page, web_url
 from services.embedded.polling.expected_failures import EXPLANATIONS
 from tests.support.embedded_ci import REPOSITORY, new_package, pipeline, python, running, stage
 from tests.support.embedded_fakes import RefusingPlugin, revision
@@ -259,8 +260,8 @@ def test_a_row_says_when_it_was_promoted_and_by_whom(tmp_path: Path, promotion: 
         assert ("alice" in page) is (promotion is None)
 
 
-def test_nothing_that_comes_from_outside_becomes_markup_on_the_page(tmp_path: Path) -> None:
-    hostile = "<img src=x onerror=alert(1)>\"'"
+@pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>\"'", "</title>&amp;"])
+def test_nothing_that_comes_from_outside_becomes_markup_on_the_page(tmp_path: Path, hostile: str) -> None:
     with running(tmp_path, {"churn": pipeline(stage("one"), label_template="${model}")}) as ci:
         ci.define()
         ci.plugin.offers["churn"] = revision(hostile) | {
@@ -272,20 +273,40 @@ def test_nothing_that_comes_from_outside_becomes_markup_on_the_page(tmp_path: Pa
         ci.finished("churn/1/one/1")
         ci.engine.health.error("x", hostile, hostile)
         page = render_page(ci.engine)
-        assert "<img" not in page
+        assert hostile not in page
         assert "javascript:" not in page
-        assert page.count("&lt;img src=x") == 6
+        # Revision, comment and user of the run, its label, and both texts of the message.
+        assert unescape(page).count(hostile) == 6
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//evil", "file:///etc/passwd", None, 7])
 def test_only_web_addresses_become_links(url: object) -> None:
-    assert web_link(url, "run") == "run"
+    assert web_url(url) is None
 
 
-def test_a_web_address_cannot_leave_its_attribute() -> None:
-    assert (
-        web_link('https://x/"onclick="y', "run") == '<a href="https://x/&quot;onclick=&quot;y" rel="noreferrer">run</a>'
-    )
+def test_a_web_address_cannot_leave_its_attribute(tmp_path: Path) -> None:
+    url = 'https://x/"onclick="y'
+    with running(tmp_path, {"churn": pipeline(stage("one"))}) as ci:
+        ci.define()
+        ci.plugin.offers["churn"] = revision("r1") | {"trackbackUrl": url}
+        ci.engine.materials.pollers()[0].poll_and_wait()
+        ci.finished("churn/1/one/1")
+        page = render_page(ci.engine)
+        assert url not in page
+        assert '<a href="https://x/&#34;onclick=&#34;y" rel="noreferrer">r1</a>' in page
+
+
+def test_a_report_whose_name_is_markup_is_a_link_and_no_markup(tmp_path: Path) -> None:
+    hostile = "<script>.html"
+    writes = python(f"open({hostile!r}, 'w').write('fine')")
+    job = {"artifacts": [{"build": {"source": hostile}}], "tabs": {"card": hostile}}
+    with running(tmp_path, {"churn": pipeline(stage("one", writes, job=job))}) as ci:
+        ci.define()
+        ci.promote("r1")
+        ci.finished("churn/1/one/1")
+        page = ci.http.get("/").text
+        assert '<a href="/go/files/churn/1/one/1/one/%3Cscript%3E.html">card</a>' in page
+        assert "<script>" not in page
 
 
 def start_server(state: Path, port: int, **more: str) -> subprocess.Popen[str]:
