@@ -2,6 +2,7 @@
 
 import ast
 import gc
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -56,6 +57,8 @@ def _about() -> None:
 
 def main() -> None:
     """Runs the verb; what was refused is one line on stderr and exit 1."""
+    # stderr is ours: MLflow's client, where it is needed at all, would draw a bar there for each file.
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
         build(sys.argv[1:])(prog_name="trackback")
     except Refused as refused:

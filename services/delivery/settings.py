@@ -12,9 +12,10 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSe
 from services.contract.checkout import ROOT
 from services.contract.secret_file import read_secret
 
+# Whose key opens which address.
 KEYS = {
-    "trackback_gocd_url": "trackback_gocd_token_file",
-    "trackback_rollout_url": "trackback_rollout_token_file",
+    "gocd_url": "gocd_token_file",
+    "rollout_url": "rollout_token_file",
 }
 
 
@@ -39,27 +40,28 @@ class Settings(BaseSettings):
     nothing else is said.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_prefix="trackback_", frozen=True, extra="ignore", env_ignore_empty=True)
 
-    mlflow_tracking_uri: str = "http://127.0.0.1:5000"
-    mlflow_tracking_username: str | None = None
-    mlflow_tracking_password: SecretStr | None = None
-    mlflow_tracking_token: SecretStr | None = None
-    trackback_mlflow_ui_url: str | None = None
-    trackback_gocd_url: str = "http://127.0.0.1:8153/go"
-    trackback_gocd_ui_url: str | None = None
-    trackback_gocd_token: SecretStr | None = None
-    trackback_gocd_token_file: Path | None = None
-    trackback_rollout_url: str = "http://127.0.0.1:8154"
-    trackback_rollout_token: SecretStr | None = None
-    trackback_rollout_token_file: Path | None = None
-    trackback_gateway_url: str | None = None
-    trackback_registry_url: str | None = None
-    trackback_base_tag: str = Field(default_factory=_version)
-    trackback_notify_url: SecretStr | None = None
-    trackback_models: Path = ROOT / "training" / "models"
-    trackback_store: Path = ROOT / ".trackback" / "store"
-    trackback_environments: Path = ROOT / ".venv"
+    # MLflow's own client reads these, so they have its names, without our prefix.
+    mlflow_tracking_uri: str = Field("http://127.0.0.1:5000", validation_alias="mlflow_tracking_uri")
+    mlflow_tracking_username: str | None = Field(None, validation_alias="mlflow_tracking_username")
+    mlflow_tracking_password: SecretStr | None = Field(None, validation_alias="mlflow_tracking_password")
+    mlflow_tracking_token: SecretStr | None = Field(None, validation_alias="mlflow_tracking_token")
+    mlflow_ui_url: str | None = None
+    gocd_url: str = "http://127.0.0.1:8153/go"
+    gocd_ui_url: str | None = None
+    gocd_token: SecretStr | None = None
+    gocd_token_file: Path | None = None
+    rollout_url: str = "http://127.0.0.1:8154"
+    rollout_token: SecretStr | None = None
+    rollout_token_file: Path | None = None
+    gateway_url: str | None = None
+    registry_url: str | None = None
+    base_tag: str = Field(default_factory=_version)
+    notify_url: SecretStr | None = None
+    models: Path = ROOT / "training" / "models"
+    store: Path = ROOT / ".trackback" / "store"
+    environments: Path = ROOT / ".venv"
 
     @classmethod
     def settings_customise_sources(
@@ -74,8 +76,8 @@ class Settings(BaseSettings):
         return init_settings, env_settings, _PlatformFile(settings_cls, state / "platform.env")
 
     @property
-    def mlflow_ui_url(self) -> str:
-        return (self.trackback_mlflow_ui_url or self.mlflow_tracking_uri).rstrip("/")
+    def mlflow_browser_url(self) -> str:
+        return (self.mlflow_ui_url or self.mlflow_tracking_uri).rstrip("/")
 
     @property
     def mlflow_authorization(self) -> str | None:
@@ -87,20 +89,20 @@ class Settings(BaseSettings):
         return f"Bearer {token.get_secret_value()}" if token else None
 
     @property
-    def gocd_ui_url(self) -> str:
-        return (self.trackback_gocd_ui_url or self.trackback_gocd_url).rstrip("/")
+    def gocd_browser_url(self) -> str:
+        return (self.gocd_ui_url or self.gocd_url).rstrip("/")
 
     @property
-    def gocd_token(self) -> str | None:
-        return _token(self.trackback_gocd_token, self.trackback_gocd_token_file, "TRACKBACK_GOCD_TOKEN_FILE")
+    def gocd_access_token(self) -> str | None:
+        return _token(self.gocd_token, self.gocd_token_file, "TRACKBACK_GOCD_TOKEN_FILE")
 
     @property
-    def rollout_token(self) -> str | None:
-        return _token(self.trackback_rollout_token, self.trackback_rollout_token_file, "TRACKBACK_ROLLOUT_TOKEN_FILE")
+    def rollout_access_token(self) -> str | None:
+        return _token(self.rollout_token, self.rollout_token_file, "TRACKBACK_ROLLOUT_TOKEN_FILE")
 
     def answers_at(self, model: str) -> str | None:
         """Where the gateway answers for a model, None without a gateway."""
-        return f"{self.trackback_gateway_url.rstrip('/')}/models/{model}" if self.trackback_gateway_url else None
+        return f"{self.gateway_url.rstrip('/')}/models/{model}" if self.gateway_url else None
 
 
 def _token(given: SecretStr | None, file: Path | None, variable: str) -> str | None:

@@ -60,7 +60,7 @@ def bench(
     variables = {**os.environ, "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
     done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr[-4000:]
-    settings = Settings(trackback_store=store, trackback_registry_url=f"http://{address}", trackback_base_tag=TAG)
+    settings = Settings(store=store, registry_url=f"http://{address}", base_tag=TAG)
     try:
         assert '"error"' not in engine.images.push(base)
         yield Bench(engine, address, settings, build_release(store))
@@ -129,14 +129,14 @@ def test_a_release_packaged_again_is_the_same_image_and_nothing_is_sent(
 ) -> None:
     assert with_image(bench.settings, bench.release).image == image
     assert f"{image.digest}: was there already, " in capsys.readouterr().err
-    assert Image.read(bench.settings.trackback_store / "images" / f"{bench.release.digest}.json") == image
+    assert Image.read(bench.settings.store / "images" / f"{bench.release.digest}.json") == image
 
 
 def test_the_image_answers_with_next_to_nothing_that_it_may_do(bench: Bench, service: Container) -> None:
     url = url_of(service)
     question = {"instances": ROWS}
     answer = httpx.post(f"{url}/invocations", json=question, trust_env=False)
-    expected = list(expected_predictions(bench.settings.trackback_store, bench.release))
+    expected = list(expected_predictions(bench.settings.store, bench.release))
     assert answer.json()["predictions"] == pytest.approx(expected, rel=1e-9)
     assert answer.headers[names.RELEASE_HEADER] == bench.release.digest
     code, status = service.exec_run(["cat", "/proc/1/status"])
@@ -162,7 +162,7 @@ def test_it_ends_gracefully_when_the_engine_stops_it(service: Container) -> None
 def test_an_image_whose_release_was_changed_never_answers(bench: Bench, image: Image) -> None:
     """The engine lays a changed file over the release; the service knows its digest."""
     name = f"{bench.address}/{image.repository}@{image.digest}"
-    changed = bench.settings.trackback_store / "golden.json"
+    changed = bench.settings.store / "golden.json"
     changed.write_text("{}")
     mounts = {str(changed): {"bind": f"{names.RELEASE_FOLDER}/golden.json", "mode": "ro"}}
     container = bench.engine.containers.run(name, detach=True, read_only=True, volumes=mounts)

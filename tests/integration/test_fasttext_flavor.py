@@ -89,7 +89,7 @@ def test_the_code_that_travels_is_the_flavor_and_does_not_hide_the_library(logge
 
 
 def test_pyfunc_answers_in_a_clean_process_without_our_code(logged: Logged, tmp_path: Path) -> None:
-    python = Settings().trackback_environments / "training" / "bin" / "python"
+    python = Settings().environments / "training" / "bin" / "python"
     if not python.exists():
         refuse = pytest.fail if "CI" in os.environ else pytest.skip
         refuse(f"no training environment at {python}: run scripts/setup training")

@@ -91,7 +91,7 @@ def folder(model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def serve(file: Path, texts: list[str]) -> list[Any]:
-    python = Settings().trackback_environments / "prediction-fasttext" / "bin" / "python"
+    python = Settings().environments / "prediction-fasttext" / "bin" / "python"
     if not python.exists():
         refuse = pytest.fail if "CI" in os.environ else pytest.skip
         refuse(f"no environment of the fastText service at {python}: run scripts/setup prediction-fasttext")

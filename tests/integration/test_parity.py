@@ -23,8 +23,8 @@ from services.contract.prediction import Labelled, Prediction, difference, numbe
 from services.contract.promotion import Promotion
 from services.contract.release import Release
 from services.delivery.packaging.servable import ask_service
-from services.delivery.scoring.order import Scores
-from services.delivery.scoring.scoring import Question, Scorer
+from services.delivery.scoring.messages import Scores
+from services.delivery.scoring.scoring import HoldoutRequest, Scorer
 from services.delivery.settings import Settings
 from services.delivery.verbs.compare import compared
 from services.delivery.verbs.fetch import fetched
@@ -94,16 +94,16 @@ def shipped(request: pytest.FixtureRequest, mlflow_url: str, tmp_path_factory: p
     place = tmp_path_factory.mktemp(subject.model)
     csv = sample(subject, place / "sample.csv")
     run = trackback(mlflow_url, "train", subject.model, "--variant", subject.variant, "--data", str(csv))
-    settings = Settings(mlflow_tracking_uri=mlflow_url, trackback_store=place / "store")
+    settings = Settings(mlflow_tracking_uri=mlflow_url, store=place / "store")
     scorer = Scorer.of(settings, pinned(subject.model, run["holdout_sha256"]))
     candidate = fetched(settings, promotion(subject.model, run), None)
     validation, comparison = validated(scorer, candidate), compared(scorer, candidate, None)
-    release = packaged(scorer, candidate, validation, comparison, ask_service(settings.trackback_environments))
+    release = packaged(scorer, candidate, validation, comparison, ask_service(settings.environments))
     holdout = scorer.holdout(candidate.run.holdout.sha256)
-    question = Question(
+    asked = HoldoutRequest(
         candidate.library, scorer.store.model(candidate.digest), candidate.digest, candidate.run.holdout.sha256
     )
-    scores = scorer.score(question, holdout)
+    scores = scorer.score(asked, holdout)
     rows = [*holdout.rows, *holdout.edges]
     return Shipped(subject, release, scorer.store.release(release.digest), rows, scores, mlflow_url, csv)
 
@@ -207,12 +207,12 @@ def test_the_service_answers_as_the_library_does(shipped: Shipped) -> None:
 def test_mlflows_pyfunc_answers_as_the_library_does_in_a_process_without_our_code(
     shipped: Shipped, tmp_path: Path
 ) -> None:
-    question, answers = tmp_path / "rows.json", tmp_path / "answers.json"
-    question.write_text(json.dumps(table(shipped.columns, shipped.rows[:ASKED])["dataframe_split"]))
+    rows, answers = tmp_path / "rows.json", tmp_path / "answers.json"
+    rows.write_text(json.dumps(table(shipped.columns, shipped.rows[:ASKED])["dataframe_split"]))
     python = ROOT / ".venv" / shipped.subject.environment / "bin" / "python"
     model = f"models:/{shipped.release.manifest.candidate.promotion.model_id}"
     done = subprocess.run(
-        [python, "-c", PYFUNC, model, question, answers],
+        [python, "-c", PYFUNC, model, rows, answers],
         cwd=tmp_path,
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "MLFLOW_TRACKING_URI": shipped.mlflow_url},
         capture_output=True,

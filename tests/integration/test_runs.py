@@ -119,12 +119,12 @@ def test_the_logged_model_has_a_signature_an_example_pinned_libraries_and_no_pic
 
 def test_fetch_brings_model_and_exam_into_the_store(bench: Bench) -> None:
     candidate = bench.fetch()
-    store = Store(bench.settings.trackback_store)
+    store = Store(bench.settings.store)
     assert (store.model(candidate.digest) / "model.skops").is_file()
     assert store.holdout(candidate.run.holdout.sha256).read_text().startswith("carat,cut,color,clarity,")
     assert candidate.library == "sklearn"
     assert candidate.run.holdout.rows + candidate.run.training.rows == 500
-    assert not list((bench.settings.trackback_store / "staging").iterdir())
+    assert not list((bench.settings.store / "staging").iterdir())
 
 
 def test_fetching_again_gives_the_same_digest(bench: Bench) -> None:
@@ -177,7 +177,7 @@ def test_fetch_refuses_files_that_were_changed_in_the_artifact_store(bench: Benc
             bench.fetch()
     finally:
         httpx.put(url, content=before).raise_for_status()
-    assert not list((bench.settings.trackback_store / "staging").iterdir())
+    assert not list((bench.settings.store / "staging").iterdir())
 
 
 def test_fetch_refuses_an_mlmodel_that_names_a_file_outside_of_its_folder(bench: Bench, tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_promote_refuses_what_fetch_would_refuse_and_writes_no_tag(bench: Bench)
 
 def test_the_champion_alias_names_the_run_and_a_second_crowning_makes_no_second_version(bench: Bench) -> None:
     with Registry(bench.url) as registry:
-        first, second = (registry.crown(MODEL, bench.trained.run_id, bench.trained.model_id) for _ in range(2))
+        first, second = (registry.set_champion(MODEL, bench.trained.run_id, bench.trained.model_id) for _ in range(2))
     assert first == second
     version = bench.client.get_model_version_by_alias(MODEL, names.CHAMPION_ALIAS)
     assert (version.run_id, int(version.version)) == (bench.trained.run_id, first)
@@ -240,5 +240,5 @@ def test_what_mlflow_refuses_is_one_line_of_ours(bench: Bench) -> None:
         Registry(bench.url) as registry,
         pytest.raises(Refused, match=f"expected to register a version of {MODEL} in MLflow at http") as refused,
     ):
-        registry.crown(MODEL, "f" * 32, f"m-{'f' * 32}")
+        registry.set_champion(MODEL, "f" * 32, f"m-{'f' * 32}")
     assert "\n" not in str(refused.value)

@@ -94,9 +94,9 @@ class ContainerRollout(RolloutService):
     def recorded(self, plan: ReleasePlan) -> Release:
         """A release as `package` leaves it: in the store, its image in the registry, the image's record beside it."""
         settings = Settings(
-            trackback_store=self.store,
-            trackback_registry_url=f"http://{self.neighbours.registry}",
-            trackback_base_tag=TAG,
+            store=self.store,
+            registry_url=f"http://{self.neighbours.registry}",
+            base_tag=TAG,
         )
         return with_image(settings, build_release(self.store, plan))
 

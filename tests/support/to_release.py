@@ -28,13 +28,13 @@ def promotion_of(run: TrainedRun) -> Promotion:
 
 def main(model: str) -> None:
     settings = Settings()
-    run = train(TrainRequest(settings.trackback_models, model), lambda text: print(text, file=sys.stderr))  # noqa: T201
-    page = settings.trackback_models / model / "model.yaml"
+    run = train(TrainRequest(settings.models, model), lambda text: print(text, file=sys.stderr))  # noqa: T201
+    page = settings.models / model / "model.yaml"
     page.write_text(page.read_text().replace("holdout_sha256: null", f"holdout_sha256: {run.holdout_sha256}"))
-    scorer = Scorer.of(settings, load_model_config(settings.trackback_models, model))
+    scorer = Scorer.of(settings, load_model_config(settings.models, model))
     candidate = fetched(settings, promotion_of(run), None)
     validation, comparison = validated(scorer, candidate), compared(scorer, candidate, None)
-    release = packaged(scorer, candidate, validation, comparison, ask_service(settings.trackback_environments))
+    release = packaged(scorer, candidate, validation, comparison, ask_service(settings.environments))
     sys.stdout.write(release.to_json())
 
 

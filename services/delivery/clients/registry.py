@@ -1,7 +1,6 @@
 """MLflow as the verbs see it; the only module of delivery that knows MLflow's client, and imports it only in need."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -93,14 +92,13 @@ class Registry:
 
     def _download_by_client(self, uri: str, folder: Path) -> Path:
         """From a store that clients ask themselves, such as `s3://…`: MLflow's client knows them all."""
-        os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
         import mlflow.artifacts  # importing it takes longer than all else that `fetch` does
         from mlflow.exceptions import MlflowException
 
-        mlflow.set_tracking_uri(self._uri)
         folder.mkdir(parents=True, exist_ok=True)
+        where = {"dst_path": str(folder), "tracking_uri": self._uri, "registry_uri": self._uri}
         try:
-            return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder)))
+            return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, **where))
         except (MlflowException, OSError) as error:
             raise MlflowError("the artifact store", str(error)) from error
 
@@ -112,7 +110,7 @@ class Registry:
         with self._mlflow.expecting(f"to write {path} of run {run.info.run_id}"):
             self._mlflow.upload(f"{uri}/{path}", content)
 
-    def crown(self, model: str, run_id: str, model_id: str) -> int:
+    def set_champion(self, model: str, run_id: str, model_id: str) -> int:
         """Moves the alias `champion` of the registered model to this model; gives the version's number."""
         version = self.versions.of_model(model, run_id, model_id)
         self.versions.set_alias(version, names.CHAMPION_ALIAS)

@@ -16,7 +16,7 @@ from services.contract.verdict import Verdict
 from services.delivery.scoring.holdout import Row
 from services.delivery.scoring.latency import figures, judge_latency
 from services.delivery.scoring.limited import run_limited
-from services.delivery.scoring.order import Forms
+from services.delivery.scoring.messages import Forms
 
 # The answers of a release folder, as the prediction service would give them, and rows timed against milliseconds.
 Ask = Callable[[Path, Form, Sequence[Row], float], Answers]

@@ -76,7 +76,7 @@ def outcomes(ledger: Ledger) -> list[Outcome]:
     return _Reading(ledger).outcomes()
 
 
-def next_to_judge(found: Sequence[Outcome], answered: Iterable[str]) -> Outcome | None:
+def next_to_schedule(found: Sequence[Outcome], answered: Iterable[str]) -> Outcome | None:
     """The newest superseded promotion, once all that came after the last delivery are over without another.
 
     None when it is older than what answered: the rollout service would refuse it. A run that was judged under a newer

@@ -10,7 +10,7 @@ from services.gocd.client import GoCD
 def ask_for_poll(settings: Settings, package: str) -> bool:
     """Whether GoCD took the request. The tag is what promotes, so failing to hurry it is a note and no failure."""
     try:
-        with GoCD(settings.trackback_gocd_url, settings.gocd_token) as gocd:
+        with GoCD(settings.gocd_url, settings.gocd_access_token) as gocd:
             if not (material := gocd.package_material(package)):
                 problem = f"no pipeline waits for the package '{package}'"
             elif until_taken(lambda: gocd.trigger_update(material["config"]["fingerprint"])):

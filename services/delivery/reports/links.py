@@ -6,7 +6,7 @@ from services.delivery.settings import Settings
 
 def links(settings: Settings, candidate: Candidate) -> dict[str, str]:
     run, pipeline = candidate.run, candidate.pipeline
-    found = {"run": f"{settings.mlflow_ui_url}/#/experiments/{run.experiment_id}/runs/{run.run_id}"}
+    found = {"run": f"{settings.mlflow_browser_url}/#/experiments/{run.experiment_id}/runs/{run.run_id}"}
     if pipeline:
-        found["pipeline"] = f"{settings.gocd_ui_url}/pipelines/value_stream_map/{pipeline.name}/{pipeline.counter}"
+        found["pipeline"] = f"{settings.gocd_browser_url}/pipelines/value_stream_map/{pipeline.name}/{pipeline.counter}"
     return found

@@ -1,6 +1,6 @@
 """The limited child process, in the environment of the model's library: asks the model, and turns it into ONNX.
 
-usage: python -m services.delivery.scoring.child {score|convert} LIBRARY FOLDER ORDER RESULT
+usage: python -m services.delivery.scoring.child {score|convert} LIBRARY FOLDER REQUEST RESULT
 """
 
 import gc
@@ -16,29 +16,29 @@ from services.contract.errors import Refused
 from services.contract.prediction import Prediction
 from services.contract.release import Form
 from services.delivery.flavors import Flavor, find_flavor
-from services.delivery.scoring.order import Forms, Order, Reply, Scores
+from services.delivery.scoring.messages import Forms, Scores, ScoringReply, ScoringRequest
 
 ONNX = Form(runtime="onnx", file=f"{names.SERVABLE_FOLDER}/{names.ONNX_FILE}", tolerance=1e-12)
 
 
-def score(flavor: Flavor, folder: Path, order: Order, result: Path) -> None:
+def score(flavor: Flavor, folder: Path, request: ScoringRequest, result: Path) -> None:
     """Answers every row, and, if the library serves by itself, times those that are to be timed one at a time."""
     model = flavor.load(folder)
-    rows, edges, timed = map(_with_nan, (order.rows, order.edges, order.timed if flavor.NATIVE else ()))
+    rows, edges, timed = map(_with_nan, (request.rows, request.edges, request.timed if flavor.NATIVE else ()))
 
     def predict(rows: Sequence[Sequence[Any]]) -> list[Prediction]:
-        return flavor.predict(model, rows, order.inputs)
+        return flavor.predict(model, rows, request.inputs)
 
     predictions, of_edges = (tuple(predict_each(predict, some, ValueError)) for some in (rows, edges))
-    rounds = time_each(predict, timed, ValueError, order.limit_ms)
-    Reply(scores=Scores(predictions=predictions, edges=of_edges), rounds=rounds).write(result)
+    rounds = time_each(predict, timed, ValueError, request.limit_ms)
+    ScoringReply(scores=Scores(predictions=predictions, edges=of_edges), rounds=rounds).write(result)
 
 
-def convert(flavor: Flavor, folder: Path, order: Order, result: Path) -> None:
+def convert(flavor: Flavor, folder: Path, request: ScoringRequest, result: Path) -> None:
     """Writes the graph beside the result, if there is one."""
     forms, notes = [flavor.NATIVE] if flavor.NATIVE else [], []
     try:
-        graph = flavor.to_onnx(flavor.load(folder), folder, order.inputs)
+        graph = flavor.to_onnx(flavor.load(folder), folder, request.inputs)
     except Refused as reason:
         notes.append(f"{ONNX.runtime}: {reason}")
     else:
@@ -52,8 +52,8 @@ def _with_nan(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
 
 
 def main(job: str, library: str, *paths: str) -> None:
-    folder, order, result = map(Path, paths)
-    {"score": score, "convert": convert}[job](find_flavor(library), folder, Order.read(order), result)
+    folder, request, result = map(Path, paths)
+    {"score": score, "convert": convert}[job](find_flavor(library), folder, ScoringRequest.read(request), result)
 
 
 if __name__ == "__main__":

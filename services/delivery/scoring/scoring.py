@@ -15,13 +15,15 @@ from services.contract.row_times import Round
 from services.contract.stopwatch import TIMED_ROWS
 from services.delivery.scoring.holdout import Holdout, Row, read_holdout
 from services.delivery.scoring.limited import run_limited
-from services.delivery.scoring.order import Forms, Order, Reply, Scores
+from services.delivery.scoring.messages import Forms, Scores, ScoringReply, ScoringRequest
 from services.delivery.settings import Settings
 from services.delivery.store import Store
 
+Rows = tuple[tuple[Any, ...], ...]
+
 
 @dataclass(frozen=True)
-class Question:
+class HoldoutRequest:
     """Which model folder is asked which hold-out."""
 
     library: str
@@ -40,64 +42,64 @@ class Scorer:
 
     @classmethod
     def of(cls, settings: Settings, config: ModelConfig) -> Self:
-        return cls(Store(settings.trackback_store), settings.trackback_environments, config)
+        return cls(Store(settings.store), settings.environments, config)
 
     def holdout(self, sha256: Sha256) -> Holdout:
         return read_holdout(self.store.holdout(sha256), self.config)
 
-    def score(self, question: Question, holdout: Holdout) -> Scores:
+    def score(self, request: HoldoutRequest, holdout: Holdout) -> Scores:
         """Raises Refused when the model cannot be loaded or asked within the limits."""
-        return self._kept(question, holdout) or self._asked(question, holdout).scores
+        return self._kept(request, holdout) or self._asked(request, holdout).scores
 
-    def score_and_time(self, question: Question, holdout: Holdout) -> tuple[Scores, tuple[Round, ...]]:
+    def score_and_time(self, request: HoldoutRequest, holdout: Holdout) -> tuple[Scores, tuple[Round, ...]]:
         """Answers that may be kept from before, and what rows take now; no rounds if the library never serves."""
         timed = _tuples(holdout.rows[:TIMED_ROWS])
-        if kept := self._kept(question, holdout):
-            order = Order(inputs=self.config.inputs, timed=timed, limit_ms=self.config.gates.latency_p99_ms)
-            return kept, self._reply(question, order).rounds
-        reply = self._asked(question, holdout, timed)
+        if kept := self._kept(request, holdout):
+            message = ScoringRequest(inputs=self.config.inputs, timed=timed, limit_ms=self.config.gates.latency_p99_ms)
+            return kept, self._reply(request, message).rounds
+        reply = self._asked(request, holdout, timed)
         return reply.scores, reply.rounds
 
-    def _kept(self, question: Question, holdout: Holdout) -> Scores | None:
+    def _kept(self, request: HoldoutRequest, holdout: Holdout) -> Scores | None:
         """None as well when another version of ours kept it in its own way."""
         with contextlib.suppress(Refused):
-            scores = Scores.read(self.store.scores_path(question.model, question.holdout))
+            scores = Scores.read(self.store.scores_path(request.model, request.holdout))
             return scores if _fits(scores, holdout) else None
         return None
 
-    def _asked(self, question: Question, holdout: Holdout, timed: tuple[tuple[Any, ...], ...] = ()) -> Reply:
-        order = Order(
+    def _asked(self, request: HoldoutRequest, holdout: Holdout, timed: Rows = ()) -> ScoringReply:
+        message = ScoringRequest(
             inputs=self.config.inputs,
             rows=_tuples(holdout.rows),
             edges=_tuples(holdout.edges),
             timed=timed,
             limit_ms=self.config.gates.latency_p99_ms,
         )
-        reply = self._reply(question, order)
+        reply = self._reply(request, message)
         if not _fits(reply.scores, holdout):
             raise Refused(f"expected {len(holdout.rows)} predictions, found {len(reply.scores.predictions)}")
-        reply.scores.write(self.store.scores_path(question.model, question.holdout))
+        reply.scores.write(self.store.scores_path(request.model, request.holdout))
         return reply
 
-    def _reply(self, question: Question, order: Order) -> Reply:
+    def _reply(self, request: HoldoutRequest, message: ScoringRequest) -> ScoringReply:
         with self.store.staging() as staging:
-            self._child("score", question, order, staging / "answers.json")
-            return Reply.read(staging / "answers.json")
+            self._child("score", request, message, staging / "answers.json")
+            return ScoringReply.read(staging / "answers.json")
 
-    def forms(self, question: Question, folder: Path) -> Forms:
+    def forms(self, request: HoldoutRequest, folder: Path) -> Forms:
         """The ways to serve the model, preferred first; its ONNX graph is written into `folder`, if it has one."""
-        self._child("convert", question, Order(inputs=self.config.inputs), folder / "forms.json")
+        self._child("convert", request, ScoringRequest(inputs=self.config.inputs), folder / "forms.json")
         return Forms.read(folder / "forms.json")
 
-    def _child(self, job: str, question: Question, order: Order, result: Path) -> None:
-        path = result.with_name("order.json")
-        path.write_text(json.dumps(order.model_dump(mode="json")))
-        arguments = [job, question.library, str(question.folder), str(path), str(result)]
-        python = python_of(question.library, self.environments) or Path(sys.executable)
+    def _child(self, job: str, request: HoldoutRequest, message: ScoringRequest, result: Path) -> None:
+        path = result.with_name("request.json")
+        path.write_text(json.dumps(message.model_dump(mode="json")))
+        arguments = [job, request.library, str(request.folder), str(path), str(result)]
+        python = python_of(request.library, self.environments) or Path(sys.executable)
         run_limited(python, ["-m", "services.delivery.scoring.child", *arguments])
 
 
-def _tuples(rows: list[Row]) -> tuple[tuple[Any, ...], ...]:
+def _tuples(rows: list[Row]) -> Rows:
     return tuple(map(tuple, rows))
 
 

@@ -16,12 +16,12 @@ from services.contract.release import Manifest
 from services.contract.verdict import Comparison, Live, Verdict
 from services.delivery.clients.rollout_client import PATIENCE, Rollout
 from services.delivery.output import keep, say, stop_unless_passed
-from services.delivery.reports.alarm import tell_of_gate
+from services.delivery.reports.gate_notification import notify_of_gate
 from services.delivery.reports.report import comparison_page
 from services.delivery.reports.run_page import tell_verdict
 from services.delivery.scoring.holdout import Holdout
 from services.delivery.scoring.paired_bootstrap import Difference, paired_difference, value_of
-from services.delivery.scoring.scoring import Question, Scorer
+from services.delivery.scoring.scoring import HoldoutRequest, Scorer
 from services.delivery.settings import Settings
 
 CandidateFile = Annotated[Path, typer.Option(help="candidate.json as fetch wrote it.")]
@@ -35,8 +35,8 @@ def compare(candidate: CandidateFile, out: OutFolder = None) -> None:
     """
     settings = Settings()
     found = Candidate.read(candidate)
-    config = load_model_config(settings.trackback_models, found.promotion.model)
-    live = Rollout(settings.trackback_rollout_url, PATIENCE).state(config.name).live
+    config = load_model_config(settings.models, found.promotion.model)
+    live = Rollout(settings.rollout_url, PATIENCE).state(config.name).live
     comparison = compared(Scorer.of(settings, config), found, live)
     say(f"{comparison.verdict.upper()}: {comparison.summary}")
     page = comparison_page(comparison).encode()
@@ -45,7 +45,7 @@ def compare(candidate: CandidateFile, out: OutFolder = None) -> None:
     keep(comparison, out, names.COMPARISON_FILE)
     reports = {names.COMPARISON_PAGE: page, names.COMPARISON_FILE: comparison.to_json().encode()}
     tell_verdict(settings, found, comparison, reports)
-    tell_of_gate(settings, found, "compare", comparison.verdict, comparison.summary)
+    notify_of_gate(settings, found, "compare", comparison.verdict, comparison.summary)
     stop_unless_passed(comparison.verdict)
 
 
@@ -72,7 +72,7 @@ class _Comparing:
         return self._judged(deployment, manifest, found)
 
     def _answers(self, library: str, folder: Path, digest: str, holdout: Holdout) -> list[Prediction]:
-        scores = self._scorer.score(Question(library, folder, digest, self._holdout_sha256), holdout)
+        scores = self._scorer.score(HoldoutRequest(library, folder, digest, self._holdout_sha256), holdout)
         if (bad := len(holdout.rows) - len(scores.finite)) > 0:
             raise Refused(f"expected a finite answer of {library} to every row of the hold-out, found {bad} without")
         return scores.finite

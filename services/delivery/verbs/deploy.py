@@ -18,7 +18,7 @@ from services.delivery.clients.registry import PATIENCE as MLFLOW_PATIENCE
 from services.delivery.clients.registry import Registry
 from services.delivery.clients.rollout_client import PATIENCE, Rollout
 from services.delivery.output import keep, say
-from services.delivery.reports.alarm import tell_of_gate
+from services.delivery.reports.gate_notification import notify_of_gate
 from services.delivery.reports.report import comparison_page
 from services.delivery.reports.run_page import tell_live, tell_verdict
 from services.delivery.settings import Settings
@@ -45,7 +45,7 @@ def deploy(
     deployment = deployed(settings, found, out)
     already = "already answers, nothing was to do: it has" if before and before.release == found.digest else "answers"
     say(f"{found.manifest.model} {found.manifest.revision} {already} since {deployment.at:%H:%M:%S} UTC")
-    _crown(settings, found)
+    _set_champion(settings, found)
     tell_live(settings, rollout, deployment.model)
     keep(deployment, out, names.DEPLOYMENT_FILE)
 
@@ -55,7 +55,7 @@ def deployed(settings: Settings, release: Release, out: Path | None = None) -> D
 
     The comparison that decided is written into `out`.
     """
-    Store(settings.trackback_store).release(release.digest)
+    Store(settings.store).release(release.digest)
     rollout = _rollout(settings)
     deployment = _let_answer(settings, rollout, release, out)
     _see_it_answer(settings.answers_at(deployment.model) or rollout.state(deployment.model).url, release)
@@ -63,7 +63,7 @@ def deployed(settings: Settings, release: Release, out: Path | None = None) -> D
 
 
 def _rollout(settings: Settings) -> Rollout:
-    return Rollout(settings.trackback_rollout_url, PATIENCE, settings.rollout_token)
+    return Rollout(settings.rollout_url, PATIENCE, settings.rollout_access_token)
 
 
 def _let_answer(settings: Settings, rollout: Rollout, release: Release, out: Path | None) -> Deployment:
@@ -100,7 +100,7 @@ def _compared_again(settings: Settings, rollout: Rollout, release: Release) -> C
     from services.delivery.verbs.compare import compared
 
     model = release.manifest.model
-    scorer = Scorer.of(settings, load_model_config(settings.trackback_models, model))
+    scorer = Scorer.of(settings, load_model_config(settings.models, model))
     return compared(scorer, release.manifest.candidate, rollout.state(model).live)
 
 
@@ -109,7 +109,7 @@ def _tell(settings: Settings, release: Release, comparison: Comparison) -> None:
     reports = {names.COMPARISON_PAGE: page, names.COMPARISON_FILE: record}
     candidate = release.manifest.candidate
     tell_verdict(settings, candidate, comparison, reports)
-    tell_of_gate(settings, candidate, "deploy", comparison.verdict, comparison.summary)
+    notify_of_gate(settings, candidate, "deploy", comparison.verdict, comparison.summary)
 
 
 def _keep_report(comparison: Comparison, out: Path | None) -> None:
@@ -128,11 +128,11 @@ def _see_it_answer(url: str | None, release: Release) -> None:
         raise Refused(f"expected release {release.digest[:12]}… to answer at {url}, found {found or 'no name'}")
 
 
-def _crown(settings: Settings, release: Release) -> None:
-    candidate = release.manifest.candidate
+def _set_champion(settings: Settings, release: Release) -> None:
+    run_id, model_id = release.manifest.candidate.run.run_id, release.manifest.candidate.promotion.model_id
     try:
         with Registry(settings.mlflow_tracking_uri, settings.mlflow_authorization, MLFLOW_PATIENCE) as mlflow:
-            version = mlflow.crown(release.manifest.model, candidate.run.run_id, str(candidate.promotion.model_id))
+            version = mlflow.set_champion(release.manifest.model, run_id, str(model_id))
     except Refused as refused:
         raise Refused(f"the release answers, but {refused}; run this stage again") from refused
     say(f"alias '{names.CHAMPION_ALIAS}' of {release.manifest.model} is version {version}")

@@ -44,7 +44,7 @@ def fetched(settings: Settings, promotion: Promotion, pipeline: PipelineRef | No
     """Raises Refused, and nothing half-done stays, when the run cannot be delivered."""
     _refuse_unfit(promotion)
     with Registry(settings.mlflow_tracking_uri, settings.mlflow_authorization, PATIENCE) as registry:
-        return _fetched(registry, Store(settings.trackback_store), promotion, pipeline)
+        return _fetched(registry, Store(settings.store), promotion, pipeline)
 
 
 def _fetched(registry: Registry, store: Store, promotion: Promotion, pipeline: PipelineRef | None) -> Candidate:

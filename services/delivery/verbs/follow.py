@@ -1,18 +1,18 @@
-"""Looks at every model, again and again: what there is to do is done within seconds, not when GoCD's timers allow."""
+"""Calls every reconciler for every model, round after round, seconds apart; GoCD's own timers take minutes."""
 
 import threading
 from collections.abc import Callable, Sequence
 
 from services.contract.errors import Refused
 
-LOOK_SECONDS = 3.0
+ROUND_SECONDS = 3.0
 
 # Takes the model's name and does what there is to do for it. What it raises as Refused is said once, and tried again.
-Look = Callable[[str], None]
+Reconciler = Callable[[str], None]
 
 
 class Follower:
-    """Each round, every look is given each model in turn, in the order of `looks`; a refusal stops neither.
+    """Each round, every reconciler is given each model in turn, in the order of `reconcilers`; a refusal stops neither.
 
     `begin` is called before each round.
     """
@@ -20,14 +20,14 @@ class Follower:
     def __init__(
         self,
         models: Callable[[], Sequence[str]],
-        looks: Sequence[Look],
+        reconcilers: Sequence[Reconciler],
         say: Callable[[str], None],
         begin: Callable[[], None] = lambda: None,
-        seconds: float = LOOK_SECONDS,
+        seconds: float = ROUND_SECONDS,
     ) -> None:
-        self._models, self._looks, self._say = models, looks, say
+        self._models, self._reconcilers, self._say = models, reconcilers, say
         self._begin, self._seconds = begin, seconds
-        self._refusals: dict[tuple[str, Look], str] = {}
+        self._refusals: dict[tuple[str, Reconciler], str] = {}
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -42,21 +42,21 @@ class Follower:
     def round(self) -> None:
         self._begin()
         for model in self._models():
-            for look in self._looks:
-                self._refusal(model, look, _refused(model, look))
+            for reconciler in self._reconcilers:
+                self._refusal(model, reconciler, _refused(model, reconciler))
 
-    def _refusal(self, model: str, look: Look, found: str | None) -> None:
+    def _refusal(self, model: str, reconciler: Reconciler, found: str | None) -> None:
         """Says it unless it was said before: what is wrong with a server is the same for every model."""
         if found and found not in self._refusals.values():
             self._say(found)
-        self._refusals.pop((model, look), None)
+        self._refusals.pop((model, reconciler), None)
         if found:
-            self._refusals[model, look] = found
+            self._refusals[model, reconciler] = found
 
 
-def _refused(model: str, look: Look) -> str | None:
+def _refused(model: str, reconciler: Reconciler) -> str | None:
     try:
-        look(model)
+        reconciler(model)
     except Refused as refused:
         return str(refused)
     return None

@@ -22,7 +22,7 @@ from services.delivery.packaging.container_image import build_image
 from services.delivery.packaging.image_registry import ImageRegistry
 from services.delivery.packaging.servable import Ask, ExpectedAnswers, ask_service, choose
 from services.delivery.reports.run_page import tell_release
-from services.delivery.scoring.scoring import Question, Scorer
+from services.delivery.scoring.scoring import HoldoutRequest, Scorer
 from services.delivery.settings import Settings
 from services.delivery.store import Store
 
@@ -50,8 +50,8 @@ def package(
     verdicts = Validation.read(validation), Comparison.read(comparison)
     for verdict in verdicts:
         refuse_unless_passed(found, verdict)
-    config = load_model_config(settings.trackback_models, found.promotion.model)
-    release = packaged(Scorer.of(settings, config), found, *verdicts, ask_service(settings.trackback_environments))
+    config = load_model_config(settings.models, found.promotion.model)
+    release = packaged(Scorer.of(settings, config), found, *verdicts, ask_service(settings.environments))
     for note in release.manifest.servable.notes:
         say(note)
     online = "" if release.manifest.servable.form else ", for batch only"
@@ -82,7 +82,7 @@ def packaged(scorer: Scorer, candidate: Candidate, validation: Validation, compa
         return _stored(store, known)
     packing = _Packing(scorer, candidate, validation, comparison)
     with store.staging() as staging:
-        forms = scorer.forms(packing.question, staging)
+        forms = scorer.forms(packing.request, staging)
         packing.copy(staging)
         servable = choose(forms, packing.expected(), partial(packing.write, staging), ask, say)
         built = store.put_release(packing.write(staging, servable))
@@ -95,12 +95,12 @@ def _stored(store: Store, digest: str) -> Release:
 
 def with_image(settings: Settings, release: Release, connect: Connect = ImageRegistry) -> Release:
     """The release and, where there is a registry and it can answer, its image; recorded in the store."""
-    if settings.trackback_registry_url is None or release.manifest.servable.form is None:
+    if settings.registry_url is None or release.manifest.servable.form is None:
         return release
-    store, began = Store(settings.trackback_store), time.monotonic()
+    store, began = Store(settings.store), time.monotonic()
     folder = store.release(release.digest)
-    with store.staging() as staging, connect(settings.trackback_registry_url) as registry:
-        built = build_image(registry, release, folder, settings.trackback_base_tag, staging)
+    with store.staging() as staging, connect(settings.registry_url) as registry:
+        built = build_image(registry, release, folder, settings.base_tag, staging)
     store.put_image(built.image)
     known = "was there already" if built.known else f"pushed in {time.monotonic() - began:.1f} s"
     say(f"image {built.image.repository}@{built.image.digest}: {known}, {built.layer_bytes:,} bytes on its base")
@@ -112,9 +112,9 @@ class _Packing:
         self._config, self._candidate = scorer.config, candidate
         self._verdicts = validation, comparison
         model, holdout = candidate.digest, candidate.run.holdout.sha256
-        self.question = Question(candidate.library, scorer.store.model(model), model, holdout)
+        self.request = HoldoutRequest(candidate.library, scorer.store.model(model), model, holdout)
         self._holdout = scorer.holdout(holdout)
-        self._scores = scorer.score(self.question, self._holdout)
+        self._scores = scorer.score(self.request, self._holdout)
 
     def expected(self) -> ExpectedAnswers:
         rows = [*self._holdout.rows, *self._holdout.edges]
@@ -122,7 +122,7 @@ class _Packing:
         return ExpectedAnswers(rows, expected, len(self._holdout.edges), self._config.gates.latency_p99_ms)
 
     def copy(self, staging: Path) -> None:
-        shutil.copytree(self.question.folder, staging / "release" / names.MODEL_FOLDER)
+        shutil.copytree(self.request.folder, staging / "release" / names.MODEL_FOLDER)
 
     def write(self, staging: Path, servable: Servable) -> Path:
         """Everything but the model as MLflow stored it, in place of what an earlier form needed."""

@@ -23,7 +23,7 @@ def rollback(
     """
     request = RollbackRequest(by=who or getpass.getuser(), reason=reason)
     settings = Settings()
-    rollout = Rollout(settings.trackback_rollout_url, token=settings.rollout_token)
+    rollout = Rollout(settings.rollout_url, token=settings.rollout_access_token)
     deployment = rollout.rollback(model, request)
     say(f"{model} is back on {deployment.revision} ({deployment.release[:12]}…)")
     follow_with_alias(settings, deployment)

@@ -74,8 +74,8 @@ def status(
     asked. Example: trackback status --text
     """
     settings = Settings()
-    with GoCD(settings.trackback_gocd_url, settings.gocd_token) as gocd:
-        found = read_status(gocd, Rollout(settings.trackback_rollout_url), list_models(settings.trackback_models))
+    with GoCD(settings.gocd_url, settings.gocd_access_token) as gocd:
+        found = read_status(gocd, Rollout(settings.rollout_url), list_models(settings.models))
     if text:
         sys.stdout.write("".join(f"{line}\n" for line in lines(found)))
     else:

@@ -42,14 +42,14 @@ def trace(
 
 
 def _trace(settings: Settings, model: str, wanted: str | None) -> Trace:
-    rollout = Rollout(settings.trackback_rollout_url)
+    rollout = Rollout(settings.rollout_url)
     deployments = rollout.deployments(model)
     digest = wanted or _live(rollout, model)
     ours = tuple(one for one in deployments if one.release.startswith(digest))
     if len({one.release for one in ours}) != 1:
         known = ", ".join(sorted({one.release[:12] for one in deployments})) or "none"
         raise Refused(f"expected a release of {model} that has answered, found '{digest[:12]}': known are {known}")
-    folder = Store(settings.trackback_store).release(ours[0].release)
+    folder = Store(settings.store).release(ours[0].release)
     found = _assembled(settings, Manifest.read(folder / names.MANIFEST_FILE), ours)
     return found.model_copy(update={"later": later(settings, ours[0], deployments)})
 
@@ -58,7 +58,7 @@ def later(settings: Settings, traced: Deployment, deployments: Sequence[Deployme
     """An answer can be traced without GoCD, so one that does not tell is no failure."""
     answered = frozenset(one.revision for one in deployments)
     try:
-        with GoCD(settings.trackback_gocd_url, settings.gocd_token) as gocd:
+        with GoCD(settings.gocd_url, settings.gocd_access_token) as gocd:
             found = outcomes(read_ledger(gocd, traced.model, answered))
             return tuple(with_words(gocd, one) for one in found if one.number > traced.number)
     except Refused as refused:

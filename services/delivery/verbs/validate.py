@@ -16,14 +16,14 @@ from services.contract.row_times import Round
 from services.contract.task import Task
 from services.contract.verdict import Check, Validation, Verdict, overall
 from services.delivery.output import keep, say, stop_unless_passed
-from services.delivery.reports.alarm import tell_of_gate
+from services.delivery.reports.gate_notification import notify_of_gate
 from services.delivery.reports.report import validation_page
 from services.delivery.reports.run_page import tell_verdict
-from services.delivery.scoring.ahead import import_ahead
+from services.delivery.scoring.background_import import import_in_background
 from services.delivery.scoring.holdout import Holdout
 from services.delivery.scoring.latency import figures, judge_latency
-from services.delivery.scoring.order import Scores
-from services.delivery.scoring.scoring import Question, Scorer
+from services.delivery.scoring.messages import Scores
+from services.delivery.scoring.scoring import HoldoutRequest, Scorer
 from services.delivery.settings import Settings
 
 CandidateFile = Annotated[Path, typer.Option(help="candidate.json as fetch wrote it.")]
@@ -35,10 +35,10 @@ def validate(candidate: CandidateFile, out: OutFolder = None) -> None:
 
     Exit 1 unless every check passes. Example: trackback validate --candidate out/candidate.json --out out
     """
-    import_ahead("services.contract.metrics")
+    import_in_background("services.contract.metrics")
     settings = Settings()
     found = Candidate.read(candidate)
-    config = load_model_config(settings.trackback_models, found.promotion.model)
+    config = load_model_config(settings.models, found.promotion.model)
     validation = validated(Scorer.of(settings, config), found)
     for check in validation.checks:
         say(f"{check.verdict.upper():12} {check.name}: expected {check.expected}; found {check.found}")
@@ -48,7 +48,7 @@ def validate(candidate: CandidateFile, out: OutFolder = None) -> None:
     keep(validation, out, names.VALIDATION_FILE)
     reports = {names.VALIDATION_PAGE: page, names.VALIDATION_FILE: validation.to_json().encode()}
     tell_verdict(settings, found, validation, reports)
-    tell_of_gate(settings, found, "validate", validation.verdict, misses(validation))
+    notify_of_gate(settings, found, "validate", validation.verdict, misses(validation))
     stop_unless_passed(validation.verdict)
 
 
@@ -66,9 +66,9 @@ def validated(scorer: Scorer, candidate: Candidate) -> Validation:
     latency: dict[str, float] = {}
     if all(check.verdict is Verdict.PASS for check in checks):
         holdout = scorer.holdout(candidate.run.holdout.sha256)
-        question = Question(candidate.library, folder, candidate.digest, candidate.run.holdout.sha256)
+        request = HoldoutRequest(candidate.library, folder, candidate.digest, candidate.run.holdout.sha256)
         try:
-            scores, rounds = scorer.score_and_time(question, holdout)
+            scores, rounds = scorer.score_and_time(request, holdout)
         except Refused as refused:
             checks.append(_not_loaded(refused))
         else:

@@ -25,20 +25,20 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("state")
 def test_it_is_found_without_a_word() -> None:
     settings = Settings()
-    assert (settings.gocd_token, settings.rollout_token) == ("of this platform", "of this platform")
+    assert (settings.gocd_access_token, settings.rollout_access_token) == ("of this platform", "of this platform")
 
 
 @pytest.mark.usefixtures("state")
 def test_saying_the_platforms_own_address_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRACKBACK_ROLLOUT_URL", OURS["rollout"])
-    assert Settings().rollout_token == "of this platform"
+    assert Settings().rollout_access_token == "of this platform"
 
 
 @pytest.mark.usefixtures("state")
 def test_another_server_is_not_shown_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRACKBACK_ROLLOUT_URL", "http://rollout.example:8154")
-    assert (Settings().rollout_token, Settings().gocd_token) == (None, "of this platform")
-    assert Settings(trackback_gocd_url="http://gocd.example:8153/go").gocd_token is None
+    assert (Settings().rollout_access_token, Settings().gocd_access_token) == (None, "of this platform")
+    assert Settings(gocd_url="http://gocd.example:8153/go").gocd_access_token is None
 
 
 def test_a_token_that_is_given_goes_first(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,4 +46,4 @@ def test_a_token_that_is_given_goes_first(state: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("TRACKBACK_ROLLOUT_URL", "http://rollout.example:8154")
     monkeypatch.setenv("TRACKBACK_ROLLOUT_TOKEN_FILE", str(state / "other"))
     monkeypatch.setenv("TRACKBACK_GOCD_TOKEN", "by hand")
-    assert (Settings().rollout_token, Settings().gocd_token) == ("another", "by hand")
+    assert (Settings().rollout_access_token, Settings().gocd_access_token) == ("another", "by hand")

@@ -12,8 +12,8 @@ from services.contract.candidate import Candidate
 from services.contract.errors import Refused
 from services.contract.notification import Happening, Notification, NotTaken, post
 from services.contract.verdict import Verdict
-from services.delivery.reports import alarm
-from services.delivery.reports.alarm import tell_of_gate
+from services.delivery.reports import gate_notification
+from services.delivery.reports.gate_notification import notify_of_gate
 from services.delivery.settings import Settings
 from services.rollout.model import ModelRollout
 from services.rollout.notifier import Notifier
@@ -49,7 +49,7 @@ def candidate(tmp_path_factory: pytest.TempPathFactory) -> Candidate:
 
 
 def settings(url: str) -> Settings:
-    return Settings(trackback_notify_url=url, trackback_mlflow_ui_url="http://mlflow.example")
+    return Settings(notify_url=url, mlflow_ui_url="http://mlflow.example")
 
 
 def told(receiver: Receiver) -> list[Notification]:
@@ -62,7 +62,7 @@ def down(summary: str) -> Notification:
 
 
 def test_a_gate_that_says_no_tells_what_was_found_and_where_to_look(receiver: Receiver, candidate: Candidate) -> None:
-    tell_of_gate(settings(f"{receiver.url}/hook?key=1"), candidate, "validate", Verdict.FAIL, "r2_score: found 0.1")
+    notify_of_gate(settings(f"{receiver.url}/hook?key=1"), candidate, "validate", Verdict.FAIL, "r2_score: found 0.1")
     [(method, path, body)] = receiver.got
     assert (method, path, receiver.headers[0]["Content-Type"]) == ("POST", "/hook?key=1", "application/json")
     found = json.loads(body)
@@ -80,7 +80,7 @@ def test_a_gate_that_says_no_tells_what_was_found_and_where_to_look(receiver: Re
 
 
 def test_a_gate_that_passes_tells_nobody(receiver: Receiver, candidate: Candidate) -> None:
-    tell_of_gate(settings(receiver.url), candidate, "validate", Verdict.PASS, "")
+    notify_of_gate(settings(receiver.url), candidate, "validate", Verdict.PASS, "")
     assert receiver.got == []
 
 
@@ -93,7 +93,7 @@ def test_the_json_that_is_documented_is_the_one_that_is_sent() -> None:
 def test_a_receiver_that_is_not_there_is_a_note_without_its_address(
     candidate: Candidate, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tell_of_gate(settings(url), candidate, "validate", Verdict.INCONCLUSIVE, "too few rows")
+    notify_of_gate(settings(url), candidate, "validate", Verdict.INCONCLUSIVE, "too few rows")
     said = capsys.readouterr().err
     assert said.startswith("note: nobody was notified: ")
     assert "secret" not in said
@@ -102,7 +102,7 @@ def test_a_receiver_that_is_not_there_is_a_note_without_its_address(
 def test_a_receiver_that_never_answers_holds_no_stage_up(
     candidate: Candidate, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(alarm, "LONGEST_SECONDS", 0.05)
+    monkeypatch.setattr(gate_notification, "LONGEST_SECONDS", 0.05)
     asked, free = threading.Event(), threading.Event()
 
     def hang(*_: object) -> tuple[int, bytes]:
@@ -111,7 +111,7 @@ def test_a_receiver_that_never_answers_holds_no_stage_up(
         return 200, b""
 
     with receiving(Receiver(hang)) as receiver:
-        tell_of_gate(settings(receiver.url), candidate, "validate", Verdict.FAIL, "bad")
+        notify_of_gate(settings(receiver.url), candidate, "validate", Verdict.FAIL, "bad")
         assert "the receiver took more than 0.05 s" in capsys.readouterr().err
         assert asked.wait(60)
         free.set()

@@ -94,12 +94,12 @@ def deployment_of(release: Release) -> Deployment:
 def test_a_token_that_is_given_wins_over_the_one_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "token"
     file.write_text("  of the file\n")
-    settings = Settings(trackback_rollout_token_file=file, trackback_gocd_token_file=file)
-    assert (settings.rollout_token, settings.gocd_token) == ("of the file", "of the file")
-    assert (Settings().rollout_token, Settings().gocd_token) == (None, None)
+    settings = Settings(rollout_token_file=file, gocd_token_file=file)
+    assert (settings.rollout_access_token, settings.gocd_access_token) == ("of the file", "of the file")
+    assert (Settings().rollout_access_token, Settings().gocd_access_token) == (None, None)
     monkeypatch.setenv("TRACKBACK_ROLLOUT_TOKEN", "hush")
-    given = Settings(trackback_rollout_token_file=file, trackback_gocd_token_file=file)
-    assert (given.rollout_token, given.gocd_token) == ("hush", "of the file")
+    given = Settings(rollout_token_file=file, gocd_token_file=file)
+    assert (given.rollout_access_token, given.gocd_access_token) == ("hush", "of the file")
     assert "hush" not in repr(given)
 
 
@@ -111,21 +111,21 @@ def test_a_token_file_without_a_token_is_refused_with_its_variable(
     if content:
         file.write_text(content)
     with pytest.raises(Refused, match=f"^{file}: expected the token that TRACKBACK_ROLLOUT_TOKEN_FILE names, {found}"):
-        _ = Settings(trackback_rollout_token_file=file).rollout_token
+        _ = Settings(rollout_token_file=file).rollout_access_token
     with pytest.raises(Refused, match="TRACKBACK_GOCD_TOKEN_FILE"):
-        _ = Settings(trackback_gocd_token_file=file).gocd_token
+        _ = Settings(gocd_token_file=file).gocd_access_token
 
 
 def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRACKBACK_REGISTRY_URL", "")
     monkeypatch.setenv("TRACKBACK_ROLLOUT_TOKEN", "")
     settings = Settings()
-    assert (settings.trackback_registry_url, settings.rollout_token) == (None, None)
+    assert (settings.registry_url, settings.rollout_access_token) == (None, None)
 
 
 def test_the_bases_have_the_version_of_the_project_as_their_tag() -> None:
     project = (ROOT / "pyproject.toml").read_text()
-    assert f'\nversion = "{Settings().trackback_base_tag}"\n' in project
+    assert f'\nversion = "{Settings().base_tag}"\n' in project
 
 
 def test_the_rollout_service_is_shown_the_token(rollout: Asked, tmp_path: Path) -> None:
@@ -179,10 +179,10 @@ def test_deploy_asks_the_model_where_it_can_reach_it(behind_a_gateway: bool, rol
         state = ModelState(model=MODEL, url=model.url, answering=True, live=deployment, previous=None)
         rollout.answers = {f"/models/{MODEL}": state.to_json(), f"/models/{MODEL}/deploy": deployment.to_json()}
         settings = Settings(
-            trackback_store=tmp_path,
-            trackback_rollout_url=rollout.url,
-            trackback_rollout_token=SecretStr("open sesame"),
-            trackback_gateway_url=f"{gateway.url}/" if behind_a_gateway else None,
+            store=tmp_path,
+            rollout_url=rollout.url,
+            rollout_token=SecretStr("open sesame"),
+            gateway_url=f"{gateway.url}/" if behind_a_gateway else None,
         )
         assert deployed(settings, release) == deployment
     found = [*gateway.shown, *model.shown]
@@ -213,3 +213,12 @@ def test_a_follower_shows_mlflow_the_token(rollout: Asked) -> None:
     with pytest.raises(Refused, match="found: an answer without 'experiment'"):
         connect(settings, rollout.url).experiment(MODEL)
     assert [*rollout.shown.values()] == ["Bearer open sesame"]
+
+
+def test_mlflow_is_found_by_the_names_of_its_own_variables_and_by_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACKBACK_MLFLOW_TRACKING_URI", "http://ours.example")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow.example")
+    assert Settings().mlflow_tracking_uri == "http://mlflow.example"
+    assert Settings(mlflow_tracking_uri="http://given.example").mlflow_tracking_uri == "http://given.example"
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert Settings().mlflow_tracking_uri == "http://127.0.0.1:5000"

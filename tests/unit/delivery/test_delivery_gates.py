@@ -28,9 +28,9 @@ from services.contract.row_times import Round
 from services.contract.verdict import Comparison, Validation, Verdict
 from services.delivery.reports.report import comparison_page, validation_page
 from services.delivery.scoring.holdout import Holdout
-from services.delivery.scoring.order import Scores
+from services.delivery.scoring.messages import Scores
 from services.delivery.scoring.paired_bootstrap import Difference, paired_difference
-from services.delivery.scoring.scoring import Question, Scorer
+from services.delivery.scoring.scoring import HoldoutRequest, Scorer
 from services.delivery.store import Store
 from services.delivery.verbs.compare import compared, judge
 from services.delivery.verbs.package import packaged, refuse_unless_passed
@@ -253,7 +253,7 @@ def test_a_model_that_could_not_be_asked_to_the_end_is_inconclusive_and_not_bad(
     class Busy(Scorer):
         def score_and_time(
             self,
-            question: Question,  # noqa: ARG002
+            request: HoldoutRequest,  # noqa: ARG002
             holdout: Holdout,  # noqa: ARG002
         ) -> tuple[Scores, tuple[Round, ...]]:
             raise Undecided("inconclusive: the machine is busy")

@@ -14,8 +14,8 @@ from services.contract.errors import LiveChanged, Refused
 from services.contract.release import Release
 from services.contract.verdict import Comparison, Validation
 from services.delivery.clients.rollout_client import Rollout
-from services.delivery.scoring.order import Forms
-from services.delivery.scoring.scoring import Question, Scorer
+from services.delivery.scoring.messages import Forms
+from services.delivery.scoring.scoring import HoldoutRequest, Scorer
 from services.delivery.settings import Settings
 from services.delivery.verbs.compare import compared
 from services.delivery.verbs.deploy import deployed
@@ -29,7 +29,7 @@ BACK = RollbackRequest(by="grace", reason="complaints")
 class OneForm(Scorer):
     """Does not ask a library for the forms of its model: nobody is to answer here."""
 
-    def forms(self, question: Question, folder: Path) -> Forms:  # noqa: ARG002  as a Scorer
+    def forms(self, request: HoldoutRequest, folder: Path) -> Forms:  # noqa: ARG002  as a Scorer
         return Forms(forms=(), notes=("nobody answers",))
 
 
@@ -54,11 +54,11 @@ class Pipeline:
         (folder / "model.yaml").write_text(yaml.safe_dump(config))
         self.settings = Settings(
             mlflow_tracking_uri="http://127.0.0.1:9",
-            trackback_rollout_url=url,
-            trackback_store=root / "store",
-            trackback_models=folder.parent,
-            trackback_gateway_url=url + GATEWAY,
-            trackback_environments=root / "no environments",
+            rollout_url=url,
+            store=root / "store",
+            models=folder.parent,
+            gateway_url=url + GATEWAY,
+            environments=root / "no environments",
         )
 
     def build(self, slope: float, number: int, counter: int = 1) -> Release:

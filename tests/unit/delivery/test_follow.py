@@ -9,9 +9,9 @@ import pytest
 
 from services.contract.errors import Refused
 from services.delivery.clients.tracking import Tracking
-from services.delivery.promotions.looks import AskForPoll, DefineExperiment, DefinePackage, KeepPolled
 from services.delivery.promotions.promoted import AGAIN, Promoted
-from services.delivery.verbs.follow import Follower, Look
+from services.delivery.promotions.reconcilers import AskForPoll, DefineExperiment, DefinePackage, KeepPolled
+from services.delivery.verbs.follow import Follower, Reconciler
 from services.gocd import definitions
 from services.gocd.client import GoCD, Json
 from services.gocd.setup import set_up
@@ -96,13 +96,13 @@ class Scene:
         tracking = Tracking("http://mlflow:5000", transport=self.mlflow)
         promoted = Promoted(self.gocd, tracking)
         say = self.said.append
-        looks: list[Look] = [
+        reconcilers: list[Reconciler] = [
             DefineExperiment(tracking, promoted, say),
             DefinePackage(self.gocd, promoted, say),
             KeepPolled(self.gocd, promoted, say),
             AskForPoll(self.gocd, promoted, say),
         ]
-        self.follower = Follower(lambda: self.models, looks, say, promoted.begin)
+        self.follower = Follower(lambda: self.models, reconcilers, say, promoted.begin)
         repository = definitions.repository("http://mlflow:5000", "http://localhost:5000")
         list(set_up(self.gocd, [repository, *(definitions.package(model) for model in self.models)], say))
         self.said.clear()

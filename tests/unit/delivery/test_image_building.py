@@ -350,7 +350,7 @@ def test_package_records_the_image_beside_the_release(
 ) -> None:
     registry = MemoryRegistry()
     registry.add_base("0.2.0")
-    settings = Settings(trackback_store=store, trackback_registry_url=URL, trackback_base_tag="0.2.0")
+    settings = Settings(store=store, registry_url=URL, base_tag="0.2.0")
     packaged = with_image(settings, release, registry.connect)
     assert packaged.image
     assert (packaged.digest, packaged.manifest) == (release.digest, release.manifest)
@@ -365,8 +365,8 @@ def test_package_records_the_image_beside_the_release(
 def test_without_a_registry_or_a_service_there_is_no_image(tmp_path: Path) -> None:
     for_batch = build_release(tmp_path, ReleasePlan(servable=Servable(form=None, notes=("for batch",))))
     online = build_release(tmp_path)
-    with_registry = Settings(trackback_store=tmp_path, trackback_registry_url=URL)
-    without = Settings(trackback_store=tmp_path, trackback_registry_url=None)
+    with_registry = Settings(store=tmp_path, registry_url=URL)
+    without = Settings(store=tmp_path, registry_url=None)
     nobody = MemoryRegistry()
     assert with_image(with_registry, for_batch, nobody.connect) == for_batch
     assert with_image(without, online, nobody.connect) == online

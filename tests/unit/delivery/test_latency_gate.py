@@ -16,7 +16,7 @@ from services.contract.stopwatch import QUEUE, ROUNDS, TIMED_ROWS, queue_of_this
 from services.contract.verdict import Verdict
 from services.delivery.scoring.child import score
 from services.delivery.scoring.latency import figures, judge_latency
-from services.delivery.scoring.order import Order, Reply
+from services.delivery.scoring.messages import ScoringReply, ScoringRequest
 from tests.support.busy_machine import burn, busy_processor
 
 LIMIT_MS = 60.0
@@ -123,9 +123,9 @@ class Planted:
 
 
 def verdict_on(deed: Callable[[], object], folder: Path, rows: int = 12) -> tuple[Verdict, tuple[Round, ...]]:
-    order = Order(inputs=(Column(name="x", type="double"),), timed=((1.0,),) * rows, limit_ms=LIMIT_MS)
-    score(Planted(deed), folder, order, folder / "reply.json")
-    rounds = Reply.read(folder / "reply.json").rounds
+    request = ScoringRequest(inputs=(Column(name="x", type="double"),), timed=((1.0,),) * rows, limit_ms=LIMIT_MS)
+    score(Planted(deed), folder, request, folder / "reply.json")
+    rounds = ScoringReply.read(folder / "reply.json").rounds
     return judge_latency(rounds, LIMIT_MS).verdict, rounds
 
 

@@ -16,8 +16,8 @@ from services.contract.errors import Refused, Unavailable
 from services.contract.outcome import Fate, Outcome
 from services.delivery.clients.tracking import Tracking
 from services.delivery.promotions.gate_words import with_words
-from services.delivery.promotions.judge import JudgeSuperseded
-from services.delivery.promotions.outcomes import next_to_judge, outcomes, read_ledger
+from services.delivery.promotions.outcomes import next_to_schedule, outcomes, read_ledger
+from services.delivery.promotions.superseded import ScheduleSuperseded
 from services.delivery.settings import Settings
 from services.delivery.verbs.trace import later
 from services.gocd.client import GoCD
@@ -84,9 +84,10 @@ class Shop:
         self.clock = FakeClock()
         self.look = self.new_look()
 
-    def new_look(self, calm: float = 0) -> JudgeSuperseded:
+    def new_look(self, calm: float = 0) -> ScheduleSuperseded:
         """As a follower has it that was started anew."""
-        return JudgeSuperseded(self.gocd, self.told, self.told.note, self.told.said.append, calm, self.clock.monotonic)
+        told = self.told
+        return ScheduleSuperseded(self.gocd, told, told.note, told.said.append, calm, self.clock.monotonic)
 
     def promote(self, number: int, run: int | None = None) -> None:
         found = revision(label(number, run))
@@ -350,12 +351,12 @@ def test_a_trace_tells_what_became_of_later_promotions_as_far_as_gocd_tells(
 ) -> None:
     three_of_which_the_last_is_bad(shop)
     first = _deployment("churn", label(1))
-    found = later(Settings(trackback_gocd_url=shop.gocd.url), first, [first])
+    found = later(Settings(gocd_url=shop.gocd.url), first, [first])
     assert [(one.revision, one.told) for one in found] == [
         (label(3), f"refused at validate: expected a better model than {label(3)}"),
         (label(2), f"superseded by {label(3)}"),
     ]
-    assert later(Settings(trackback_gocd_url="http://127.0.0.1:1"), first, [first]) == ()
+    assert later(Settings(gocd_url="http://127.0.0.1:1"), first, [first]) == ()
     assert "note: what became of later promotions is not known (expected GoCD at http" in capsys.readouterr().err
 
 
@@ -386,7 +387,7 @@ def test_the_newest_superseded_one_is_next_when_all_newer_than_the_delivered_are
     """Fates are those of the newest promotion first, the oldest is number 1."""
     named = {"R": Fate.REFUSED, "S": Fate.SUPERSEDED, "D": Fate.DELIVERED, "W": Fate.WAITING, "J": Fate.JUDGING}
     found = [outcome(len(fates) - place, (named | {"C": Fate.CANCELLED})[letter]) for place, letter in enumerate(fates)]
-    following = next_to_judge(found, ())
+    following = next_to_schedule(found, ())
     assert (following.number if following else None) == expected
 
 

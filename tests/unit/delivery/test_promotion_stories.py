@@ -16,8 +16,8 @@ from fastapi import FastAPI
 from services.contract.deployment import Action, Deployment
 from services.contract.errors import Refused
 from services.contract.outcome import Fate, Outcome
-from services.delivery.promotions.judge import JudgeSuperseded
 from services.delivery.promotions.outcomes import outcomes, read_ledger
+from services.delivery.promotions.superseded import ScheduleSuperseded
 from services.embedded.api.app import create_app
 from services.embedded.clock import milliseconds
 from services.embedded.engine import CiEngine
@@ -76,8 +76,8 @@ class Story:
     def _client(self) -> GoCD:
         return GoCD(URL, transport=Into(create_app(self.engine, ["127.0.0.1"])))
 
-    def _follower(self) -> JudgeSuperseded:
-        return JudgeSuperseded(self.gocd, self, lambda _run, _text: None, lambda _text: None, calm=0)
+    def _follower(self) -> ScheduleSuperseded:
+        return ScheduleSuperseded(self.gocd, self, lambda _run, _text: None, lambda _text: None, calm=0)
 
     def deployments(self, model: str) -> list[Deployment]:
         facts: dict[str, Any] = {"release": "0" * 64, "run_id": "0" * 32, "by": "ada", "reason": ""}

@@ -12,7 +12,7 @@ from services.contract.prediction import Labelled, Prediction
 from services.contract.release import Form, Servable
 from services.contract.row_times import Round, RowTime
 from services.delivery.packaging.servable import Ask, ExpectedAnswers, ask_service, choose
-from services.delivery.scoring.order import Forms
+from services.delivery.scoring.messages import Forms
 
 ONNX = Form(runtime="onnx", file="servable/model.onnx", tolerance=1e-12)
 NATIVE = Form(runtime="sklearn", file="model/model.skops", tolerance=1e-9)

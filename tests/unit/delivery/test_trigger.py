@@ -31,7 +31,7 @@ class Gocd:
 def gocd() -> Iterator[tuple[Gocd, Settings]]:
     gocd = Gocd()
     with serving(gocd.app) as url:
-        yield gocd, Settings(trackback_gocd_url=f"{url}/go")
+        yield gocd, Settings(gocd_url=f"{url}/go")
 
 
 def test_a_poll_that_is_under_way_is_followed_by_one_that_sees_the_tag(gocd: tuple[Gocd, Settings]) -> None:
@@ -49,6 +49,6 @@ def test_a_package_that_no_pipeline_waits_for_is_a_note(
 
 
 def test_a_gocd_that_is_away_is_a_note(capsys: pytest.CaptureFixture[str]) -> None:
-    assert not ask_for_poll(Settings(trackback_gocd_url="http://127.0.0.1:9/go"), "a-model")
+    assert not ask_for_poll(Settings(gocd_url="http://127.0.0.1:9/go"), "a-model")
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("note: GoCD was not asked to look at once and will see the tag when it polls (expected GoCD")

@@ -35,7 +35,8 @@ TO_BE_WRITTEN = (
 
 def variables(settings: type[BaseSettings]) -> set[str]:
     prefix = str(settings.model_config.get("env_prefix", ""))
-    return {f"{prefix}{field}".upper() for field in settings.model_fields}
+    fields = settings.model_fields.items()
+    return {str(field.validation_alias or f"{prefix}{name}").upper() for name, field in fields}
 
 
 def test_the_readme_is_short() -> None:

@@ -4,6 +4,6 @@ import threading
 from importlib import import_module
 
 
-def import_ahead(module: str) -> None:
+def import_in_background(module: str) -> None:
     """Returns at once; a later import of the module waits for this one to end."""
     threading.Thread(target=import_module, args=(module,), name=f"import-{module}", daemon=True).start()

@@ -11,7 +11,7 @@ from services.contract.release import Column, Form
 from services.contract.row_times import Round
 
 
-class Order(Record):
+class ScoringRequest(Record):
     """`rows` are hold-out rows, `edges` are those beside, `timed` are asked one at a time until they are within
     `limit_ms`; all hold the inputs in order, None where one is missing."""
 
@@ -45,7 +45,7 @@ def _is_finite(answer: Prediction | None) -> TypeGuard[Prediction]:
     return answer is not None and math.isfinite(number_of(answer))
 
 
-class Reply(Record):
+class ScoringReply(Record):
     """What the child gives back: answers, and what the timed rows took just now."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=True)

@@ -16,9 +16,9 @@ TRY_SECONDS = 3.0
 LONGEST_SECONDS = 8.0
 
 
-def tell_of_gate(settings: Settings, candidate: Candidate, stage: str, verdict: Verdict, summary: str) -> None:
+def notify_of_gate(settings: Settings, candidate: Candidate, stage: str, verdict: Verdict, summary: str) -> None:
     """Only of a verdict that is no pass; returns after `LONGEST_SECONDS`, whatever the receiver does."""
-    if verdict is Verdict.PASS or settings.trackback_notify_url is None:
+    if verdict is Verdict.PASS or settings.notify_url is None:
         return
     notification = Notification(
         event=Happening.GATE,
@@ -30,7 +30,7 @@ def tell_of_gate(settings: Settings, candidate: Candidate, stage: str, verdict: 
         verdict=verdict,
         links=links(settings, candidate),
     )
-    url = settings.trackback_notify_url.get_secret_value()
+    url = settings.notify_url.get_secret_value()
     # A receiver that answers a byte a second would otherwise hold the stage up.
     thread = threading.Thread(target=_send, args=(url, notification), name="notify", daemon=True)
     thread.start()

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from services.contract.deployment import Deployment
 from services.contract.outcome import Outcome
-from services.delivery.promotions.outcomes import fingerprint, next_to_judge, outcomes, read_ledger
+from services.delivery.promotions.outcomes import fingerprint, next_to_schedule, outcomes, read_ledger
 from services.gocd.client import GoCD, Json, Unknown
 
 CALM_SECONDS = 10.0
@@ -20,7 +20,7 @@ class Answers(Protocol):
     def deployments(self, model: str) -> list[Deployment]: ...
 
 
-class JudgeSuperseded:
+class ScheduleSuperseded:
     """Derived anew from GoCD's history, so that it may be ended and started at any time, and run beside another one.
 
     GoCD itself refuses a second request for a pipeline that is triggered already or still in its first stage.
@@ -63,7 +63,7 @@ class JudgeSuperseded:
         ledger = read_ledger(self._gocd, model, answered)
         found = outcomes(ledger)
         try:
-            scheduled = self._schedule(next_to_judge(found, answered), fingerprint(ledger.built))
+            scheduled = self._schedule(next_to_schedule(found, answered), fingerprint(ledger.built))
         finally:
             self._write(found)
         return None if scheduled else found
