@@ -1,6 +1,6 @@
-"""What every environment and image is made of, from the locks, and what a vulnerability service knows of it.
+"""Lists the packages of every environment and image from the locks, and asks a vulnerability service about them.
 
-`sbom` writes CycloneDX files and needs no network; `check` asks the service, and says of what it got no answer.
+`sbom` writes CycloneDX files and needs no network; `check` asks the service, and names what it got no answer for.
 """
 
 import argparse
@@ -88,7 +88,7 @@ def _base(variable: str) -> Component:
 
 
 def _jar() -> Iterator[Component]:
-    """What is packed into the plugin's jar: dependencies that are neither provided nor for tests."""
+    """The dependencies that are packed into the plugin's jar, neither provided nor for tests."""
     parent = ElementTree.parse(ROOT / "plugin" / "pom.xml").getroot()  # noqa: S314  our own file
     managed = {_artifact(one): one for one in parent.iterfind(".//m:dependencyManagement//m:dependency", _MAVEN)}
     own = ElementTree.parse(ROOT / "plugin" / "package-repository" / "pom.xml").getroot()  # noqa: S314
@@ -132,7 +132,7 @@ def _write(path: Path, name: str, parts: list[Component]) -> Path:
 
 
 def check(url: str, names: list[str]) -> int:
-    """FOUND goes before NOT_CHECKED, and that before NONE_KNOWN: nothing is called clean that was not asked for."""
+    """Returns the exit code: FOUND before NOT_CHECKED before NONE_KNOWN, so that nothing unchecked is called clean."""
     codes = [_check(name, locks()[name], url) for name in names]
     return FOUND if FOUND in codes else max(codes)
 

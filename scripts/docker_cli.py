@@ -1,4 +1,4 @@
-"""Docker's command line and what compose makes of its files, with nothing but Python's standard library."""
+"""Docker's command line, and what compose reads from its files. Standard library only."""
 
 import http.client
 import json
@@ -33,7 +33,7 @@ class EngineConnection(http.client.HTTPConnection):
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended; `problem` is the last line that it said."""
+    """How a command ended; `problem` is the last line of its stderr."""
 
     code: int
     out: str
@@ -46,7 +46,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Docker:
-    """No command lasts longer than `seconds`; `env_files` are handed on to compose."""
+    """Runs commands of at most `seconds`; `env_files` are passed to compose."""
 
     env_files: Sequence[Path] = ()
     seconds: float = 10
@@ -66,14 +66,14 @@ class Docker:
         return self.ask("compose", *files, *words)
 
     def rows(self, *words: str) -> list[list[str]]:
-        """Of a list that is printed with tabs; none when there is no answer."""
+        """The rows of a list that is printed with tabs; none when the command failed."""
         done = self.ask(*words)
         return [line.split("\t") for line in done.out.splitlines()] if done.code == 0 else []
 
 
 @dataclass(frozen=True)
 class Stack:
-    """What is to come up: the variables, and the services of the profiles that are on; all of them when unknown."""
+    """The variables, and the services of the active profiles; all services when these are unknown."""
 
     variables: dict[str, str]
     config: dict[str, Any]
@@ -92,7 +92,7 @@ class Stack:
         return list(self.config.get("services", {}).values())
 
     def images(self) -> dict[str, str]:
-        """Of each image that is not built here, its name and the variable that holds it."""
+        """{image: variable that names it}, of the images that are not built here."""
         used = {str(one.get("image")) for one in self._services}
         used |= {
             str(value) for one in self._services for value in ((one.get("build") or {}).get("args") or {}).values()
@@ -100,7 +100,7 @@ class Stack:
         return {image: name for name, image in self._used("_IMAGE", used).items()}
 
     def ports(self) -> dict[str, str]:
-        """Variable and port of what is published."""
+        """{variable: port} of the ports that are published."""
         published = (port for one in self._services for port in one.get("ports") or [])
         return self._used("_PORT", {str(port.get("published")) for port in published})
 

@@ -1,4 +1,4 @@
-"""What `scripts/doctor` runs: one table of what `docker compose up` needs; what is missing says what to do."""
+"""`scripts/doctor`: a table of what `docker compose up` needs, with what to do about whatever is missing."""
 
 import argparse
 import errno
@@ -34,7 +34,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """A line of the table; `todo` tells what to do about it."""
+    """A line of the table; `todo` is what to do about it."""
 
     state: State
     what: str
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
     width = max(len(finding.what) for finding in findings)
     missing = sum(finding.state is State.MISSING for finding in findings)
     _say(*(finding.line(width) for finding in findings))
-    _say(f"{missing} to be seen to" if missing else "all is well: docker compose up --wait")
+    _say(f"{missing} missing" if missing else "nothing is missing: docker compose up --wait")
     return 1 if missing else 0
 
 
@@ -88,7 +88,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def examine(docker: Docker, variables: dict[str, str]) -> Iterable[Finding]:
-    """The client and the engine first: without them there is nobody to ask for the rest, except for ports."""
+    """The findings: client and engine first, because without them only the ports can be looked at."""
     here = _engine(docker)
     yield from here
     if any(finding.state is State.MISSING for finding in here):
@@ -194,7 +194,7 @@ def _ports(stack: Stack, held: dict[str, str]) -> Iterable[Finding]:
 
 
 def _taken(port: str) -> str | None:
-    """Why a port of 127.0.0.1 cannot be had."""
+    """Why a port of 127.0.0.1 cannot be bound; None when it can."""
     if not port.isdigit() or not 0 < int(port) < 65536:
         return "is no port"
     with socket.socket() as probe:
@@ -208,15 +208,15 @@ def _taken(port: str) -> str | None:
 
 
 def _image(docker: Docker, name: str, variable: str, locked: dict[str, str]) -> Finding:
-    sight = look(docker, name)
-    if sight.problem:
+    image = look(docker, name)
+    if image.problem:
         todo = "run tests/offline/images" if name.startswith("standin/") else f"docker pull it, or set {variable}"
-        return Finding(State.MISSING, name, f"{sight.where} ({sight.problem})", todo)
-    found = f"{sight.where}, {sight.digests[0] if sight.digests else 'of no known digest'}"
-    if not sight.digests or name not in locked:
+        return Finding(State.MISSING, name, f"{image.where} ({image.problem})", todo)
+    found = f"{image.where}, {image.digests[0] if image.digests else 'of no known digest'}"
+    if not image.digests or name not in locked:
         return Finding(State.OK, name, found)
-    if locked[name] in sight.digests:
-        return Finding(State.OK, name, f"{sight.where}, {locked[name]}, as in images.lock")
+    if locked[name] in image.digests:
+        return Finding(State.OK, name, f"{image.where}, {locked[name]}, as in images.lock")
     todo = f"images.lock has {locked[name]}; scripts/doctor --lock takes the new one"
     return Finding(State.NOTE, name, found, todo)
 

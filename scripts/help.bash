@@ -1,5 +1,5 @@
-# `--help` is answered by a text of scripts/help, so at once and before anything is installed; a script that has none there
-# says what its first lines say. tests/unit/scripts/test_help.py holds the texts against what the programs themselves say.
+# Answers `--help` from scripts/help, before anything is installed; a script without a text there prints its first comment.
+# tests/unit/scripts/test_help.py compares the texts with what the programs print.
 # shellcheck shell=bash
 answer_help() {
   local script=$1 name words text

@@ -1,4 +1,4 @@
-"""Writes the texts of scripts/help: `python -m scripts.help_texts`, after a change of a command or its options."""
+"""Writes scripts/help/*.txt: run `python -m scripts.help_texts` after a change of a command or its options."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ PLAIN = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", "PYTHONPATH": str(RO
 
 
 def commands() -> dict[str, list[str]]:
-    """What says the text, by the text's name."""
+    """{name of the text: arguments of Python that print it}."""
     delivery = ["-m", "services.delivery"]
     return {
         "demo": ["-m", "demo"],
@@ -42,7 +42,7 @@ def _said(command: list[str]) -> str:
     done = subprocess.run(
         [sys.executable, *command, "--help"], cwd=ROOT, env=PLAIN, capture_output=True, text=True, check=True
     )
-    # Whoever reads it has started the script.
+    # The reader has called the script, not the module.
     said = done.stdout
     for program, script in STARTED_BY.items():
         said = said.replace(f"python -m {program} [", f"{script} [")

@@ -1,11 +1,11 @@
-# What scripts/backup and scripts/restore share: whose stack it is, its containers and its volumes.
+# Functions of scripts/backup, scripts/restore and scripts/remove: the stack, its containers and its volumes.
 # shellcheck shell=bash
 fail() {
   echo "$1" >&2
   exit 1
 }
 
-# The stack that the caller's variables lead to, as they do for `docker compose`.
+# Finds the stack that the caller's variables name, as `docker compose` does.
 find_stack() {
   # An older compose would take the stack of .env for the one that was meant.
   version=$(docker compose version --short) || fail "expected docker compose, found none: scripts/doctor"

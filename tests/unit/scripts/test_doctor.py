@@ -116,7 +116,7 @@ def test_a_machine_that_has_all_is_well(machine: Machine) -> None:
         "ok       compose                  2.26.1-4\n"
         f"ok       {port:23}  free (MLFLOW_PORT)\n"
         f"ok       {POSTGRES}  here, {DIGEST}\n"
-        "all is well: docker compose up --wait\n"
+        "nothing is missing: docker compose up --wait\n"
     )
 
 
@@ -129,7 +129,7 @@ def test_without_docker_there_is_one_thing_to_do_first(machine: Machine) -> None
         "MISSING",
         True,
     )
-    assert done.stdout.endswith("\n1 to be seen to\n")
+    assert done.stdout.endswith("\n1 missing\n")
 
 
 def test_an_engine_that_is_down_is_not_asked_for_the_rest(machine: Machine) -> None:
@@ -235,7 +235,7 @@ def test_an_image_that_cannot_be_had_is_told_with_the_reason(machine: Machine) -
     del machine.answers[HERE]
     done = machine.doctor()
     assert done.returncode == 1
-    found = "neither here nor to be had (no such thing): docker pull it, or set POSTGRES_IMAGE"
+    found = "neither here nor in a registry (no such thing): docker pull it, or set POSTGRES_IMAGE"
     assert table(done)[POSTGRES] == ("MISSING", found)
 
 
@@ -280,7 +280,7 @@ def test_what_an_older_version_left_is_told(machine: Machine) -> None:
     assert found["mine-rollout-1"] == ("MISSING", todo)
     assert found["mine_sqlite"] == ("note", "is no volume of this version: keep it, or docker volume rm")
     assert not found.keys() & {"mine-mlflow-1", "mine-db", "mine_postgres"}
-    assert done.stdout.endswith("\n1 to be seen to\n")
+    assert done.stdout.endswith("\n1 missing\n")
 
 
 def test_the_lock_has_every_image_and_keeps_a_digest_that_nobody_can_tell_anew(machine: Machine) -> None:
