@@ -1,4 +1,4 @@
-"""A relay on 127.0.0.1 in front of an HTTP server, which counts the requests and every byte that comes back."""
+"""A proxy on 127.0.0.1 in front of an HTTP server that counts requests and every byte of the answers."""
 
 import re
 import socket
@@ -27,12 +27,12 @@ class Traffic:
 
 
 class CountingProxy(socketserver.ThreadingTCPServer):
-    """Listens while its block lasts. A client that has its whole answer finds all of it in `traffic`."""
+    """Listens inside of `with`. When a client has its whole answer, all of its bytes are in `traffic`."""
 
     daemon_threads = True
 
     def __init__(self, port: int) -> None:
-        """`port` is the counted server's."""
+        """`port` is that of the server behind the proxy."""
         super().__init__(("127.0.0.1", 0), _Connection)
         self.target = ("127.0.0.1", port)
         self.traffic = Traffic()
@@ -56,7 +56,7 @@ class CountingProxy(socketserver.ThreadingTCPServer):
 
 
 class _Connection(socketserver.StreamRequestHandler):
-    """A client's connection, kept open for as many requests as it and the server like."""
+    """A client's connection, which stays open for further requests."""
 
     disable_nagle_algorithm = True
     server: CountingProxy
@@ -74,7 +74,7 @@ class _Connection(socketserver.StreamRequestHandler):
             answers.join()
 
     def _request(self) -> bytes:
-        """One request, head and body; empty at the connection's end."""
+        """The bytes of one request, head and body; empty at the end of the connection."""
         head = b""
         while (line := self.rfile.readline()).strip():
             head += line

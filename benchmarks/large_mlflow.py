@@ -1,4 +1,4 @@
-"""An MLflow server of our own in which one run is a crowd: MLflow logs it, and its database copies it."""
+"""A real MLflow on sqlite with many thousand runs: one is logged by REST, the others are copies in the database."""
 
 import os
 import socket
@@ -12,8 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-import httpx
-
+from benchmarks.mlflow_rest import MlflowRest
 from services.contract import names
 from services.contract.errors import Refused
 from services.contract.promotion import TagValue
@@ -54,7 +53,7 @@ _STARTED, _MINUTE = 1_795_334_400_000, 60_000
 
 @dataclass(frozen=True)
 class Server:
-    """A running MLflow, the file with its database, and the process that all its others are children of."""
+    """A running MLflow: its port, the file of its database, and the process id of which its workers are children."""
 
     port: int
     database: Path
@@ -67,7 +66,7 @@ class Server:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Server]:
-    """All its state is in `folder`. Raises Refused when it does not come up."""
+    """Starts MLflow with all its state in `folder`, and ends it. Raises Refused when it does not become healthy."""
     port, log = _free_port(), folder / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -112,19 +111,19 @@ def _is_healthy(server: Server) -> bool:
 class Experiment:
     """An experiment in MLflow, over REST."""
 
-    rest: httpx.Client
+    rest: MlflowRest
     name: str
     id: str
 
     @classmethod
-    def create(cls, rest: httpx.Client, name: str) -> Self:
-        return cls(rest, name, _post(rest, "experiments/create", name=name)["experiment_id"])
+    def create(cls, rest: MlflowRest, name: str) -> Self:
+        return cls(rest, name, rest.post("experiments/create", name=name)["experiment_id"])
 
     def log_run(self, name: str) -> str:
         """The id of a finished run with tags, parameters, metrics and a model."""
-        created = self._post("runs/create", experiment_id=self.id, run_name=name, start_time=_STARTED)
+        created = self.rest.post("runs/create", experiment_id=self.id, run_name=name, start_time=_STARTED)
         run: str = created["run"]["info"]["run_id"]
-        self._post(
+        self.rest.post(
             "runs/log-batch",
             run_id=run,
             # The run's name is a tag as well.
@@ -135,53 +134,34 @@ class Experiment:
                 for number in range(METRICS)
             ],
         )
-        self._log_model(run)
-        self._post("runs/update", run_id=run, status="FINISHED", end_time=_STARTED + _MINUTE)
+        self.rest.log_model(self.id, run)
+        self.rest.post("runs/update", run_id=run, status="FINISHED", end_time=_STARTED + _MINUTE)
         return run
-
-    def _log_model(self, run: str) -> None:
-        logged = self._post("logged-models", experiment_id=self.id, name="model", source_run_id=run)
-        self._post("runs/outputs", run_id=run, models=[{"model_id": logged["model"]["info"]["model_id"], "step": 0}])
 
     def promote(self, run: str, sequence: int) -> None:
         written = TagValue(sequence=sequence, at=datetime.fromtimestamp(_STARTED / 1000, UTC), who="ada")
-        self._post("runs/set-tag", run_id=run, key="promote", value=str(written))
+        self.rest.post("runs/set-tag", run_id=run, key="promote", value=str(written))
 
     def deliver(self, run: str) -> None:
-        """The run as it stands after its training and the stages of its promotion, the first, have told of themselves.
+        """Writes the tags that a run has after its training and the stages of its first promotion.
 
-        The values are as long as those of the models that ship.
+        Their values are as long as those of the models that ship.
         """
         self.promote(run, 1)
         tags = {**TRAINED, **DELIVERED, names.NOTE_TAG: note("", DELIVERED)}
-        self._post("runs/log-batch", run_id=run, tags=[{"key": key, "value": value} for key, value in tags.items()])
+        self.rest.post("runs/log-batch", run_id=run, tags=[{"key": key, "value": value} for key, value in tags.items()])
 
     def all_runs(self, page: int = 1000) -> Iterator[list[Any]]:
-        """Page by page, each with all that MLflow knows of its runs: how the plugin of 2018 looked for a promotion."""
+        """All runs with all that was logged, page by page: how the plugin of 2018 looked for a promotion."""
         answer: dict[str, Any] = {"next_page_token": None}
         while "next_page_token" in answer:
             token = answer["next_page_token"]
-            answer = self._post("runs/search", experiment_ids=[self.id], max_results=page, page_token=token)
+            answer = self.rest.post("runs/search", experiment_ids=[self.id], max_results=page, page_token=token)
             yield answer.get("runs", [])
-
-    def _post(self, path: str, **body: Any) -> dict[str, Any]:
-        return _post(self.rest, path, **body)
-
-
-def rest(url: str) -> httpx.Client:
-    return httpx.Client(base_url=f"{url}/api/2.0/mlflow/", timeout=120, trust_env=False)
-
-
-def _post(rest: httpx.Client, path: str, **body: Any) -> dict[str, Any]:
-    answer = rest.post(path, json=body)
-    if answer.is_error:
-        raise Refused(f"expected MLflow to accept {path}, found {answer.status_code}: {answer.text}")
-    found: dict[str, Any] = answer.json()
-    return found
 
 
 def copy_run(server: Server, run: str, copies: int) -> None:
-    """Gives MLflow `copies` more runs like `run`, each with ids and a model of its own, half of them newer than it."""
+    """Adds `copies` runs like `run` to the database, each with its own ids and model, half of them newer than it."""
     with closing(sqlite3.connect(server.database, timeout=20)) as database, database:
         # Ids are random, so that every row lands elsewhere in its indexes, and these fit into 200 MB.
         database.execute("PRAGMA cache_size = -200000")
@@ -206,7 +186,7 @@ def copy_run(server: Server, run: str, copies: int) -> None:
 
 
 def number_promotions(server: Server, experiment: str) -> None:
-    """Gives the promoted runs of an experiment the numbers from 1 on, as their promotions would have."""
+    """Numbers the promoted runs of an experiment from 1 on in their tags, as their promotions would have."""
     with closing(sqlite3.connect(server.database, timeout=20)) as database, database:
         database.execute(
             "WITH promoted AS (SELECT run_uuid, row_number() OVER (ORDER BY start_time) AS number FROM tags"
@@ -220,7 +200,7 @@ def number_promotions(server: Server, experiment: str) -> None:
 def _copy(
     database: sqlite3.Connection, table: str, run: str, changed: Mapping[str, str], key: str = "run_uuid"
 ) -> None:
-    """The table's rows of `run`, once for each copy, with the changed columns' SQL in place of their values."""
+    """Copies the rows of `run` in `table`, once per row of `copy`; `changed` has the SQL of columns that differ."""
     columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
     values = ", ".join(changed.get(column, f'"{column}"') for column in columns)
     names = ", ".join(f'"{column}"' for column in columns)

@@ -1,4 +1,4 @@
-"""What `benchmarks/poll-cost` runs: what one poll of the plugin costs among many runs of which one is promoted."""
+"""`benchmarks/poll-cost`: measures one poll of the plugin on an MLflow with many runs of which one is promoted."""
 
 import argparse
 import json
@@ -17,36 +17,37 @@ import httpx
 import psutil
 
 from benchmarks.counting_proxy import CountingProxy, Traffic
-from benchmarks.large_mlflow import Experiment, copy_run, number_promotions, rest, running
+from benchmarks.large_mlflow import Experiment, copy_run, number_promotions, running
+from benchmarks.mlflow_rest import MlflowRest
 from scripts.environments import JARS, ROOT, say
 from services.contract.errors import Refused
 from services.embedded.plugin.interface import PluginFailed
 from services.embedded.plugin.plugin_host import PluginHost, find_java
 from services.platform.supervisor import unwind_on_signals
 
-# As the plugin asks for them.
-RUNS_OF_AN_ANSWER = 200
+# The plugin's `max_results`.
+RUNS_PER_ANSWER = 200
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a poll may cost; bytes are those of the answers, headers included. Milliseconds are of MLflow's and the
-    plugin's processor time, because what the clock says depends on what else the machine does."""
+    """What one poll may cost: requests, bytes of the answers with their headers, and milliseconds of processor time of
+    MLflow and the plugin. Time by the clock has no limit, because it depends on what else the machine does."""
 
     requests: int = 3
     received: int = 16_000
     milliseconds: float = 100
 
     def with_history(self, delivered: int) -> "Limits":
-        """What each run that keeps its tag after its delivery adds: MLflow tells all of it again at every poll."""
-        more = delivered // RUNS_OF_AN_ANSWER
+        """Adds the cost of runs that keep their tag after delivery: MLflow sends each of them again at every poll."""
+        more = delivered // RUNS_PER_ANSWER
         return Limits(self.requests + more, self.received + 8_000 * delivered, self.milliseconds + 5 * delivered)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one kind of question: the traffic of the dearest one, the milliseconds of each by the clock, and the mean of
-    the processor time that they took, also in milliseconds."""
+    """Of one kind of poll: the largest traffic of one, the milliseconds of each by the clock, and the mean of their
+    processor time in milliseconds."""
 
     what: str
     traffic: Traffic
@@ -59,8 +60,11 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Crowd:
-    """An experiment with many runs, the one of them that is promoted, and the plugin that polls through the proxy."""
+class PollBenchmark:
+    """An experiment with many runs, the one of them that is promoted, and the plugin, which polls through a proxy.
+
+    `mlflow` is a process id, `delivered` the number of runs that were delivered before.
+    """
 
     experiment: Experiment
     run: str
@@ -70,7 +74,7 @@ class Crowd:
     delivered: int = 0
 
     def polls(self, times: int) -> Iterator[Cost]:
-        """Raises Refused when a poll answers anything but what is new."""
+        """The cost of each kind of poll. Raises Refused when a poll reports anything but what is new."""
         self.experiment.promote(self.run, self.delivered + 1)
         promoted = self._poll(None, "1-")
         yield self._cost("first poll", times, lambda: self._poll(None, "1-"))
@@ -79,10 +83,9 @@ class Crowd:
         yield self._cost("poll with a promotion", times, lambda: self._poll(promoted, "2-"))
 
     def everything(self, page: int = 1000) -> Cost:
-        """All runs with all that was logged of them, once, as the plugin of 2018 asked for at every poll."""
-        with rest(self.proxy.url) as client:
-            asked = replace(self.experiment, rest=client)
-            return self._cost("all runs, as in 2018", 1, lambda: _count(asked.all_runs(page)))
+        """The cost of fetching all runs with all that was logged, which the plugin of 2018 did at every poll."""
+        proxied = replace(self.experiment, rest=MlflowRest(self.proxy.url))
+        return self._cost("all runs, as in 2018", 1, lambda: _count(proxied.all_runs(page)))
 
     def _cost(self, what: str, times: int, ask: Callable[[], object]) -> Cost:
         say(f"{what}, {times} times" if times > 1 else what)
@@ -92,19 +95,19 @@ class Crowd:
             ask()
             milliseconds.append(1000 * (time.perf_counter() - began))
             traffics.append(self.proxy.traffic - before)
-        dearest = Traffic(max(one.requests for one in traffics), max(one.received for one in traffics))
+        largest = Traffic(max(one.requests for one in traffics), max(one.received for one in traffics))
         spent = 1000 * (self._processor_seconds() - processor) / times
-        return Cost(what, dearest, tuple(milliseconds), spent)
+        return Cost(what, largest, tuple(milliseconds), spent)
 
     def _processor_seconds(self) -> float:
-        """Of MLflow's processes and the plugin's JVM since their start, to a hundredth."""
+        """Processor seconds of MLflow's processes and the plugin's JVM since their start, to a hundredth."""
         servers = psutil.Process(self.mlflow)
         family = [servers, *servers.children(recursive=True), psutil.Process(self.host.pid)]
         times = [process.cpu_times() for process in family]
         return sum(one.user + one.system for one in times)
 
     def _poll(self, previous: dict[str, Any] | None, expected: str) -> dict[str, Any]:
-        """The plugin's revision, which begins as expected; empty when that is empty."""
+        """The plugin's answer. Raises Refused unless its revision begins with `expected`; an empty one means none."""
         message = {
             "repository-configuration": {"MLFLOW_URL": {"value": self.proxy.url}},
             "package-configuration": {"EXPERIMENT": {"value": self.experiment.name}},
@@ -119,20 +122,20 @@ class Crowd:
 
 
 def _count(pages: Iterable[Sequence[object]]) -> None:
-    seen = 0
+    fetched = 0
     for page in pages:
-        seen += len(page)
-        say(f"fetched {seen:,} runs")
+        fetched += len(page)
+        say(f"fetched {fetched:,} runs")
 
 
 @contextmanager
-def crowd(folder: Path, runs: int, delivered: int = 0) -> Iterator[Crowd]:
-    """MLflow with `runs` runs, `delivered` of them delivered, and the plugin in its JVM; their state is in `folder`."""
+def poll_benchmark(folder: Path, runs: int, delivered: int = 0) -> Iterator[PollBenchmark]:
+    """Starts MLflow with `runs` runs, `delivered` of them delivered before, and the plugin in its JVM."""
     plugin_jar, host_jar = (ROOT / jar for jar in JARS)
     plugin = PluginHost(find_java(os.environ), host_jar, plugin_jar, folder / "plugin")
     say("starting MLflow on sqlite")
-    with plugin as host, running(folder) as server, rest(server.url) as client, CountingProxy(server.port) as proxy:
-        experiment = Experiment.create(client, "crowd")
+    with plugin as host, running(folder) as server, CountingProxy(server.port) as proxy:
+        experiment = Experiment.create(MlflowRest(server.url), "many-runs")
         run = experiment.log_run("the one")
         say(f"filling its database with {runs:,} runs")
         copy_run(server, run, runs - delivered - 1)
@@ -142,11 +145,11 @@ def crowd(folder: Path, runs: int, delivered: int = 0) -> Iterator[Crowd]:
             copy_run(server, old, delivered - 1)
             number_promotions(server, experiment.id)
         say(f"plugin {host.plugin.version} is loaded")
-        yield Crowd(experiment, run, proxy, host, server.pid, delivered)
+        yield PollBenchmark(experiment, run, proxy, host, server.pid, delivered)
 
 
 def broken_limits(polls: Iterable[Cost], limits: Limits) -> Iterator[str]:
-    """A line for each limit that a poll breaks."""
+    """One line for each limit that a poll breaks."""
     for poll in polls:
         found = (poll.traffic.requests, poll.traffic.received, poll.processor)
         for cost, limit, unit in zip(found, astuple(limits), ("requests", "bytes", "ms of CPU"), strict=True):
@@ -154,10 +157,10 @@ def broken_limits(polls: Iterable[Cost], limits: Limits) -> Iterator[str]:
                 yield f"expected a {poll.what} to cost at most {limit:,} {unit}, found {round(cost, 1):,}"
 
 
-def report(crowd: Crowd, times: int, limits: Limits) -> int:
-    """Prints the table; 1 when a poll breaks a limit."""
-    polls = list(crowd.polls(times))
-    for line in _table(polls, crowd.everything(), limits):
+def report(benchmark: PollBenchmark, times: int, limits: Limits) -> int:
+    """Prints the table. Returns the exit code, 1 when a poll breaks a limit."""
+    polls = list(benchmark.polls(times))
+    for line in _table(polls, benchmark.everything(), limits):
         sys.stdout.write(line + "\n")
     broken = list(broken_limits(polls, limits))
     for line in broken:
@@ -173,7 +176,7 @@ def _table(polls: Sequence[Cost], everything: Cost, limits: Limits) -> Iterator[
     yield f"{'limit of a poll':22} {limits.requests:10,} {limits.received:12,} {limits.milliseconds:11,.1f}"
     bytes_less = everything.traffic.received / max(poll.traffic.received for poll in polls)
     time_less = everything.processor / max(0.1, *(poll.processor for poll in polls))
-    yield f"the dearest poll costs 1/{bytes_less:,.0f} of the bytes and 1/{time_less:,.0f} of the CPU of all runs"
+    yield f"the largest poll costs 1/{bytes_less:,.0f} of the bytes and 1/{time_less:,.0f} of the CPU of all runs"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -181,7 +184,7 @@ def main(arguments: Sequence[str]) -> int:
     unwind_on_signals()
     with (
         tempfile.TemporaryDirectory(prefix="poll-cost-") as folder,
-        crowd(Path(folder), options.runs, options.delivered) as measured,
+        poll_benchmark(Path(folder), options.runs, options.delivered) as measured,
     ):
         return report(measured, options.polls, Limits().with_history(options.delivered))
 
@@ -195,7 +198,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         " one is promoted, beside fetching all runs, as the plugin of 2018 did. Exit 1 when a poll costs more than"
         f" {limits.requests} requests, {limits.received:,} bytes of answers or {limits.milliseconds:g} ms of CPU of"
         f" MLflow and the plugin; of each run that was delivered before, {more.received - limits.received:,} bytes and"
-        f" {more.milliseconds - limits.milliseconds:g} ms more, and a request for every {RUNS_OF_AN_ANSWER}.",
+        f" {more.milliseconds - limits.milliseconds:g} ms more, and a request for every {RUNS_PER_ANSWER}.",
         epilog="example: benchmarks/poll-cost --runs 1000 --delivered 300 --polls 5",
     )
     parser.add_argument("--runs", type=_positive, default=20_000, help="runs in the experiment (%(default)s)")

@@ -1,4 +1,4 @@
-"""What the compose stack costs: seconds to healthy, images, memory and CPU at rest."""
+"""`benchmarks/stack-figures`: measures the compose stack: seconds to healthy, image sizes, memory and CPU at rest."""
 
 import argparse
 import json
@@ -13,8 +13,8 @@ from typing import Any
 from scripts.docker_cli import Docker, EngineConnection
 from scripts.environments import refuse
 
-# Their work for the stack's health checks is in no container's account.
-OF_THE_ENGINE = ("dockerd", "containerd", "containerd-shim", "docker-proxy")
+# What they do for health checks is counted for no container.
+ENGINE_PROCESSES = ("dockerd", "containerd", "containerd-shim", "docker-proxy")
 UP_SECONDS = 900
 
 
@@ -27,7 +27,7 @@ class Container:
 
 @dataclass(frozen=True)
 class Usage:
-    """Seconds of CPU since the start, bytes of memory without the file cache."""
+    """`cpu` is seconds since the container's start, `memory` is bytes without the file cache."""
 
     cpu: float
     memory: float
@@ -54,7 +54,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         "of every container, also those of releases, the size of its image, its memory and its share of a core.",
         epilog="Which stack: COMPOSE_ENV_FILES and COMPOSE_PROJECT_NAME, as for `docker compose`.",
     )
-    parser.add_argument("--seconds", type=float, default=60, help="how long it is watched; 60 if not given")
+    parser.add_argument("--seconds", type=float, default=60, help="how long to measure at rest; 60 if not given")
     return parser.parse_args(arguments)
 
 
@@ -68,7 +68,7 @@ def _up(docker: Docker) -> str:
 
 
 def containers(docker: Docker) -> list[Container]:
-    """Of the services, then of the releases, which compose knows nothing of."""
+    """Containers of the services, then those of releases, which compose does not know."""
     form = "{{.ID}}\t{{.Service}}\t{{.Image}}"
     found = [Container(*row) for row in docker.rows("compose", "ps", "--format", form)]
     config = docker.ask("compose", "config", "--format", "json").content() or {}
@@ -81,9 +81,9 @@ def usages(found: Sequence[Container]) -> list[Usage]:
     return [usage(_stats(container)) for container in found]
 
 
-def usage(told: dict[str, Any]) -> Usage:
-    """Of the engine's statistics of one container."""
-    cpu, memory = told["cpu_stats"], told["memory_stats"]
+def usage(stats: dict[str, Any]) -> Usage:
+    """`stats` is the engine's answer for one container."""
+    cpu, memory = stats["cpu_stats"], stats["memory_stats"]
     cache = memory.get("stats", {}).get("total_inactive_file") or memory.get("stats", {}).get("inactive_file", 0)
     return Usage(cpu["cpu_usage"]["total_usage"] / 1e9, memory.get("usage", 0) - cache)
 
@@ -92,21 +92,23 @@ def _stats(container: Container) -> dict[str, Any]:
     connection = EngineConnection()
     connection.request("GET", f"/containers/{container.id}/stats?stream=false&one-shot=true")
     answer = connection.getresponse()
-    told: dict[str, Any] = json.loads(answer.read())
+    stats: dict[str, Any] = json.loads(answer.read())
     if answer.status != 200:
-        refuse(f"expected a stack at rest, found {container.service} gone ({told.get('message')}): measure again later")
-    return told
+        refuse(
+            f"expected a stack at rest, found {container.service} gone ({stats.get('message')}): measure again later"
+        )
+    return stats
 
 
 def engine_cpu() -> float:
-    """Seconds of CPU of the engine's processes on this machine, and of those that they have seen end."""
+    """CPU seconds of the engine's processes on this machine and of their children that have ended."""
     ticks = 0
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             name, _, rest = (folder / "stat").read_text().partition(" (")[2].rpartition(") ")
         except OSError:
             continue
-        if name.startswith(OF_THE_ENGINE):
+        if name.startswith(ENGINE_PROCESSES):
             ticks += sum(int(part) for part in rest.split()[11:15])
     return ticks / os.sysconf("SC_CLK_TCK")
 
@@ -117,9 +119,9 @@ def table(
     lines = [f"{'service':18} {'image':44} {'size':>9} {'memory':>9} {'of a core':>9}"]
     for container, first, last in zip(found, before, after, strict=True):
         size = docker.ask("image", "inspect", "--format", "{{.Size}}", container.image)
-        told = f"{int(size.out) / 1e6:6.0f} MB" if size.code == 0 else ""
+        image_size = f"{int(size.out) / 1e6:6.0f} MB" if size.code == 0 else ""
         lines.append(
-            f"{container.service:18} {container.image[-44:]:44} {told:>9} {last.memory / 1e6:6.0f} MB "
+            f"{container.service:18} {container.image[-44:]:44} {image_size:>9} {last.memory / 1e6:6.0f} MB "
             f"{percent(last.cpu - first.cpu, seconds):>9}"
         )
     together = sum(last.cpu for last in after) - sum(first.cpu for first in before)

@@ -16,7 +16,7 @@ import pytest
 
 from benchmarks.counting_proxy import CountingProxy, Traffic
 from benchmarks.large_mlflow import METRICS, PARAMS, TAGS, Experiment
-from benchmarks.poll_cost import Cost, Crowd, Limits, broken_limits, crowd, report
+from benchmarks.poll_cost import Cost, Limits, PollBenchmark, broken_limits, poll_benchmark, report
 from scripts.environments import JARS, ROOT
 from services.contract.errors import Refused
 
@@ -33,29 +33,27 @@ def jars() -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def crowded(jars: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
+def benchmark(jars: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[PollBenchmark]:
     assert jars
-    with crowd(tmp_path_factory.mktemp("crowd"), RUNS) as found:
+    with poll_benchmark(tmp_path_factory.mktemp("many-runs"), RUNS) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def three(crowded: Crowd) -> Crowd:
+def three(benchmark: PollBenchmark) -> PollBenchmark:
     """The same server and plugin, with an experiment of three runs."""
-    experiment = Experiment.create(crowded.experiment.rest, "three")
+    experiment = Experiment.create(benchmark.experiment.rest, "three")
     runs = [experiment.log_run(name) for name in ("a", "b", "c")]
-    return replace(crowded, experiment=experiment, run=runs[1])
+    return replace(benchmark, experiment=experiment, run=runs[1])
 
 
 def search(experiment: Experiment, offset: int) -> dict[str, Any]:
     token = base64.b64encode(json.dumps({"offset": offset}).encode()).decode()
-    asked = {"experiment_ids": [experiment.id], "max_results": 10, "page_token": token}
-    found: dict[str, Any] = experiment.rest.post("runs/search", json=asked).raise_for_status().json()
-    return found
+    return experiment.rest.post("runs/search", experiment_ids=[experiment.id], max_results=10, page_token=token)
 
 
-def test_a_poll_among_20000_runs_costs_at_most_3_requests_and_16_kb_and_100_ms_of_cpu(crowded: Crowd) -> None:
-    polls = list(crowded.polls(POLLS))
+def test_a_poll_among_20000_runs_costs_at_most_3_requests_and_16_kb_and_100_ms_of_cpu(benchmark: PollBenchmark) -> None:
+    polls = list(benchmark.polls(POLLS))
     assert [(poll.what, len(poll.milliseconds)) for poll in polls] == [
         ("first poll", POLLS),
         ("quiet poll", POLLS),
@@ -69,15 +67,15 @@ def test_a_poll_among_20000_runs_costs_at_most_3_requests_and_16_kb_and_100_ms_o
 
 @pytest.mark.usefixtures("jars")
 def test_a_poll_with_a_history_costs_at_most_8_kb_and_5_ms_of_cpu_more_of_each_delivered_run(tmp_path: Path) -> None:
-    with crowd(tmp_path, 301, delivered=300) as history:
+    with poll_benchmark(tmp_path, 301, delivered=300) as history:
         polls = list(history.polls(3))
     assert list(broken_limits(polls, Limits().with_history(300))) == []
     assert min(poll.traffic.received for poll in polls) > 300 * 6_000
     assert [poll.traffic.requests for poll in polls] == [4, 3, 4]
 
 
-def test_the_crowd_is_20000_whole_runs_to_mlflow_itself(crowded: Crowd) -> None:
-    page = search(crowded.experiment, RUNS - 10)
+def test_the_copied_runs_are_20000_whole_runs_to_mlflow_itself(benchmark: PollBenchmark) -> None:
+    page = search(benchmark.experiment, RUNS - 10)
     assert "next_page_token" not in page
     ids = {run["info"]["run_id"] for run in page["runs"]}
     models = {run["outputs"]["model_outputs"][0]["model_id"] for run in page["runs"]}
@@ -88,15 +86,15 @@ def test_the_crowd_is_20000_whole_runs_to_mlflow_itself(crowded: Crowd) -> None:
         assert run["info"]["run_id"] in run["info"]["artifact_uri"]
 
 
-def test_a_poll_without_a_promotion_is_no_measurement(crowded: Crowd) -> None:
-    nobody = Experiment.create(crowded.experiment.rest, "nobody")
+def test_a_poll_without_a_promotion_is_no_measurement(benchmark: PollBenchmark) -> None:
+    nobody = Experiment.create(benchmark.experiment.rest, "nobody")
     with pytest.raises(Refused, match="expected revision '1-…' of the plugin, found 500: nothing promoted"):
-        next(replace(crowded, experiment=nobody).polls(1))
+        next(replace(benchmark, experiment=nobody).polls(1))
 
 
-def test_a_quiet_poll_that_reports_or_fails_is_no_measurement(crowded: Crowd) -> None:
-    restless = Experiment.create(crowded.experiment.rest, "restless")
-    measured = replace(crowded, experiment=restless, run=restless.log_run("again"))
+def test_a_quiet_poll_that_reports_or_fails_is_no_measurement(benchmark: PollBenchmark) -> None:
+    restless = Experiment.create(benchmark.experiment.rest, "restless")
+    measured = replace(benchmark, experiment=restless, run=restless.log_run("again"))
     polls = measured.polls(1)
     next(polls)
     restless.promote(measured.run, 7)
@@ -104,12 +102,14 @@ def test_a_quiet_poll_that_reports_or_fails_is_no_measurement(crowded: Crowd) ->
         next(polls)
     polls = measured.polls(1)
     next(polls)
-    restless.rest.post("experiments/delete", json={"experiment_id": restless.id}).raise_for_status()
+    restless.rest.post("experiments/delete", experiment_id=restless.id)
     with pytest.raises(Refused, match="expected revision '…' of the plugin, found 500"):
         next(polls)
 
 
-def test_the_table_shows_polls_and_limits_and_what_2018_cost(three: Crowd, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_shows_polls_and_limits_and_what_2018_cost(
+    three: PollBenchmark, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert report(three, 2, Limits(milliseconds=30_000)) == 0
     lines = capsys.readouterr().out.splitlines()
     starts = [
@@ -121,10 +121,10 @@ def test_the_table_shows_polls_and_limits_and_what_2018_cost(three: Crowd, capsy
         "limit of a poll",
     ]
     assert all(line.strip().startswith(start) for line, start in zip(lines, starts, strict=False))
-    assert lines[-1].startswith("the dearest poll costs 1/")
+    assert lines[-1].startswith("the largest poll costs 1/")
 
 
-def test_a_broken_limit_is_one_line_and_a_failure(three: Crowd, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_limit_is_one_line_and_a_failure(three: PollBenchmark, capsys: pytest.CaptureFixture[str]) -> None:
     assert report(three, 1, Limits(requests=0, milliseconds=30_000)) == 1
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("expected")]
     assert len(told) == 3
@@ -141,7 +141,7 @@ def test_each_limit_is_told_with_what_was_found() -> None:
     assert list(broken_limits([replace(poll, processor=99.0)], Limits(4, 16_001))) == [], "no limit by the clock"
 
 
-def test_everything_is_fetched_page_by_page(three: Crowd) -> None:
+def test_everything_is_fetched_page_by_page(three: PollBenchmark) -> None:
     assert three.everything(page=2).traffic.requests == 2
     assert three.everything(page=3).traffic.requests == 1
 

@@ -1,11 +1,10 @@
 """What people and jobs do in a real MLflow: runs of an experiment, and versions of a registered model."""
 
 import json
-import urllib.request
 import uuid
 from typing import Any
-from urllib.parse import urlencode
 
+from benchmarks.mlflow_rest import MlflowRest
 from services.embedded.plugin.plugin_host import PluginHost
 
 END = 1_795_334_460_000
@@ -15,61 +14,43 @@ class Experiment:
     """A fresh experiment and a fresh registered model in MLflow, and the package that watches them."""
 
     def __init__(self, url: str, host: PluginHost) -> None:
-        self.url, self.host = url, host
+        self.url, self.host, self.rest = url, host, MlflowRest(url)
         self.name = f"diamond-{uuid.uuid4().hex[:8]}"
-        self.id = self.post("experiments/create", name=self.name)["experiment_id"]
-
-    def post(self, path: str, **body: object) -> dict[str, Any]:
-        return self._send("POST", path, body)
-
-    def get(self, path: str, **query: str) -> dict[str, Any]:
-        return self._send("GET", f"{path}?{urlencode(query)}", None)
-
-    def _send(self, method: str, path: str, body: dict[str, object] | None) -> dict[str, Any]:
-        content = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            f"{self.url}/api/2.0/mlflow/{path}", content, {"Content-Type": "application/json"}, method=method
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            found: dict[str, Any] = json.load(answer)
-            return found
+        self.id = self.rest.post("experiments/create", name=self.name)["experiment_id"]
 
     def run(self, name: str, status: str = "FINISHED", model: str | None = "model", end: int = END) -> str:
-        run_id: str = self.post("runs/create", experiment_id=self.id, run_name=name)["run"]["info"]["run_id"]
+        run_id: str = self.rest.post("runs/create", experiment_id=self.id, run_name=name)["run"]["info"]["run_id"]
         if model:
             self.log_model(run_id, model)
         self.finish(run_id, status, end)
         return run_id
 
     def log_model(self, run_id: str, name: str = "model") -> str:
-        logged = self.post("logged-models", experiment_id=self.id, name=name, source_run_id=run_id)
-        model_id: str = logged["model"]["info"]["model_id"]
-        self.post("runs/outputs", run_id=run_id, models=[{"model_id": model_id, "step": 0}])
-        return model_id
+        return self.rest.log_model(self.id, run_id, name)
 
     def model_id(self, run_id: str) -> str:
         """Of the only model that the run has logged."""
-        (output,) = self.get("runs/get", run_id=run_id)["run"]["outputs"]["model_outputs"]
+        (output,) = self.rest.get("runs/get", run_id=run_id)["run"]["outputs"]["model_outputs"]
         found: str = output["model_id"]
         return found
 
     def finish(self, run_id: str, status: str = "FINISHED", end: int = END) -> None:
-        self.post("runs/update", run_id=run_id, status=status, end_time=end)
+        self.rest.post("runs/update", run_id=run_id, status=status, end_time=end)
 
     def tag(self, run_id: str, value: str, key: str = "promote") -> None:
-        self.post("runs/set-tag", run_id=run_id, key=key, value=value)
+        self.rest.post("runs/set-tag", run_id=run_id, key=key, value=value)
 
     def untag(self, run_id: str, key: str = "promote") -> None:
-        self.post("runs/delete-tag", run_id=run_id, key=key)
+        self.rest.post("runs/delete-tag", run_id=run_id, key=key)
 
     def delete(self, run_id: str) -> None:
-        self.post("runs/delete", run_id=run_id)
+        self.rest.post("runs/delete", run_id=run_id)
 
     def restore(self, run_id: str) -> None:
-        self.post("runs/restore", run_id=run_id)
+        self.rest.post("runs/restore", run_id=run_id)
 
     def create_registered_model(self, name: str) -> None:
-        self.post("registered-models/create", name=name)
+        self.rest.post("registered-models/create", name=name)
 
     def register(self, name: str, run_id: str) -> str:
         """The number of a new version, made from the model of the run."""
@@ -77,21 +58,21 @@ class Experiment:
         return self.register_source(name, f"models:/{model_id}", run_id=run_id, model_id=model_id)
 
     def register_source(self, name: str, source: str, **more: str) -> str:
-        created = self.post("model-versions/create", name=name, source=source, **more)
+        created = self.rest.post("model-versions/create", name=name, source=source, **more)
         number: str = created["model_version"]["version"]
         return number
 
     def delete_version(self, name: str, number: str) -> None:
-        self._send("DELETE", "model-versions/delete", {"name": name, "version": number})
+        self.rest.delete("model-versions/delete", name=name, version=number)
 
     def delete_registered_model(self, name: str) -> None:
-        self._send("DELETE", "registered-models/delete", {"name": name})
+        self.rest.delete("registered-models/delete", name=name)
 
     def point(self, name: str, alias: str, number: str) -> None:
-        self.post("registered-models/alias", name=name, alias=alias, version=number)
+        self.rest.post("registered-models/alias", name=name, alias=alias, version=number)
 
     def unpoint(self, name: str, alias: str) -> None:
-        self._send("DELETE", "registered-models/alias", {"name": name, "alias": alias})
+        self.rest.delete("registered-models/alias", name=name, alias=alias)
 
     def message(self, previous: dict[str, Any] | None = None) -> str:
         values = {
