@@ -44,6 +44,11 @@ def test_the_readme_is_short() -> None:
     assert len([line for line in lines if not line.startswith("<!-- ")]) <= 150
 
 
+def test_no_line_of_the_readme_is_wide_but_output() -> None:
+    text = re.sub(r"^```.*?^```$", "", (ROOT / "README.md").read_text(), flags=re.M | re.S)
+    assert [line for line in text.splitlines() if len(line) > 150] == []
+
+
 def test_the_readme_begins_with_the_demo() -> None:
     assert (ROOT / "README.md").read_text().split("```")[1].strip() == "scripts/demo"
 
@@ -79,3 +84,9 @@ def test_every_component_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
     components = [path.parent.name for path in (ROOT / "services").glob("*/__init__.py")]
     assert [name for name in components if f"`services/{name}/`" not in readme] == []
+
+
+def test_every_folder_of_a_component_is_in_the_architecture_page() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    folders = [path.parent.name for path in (ROOT / "services").glob("*/*/__init__.py")]
+    assert [name for name in folders if not re.search(rf"\b{name}\b", page)] == []
