@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-QUESTIONS = ("GET", "HEAD", "OPTIONS")
+# That change nothing. Source: RFC 9110, section 9.2.1.
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 EVERYWHERE = ("0.0.0.0", "::", "")
 ANY_NAME = "*"
@@ -23,12 +24,12 @@ ANY_NAME = "*"
 class Access:
     """`hosts` are the names that are answered, `*` any. Without a token everybody may change what there is to change.
 
-    `questions` are paths that change nothing although they are asked by POST. A refusal's text stands in `field`.
+    `read_only_paths` are paths that change nothing although they are asked by POST. A refusal's text stands in `field`.
     """
 
     hosts: Sequence[str] = LOOPBACK
     token: str | None = None
-    questions: Sequence[str] = ()
+    read_only_paths: Sequence[str] = ()
     field: str = "message"
 
     @property
@@ -57,7 +58,7 @@ class Guard:
         if scope["type"] == "http":
             headers = _Headers(scope["headers"])
             if refusal := self._refusal(scope, headers):
-                await self._say(*refusal, send)
+                await self._send_refusal(*refusal, send)
                 return
             scope = self._without_token(scope, headers)
         elif scope["type"] == "websocket":
@@ -71,11 +72,11 @@ class Guard:
                 f"expected one Host of {', '.join(self._access.hosts)}, found another, none or several:"
                 " ask under one of these, or add yours to the service's HOSTS"
             )
-        if scope["method"] in QUESTIONS:
+        if scope["method"] in SAFE_METHODS:
             return None
         if not self._access.any_name and not _same_origin(headers):
             return 403, "expected a request of this service's own, found the Origin of another: use the command line"
-        if self._access.token and scope["path"] not in self._access.questions and not self._known(headers):
+        if self._access.token and scope["path"] not in self._access.read_only_paths and not self._known(headers):
             return 401, "expected the header 'Authorization: Bearer <token>' with the token of this service"
         return None
 
@@ -85,13 +86,13 @@ class Guard:
         return scheme.lower() == "bearer" and hmac.compare_digest(found.encode("latin-1"), self._expected)
 
     def _without_token(self, scope: Scope, headers: "_Headers") -> Scope:
-        """What opened this door is no key for those behind it."""
+        """What opens this service is no key for what it passes requests on to."""
         if not self._access.token or not self._known(headers):
             return scope
         rest = [(name, value) for name, value in scope["headers"] if name.lower() != b"authorization"]
         return {**scope, "headers": rest}
 
-    async def _say(self, status: int, text: str, send: Send) -> None:
+    async def _send_refusal(self, status: int, text: str, send: Send) -> None:
         body = json.dumps({self._access.field: text}).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         if status == 401:

@@ -13,8 +13,8 @@ from typing import ClassVar
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from services.contract.crowd import Crowd
-from services.contract.whole_writes import WholeWrites
+from services.contract.buffered_transport import BufferedTransport
+from services.contract.connection_slots import ConnectionSlots
 
 # A client that is still sending reads our answer instead of a reset.
 DISCARD_BYTES = 1 << 20
@@ -42,14 +42,14 @@ GATEWAY = HeadLimits(connections=4000, connections_a_peer=4000)
 
 
 def limited(limits: HeadLimits = LIMITS) -> type["LimitedProtocol"]:
-    """For one server: its connections share its places."""
-    crowd = Crowd(_places(limits.connections), limits.connections_a_peer)
-    return type("LimitedProtocol", (LimitedProtocol,), {"limits": limits, "crowd": crowd})
+    """The protocol class of one server, whose connections share its slots."""
+    slots = ConnectionSlots(_slot_count(limits.connections), limits.connections_a_peer)
+    return type("LimitedProtocol", (LimitedProtocol,), {"limits": limits, "slots": slots})
 
 
 class LimitedProtocol(HttpToolsProtocol):
     limits: ClassVar[HeadLimits]
-    crowd: ClassVar[Crowd]
+    slots: ClassVar[ConnectionSlots]
 
     _ahead_of_request, _begun = True, False
     _size = _lines = 0
@@ -59,17 +59,17 @@ class LimitedProtocol(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(WholeWrites(transport, self.loop))  # type: ignore[arg-type]
+        super().connection_made(BufferedTransport(transport, self.loop))  # type: ignore[arg-type]
         self._start_timer()
-        if not self.crowd.join(self, self.client[0] if self.client else ""):
+        if not self.slots.acquire(self, self.client[0] if self.client else ""):
             self._refuse(503, "all connections are in use: try again in a second")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
-        self.crowd.leave(self)
+        self.slots.release(self)
         super().connection_lost(exc)
 
-    def make_room(self) -> None:
+    def evict(self) -> None:
         self._stop_timer()
         self.transport.abort()
 
@@ -105,7 +105,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._stop_timer()
         self._ahead_of_request = self._begun = False
         self._unread = 0
-        self.crowd.is_asking(self)
+        self.slots.mark_busy(self)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -122,7 +122,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.transport.is_closing() or not self.cycle.response_complete:
             return
         if self._ahead_of_request:
-            self.crowd.is_resting(self)
+            self.slots.mark_idle(self)
         else:
             # The rest of a body that nobody reads may take for ever.
             self._linger()
@@ -176,6 +176,6 @@ class LimitedProtocol(HttpToolsProtocol):
         return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
-def _places(wanted: int) -> int:
+def _slot_count(wanted: int) -> int:
     given = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return wanted if given == resource.RLIM_INFINITY else max(1, min(wanted, given - OTHER_DESCRIPTORS))

@@ -18,8 +18,8 @@ from services.contract.errors import Refused
 from services.contract.http_guard import ANY_NAME, EVERYWHERE, names_of, split_names
 from services.contract.signals import exit_on
 from services.prediction.ask import answer_file
-from services.prediction.control import Control
-from services.prediction.door import BACKLOG
+from services.prediction.control_server import ControlServer
+from services.prediction.listener import BACKLOG
 from services.prediction.predictor import Predictor, load_predictor
 from services.prediction.service import Service
 
@@ -88,7 +88,7 @@ async def _serve(predictor: Predictor, options: argparse.Namespace) -> None:
     service.stop_on_signals()
     if options.control:
         await service.open_private(Path(f"{options.control}.http"))
-        control = asyncio.create_task(Control(service).serve(options.control))
+        control = asyncio.create_task(ControlServer(service).serve(options.control))
         await service.stopped.wait()
         control.cancel()
     else:

@@ -10,15 +10,15 @@ from services.contract.prediction import Labelled, Prediction
 from services.contract.record import ModelName, Record, Revision, RunId, Sha256
 from services.contract.release import Column, ServingLimits
 from services.contract.task import Task
-from services.prediction.guard import Guard
 from services.prediction.invalid import Invalid, Problem, answer_invalid
 from services.prediction.invocations import FORMS, read_invocation
 from services.prediction.page import address_of, page, prefix_of
 from services.prediction.predictor import Predictor
+from services.prediction.request_limiter import RequestLimiter
 
 REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (400, 408, 413, 415, 422, 503)}
 # Nothing is changed by asking: rows come by POST because they are long.
-QUESTIONS = ("/invocations",)
+READ_ONLY_PATHS = ("/invocations",)
 FACTS = ("description", "library", "task", "unit", "inputs", "limits")
 
 
@@ -56,7 +56,7 @@ class Metadata(Record):
 
 
 def create_app(predictor: Predictor) -> ASGIApp:
-    return Guard(create_api(predictor), predictor.manifest.limits)
+    return RequestLimiter(create_api(predictor), predictor.manifest.limits)
 
 
 def create_api(predictor: Predictor) -> FastAPI:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from services.contract.release import Column
-from services.prediction.cells import check_rows
+from services.prediction.column_types import check_rows
 from services.prediction.invalid import Invalid, describe, refuse_if
 from services.prediction.runtimes import Cell
 

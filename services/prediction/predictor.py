@@ -9,7 +9,7 @@ from services.contract.errors import Refused
 from services.contract.open_release import open_release
 from services.contract.prediction import Prediction, number_of
 from services.contract.release import Column, Form, Golden, Release, Servable
-from services.prediction.cells import KINDS, check_rows
+from services.prediction.column_types import KINDS, check_rows
 from services.prediction.invalid import Invalid
 from services.prediction.invocations import read_table
 from services.prediction.runtimes import Cell, Model, find_runtime

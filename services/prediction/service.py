@@ -1,4 +1,4 @@
-"""A loaded release and its doors: a private one for checks, a public one that opens and closes on command."""
+"""A loaded release and its listeners: a private one for checks, a public one that opens and closes on command."""
 
 import asyncio
 import os
@@ -10,33 +10,33 @@ from pathlib import Path
 from starlette.types import ASGIApp
 
 from services.contract import names
-from services.contract.control import State, Status
+from services.contract.control_protocol import ServingState, Status
 from services.contract.errors import Refused
 from services.contract.http_guard import LOOPBACK, Access, Guard
 from services.contract.http_protocol import GATEWAY, LIMITS
-from services.prediction.app import QUESTIONS, create_app
-from services.prediction.door import Door
+from services.prediction.app import READ_ONLY_PATHS, create_app
+from services.prediction.listener import Listener
 from services.prediction.predictor import Predictor
 
 SIGNAL_GRACE_SECONDS = 3.0
 
 
 class Service:
-    """`hosts` are the names under which it answers at its public door; the private one is a file of its owner's."""
+    """`hosts` are the names under which the public listener answers; the private one is a file of its owner's."""
 
     def __init__(self, predictor: Predictor, hosts: Sequence[str] = LOOPBACK) -> None:
         manifest = predictor.manifest
         self._release = predictor.release.digest
         self._app: ASGIApp = create_app(predictor)
-        self._access = Access(hosts, questions=QUESTIONS, field="error")
+        self._access = Access(hosts, read_only_paths=READ_ONLY_PATHS, field="error")
         self._headers = {
             names.MODEL_HEADER: manifest.model,
             names.REVISION_HEADER: manifest.revision,
             names.RELEASE_HEADER: self._release,
         }
-        self._doors: list[Door] = []
-        self._public: Door | None = None
-        self._listener: socket.socket | None = None
+        self._listeners: list[Listener] = []
+        self._public: Listener | None = None
+        self._socket: socket.socket | None = None
         self._stop: asyncio.Task[None] | None = None
         self.stopped = asyncio.Event()
 
@@ -45,34 +45,37 @@ class Service:
         return Guard(self._app, self._access)
 
     @property
-    def listener(self) -> socket.socket | None:
-        return self._listener
+    def public_socket(self) -> socket.socket | None:
+        """What it accepts on, None while it does not accept."""
+        return self._socket
 
     def status(self) -> Status:
-        state = State.STOPPING if self._stop else State.ACCEPTING if self._public else State.READY
-        connections = sum(door.connections for door in self._doors)
-        return Status(pid=os.getpid(), release=self._release, state=state, connections=connections)
+        connections = sum(listener.connections for listener in self._listeners)
+        return Status(pid=os.getpid(), release=self._release, state=self._state(), connections=connections)
 
     async def open_private(self, path: Path) -> None:
-        await self._open(Door(self._app, self._headers, GATEWAY, private=path), None)
+        await self._open(Listener(self._app, self._headers, GATEWAY, private=path), None)
 
-    async def go(self, listener: socket.socket) -> None:
-        """Starts to accept on `listener`; no change when it already accepts."""
+    async def go(self, accepting: socket.socket) -> None:
+        """Starts to accept on a listening socket, which is its own from here on; no change when it already accepts.
+
+        Raises Refused when it is stopping.
+        """
         if self._stop:
             raise Refused("expected a process that stays, this one is stopping")
         if self._public:
-            listener.close()
+            accepting.close()
             return
-        self._public = await self._open(self._public_door(), listener.dup())
-        self._listener = listener
+        self._public = await self._open(self._public_listener(), accepting.dup())
+        self._socket = accepting
 
     def drain(self) -> None:
-        """Gives the listener up; open connections are answered until their clients leave."""
+        """Gives the listening socket up; open connections are answered until their clients leave."""
         if self._public:
             self._public.drain()
-        if self._listener:
-            self._listener.close()
-        self._public = self._listener = None
+        if self._socket:
+            self._socket.close()
+        self._public = self._socket = None
 
     def stop(self, grace: float) -> None:
         """Drains, and ends after the last connection or `grace` seconds."""
@@ -82,22 +85,27 @@ class Service:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self.stop, SIGNAL_GRACE_SECONDS)
 
-    def _public_door(self) -> Door:
+    def _state(self) -> ServingState:
+        if self._stop:
+            return ServingState.STOPPING
+        return ServingState.ACCEPTING if self._public else ServingState.READY
+
+    def _public_listener(self) -> Listener:
         # A gateway asks for many clients over many connections, and has limits of its own for each of them.
         limits = GATEWAY if self._access.any_name else LIMITS
-        return Door(self.public_app, self._headers, limits)
+        return Listener(self.public_app, self._headers, limits)
 
-    async def _open(self, door: Door, listener: socket.socket | None) -> Door:
-        await door.open(listener)
-        self._doors = [other for other in self._doors if not other.ended.done()] + [door]
-        return door
+    async def _open(self, listener: Listener, accepting: socket.socket | None) -> Listener:
+        await listener.open(accepting)
+        self._listeners = [other for other in self._listeners if not other.ended.done()] + [listener]
+        return listener
 
     async def _end(self, grace: float) -> None:
         self.drain()
-        for door in self._doors:
-            door.drain()
-        await asyncio.wait([door.ended for door in self._doors], timeout=grace)
-        for door in self._doors:
-            door.should_exit = True
-        await asyncio.wait([door.ended for door in self._doors])
+        for listener in self._listeners:
+            listener.drain()
+        await asyncio.wait([listener.ended for listener in self._listeners], timeout=grace)
+        for listener in self._listeners:
+            listener.should_exit = True
+        await asyncio.wait([listener.ended for listener in self._listeners])
         self.stopped.set()

@@ -15,16 +15,16 @@ from services.contract.http_guard import Access
 from services.contract.lock import lock
 from services.contract.secret_file import read_secret
 from services.contract.signals import exit_on
-from services.rollout.containers.container_backend import Containers
+from services.rollout.containers.container_backend import ContainerBackend
 from services.rollout.notifier import Notifier
 from services.rollout.processes.listeners import Listeners
-from services.rollout.processes.process_backend import Processes
+from services.rollout.processes.process_backend import ProcessBackend
+from services.rollout.release_store import ReleaseStore
 from services.rollout.rollout import Rollout
-from services.rollout.server import Server
+from services.rollout.server import RolloutServer
 from services.rollout.serving import Backend
 from services.rollout.settings import PREFIX, BackendName, Settings, read_settings
-from services.rollout.store import Store
-from services.rollout.traffic import Means
+from services.rollout.traffic import Dependencies
 
 # No model can have this name, so its folder stands beside theirs.
 RUN_FOLDER = "_run"
@@ -65,20 +65,20 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     os.chdir(state)
     backend = BACKENDS[settings.backend](absolute, state)
     notifier = Notifier.from_environment(os.environ)
-    rollout = Rollout(Means(state, Store(absolute.store), backend, settings.drain_seconds, notifier))
+    rollout = Rollout(Dependencies(state, ReleaseStore(absolute.store), backend, settings.drain_seconds, notifier))
     try:
         rollout.open()
-        Server(rollout, Access(settings.names, token)).run(sockets=[listener])
+        RolloutServer(rollout, Access(settings.names, token)).run(sockets=[listener])
     finally:
         rollout.close()
 
 
 def _processes(settings: Settings, state: Path) -> Backend:
-    return Processes(settings, state / RUN_FOLDER, Listeners(settings.host, settings.first_port, state))
+    return ProcessBackend(settings, state / RUN_FOLDER, Listeners(settings.host, settings.first_port, state))
 
 
 def _containers(settings: Settings, state: Path) -> Backend:
-    containers = Containers(settings, state)
+    containers = ContainerBackend(settings, state)
     containers.prepare()
     return containers
 

@@ -9,7 +9,7 @@ from services.contract import names
 from services.contract.errors import Refused
 from services.contract.prediction import Prediction, read_predictions
 from services.contract.waiting import wait_until
-from services.rollout.store import StoredRelease
+from services.rollout.release_store import StoredRelease
 
 # Nets for what never answers. A busy machine may be slow, and that says nothing of a release.
 ANSWER_SECONDS = 60.0
@@ -18,21 +18,24 @@ LOOK_SECONDS = 5.0
 BUSY = "the machine is busy with others, or it hangs: deploy it again"
 
 
-def socket_door(path: str) -> httpx.Client:
+def unix_socket_client(path: str) -> httpx.Client:
     """To a candidate that listens on a unix socket."""
     transport = httpx.HTTPTransport(uds=path, trust_env=False)
     return httpx.Client(transport=transport, base_url="http://candidate", timeout=ANSWER_SECONDS)
 
 
-def network_door(address: str) -> httpx.Client:
+def tcp_client(address: str) -> httpx.Client:
     """To a candidate at `host:port`."""
     return httpx.Client(base_url=f"http://{address}", timeout=ANSWER_SECONDS, trust_env=False)
 
 
-def replay_golden(door: httpx.Client, release: StoredRelease) -> None:
-    """Asks over the private door what any client asks. Raises Refused for another answer or another identity."""
+def replay_golden(private: httpx.Client, release: StoredRelease) -> None:
+    """Asks a candidate what any client asks, where it listens for this alone.
+
+    Raises Refused for another answer than the golden one, for another identity, and for none.
+    """
     try:
-        with door as client:
+        with private as client:
             found = [answer for batch in _batches(release) for answer in _ask(client, release, batch)]
     except httpx.TimeoutException as error:
         raise Refused(

@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYP
 from prometheus_client.registry import Collector
 
 from services.contract.deployment import Action, Deployment, ModelState
-from services.rollout.state import Entry, Event, ModelFiles
+from services.rollout.state import JournalEntry, JournalEvent, ModelFiles
 
 __all__ = ["CONTENT_TYPE", "Measured", "exposition"]
 
@@ -24,7 +24,7 @@ class Measured:
     """A model's state and journal; `slot` is None where there is no gateway."""
 
     state: ModelState
-    entries: Sequence[Entry]
+    entries: Sequence[JournalEntry]
     slot: str | None
 
     @classmethod
@@ -42,7 +42,7 @@ class Measured:
     def count_deployments(self, action: Action) -> int:
         return sum(entry.deployment.action is action for entry in self.entries if entry.deployment)
 
-    def count_events(self, event: Event) -> int:
+    def count_events(self, event: JournalEvent) -> int:
         return sum(entry.event is event for entry in self.entries)
 
 
@@ -92,12 +92,12 @@ class ModelsCollector(Collector):
         yield _counter(
             "trackback_refused_candidates_total",
             "Candidates that did not pass their checks",
-            ((model.labels, model.count_events(Event.REFUSED)) for model in self._models),
+            ((model.labels, model.count_events(JournalEvent.REFUSED)) for model in self._models),
         )
         yield _counter(
             "trackback_restarts_total",
             "How often what was live had ended and was started again",
-            ((model.labels, model.count_events(Event.RESTARTED)) for model in self._models),
+            ((model.labels, model.count_events(JournalEvent.RESTARTED)) for model in self._models),
         )
 
 

@@ -7,20 +7,20 @@ from services.contract.deployment import Action, Deployment, DeployRequest, Mode
 from services.contract.errors import Refused
 from services.contract.notification import Happening
 from services.rollout.fence import check_fence, check_live
+from services.rollout.release_store import StoredRelease
 from services.rollout.serving import Serving
-from services.rollout.state import Event
-from services.rollout.store import StoredRelease
-from services.rollout.traffic import Means, Traffic
+from services.rollout.state import JournalEvent
+from services.rollout.traffic import Dependencies, Traffic
 
 
 class ModelRollout:
     """A restart of what is live need not wait for a candidate that loads: only `traffic` is shared with it."""
 
-    def __init__(self, name: str, means: Means) -> None:
+    def __init__(self, name: str, dependencies: Dependencies) -> None:
         self._name = name
-        self._means = means
+        self._dependencies = dependencies
         self._changes = Lock()
-        self.traffic = Traffic(name, means)
+        self.traffic = Traffic(name, dependencies)
 
     def state(self) -> ModelState:
         pointer, answering = self.traffic.pointer, self.traffic.answering()
@@ -44,13 +44,13 @@ class ModelRollout:
         Nothing else changes what is live between the look at it and the switch.
         """
         with self._changes:
-            release = self._means.store.find(self._name, request.release)
+            release = self._dependencies.store.find(self._name, request.release)
             number = release.manifest.candidate.promotion.number
             if standing := check_fence(self.traffic.pointer, release.digest, number):
                 return standing
             check_live(self.traffic.pointer, request.in_place_of)
             candidate = self._prepare(release)
-            deployment = _first_time(release, request)
+            deployment = _new_deployment(release, request)
             self.traffic.switch(candidate, deployment)
             return deployment
 
@@ -61,27 +61,27 @@ class ModelRollout:
             if not pointer or not (target := pointer.previous):
                 raise Refused(f"expected a release of {self._name} before the live one, found none to return to")
             ready = self.traffic.warm(target.release)
-            ready = ready or self._prepare(self._means.store.find(self._name, target.release))
+            ready = ready or self._prepare(self._dependencies.store.find(self._name, target.release))
             changes = {"action": Action.ROLLBACK, "at": datetime.now(UTC), "by": request.by, "reason": request.reason}
             deployment = target.model_copy(update=changes)
             self.traffic.switch(ready, deployment)
             words = f"{pointer.live.revision} was rolled back to it by {request.by}: {request.reason}"
-            self._means.notifier.tell(Happening.ROLLBACK, deployment, words, by=request.by)
+            self._dependencies.notifier.tell(Happening.ROLLBACK, deployment, words, by=request.by)
             return deployment
 
     def _prepare(self, release: StoredRelease) -> Serving:
         """A candidate that has proved itself and answers nobody yet."""
-        self.traffic.note(Event.STARTED, release.digest)
+        self.traffic.record(JournalEvent.STARTED, release.digest)
         try:
-            candidate = self._means.backend.start(release)
-            _prove(candidate, release)
+            candidate = self._dependencies.backend.start(release)
+            _check(candidate, release)
         except Refused as refusal:
-            self.traffic.note(Event.REFUSED, release.digest, str(refusal))
+            self.traffic.record(JournalEvent.REFUSED, release.digest, str(refusal))
             raise
         return candidate
 
 
-def _prove(candidate: Serving, release: StoredRelease) -> None:
+def _check(candidate: Serving, release: StoredRelease) -> None:
     try:
         candidate.wait_ready()
         candidate.check(release)
@@ -90,7 +90,7 @@ def _prove(candidate: Serving, release: StoredRelease) -> None:
         raise
 
 
-def _first_time(release: StoredRelease, request: DeployRequest) -> Deployment:
+def _new_deployment(release: StoredRelease, request: DeployRequest) -> Deployment:
     return Deployment(
         model=release.manifest.model,
         revision=release.manifest.revision,

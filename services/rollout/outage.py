@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from services.contract.deployment import Deployment
 from services.contract.notification import Happening
 from services.rollout.notifier import Notifier
-from services.rollout.state import Entry, Event, ModelFiles
+from services.rollout.state import JournalEntry, JournalEvent, ModelFiles
 
-_UP = (Event.LIVE, Event.RESTARTED, Event.BACK)
+_UP = (JournalEvent.LIVE, JournalEvent.RESTARTED, JournalEvent.BACK)
 
 
 @dataclass(frozen=True)
@@ -25,25 +25,25 @@ class Outages:
         self._told = False
         self.current: Outage | None = None
 
-    def recall(self) -> None:
+    def load(self) -> None:
         """What the journal says."""
         for entry in self._files.entries():
             if entry.event in _UP:
                 self.current = None
-            elif entry.event is Event.DOWN:
+            elif entry.event is JournalEvent.DOWN:
                 self.current = Outage(self.current.since if self.current else entry.at, entry.message)
 
-    def note(self, live: Deployment, reason: str, tell: bool = True) -> None:
+    def went_down(self, live: Deployment, reason: str, tell: bool = True) -> None:
         """It does not answer. Only what is new is written; whoever is to be told is told once."""
         now = datetime.now(UTC)
         if not self.current or self.current.reason != reason:
-            self._files.append(Entry(at=now, event=Event.DOWN, release=live.release, message=reason))
+            self._files.append(JournalEntry(at=now, event=JournalEvent.DOWN, release=live.release, message=reason))
             self.current = Outage(self.current.since if self.current else now, reason)
         if tell and not self._told:
             self._notifier.tell(Happening.DOWN, live, reason)
             self._told = True
 
-    def end(self, live: Deployment) -> None:
+    def came_back(self, live: Deployment) -> None:
         """It answers."""
         if not self.current:
             return
@@ -51,5 +51,5 @@ class Outages:
         if self._told:
             seconds = (now - self.current.since).total_seconds()
             self._notifier.tell(Happening.UP, live, f"it answers again, after {seconds:.1f} s")
-        self._files.append(Entry(at=now, event=Event.BACK, release=live.release))
+        self._files.append(JournalEntry(at=now, event=JournalEvent.BACK, release=live.release))
         self.current, self._told = None, False

@@ -9,37 +9,37 @@ from services.contract.errors import Refused
 from services.rollout.metrics import Measured, exposition
 from services.rollout.model import ModelRollout
 from services.rollout.state import known_models
-from services.rollout.traffic import Means
+from services.rollout.traffic import Dependencies
 
 # What ends is told at once; that it is looked at all the same is for what nobody tells, such as a machine that slept.
-CALM_SECONDS, UNWELL_SECONDS = 5.0, 0.2
+IDLE_SECONDS, RETRY_SECONDS = 5.0, 0.2
 log = logging.getLogger(__name__)
 
 
 class Rollout:
-    def __init__(self, means: Means) -> None:
-        self._means = means
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._dependencies = dependencies
         self._models: dict[str, ModelRollout] = {}
         self._lock = Lock()
         self._closing = Event()
-        self._stirred = Event()
+        self._wake = Event()
 
     def open(self) -> None:
         """Adopts what an earlier service left running; what should be live and is not is started by its watch."""
-        found = self._means.backend.adopt()
-        for name in sorted({*known_models(self._means.state), *(serving.model for serving in found)}):
-            model = ModelRollout(name, self._means)
+        found = self._dependencies.backend.adopt()
+        for name in sorted({*known_models(self._dependencies.state), *(serving.model for serving in found)}):
+            model = ModelRollout(name, self._dependencies)
             model.traffic.recover([serving for serving in found if serving.model == name])
             self._watch(name, model)
-        self._means.backend.watch(self._stir)
+        self._dependencies.backend.watch(self._wake_all)
         Thread(target=self._keep_known, name="keep-known", daemon=True).start()
 
     def close(self) -> None:
         """Ends everything that serves; the state keeps what is live."""
         self._closing.set()
-        self._stir()
-        self._means.backend.close()
-        self._means.notifier.close()
+        self._wake_all()
+        self._dependencies.backend.close()
+        self._dependencies.notifier.close()
 
     def states(self) -> list[ModelState]:
         states = [model.state() for _, model in sorted(self._models.items())]
@@ -67,38 +67,38 @@ class Rollout:
     def _model(self, name: str) -> ModelRollout:
         with self._lock:
             if name not in self._models:
-                self._watch(name, ModelRollout(name, self._means))
+                self._watch(name, ModelRollout(name, self._dependencies))
             return self._models[name]
 
     def _watch(self, name: str, model: ModelRollout) -> None:
         self._models[name] = model
         # Apart, because what is live must be looked at while one more of it loads.
-        for keep in (model.traffic.keep_answering, model.traffic.keep_whole):
-            watch = (keep, model.traffic.signal())
+        for keep in (model.traffic.keep_answering, model.traffic.keep_complete):
+            watch = (keep, model.traffic.wake_event())
             Thread(target=self._keep, args=watch, name=f"{keep.__name__}-{name}", daemon=True).start()
 
-    def _keep(self, look: Callable[[], bool], stirred: Event) -> None:
+    def _keep(self, look: Callable[[], bool], wake: Event) -> None:
         while not self._closing.is_set():
-            stirred.clear()
+            wake.clear()
             try:
                 well = look()
             # A full disk, for one, must not end the watch.
             except Exception:
                 log.exception("watch of a model failed, it goes on")
                 well = False
-            stirred.wait(CALM_SECONDS if well else UNWELL_SECONDS)
+            wake.wait(IDLE_SECONDS if well else RETRY_SECONDS)
 
     def _keep_known(self) -> None:
         while not self._closing.is_set():
-            self._stirred.clear()
+            self._wake.clear()
             live = [name for name, model in list(self._models.items()) if model.traffic.pointer]
             try:
-                self._means.backend.publish(live)
+                self._dependencies.backend.publish(live)
             except Refused as refusal:
                 log.debug("not published: %s", refusal)
-            self._stirred.wait(CALM_SECONDS)
+            self._wake.wait(IDLE_SECONDS)
 
-    def _stir(self) -> None:
+    def _wake_all(self) -> None:
         for model in list(self._models.values()):
-            model.traffic.stir()
-        self._stirred.set()
+            model.traffic.wake()
+        self._wake.set()

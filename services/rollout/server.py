@@ -11,7 +11,7 @@ from services.rollout.app import create_app
 from services.rollout.rollout import Rollout
 
 
-class Server(uvicorn.Server):
+class RolloutServer(uvicorn.Server):
     def __init__(self, rollout: Rollout, access: Access) -> None:
         app = create_app(rollout, access)
         super().__init__(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from typing import Protocol, Self
 
 from services.contract.errors import Refused
-from services.rollout.store import StoredRelease
+from services.rollout.release_store import StoredRelease
 
 
 class Unreachable(Refused):
@@ -26,20 +26,20 @@ class Serving(Protocol):
     def reachable(self) -> bool:
         """Whether the public address leads here, once it was told to. Never raises."""
 
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """Whether as many of it answer as shall. Never raises."""
 
-    def shed(self) -> None:
+    def drop_ended(self) -> None:
         """Lets go of what of it has ended, so that no client is sent there. Never raises, waits for nothing."""
 
-    def take_in(self, spare: Self) -> None:
+    def add(self, spare: Self) -> None:
         """Answers from here on with `spare` too, which is ready. Raises Unreachable, too."""
 
     def wait_ready(self) -> None:
         """Returns when the release is loaded and tested."""
 
     def check(self, release: StoredRelease) -> None:
-        """Replays the golden predictions through the private door."""
+        """Replays the golden predictions where only the rollout service asks."""
 
     def go(self) -> None:
         """Answers at the model's public address; no change when it does already. Raises Unreachable, too."""
@@ -75,8 +75,8 @@ class Backend(Protocol):
     def publish(self, models: Collection[str]) -> None:
         """Tells whoever holds the addresses that these are all the models there are. Raises Unreachable."""
 
-    def watch(self, stir: Callable[[], None]) -> None:
-        """From here on calls `stir` whenever something that serves, or the way to it, may have ended."""
+    def watch(self, on_change: Callable[[], None]) -> None:
+        """From here on calls `on_change` whenever something that serves, or the way to it, may have ended."""
 
     def confirm(self, model: str, release: str) -> None:
         """Raises Refused unless the public address answers as `release`."""

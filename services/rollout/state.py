@@ -19,7 +19,7 @@ class Pointer(Record):
     newest: Deployment
 
 
-def move(pointer: Pointer | None, live: Deployment) -> Pointer:
+def next_pointer(pointer: Pointer | None, live: Deployment) -> Pointer:
     if pointer is None:
         return Pointer(live=live, previous=None, newest=live)
     newest = max(pointer.newest, live, key=lambda deployment: deployment.number)
@@ -33,7 +33,7 @@ class Address(Record):
     slot: str | None = None
 
 
-class Event(StrEnum):
+class JournalEvent(StrEnum):
     STARTED = "started"
     REFUSED = "refused"
     LIVE = "live"
@@ -42,11 +42,11 @@ class Event(StrEnum):
     BACK = "back"
 
 
-class Entry(Record):
+class JournalEntry(Record):
     """A line of the journal; `deployment` is there when a release became live, `message` when there is a reason."""
 
     at: datetime
-    event: Event
+    event: JournalEvent
     release: Sha256
     message: str = ""
     deployment: Deployment | None = None
@@ -72,22 +72,22 @@ class ModelFiles:
     def assign(self, address: Address) -> None:
         address.write(self._address)
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: JournalEntry) -> None:
         self._journal.parent.mkdir(parents=True, exist_ok=True)
         with self._journal.open("ab") as file:
             file.write(entry.model_dump_json().encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[JournalEntry]:
         if self._journal.exists():
             for number, line in enumerate(self._journal.read_bytes().splitlines()):
-                yield Entry.from_json(line, f"{self._journal}:{number + 1}")
+                yield JournalEntry.from_json(line, f"{self._journal}:{number + 1}")
 
     def deployments(self) -> list[Deployment]:
         return [entry.deployment for entry in self.entries() if entry.deployment]
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Cuts off a line that a crash left half written, and adds a deployment that only the pointer knows."""
         if self._journal.exists():
             whole = self._journal.read_bytes().rpartition(b"\n")
@@ -95,7 +95,7 @@ class ModelFiles:
                 os.truncate(self._journal, len(whole[0]) + len(whole[1]))
         live = pointer.live if (pointer := self.pointer()) else None
         if live and live not in self.deployments()[-1:]:
-            self.append(Entry(at=live.at, event=Event.LIVE, release=live.release, deployment=live))
+            self.append(JournalEntry(at=live.at, event=JournalEvent.LIVE, release=live.release, deployment=live))
 
 
 def known_models(state: Path) -> list[str]:

@@ -6,17 +6,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event as Signal
-from threading import Lock
+from threading import Event, Lock
 
 from services.contract.backoff import Backoff
 from services.contract.deployment import Deployment
 from services.contract.errors import Refused
 from services.rollout.notifier import Notifier
 from services.rollout.outage import Outages
+from services.rollout.release_store import ReleaseStore
 from services.rollout.serving import Backend, Serving, Unreachable
-from services.rollout.state import Entry, Event, ModelFiles, Pointer, move
-from services.rollout.store import Store
+from services.rollout.state import JournalEntry, JournalEvent, ModelFiles, Pointer, next_pointer
 
 LONGEST_PAUSE_SECONDS = 15.0
 # An address is cheap to put back, so what is loaded is not kept waiting for it.
@@ -26,41 +25,41 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Means:
+class Dependencies:
     """What the traffic of every model is made with."""
 
     state: Path
-    store: Store
+    store: ReleaseStore
     backend: Backend
     drain_seconds: float
     notifier: Notifier = field(default_factory=Notifier)
 
 
 class Traffic:
-    def __init__(self, model: str, means: Means) -> None:
+    def __init__(self, model: str, dependencies: Dependencies) -> None:
         self._model = model
-        self._means = means
+        self._dependencies = dependencies
         self._lock = Lock()
         self._live: Serving | None = None
         self._previous: Serving | None = None
         self._restarts = Backoff()
         self._additions = Backoff()
-        self._signals: list[Signal] = []
-        self.files = ModelFiles(means.state, model)
-        self.outages = Outages(self.files, means.notifier)
+        self._wake_events: list[Event] = []
+        self.files = ModelFiles(dependencies.state, model)
+        self.outages = Outages(self.files, dependencies.notifier)
         self.pointer = self.files.pointer()
 
     @property
     def url(self) -> str | None:
-        return self._means.backend.url(self._model) if self.pointer else None
+        return self._dependencies.backend.url(self._model) if self.pointer else None
 
-    def signal(self) -> Signal:
+    def wake_event(self) -> Event:
         """One more that is set whenever it is time to look again."""
-        self._signals.append(Signal())
-        return self._signals[-1]
+        self._wake_events.append(Event())
+        return self._wake_events[-1]
 
-    def stir(self) -> None:
-        for signal in self._signals:
+    def wake(self) -> None:
+        for signal in self._wake_events:
             signal.set()
 
     def answering(self) -> bool:
@@ -71,44 +70,46 @@ class Traffic:
         previous = self._previous
         return previous if previous and previous.release == release and previous.alive() else None
 
-    def note(self, event: Event, release: str, message: str = "", deployment: Deployment | None = None) -> None:
+    def record(
+        self, event: JournalEvent, release: str, message: str = "", deployment: Deployment | None = None
+    ) -> None:
         now = datetime.now(UTC)
-        self.files.append(Entry(at=now, event=event, release=release, message=message, deployment=deployment))
+        self.files.append(JournalEntry(at=now, event=event, release=release, message=message, deployment=deployment))
 
     def switch(self, serving: Serving, deployment: Deployment) -> None:
         """Lets `serving` answer and keeps the one before loaded. Raises Refused, and all is as it was."""
         with self._lock:
             try:
-                pointer = self._hand_over(serving, deployment)
+                pointer = self._switch_over(serving, deployment)
             except (Refused, OSError) as error:
-                self._give_back(serving)
+                self._undo_switch(serving)
                 raise Refused(f"{deployment.revision} does not answer, the one before goes on: {error}") from error
             left, self._previous, self._live = self._previous, self._live, serving
             self.pointer = pointer
-            self.note(Event.LIVE, deployment.release, deployment=deployment)
-            self.outages.end(deployment)
-        self.stir()
+            self.record(JournalEvent.LIVE, deployment.release, deployment=deployment)
+            self.outages.came_back(deployment)
+        self.wake()
         log.info("%s: %s answers (%s by %s)", self._model, deployment.revision, deployment.action, deployment.by)
         if left and left is not serving:
-            left.retire(self._means.drain_seconds)
+            left.retire(self._dependencies.drain_seconds)
 
     def recover(self, found: Sequence[Serving]) -> None:
         """Takes over what still runs; the pointer decides which of it answers."""
         with self._lock:
-            self.files.mend()
-            self.outages.recall()
+            self.files.repair()
+            self.outages.load()
             if self.pointer:
                 self._live = _with_release(found, self.pointer.live)
                 self._previous = _with_release(found, self.pointer.previous)
-            if self._live and not self._obeys(self._live, self._live.go):
+            if self._live and not self._try(self._live, self._live.go):
                 self._live = None
-            if self._previous and not self._obeys(self._previous, self._previous.drain):
+            if self._previous and not self._try(self._previous, self._previous.drain):
                 self._previous = None
             for serving in found:
                 if serving not in (self._live, self._previous):
-                    serving.retire(self._means.drain_seconds)
+                    serving.retire(self._dependencies.drain_seconds)
             if not self.pointer:
-                self._means.backend.close_address(self._model)
+                self._dependencies.backend.close_address(self._model)
 
     def keep_answering(self) -> bool:
         """Starts what should be live when it is not; after a failure waits a little longer each time.
@@ -121,37 +122,37 @@ class Traffic:
                 return True
             live, before = self.pointer.live, self._live
             if before and self.answering():
-                self.outages.end(live)
-                before.shed()
+                self.outages.came_back(live)
+                before.drop_ended()
                 return True
             if not self._restarts.due():
                 return False
             lost = before is not None and before.alive()
             if not self.outages.current:
                 # A service that has just been started need not wake anybody before it has tried.
-                self.outages.note(live, ADDRESS_LOST if lost else ENDED, tell=before is not None)
-        self._answer_again(live, before if lost else None)
+                self.outages.went_down(live, ADDRESS_LOST if lost else ENDED, tell=before is not None)
+        self._recover(live, before if lost else None)
         return False
 
-    def keep_whole(self) -> bool:
+    def keep_complete(self) -> bool:
         """Loads one more of what is live when too few of it answer. Whether nothing is left to do, as above."""
         with self._lock:
             live, pointer = self._live, self.pointer
-        if not live or not pointer or not live.alive() or live.whole():
+        if not live or not pointer or not live.alive() or live.complete():
             return True
         if self._additions.due():
             try:
-                self._strengthen(live, pointer.live)
+                self._add_replica(live, pointer.live)
                 self._additions.succeed()
             except Refused as error:
                 log.error("%s answers with fewer replicas than it should: %s", self._model, error)
                 self._additions.fail(LONGEST_PAUSE_SECONDS)
         return False
 
-    def _answer_again(self, live: Deployment, lost: Serving | None) -> None:
+    def _recover(self, live: Deployment, lost: Serving | None) -> None:
         try:
             if lost:
-                self._put_back(live, lost)
+                self._restore_address(live, lost)
             else:
                 self._restart(live)
             self._restarts.succeed()
@@ -160,18 +161,18 @@ class Traffic:
             self._restarts.fail(ADDRESS_PAUSE_SECONDS if isinstance(error, Unreachable) else LONGEST_PAUSE_SECONDS)
             with self._lock:
                 if self._is_live(live):
-                    self.outages.note(live, str(error))
+                    self.outages.went_down(live, str(error))
 
-    def _put_back(self, live: Deployment, lost: Serving) -> None:
+    def _restore_address(self, live: Deployment, lost: Serving) -> None:
         with self._lock:
             if self._live is not lost:
                 return
             lost.go()
-            self.outages.end(live)
+            self.outages.came_back(live)
         log.warning("%s: its address had been lost, %s is back", self._model, live.revision)
 
     def _restart(self, live: Deployment) -> None:
-        self._means.backend.open_address(self._model)
+        self._dependencies.backend.open_address(self._model)
         with self._loaded(live) as serving:
             left = self._take_over(live, serving)
         if left:
@@ -184,22 +185,22 @@ class Traffic:
                 return serving
             serving.go()
             left, self._live = self._live, serving
-            self.note(Event.RESTARTED, live.release)
-            self.outages.end(live)
+            self.record(JournalEvent.RESTARTED, live.release)
+            self.outages.came_back(live)
         log.warning("%s: what answered had ended, %s answers again", self._model, live.revision)
         return left
 
-    def _strengthen(self, torn: Serving, live: Deployment) -> None:
+    def _add_replica(self, incomplete: Serving, live: Deployment) -> None:
         with self._loaded(live) as spare, self._lock:
-            if self._live is torn:
-                torn.take_in(spare)
+            if self._live is incomplete:
+                incomplete.add(spare)
                 return
         spare.kill()
 
     @contextmanager
     def _loaded(self, live: Deployment) -> Iterator[Serving]:
         """One more of what is live, which answers nobody yet. Loads while others change what is live."""
-        serving = self._means.backend.start(self._means.store.find(self._model, live.release))
+        serving = self._dependencies.backend.start(self._dependencies.store.find(self._model, live.release))
         try:
             serving.wait_ready()
             yield serving
@@ -211,24 +212,24 @@ class Traffic:
     def _is_live(self, deployment: Deployment) -> bool:
         return self.pointer is not None and self.pointer.live is deployment
 
-    def _hand_over(self, serving: Serving, deployment: Deployment) -> Pointer:
+    def _switch_over(self, serving: Serving, deployment: Deployment) -> Pointer:
         serving.go()
         if self._live and self._live.alive():
-            self._obeys(self._live, self._live.drain)
-        pointer = move(self.pointer, deployment)
-        self._means.backend.confirm(self._model, deployment.release)
+            self._try(self._live, self._live.drain)
+        pointer = next_pointer(self.pointer, deployment)
+        self._dependencies.backend.confirm(self._model, deployment.release)
         self.files.point(pointer)
         return pointer
 
-    def _give_back(self, serving: Serving) -> None:
+    def _undo_switch(self, serving: Serving) -> None:
         if self._live and self._live.alive():
-            self._obeys(self._live, self._live.go)
+            self._try(self._live, self._live.go)
         if not self.pointer:
-            self._means.backend.close_address(self._model)
+            self._dependencies.backend.close_address(self._model)
         self._previous = None if serving is self._previous else self._previous
-        serving.retire(self._means.drain_seconds)
+        serving.retire(self._dependencies.drain_seconds)
 
-    def _obeys(self, serving: Serving, order: Callable[[], None]) -> bool:
+    def _try(self, serving: Serving, order: Callable[[], None]) -> bool:
         """What does not obey is ended: what is live is then started again. A lost address is put back by the watch."""
         try:
             order()

@@ -74,11 +74,11 @@ def test_bad_candidates_are_refused_and_the_live_one_goes_on(rollout: RolloutSer
         rollout.store,
         ReleasePlan(number=4, spoil=lambda folder: (folder / "model/model.skops").write_bytes(b"no model")),
     )
-    batch = ReleasePlan(number=5, servable=Servable(form=None, notes=("onnx: a stage it does not know",)))
+    batch = ReleasePlan(number=5, servable=Servable(form=None, notes=("onnx: a machine it does not know",)))
     offline = build_release(rollout.store, batch)
     with SteadyClient(rollout.url) as client:
         reasons = {
-            "for batch only: onnx: a stage it": offline,
+            "for batch only: onnx: a machine it": offline,
             "golden row 0": wrong,
             "its files were changed": flipped,
             "expected a skops file": broken,

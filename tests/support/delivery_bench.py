@@ -12,8 +12,8 @@ from services.contract import names
 from services.rollout.app import create_app
 from services.rollout.rollout import Rollout
 from tests.support.poll import poll_until
+from tests.support.rollout_fakes import FakeMachine
 from tests.support.rollout_service import free_port
-from tests.support.rollout_stage import Stage
 
 GATEWAY = "/gateway"
 
@@ -21,8 +21,8 @@ GATEWAY = "/gateway"
 @contextmanager
 def rollout_service(folder: Path, store: Path) -> Iterator[str]:
     """Its URL; below `GATEWAY` every model answers `/health/ready` by the name of its live release."""
-    stage = Stage(folder, store, free_port())
-    rollout = Rollout(stage.means())
+    machine = FakeMachine(folder, store, free_port())
+    rollout = Rollout(machine.dependencies())
     app = create_app(rollout)
 
     @app.get(GATEWAY + "/models/{model}/health/ready")

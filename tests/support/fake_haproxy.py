@@ -10,7 +10,7 @@ COLUMNS = ("pxname", "svname", "qcur", "scur", "status")
 
 
 @dataclass
-class PlayedServer:
+class FakeServer:
     address: str
     status: str = "MAINT"
     checked: bool = False
@@ -18,13 +18,13 @@ class PlayedServer:
 
 
 @dataclass
-class PlayedHaproxy:
+class FakeHaproxy:
     """`unwell` are addresses whose health checks fail; `stuck` are servers that connections never leave. The server of
     the command `forgets_before` is deleted by somebody else just before it."""
 
     slots: tuple[str, ...] = ("slot-01", "slot-02")
     models: dict[str, str] = field(default_factory=dict)
-    servers: dict[str, PlayedServer] = field(default_factory=dict)
+    servers: dict[str, FakeServer] = field(default_factory=dict)
     unwell: set[str] = field(default_factory=set)
     stuck: set[str] = field(default_factory=set)
     heard: list[str] = field(default_factory=list)
@@ -82,7 +82,7 @@ class PlayedHaproxy:
     def _add(self, name: str, address: str) -> str:
         if name in self.servers:
             return "Already exists a server with the same name in backend.\n\n"
-        self.servers[name] = PlayedServer(address)
+        self.servers[name] = FakeServer(address)
         return "New server registered.\n\n"
 
     def _change(self, what: str, name: str, *words: str) -> str:
@@ -103,13 +103,13 @@ class PlayedHaproxy:
         if self.servers[name].status != "MAINT":
             return "Only servers in maintenance mode can be deleted.\n"
         if name in self.stuck:
-            return "Server still has connections attached to it, cannot remove it.\n"
+            return "GatewayServer still has connections attached to it, cannot remove it.\n"
         del self.servers[name]
-        return "Server deleted.\n\n"
+        return "GatewayServer deleted.\n\n"
 
 
 @contextmanager
-def answering(haproxy: PlayedHaproxy) -> Iterator[str]:
+def answering(haproxy: FakeHaproxy) -> Iterator[str]:
     """Its address."""
 
     class Runtime(socketserver.StreamRequestHandler):

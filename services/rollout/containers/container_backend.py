@@ -12,16 +12,16 @@ from services.contract import names
 from services.contract.errors import Refused
 from services.contract.waiting import retry
 from services.rollout.checks import confirm
-from services.rollout.containers.engine import Container, Engine, Plan
+from services.rollout.containers.engine import Container, ContainerEngine, Plan
 from services.rollout.containers.gateway import Gateway
 from services.rollout.containers.image_check import check_contents, check_labels
 from services.rollout.containers.replicas import Replicas
 from services.rollout.containers.route import Route
 from services.rollout.containers.serving_container import STOP_SECONDS, ServingContainer
 from services.rollout.containers.slots import Slots
+from services.rollout.release_store import StoredRelease
 from services.rollout.serving import Serving
 from services.rollout.settings import Settings
-from services.rollout.store import StoredRelease
 
 THERE_SECONDS = 60.0
 BACK_SECONDS = 0.1
@@ -29,14 +29,14 @@ CLOSE_GRACE_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
-class Containers:
+class ContainerBackend:
     """A Backend. Only containers with our project's label are ever touched."""
 
     def __init__(self, settings: Settings, state: Path) -> None:
         self._settings = settings
         self._gateway = Gateway(settings.gateway_runtime)
         self._slots = Slots(state, self._gateway)
-        self._engine = Engine()
+        self._engine = ContainerEngine()
         self._lock = Lock()
         self._closed = False
 
@@ -78,15 +78,15 @@ class Containers:
         self._route(model).open()
 
     def publish(self, models: Collection[str]) -> None:
-        self._gateway.tell({model: self._slots.assign(model) for model in models})
+        self._gateway.publish({model: self._slots.assign(model) for model in models})
 
-    def watch(self, stir: Callable[[], None]) -> None:
-        for wait in (self._wait_containers, lambda _: self._gateway.wait_lost()):
-            Thread(target=self._listen, args=(wait, stir), daemon=True).start()
+    def watch(self, on_change: Callable[[], None]) -> None:
+        for wait in (self._wait_containers, lambda _: self._gateway.wait_until_lost()):
+            Thread(target=self._listen, args=(wait, on_change), daemon=True).start()
 
     def close_address(self, model: str) -> None:
         try:
-            self._gateway.forget(model)
+            self._gateway.unmap_model(model)
         except Refused as refusal:
             log.warning("%s: %s", model, refusal)
 
@@ -97,7 +97,7 @@ class Containers:
         with self._lock:
             self._closed = True
         try:
-            threads = [Thread(target=one.see_off, args=(CLOSE_GRACE_SECONDS,)) for one in self._ours()]
+            threads = [Thread(target=one.stop_and_clean_up, args=(CLOSE_GRACE_SECONDS,)) for one in self._ours()]
         except Refused as refusal:
             log.error("the containers go on: %s", refusal)
             return
@@ -134,17 +134,17 @@ class Containers:
     def _replicas(self, containers: Sequence[ServingContainer]) -> Replicas:
         return Replicas(containers, self._route(containers[0].model))
 
-    def _listen(self, wait: Callable[[Callable[[], None]], None], stir: Callable[[], None]) -> None:
+    def _listen(self, wait: Callable[[Callable[[], None]], None], on_change: Callable[[], None]) -> None:
         """Whoever is gone, engine or gateway, is looked for again; what happened meanwhile is looked at."""
         while not self._closed:
             with contextlib.suppress(Refused):
-                wait(stir)
-            stir()
+                wait(on_change)
+            on_change()
             time.sleep(BACK_SECONDS)
 
-    def _wait_containers(self, stir: Callable[[], None]) -> None:
+    def _wait_containers(self, on_change: Callable[[], None]) -> None:
         for _ in self._engine.ends(self._settings.project):
-            stir()
+            on_change()
 
     def _route(self, model: str) -> Route:
         return Route(model, self._gateway, self._slots)

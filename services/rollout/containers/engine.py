@@ -63,7 +63,7 @@ class Container:
             self._found.remove(force=True, v=True)
 
 
-class Engine:
+class ContainerEngine:
     """Every call raises Refused when the engine does not answer or says no."""
 
     def __init__(self) -> None:

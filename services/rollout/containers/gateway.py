@@ -11,7 +11,7 @@ from services.rollout.serving import Unreachable
 ANSWER_SECONDS = 2.0
 MAP = "/usr/local/etc/haproxy/models.map"
 # What is no path of a model: the rollout service has told everything that it knows.
-TOLD = "/told"
+PUBLISHED = "/told"
 # Checks are for containers that hang: one that ends is taken out by the engine's word. Pools, because a server that was
 # added while HAProxy runs otherwise opens a connection for every request.
 SERVER_OPTIONS = "check inter 2s fastinter 100ms rise 1 fall 2 maxconn 100 pool-max-conn 64 pool-purge-delay 200ms"
@@ -19,18 +19,18 @@ _ONLY_SERVERS = "4 -1"
 
 
 @dataclass(frozen=True)
-class Server:
-    """`status` in HAProxy's words; `busy` counts the requests that it answers or that wait for it."""
+class GatewayServer:
+    """`status` in HAProxy's words; `requests` counts the requests that it answers or that wait for it."""
 
     status: str
-    busy: int
+    requests: int
 
     @property
     def up(self) -> bool:
         return self.status.startswith("UP")
 
     @property
-    def resting(self) -> bool:
+    def draining(self) -> bool:
         """Takes no new requests and is kept all the same."""
         return self.status.startswith("DRAIN")
 
@@ -49,18 +49,18 @@ class Gateway:
 
     def models(self) -> dict[str, str]:
         """The slot of every model that the gateway knows."""
-        return {model: slot for model, slot in self._map().items() if model != TOLD}
+        return {model: slot for model, slot in self._map().items() if model != PUBLISHED}
 
-    def tell(self, slots: Mapping[str, str]) -> None:
+    def publish(self, slots: Mapping[str, str]) -> None:
         """Every model there is, with its slot; from here on any other is unknown."""
         known = self._map()
         for model, slot in slots.items():
             if known.get(model) != slot:
-                self.know(model, slot)
-        if TOLD not in known:
-            self._tell(f"add map {MAP} {TOLD} yes")
+                self.map_model(model, slot)
+        if PUBLISHED not in known:
+            self._run(f"add map {MAP} {PUBLISHED} yes")
 
-    def wait_lost(self) -> None:
+    def wait_until_lost(self) -> None:
         """Returns when HAProxy ends, or when it has heard nothing for as long as it waits."""
         try:
             with socket.create_connection(self._address, timeout=ANSWER_SECONDS) as connection:
@@ -69,27 +69,27 @@ class Gateway:
         except OSError as error:
             raise self._unreachable(error) from error
 
-    def know(self, model: str, slot: str) -> None:
+    def map_model(self, model: str, slot: str) -> None:
         known = self.models().get(model)
         if known != slot:
-            self._tell(f"{'set' if known else 'add'} map {MAP} {model} {slot}")
+            self._run(f"{'set' if known else 'add'} map {MAP} {model} {slot}")
 
-    def forget(self, model: str) -> None:
-        self._tell(f"del map {MAP} {model}", lambda reply: reply in ("", "Key not found."))
+    def unmap_model(self, model: str) -> None:
+        self._run(f"del map {MAP} {model}", lambda reply: reply in ("", "Key not found."))
 
-    def servers(self, slot: str) -> dict[str, Server]:
+    def servers(self, slot: str) -> dict[str, GatewayServer]:
         listed = csv.DictReader(self._ask(f"show stat {slot} {_ONLY_SERVERS}").removeprefix("# ").splitlines())
-        return {row["svname"]: Server(row["status"], int(row["scur"]) + int(row["qcur"])) for row in listed}
+        return {row["svname"]: GatewayServer(row["status"], int(row["scur"]) + int(row["qcur"])) for row in listed}
 
     def add(self, slot: str, server: str, address: str) -> None:
         """The server takes requests from here on, if HAProxy finds it well."""
-        self._tell(f"add server {slot}/{server} {address} {SERVER_OPTIONS}", lambda reply: "registered" in reply)
-        self._tell(f"enable health {slot}/{server}")
-        self._tell(f"enable server {slot}/{server}")
+        self._run(f"add server {slot}/{server} {address} {SERVER_OPTIONS}", lambda reply: "registered" in reply)
+        self._run(f"enable health {slot}/{server}")
+        self._run(f"enable server {slot}/{server}")
 
     def set_state(self, slot: str, server: str, state: str) -> None:
         """`ready`, `drain` or `maint`."""
-        self._tell(f"set server {slot}/{server} state {state}")
+        self._run(f"set server {slot}/{server} state {state}")
 
     def delete(self, slot: str, server: str) -> bool:
         """False while connections are attached to it."""
@@ -99,7 +99,7 @@ class Gateway:
         rows = [line.split() for line in self._ask(f"show map {MAP}").splitlines() if line]
         return {row[1]: row[2] for row in rows}
 
-    def _tell(self, command: str, accepts: Callable[[str], bool] = lambda reply: not reply) -> None:
+    def _run(self, command: str, accepts: Callable[[str], bool] = lambda reply: not reply) -> None:
         if not accepts(reply := self._ask(command)):
             raise Refused(f"the gateway refused '{command}': {reply}")
 

@@ -10,7 +10,7 @@ from typing import IO
 from services.contract import names
 from services.contract.digest import FileEntry, digest_files
 from services.contract.errors import Refused
-from services.rollout.store import StoredRelease
+from services.rollout.release_store import StoredRelease
 
 READ_BYTES = 1 << 20
 _ROOT = PurePosixPath(names.RELEASE_FOLDER).name

@@ -9,7 +9,7 @@ from typing import Self
 from services.contract.errors import Refused
 from services.rollout.containers.route import Route
 from services.rollout.containers.serving_container import ServingContainer
-from services.rollout.store import StoredRelease
+from services.rollout.release_store import StoredRelease
 
 log = logging.getLogger(__name__)
 
@@ -29,21 +29,21 @@ class Replicas:
 
     def reachable(self) -> bool:
         with contextlib.suppress(Refused):
-            return self._route.leads_to([container.name for container in self._containers])
+            return self._route.routes_to([container.name for container in self._containers])
         return False
 
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         return len(self._living()) == len(self._containers) == self._wanted
 
-    def shed(self) -> None:
+    def drop_ended(self) -> None:
         living = self._living()
         dead = [container for container in self._containers if container not in living]
         self._containers = tuple(living)
         for container in dead:
-            container.step_down()
+            container.stop_traffic()
             Thread(target=container.kill, daemon=True).start()
 
-    def take_in(self, spare: Self) -> None:
+    def add(self, spare: Self) -> None:
         """What cannot be led to is not one of us: whoever loaded it ends it."""
         before, self._containers = self._containers, (*self._containers, *spare._containers)
         try:
@@ -62,7 +62,7 @@ class Replicas:
             container.check(release)
 
     def go(self) -> None:
-        self._route.lead_to({container.name: container.address for container in self._living()})
+        self._route.route_to({container.name: container.address for container in self._living()})
 
     def drain(self) -> None:
         for container in self._containers:
@@ -70,13 +70,13 @@ class Replicas:
 
     def retire(self, grace: float) -> None:
         for container in self._containers:
-            Thread(target=container.see_off, args=(grace,), daemon=True).start()
+            Thread(target=container.stop_and_clean_up, args=(grace,), daemon=True).start()
 
     def kill(self) -> None:
-        self.see_off(0.0)
+        self.stop_and_clean_up(0.0)
 
-    def see_off(self, grace: float) -> None:
-        threads = [Thread(target=container.see_off, args=(grace,)) for container in self._containers]
+    def stop_and_clean_up(self, grace: float) -> None:
+        threads = [Thread(target=container.stop_and_clean_up, args=(grace,)) for container in self._containers]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from services.contract.errors import Refused
 from services.contract.waiting import NotInTime, wait_until
-from services.rollout.containers.gateway import Gateway, Server
+from services.rollout.containers.gateway import Gateway, GatewayServer
 from services.rollout.containers.slots import Slots
 
 UP_SECONDS = 30.0
@@ -24,18 +24,18 @@ class Route:
     def open(self) -> str:
         """The model's slot, by which the gateway knows it from here on."""
         slot = self._slots.assign(self._model)
-        self._gateway.know(self._model, slot)
+        self._gateway.map_model(self._model, slot)
         return slot
 
-    def leads_to(self, servers: Iterable[str]) -> bool:
+    def routes_to(self, servers: Iterable[str]) -> bool:
         """To one of them at least."""
         slot = self._slots.find(self._model)
         return self._gateway.models().get(self._model) == slot and any(self._find(server).up for server in servers)
 
-    def knows(self, server: str) -> bool:
-        return self._find(server) != NOWHERE
+    def has_server(self, server: str) -> bool:
+        return self._find(server) != NO_SERVER
 
-    def lead_to(self, addresses: Mapping[str, str]) -> None:
+    def route_to(self, addresses: Mapping[str, str]) -> None:
         """To these servers alone; no change when that is so already."""
         slot = self.open()
         for server, address in addresses.items():
@@ -45,8 +45,8 @@ class Route:
         others = {name: its for name, its in self._gateway.servers(slot).items() if name not in addresses}
         for other, its in others.items():
             if its.up:
-                self._rest(slot, other, "drain")
-            elif not its.resting:
+                self._set_state(slot, other, "drain")
+            elif not its.draining:
                 self._remove(slot, other)
 
     def _wait_until_up(self, server: str) -> None:
@@ -56,7 +56,7 @@ class Route:
         wait_until(lambda: self._find(server).up, f"the gateway to find {server} well", self._up_seconds, found=found)
 
     def _make_ready(self, slot: str, server: str, address: str) -> None:
-        if (found := self._find(server)).up or found.resting:
+        if (found := self._find(server)).up or found.draining:
             self._gateway.set_state(slot, server, "ready")
         else:
             self._remove(slot, server)
@@ -65,40 +65,40 @@ class Route:
     def drain(self, server: str) -> None:
         """Sends it no more requests, and forgets it not."""
         if self._find(server).up:
-            self._rest(self._slot(), server, "drain")
+            self._set_state(self._slot(), server, "drain")
 
-    def leave(self, server: str, grace: float) -> None:
+    def take_out(self, server: str, grace: float) -> None:
         """Returns after the last request to it was answered, or after `grace` seconds."""
         self.drain(server)
         with suppress(NotInTime):
-            wait_until(lambda: not self._find(server).busy, f"the last request to {server}", grace)
-        if self._find(server) != NOWHERE:
-            self._rest(self._slot(), server, "maint")
+            wait_until(lambda: not self._find(server).requests, f"the last request to {server}", grace)
+        if self._find(server) != NO_SERVER:
+            self._set_state(self._slot(), server, "maint")
 
-    def forget(self, server: str) -> None:
+    def remove(self, server: str) -> None:
         with suppress(NotInTime):
             wait_until(lambda: self._remove(self._slot(), server), f"the gateway to delete {server}", DELETE_SECONDS)
 
     def _remove(self, slot: str, server: str) -> bool:
-        if self._find(server) == NOWHERE:
+        if self._find(server) == NO_SERVER:
             return True
-        self._rest(slot, server, "maint")
+        self._set_state(slot, server, "maint")
         return self._gateway.delete(slot, server)
 
-    def _rest(self, slot: str, server: str, state: str) -> None:
+    def _set_state(self, slot: str, server: str, state: str) -> None:
         try:
             self._gateway.set_state(slot, server, state)
         except Refused:
             # Whoever ends its container forgets it meanwhile.
-            if self._find(server) != NOWHERE:
+            if self._find(server) != NO_SERVER:
                 raise
 
-    def _find(self, server: str) -> Server:
+    def _find(self, server: str) -> GatewayServer:
         slot = self._slots.find(self._model)
-        return self._gateway.servers(slot).get(server, NOWHERE) if slot else NOWHERE
+        return self._gateway.servers(slot).get(server, NO_SERVER) if slot else NO_SERVER
 
     def _slot(self) -> str:
         return self._slots.find(self._model) or ""
 
 
-NOWHERE = Server("nowhere", 0)
+NO_SERVER = GatewayServer("nowhere", 0)

@@ -5,10 +5,10 @@ import logging
 
 from services.contract import names
 from services.contract.errors import Refused
-from services.rollout.checks import identity, network_door, replay_golden, wait_until_ready
+from services.rollout.checks import identity, replay_golden, tcp_client, wait_until_ready
 from services.rollout.containers.engine import Container
 from services.rollout.containers.route import Route
-from services.rollout.store import StoredRelease
+from services.rollout.release_store import StoredRelease
 
 STOP_SECONDS = 5
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class ServingContainer:
     def in_use(self) -> bool:
         """Whether the gateway knows it, or it is ready to be made known. Never raises."""
         with contextlib.suppress(Refused):
-            if self._route.knows(self.name):
+            if self._route.has_server(self.name):
                 return True
         return identity(f"http://{self.address}") == self.release
 
@@ -59,23 +59,23 @@ class ServingContainer:
         return False
 
     def check(self, release: StoredRelease) -> None:
-        replay_golden(network_door(self.address), release)
+        replay_golden(tcp_client(self.address), release)
 
-    def step_down(self) -> None:
+    def stop_traffic(self) -> None:
         """The gateway sends nobody here any more. Never raises, waits for nothing."""
         with contextlib.suppress(Refused):
-            self._route.leave(self.name, 0.0)
+            self._route.take_out(self.name, 0.0)
 
     def kill(self) -> None:
-        self.see_off(0.0)
+        self.stop_and_clean_up(0.0)
 
-    def see_off(self, grace: float) -> None:
+    def stop_and_clean_up(self, grace: float) -> None:
         """The gateway first, so that nobody is sent to a container that ends."""
         with contextlib.suppress(Refused):
-            self._route.leave(self.name, grace)
+            self._route.take_out(self.name, grace)
         try:
             self._container.remove(STOP_SECONDS if grace else 0)
         except Refused as refusal:
             log.warning("%s stays for now: %s", self.name, refusal)
         with contextlib.suppress(Refused):
-            self._route.forget(self.name)
+            self._route.remove(self.name)

@@ -16,15 +16,15 @@ from services.contract.release import Manifest
 from services.rollout.checks import confirm
 from services.rollout.processes.listeners import Listeners
 from services.rollout.processes.serving_process import CLOSE_SECONDS, ProcessRecord, ServingProcess, beside
+from services.rollout.release_store import StoredRelease
 from services.rollout.serving import Serving
 from services.rollout.settings import Settings
-from services.rollout.store import StoredRelease
 
 # Nothing of our own environment reaches a model.
 ENVIRONMENT = {"PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
 
 
-class Processes:
+class ProcessBackend:
     """A Backend. `folder` holds the files of every process, and is nobody else's."""
 
     def __init__(self, settings: Settings, folder: Path, listeners: Listeners) -> None:
@@ -34,7 +34,7 @@ class Processes:
         self._lock = Lock()
         self._closed = False
         self._all: list[ServingProcess] = []
-        self._stir: Callable[[], None] | None = None
+        self._wake_all: Callable[[], None] | None = None
 
     def start(self, release: StoredRelease) -> Serving:
         with self._lock:
@@ -68,9 +68,9 @@ class Processes:
     def publish(self, models: Collection[str]) -> None:
         """An open socket is all that a client needs."""
 
-    def watch(self, stir: Callable[[], None]) -> None:
+    def watch(self, on_change: Callable[[], None]) -> None:
         with self._lock:
-            self._stir = stir
+            self._wake_all = on_change
             for serving in self._all:
                 self._attend(serving)
 
@@ -87,16 +87,16 @@ class Processes:
         for serving in self._all:
             serving.terminate()
         for serving in self._all:
-            serving.see_off(deadline - time.monotonic())
+            serving.stop_and_clean_up(deadline - time.monotonic())
         self._listeners.close()
 
     def _attend(self, serving: ServingProcess) -> None:
-        if self._stir:
-            Thread(target=self._tell_end, args=(serving, self._stir), daemon=True).start()
+        if self._wake_all:
+            Thread(target=self._tell_end, args=(serving, self._wake_all), daemon=True).start()
 
-    def _tell_end(self, serving: ServingProcess, stir: Callable[[], None]) -> None:
+    def _tell_end(self, serving: ServingProcess, on_change: Callable[[], None]) -> None:
         serving.wait_end()
-        stir()
+        on_change()
 
     def _clear_away(self, recorded: set[str]) -> None:
         """What a crash left of a process that never had a record, so never loaded."""

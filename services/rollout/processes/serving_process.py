@@ -11,15 +11,15 @@ from typing import Annotated, Self
 import psutil
 from pydantic import BeforeValidator
 
-from services.contract.control import Command, Status, Verb
+from services.contract.control_protocol import Command, Status, Verb
 from services.contract.errors import Refused
 from services.contract.process_identity import is_same
 from services.contract.record import ModelName, Record, Sha256
 from services.contract.waiting import NotInTime, wait_until
-from services.rollout.checks import replay_golden, socket_door, wait_until_ready
-from services.rollout.processes.control import ask, shorter
+from services.rollout.checks import replay_golden, unix_socket_client, wait_until_ready
+from services.rollout.processes.control_client import ask, shorter
 from services.rollout.processes.listeners import Listeners
-from services.rollout.store import StoredRelease
+from services.rollout.release_store import StoredRelease
 
 CLOSE_SECONDS = 5.0
 
@@ -68,13 +68,13 @@ class ServingProcess:
         # A socket that was lent stays with its process.
         return True
 
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         return True
 
-    def shed(self) -> None:
+    def drop_ended(self) -> None:
         """There is one process, or none: its socket holds the clients until the next."""
 
-    def take_in(self, spare: Self) -> None:
+    def add(self, spare: Self) -> None:
         raise Refused(f"expected one process of {self.model}, which is whole, found another: {spare.release[:12]}…")
 
     def wait_end(self) -> None:
@@ -89,7 +89,7 @@ class ServingProcess:
         wait_until_ready(self._answers, self.release, self._load_seconds)
 
     def check(self, release: StoredRelease) -> None:
-        replay_golden(socket_door(shorter(beside(self._control, "http"))), release)
+        replay_golden(unix_socket_client(shorter(beside(self._control, "http"))), release)
 
     def go(self) -> None:
         ask(self._control, Command(verb=Verb.GO), self._listeners.lend(self.model))
@@ -108,17 +108,17 @@ class ServingProcess:
         except Refused:
             self.kill()
             return
-        Thread(target=self.see_off, args=(grace + CLOSE_SECONDS,), daemon=True).start()
+        Thread(target=self.stop_and_clean_up, args=(grace + CLOSE_SECONDS,), daemon=True).start()
 
     def kill(self) -> None:
-        self.see_off(0.0)
+        self.stop_and_clean_up(0.0)
 
     def terminate(self) -> None:
         if process := self._process():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.terminate()
 
-    def see_off(self, seconds: float) -> None:
+    def stop_and_clean_up(self, seconds: float) -> None:
         """Waits for its end, forces it after `seconds`, and clears its files away."""
         with contextlib.suppress(NotInTime):
             wait_until(lambda: not self.alive(), f"process {self._record.pid} to end", seconds)

@@ -10,10 +10,10 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from services.contract.crowd import Crowd
+from services.contract.connection_slots import ConnectionSlots
 from services.contract.http_protocol import HeadLimits, LimitedProtocol, limited
 
-PATIENCE = 20.0
+NET_SECONDS = 20.0
 QUICK = HeadLimits(size=4000, lines=20, seconds=0.2, connections=12, connections_a_peer=6)
 # Nothing ends by time here within a test.
 SLOW = HeadLimits(size=4000, lines=20, seconds=600, connections=12, connections_a_peer=6)
@@ -51,7 +51,7 @@ class Service:
         """To the connection's end, while `parts` are sent for as long as they are taken."""
         reader, writer = await self.connect()
         sending = asyncio.create_task(send_all(writer, parts))
-        answer = await asyncio.wait_for(all_of(reader), PATIENCE)
+        answer = await asyncio.wait_for(all_of(reader), NET_SECONDS)
         sending.cancel()
         await asyncio.wait([sending])
         writer.close()
@@ -155,9 +155,9 @@ def test_many_requests_on_one_connection_are_counted_one_by_one() -> None:
         reader, writer = await service.connect()
         writer.write((WHOLE[:-2] + b"a: b\r\n" * 19 + b"\r\n") * 50)
         for _ in range(50):
-            assert (await asyncio.wait_for(reader.readuntil(b"ok"), PATIENCE)).startswith(b"HTTP/1.1 200 ")
+            assert (await asyncio.wait_for(reader.readuntil(b"ok"), NET_SECONDS)).startswith(b"HTTP/1.1 200 ")
         writer.write(CHUNKED + b"400\r\n" + b"x" * 1024 + b"\r\n" + b"400\r\n" + b"x" * 1024 + b"\r\n0\r\n\r\n")
-        assert (await asyncio.wait_for(reader.readuntil(b"ok"), PATIENCE)).startswith(b"HTTP/1.1 200 ")
+        assert (await asyncio.wait_for(reader.readuntil(b"ok"), NET_SECONDS)).startswith(b"HTTP/1.1 200 ")
         writer.close()
 
     tell(SLOW, story)
@@ -200,7 +200,7 @@ def test_half_sent_headers_make_room_for_whoever_asks() -> None:
             assert number % 10 or await service.is_answered()
         assert await service.is_answered()
         for reader, _ in flood[: 40 - QUICK.connections_a_peer]:
-            assert await asyncio.wait_for(all_of(reader), PATIENCE) == b""
+            assert await asyncio.wait_for(all_of(reader), NET_SECONDS) == b""
         for _, writer in flood:
             writer.close()
 
@@ -211,14 +211,14 @@ def test_who_asks_and_who_has_asked_stays_while_others_only_connect() -> None:
     async def story(service: Service) -> None:
         resting, asking = await service.connect(), await service.connect()
         resting[1].write(WHOLE)
-        assert b"ok" in await asyncio.wait_for(resting[0].readuntil(b"ok"), PATIENCE)
+        assert b"ok" in await asyncio.wait_for(resting[0].readuntil(b"ok"), NET_SECONDS)
         asking[1].write(WHOLE.replace(b" / ", b" /wait "))
         flood = [await service.connect() for _ in range(40)]
         assert await service.is_answered()
         service.app.go_on.set()
-        assert b"ok" in await asyncio.wait_for(asking[0].readuntil(b"ok"), PATIENCE)
+        assert b"ok" in await asyncio.wait_for(asking[0].readuntil(b"ok"), NET_SECONDS)
         resting[1].write(WHOLE)
-        assert b"ok" in await asyncio.wait_for(resting[0].readuntil(b"ok"), PATIENCE)
+        assert b"ok" in await asyncio.wait_for(resting[0].readuntil(b"ok"), NET_SECONDS)
         for _, writer in (resting, asking, *flood):
             writer.close()
 
@@ -235,44 +235,46 @@ def test_one_more_than_can_be_answered_at_once_is_told_so() -> None:
             reader, writer = await service.connect()
             writer.write(WHOLE.replace(b" / ", b" /wait "))
             places.append((reader, writer))
-            answer = await asyncio.wait_for(reader.readline(), PATIENCE) if len(places) > 12 else b""
+            answer = await asyncio.wait_for(reader.readline(), NET_SECONDS) if len(places) > 12 else b""
         other = await service.connect("127.0.0.2")
         other[1].write(WHOLE)
-        assert b"200" in await asyncio.wait_for(other[0].readline(), PATIENCE)
+        assert b"200" in await asyncio.wait_for(other[0].readline(), NET_SECONDS)
         for _, writer in (*places, other):
             writer.close()
 
     tell(SLOW, story)
 
 
-class Guest:
+class Connection:
     def __init__(self) -> None:
-        self.gone = False
+        self.evicted = False
 
-    def make_room(self) -> None:
-        self.gone = True
-
-
-def test_a_crowd_from_one_place_turns_out_its_own_and_nobody_elses() -> None:
-    crowd, guests = Crowd(places=4, places_a_peer=2), [Guest() for _ in range(6)]
-    assert [crowd.join(guest, peer) for guest, peer in zip(guests, "aabbbc", strict=True)] == [True] * 6
-    # The fifth took a place of its own peer, the sixth that of whoever was there longest.
-    assert [guest.gone for guest in guests] == [True, False, True, False, False, False]
+    def evict(self) -> None:
+        self.evicted = True
 
 
-def test_who_leaves_frees_a_place_and_who_is_answered_keeps_his() -> None:
-    crowd, guests = Crowd(places=2, places_a_peer=2), [Guest() for _ in range(4)]
-    for guest in guests[:2]:
-        assert crowd.join(guest, "a")
-        crowd.is_asking(guest)
-    assert not crowd.join(guests[2], "b")
-    crowd.leave(guests[0])
-    crowd.leave(guests[0])
-    assert crowd.join(guests[2], "b")
-    crowd.is_asking(guests[2])
-    crowd.is_resting(guests[1])
-    assert crowd.join(guests[3], "b")
-    assert guests[1].gone
+def test_a_peer_with_too_many_connections_loses_its_own_and_nobody_elses() -> None:
+    slots, connections = ConnectionSlots(slots=4, slots_a_peer=2), [Connection() for _ in range(6)]
+    assert [slots.acquire(connection, peer) for connection, peer in zip(connections, "aabbbc", strict=True)] == [
+        True
+    ] * 6
+    # The fifth took a slot of its own peer, the sixth that of the oldest.
+    assert [connection.evicted for connection in connections] == [True, False, True, False, False, False]
+
+
+def test_a_closed_connection_frees_its_slot_and_one_that_is_answered_keeps_its_own() -> None:
+    slots, connections = ConnectionSlots(slots=2, slots_a_peer=2), [Connection() for _ in range(4)]
+    for connection in connections[:2]:
+        assert slots.acquire(connection, "a")
+        slots.mark_busy(connection)
+    assert not slots.acquire(connections[2], "b")
+    slots.release(connections[0])
+    slots.release(connections[0])
+    assert slots.acquire(connections[2], "b")
+    slots.mark_busy(connections[2])
+    slots.mark_idle(connections[1])
+    assert slots.acquire(connections[3], "b")
+    assert connections[1].evicted
 
 
 class Recorder:

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.types import ASGIApp
 
-from services.contract.http_guard import LOOPBACK, QUESTIONS, Access, Guard, names_of
+from services.contract.http_guard import LOOPBACK, SAFE_METHODS, Access, Guard, names_of
 from services.embedded.api import app as embedded
 from services.prediction import app as prediction
 from services.prediction.predictor import load_predictor
@@ -23,8 +23,8 @@ from tests.support.embedded_ci import create_engine, pipeline, stage
 from tests.support.embedded_fakes import FakePlugin
 from tests.support.paths import ROOT
 from tests.support.release_factory import build_release
+from tests.support.rollout_fakes import FakeMachine
 from tests.support.rollout_service import free_port
-from tests.support.rollout_stage import Stage
 
 TOKEN = "correct horse battery staple"
 KEY = {"Authorization": f"Bearer {TOKEN}"}
@@ -32,16 +32,16 @@ OWN = "http://127.0.0.1:8154"
 
 
 @dataclass(frozen=True)
-class Door:
+class GuardedService:
     """A service as its clients meet it, and its routes as its framework knows them."""
 
     app: ASGIApp
     routes: tuple[tuple[str, str], ...]
-    questions: tuple[str, ...] = ()
+    read_only_paths: tuple[str, ...] = ()
 
     @property
     def changes(self) -> list[tuple[str, str]]:
-        return [(method, path) for method, path in self.routes if method not in QUESTIONS]
+        return [(method, path) for method, path in self.routes if method not in SAFE_METHODS]
 
 
 def routes_of(app: FastAPI) -> tuple[tuple[str, str], ...]:
@@ -52,34 +52,37 @@ def routes_of(app: FastAPI) -> tuple[tuple[str, str], ...]:
     return tuple((method, re.sub(r"{[^}]+}", "diamond-price", str(path))) for method, path in found)
 
 
-def ci(folder: Path) -> Door:
+def ci(folder: Path) -> GuardedService:
     engine = create_engine(folder, {"churn": pipeline(stage("fetch"))}, FakePlugin())
     app = embedded.create_app(engine, LOOPBACK, TOKEN)
-    return Door(app, routes_of(app))
+    return GuardedService(app, routes_of(app))
 
 
-def rollout(folder: Path) -> Door:
-    app = rollout_app.create_app(Rollout(Stage(folder, folder / "store", free_port()).means()), Access(token=TOKEN))
-    return Door(app, routes_of(app))
+def rollout(folder: Path) -> GuardedService:
+    machine = FakeMachine(folder, folder / "store", free_port())
+    app = rollout_app.create_app(Rollout(machine.dependencies()), Access(token=TOKEN))
+    return GuardedService(app, routes_of(app))
 
 
-def predictions(folder: Path) -> Door:
+def predictions(folder: Path) -> GuardedService:
     release = build_release(folder)
     predictor = load_predictor(folder / "releases" / release.digest, release.digest)
-    return Door(Service(predictor).public_app, routes_of(prediction.create_api(predictor)), prediction.QUESTIONS)
+    return GuardedService(
+        Service(predictor).public_app, routes_of(prediction.create_api(predictor)), prediction.READ_ONLY_PATHS
+    )
 
 
-DOORS = {
+SERVICES = {
     "services/embedded/api/app.py": ci,
     "services/rollout/app.py": rollout,
     "services/prediction/app.py": predictions,
 }
 
 
-@pytest.fixture(scope="module", params=DOORS)
-def door(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Door:
-    make: Callable[[Path], Door] = DOORS[request.param]
-    return make(tmp_path_factory.mktemp("door"))
+@pytest.fixture(scope="module", params=SERVICES)
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> GuardedService:
+    make: Callable[[Path], GuardedService] = SERVICES[request.param]
+    return make(tmp_path_factory.mktemp("service"))
 
 
 def ask(app: ASGIApp, method: str, path: str, headers: object = None) -> httpx.Response:
@@ -93,7 +96,7 @@ def ask(app: ASGIApp, method: str, path: str, headers: object = None) -> httpx.R
 
 def test_there_is_no_other_http_service() -> None:
     made = {str(file.relative_to(ROOT)) for file in sources() if "FastAPI(" in file.read_text()}
-    assert made == set(DOORS)
+    assert made == set(SERVICES)
     # Its server is started by `mlflow server`: tests/integration/test_mlflow_door.py knocks at that one.
     assert [file.name for file in sources() if '"mlflow", "server"' in file.read_text()] == [
         "container.py",
@@ -105,7 +108,7 @@ def test_there_is_no_other_http_service() -> None:
 
 def test_every_server_has_the_limits_on_headers() -> None:
     configured = [part for file in sources() for part in file.read_text().split("uvicorn.Config(")[1:]]
-    assert len(configured) == len(DOORS)
+    assert len(configured) == len(SERVICES)
     assert all(re.search(r"http=limited\(.*ws=\"none\"", part, re.DOTALL) for part in configured)
 
 
@@ -113,46 +116,46 @@ def sources() -> list[Path]:
     return sorted((ROOT / "services").rglob("*.py"))
 
 
-def test_no_route_answers_under_the_name_of_another_site(door: Door) -> None:
-    assert len(door.routes) > 4
-    for method, path in door.routes:
+def test_no_route_answers_under_the_name_of_another_site(service: GuardedService) -> None:
+    assert len(service.routes) > 4
+    for method, path in service.routes:
         for name in ("evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8154", ""):
-            answer = ask(door.app, method, path, {**KEY, "Host": name})
+            answer = ask(service.app, method, path, {**KEY, "Host": name})
             said = "expected one Host of localhost" in answer.text or method == "HEAD"
             assert (answer.status_code, said) == (400, True), (path, name)
 
 
-def test_nothing_is_changed_for_the_page_of_another_site_even_with_the_token(door: Door) -> None:
-    for method, path in door.changes:
+def test_nothing_is_changed_for_the_page_of_another_site_even_with_the_token(service: GuardedService) -> None:
+    for method, path in service.changes:
         for origin in ("http://evil.example", "null", "http://127.0.0.1:5000", "http://localhost:8154", "http://[::1"):
-            assert ask(door.app, method, path, {**KEY, "Origin": origin}).status_code == 403, (path, origin)
+            assert ask(service.app, method, path, {**KEY, "Origin": origin}).status_code == 403, (path, origin)
 
 
-def test_nothing_is_changed_without_the_token(door: Door) -> None:
-    for method, path in door.changes:
-        if path in door.questions:
+def test_nothing_is_changed_without_the_token(service: GuardedService) -> None:
+    for method, path in service.changes:
+        if path in service.read_only_paths:
             continue
         for shown in (None, "", "Bearer", f"Bearer {TOKEN}x", f"Basic {TOKEN}", TOKEN):
-            answer = ask(door.app, method, path, {} if shown is None else {"Authorization": shown})
+            answer = ask(service.app, method, path, {} if shown is None else {"Authorization": shown})
             assert (answer.status_code, answer.headers.get("WWW-Authenticate")) == (401, "Bearer"), (path, shown)
             assert TOKEN not in answer.text
 
 
-def test_whoever_has_the_token_is_listened_to(door: Door) -> None:
-    for method, path in door.changes:
+def test_whoever_has_the_token_is_listened_to(service: GuardedService) -> None:
+    for method, path in service.changes:
         for headers in (KEY, {**KEY, "Origin": OWN}, {"Authorization": f"bearer {TOKEN}"}):
-            assert ask(door.app, method, path, headers).status_code not in (401, 403), path
+            assert ask(service.app, method, path, headers).status_code not in (401, 403), path
 
 
-def test_only_what_changes_nothing_is_asked_by_post_without_a_token(door: Door) -> None:
-    assert set(door.questions) <= {"/invocations"}
-    assert all(ask(door.app, "POST", path).status_code not in (401, 403) for path in door.questions)
+def test_only_what_changes_nothing_is_asked_by_post_without_a_token(service: GuardedService) -> None:
+    assert set(service.read_only_paths) <= {"/invocations"}
+    assert all(ask(service.app, "POST", path).status_code not in (401, 403) for path in service.read_only_paths)
 
 
-def test_questions_are_free(door: Door) -> None:
-    asked = [path for method, path in door.routes if method == "GET"]
+def test_questions_are_free(service: GuardedService) -> None:
+    asked = [path for method, path in service.routes if method == "GET"]
     assert asked
-    assert all(ask(door.app, "GET", path).status_code not in (400, 401, 403) for path in asked)
+    assert all(ask(service.app, "GET", path).status_code not in (400, 401, 403) for path in asked)
 
 
 async def echo(scope: dict[str, object], receive: object, send: Callable[..., object]) -> None:  # noqa: ARG001

@@ -20,8 +20,8 @@ from services.rollout.notifier import Notifier
 from tests.support.paths import ROOT
 from tests.support.poll import poll_until
 from tests.support.release_factory import ReleasePlan, build_release
+from tests.support.rollout_fakes import BACK, MODEL, FakeMachine, ask_for, three_releases
 from tests.support.rollout_service import free_port
-from tests.support.rollout_stage import BACK, MODEL, Stage, ask_for, three_releases
 from tests.support.web_receiver import Receiver, receiving
 
 DOCUMENTED = ROOT / "docs" / "operations.md"
@@ -136,14 +136,14 @@ def test_no_credentials_and_no_second_line_travel() -> None:
 def test_a_model_that_dies_is_down_once_and_up_again(
     tmp_path: Path, store: Path, digests: list[str], receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stage = Stage(tmp_path, store, free_port(), Notifier(receiver.url))
-    model = ModelRollout(MODEL, stage.means())
+    machine = FakeMachine(tmp_path, store, free_port(), Notifier(receiver.url))
+    model = ModelRollout(MODEL, machine.dependencies())
     model.deploy(ask_for(digests[0]))
-    stage.backend.all[0].kill()
-    stage.backend.refuses = frozenset({"wait_ready"})
+    machine.backend.all[0].kill()
+    machine.backend.refuses = frozenset({"wait_ready"})
     model.traffic.keep_answering()
     model.traffic.keep_answering()
-    stage.backend.refuses = frozenset()
+    machine.backend.refuses = frozenset()
 
     def looked_after() -> bool:
         model.traffic.keep_answering()
@@ -154,14 +154,14 @@ def test_a_model_that_dies_is_down_once_and_up_again(
     assert [(one.event, one.revision) for one in told(receiver)] == [("down", "1-aaaaaaaa"), ("up", "1-aaaaaaaa")]
     assert "diamond-price 1-aaaaaaaa: down: what answered had ended" in caplog.text
     assert "it answers again, after" in caplog.text
-    stage.close()
+    machine.close()
 
 
 def test_a_rollback_is_told_by_the_rollout_service(
     tmp_path: Path, store: Path, digests: list[str], receiver: Receiver
 ) -> None:
-    stage = Stage(tmp_path, store, free_port(), Notifier(receiver.url))
-    model = ModelRollout(MODEL, stage.means())
+    machine = FakeMachine(tmp_path, store, free_port(), Notifier(receiver.url))
+    model = ModelRollout(MODEL, machine.dependencies())
     for digest in digests[:2]:
         model.deploy(ask_for(digest))
     model.rollback(BACK)
@@ -169,7 +169,7 @@ def test_a_rollback_is_told_by_the_rollout_service(
     [found] = told(receiver)
     words = "2-aaaaaaaa was rolled back to it by grace: complaints"
     assert (found.event, found.revision, found.by, found.summary) == ("rollback", "1-aaaaaaaa", "grace", words)
-    stage.close()
+    machine.close()
 
 
 def test_a_receiver_that_hangs_or_fails_keeps_no_model_from_answering(
@@ -182,8 +182,8 @@ def test_a_receiver_that_hangs_or_fails_keeps_no_model_from_answering(
         return next(answers), b""
 
     with receiving(Receiver(hang_then_fail_then_take)) as receiver:
-        stage = Stage(tmp_path, store, free_port(), Notifier(receiver.url, first_pause=0.01))
-        model = ModelRollout(MODEL, stage.means())
+        machine = FakeMachine(tmp_path, store, free_port(), Notifier(receiver.url, first_pause=0.01))
+        model = ModelRollout(MODEL, machine.dependencies())
         model.deploy(ask_for(digests[0]))
         model.deploy(ask_for(digests[1]))
         model.rollback(BACK)
@@ -191,4 +191,4 @@ def test_a_receiver_that_hangs_or_fails_keeps_no_model_from_answering(
         free.set()
         poll_until(lambda: len(receiver.got) == 2, "the second try")
         assert told(receiver)[0] == told(receiver)[1]
-        stage.close()
+        machine.close()

@@ -67,7 +67,7 @@ def test_a_number_that_names_another_process_now_is_left_alone(child: subprocess
 def test_a_process_that_is_not_ready_in_time_is_not_blamed_for_a_busy_machine(
     child: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
-    with pytest.raises(Refused, match=r"not ready within 0\.1 s: the machine is busy with others, or it hangs"):
+    with pytest.raises(Refused, match=r"ready within 0\.1 s, it was not: the machine is busy with others, or it hangs"):
         serving(child, identity(child.pid), tmp_path, load_seconds=0.1).wait_ready()
 
 

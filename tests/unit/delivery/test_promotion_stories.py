@@ -28,7 +28,7 @@ from services.gocd.client import GoCD
 from tests.support.embedded_ci import URL, create_engine, pipeline, stage
 from tests.support.embedded_fakes import FakeClock, FakePlugin
 from tests.support.poll import poll_until
-from tests.support.rollout_stage import MODEL
+from tests.support.rollout_fakes import MODEL
 
 STAGES = ("fetch", "validate", "package", "deploy")
 SHAPE = {

@@ -13,7 +13,7 @@ from services.delivery.settings import Settings
 from services.delivery.verbs.rollback import rollback
 from tests.support.delivery_bench import rollout_service
 from tests.support.release_factory import ReleasePlan, build_release
-from tests.support.rollout_stage import MODEL, three_releases
+from tests.support.rollout_fakes import MODEL, three_releases
 from tests.support.web_receiver import Receiver, receiving
 
 NOWHERE = "http://127.0.0.1:9"

@@ -11,14 +11,14 @@ from services.contract.http_guard import Access
 from services.rollout.app import create_app
 from services.rollout.rollout import Rollout
 from services.rollout.settings import FOR_CONTAINERS, PREFIX, BackendName, read_settings
+from tests.support.rollout_fakes import FakeMachine
 from tests.support.rollout_service import free_port
-from tests.support.rollout_stage import Stage
 
 TOKEN = "correct horse battery staple"
 
 
-def ask(stage: Stage, method: str, path: str, authorization: bytes | None) -> httpx.Response:
-    rollout = Rollout(stage.means())
+def ask(machine: FakeMachine, method: str, path: str, authorization: bytes | None) -> httpx.Response:
+    rollout = Rollout(machine.dependencies())
     transport = httpx.ASGITransport(app=create_app(rollout, Access(token=TOKEN)))
     headers = {b"Authorization": authorization} if authorization is not None else {}
 
@@ -32,8 +32,8 @@ def ask(stage: Stage, method: str, path: str, authorization: bytes | None) -> ht
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return Stage(tmp_path, tmp_path / "store", free_port())
+def machine(tmp_path: Path) -> FakeMachine:
+    return FakeMachine(tmp_path, tmp_path / "store", free_port())
 
 
 @pytest.mark.parametrize(
@@ -42,22 +42,22 @@ def stage(tmp_path: Path) -> Stage:
 )
 @pytest.mark.parametrize("path", ["/models/diamond-price/deploy", "/models/diamond-price/rollback", "/nowhere"])
 def test_without_the_token_nothing_is_changed_and_the_body_is_not_read(
-    stage: Stage, path: str, authorization: bytes | None
+    machine: FakeMachine, path: str, authorization: bytes | None
 ) -> None:
-    answer = ask(stage, "POST", path, authorization)
+    answer = ask(machine, "POST", path, authorization)
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
     assert "Authorization: Bearer <token>" in answer.json()["message"]
     assert TOKEN not in answer.text
 
 
-def test_with_the_token_a_change_is_listened_to(stage: Stage) -> None:
-    answer = ask(stage, "POST", "/models/diamond-price/deploy", f"Bearer {TOKEN}".encode())
+def test_with_the_token_a_change_is_listened_to(machine: FakeMachine) -> None:
+    answer = ask(machine, "POST", "/models/diamond-price/deploy", f"Bearer {TOKEN}".encode())
     assert (answer.status_code, answer.json()["message"].partition(":")[0]) == (422, "body")
 
 
 @pytest.mark.parametrize("path", ["/health", "/models", "/models/diamond-price/deployments"])
-def test_questions_are_free(stage: Stage, path: str) -> None:
-    assert ask(stage, "GET", path, None).status_code == 200
+def test_questions_are_free(machine: FakeMachine, path: str) -> None:
+    assert ask(machine, "GET", path, None).status_code == 200
 
 
 @pytest.fixture

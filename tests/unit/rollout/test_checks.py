@@ -1,4 +1,4 @@
-"""The rollout believes a candidate nothing: it asks over the private door and compares."""
+"""The rollout asks a candidate itself and compares its answers with the golden ones."""
 
 import json
 import socket
@@ -12,24 +12,24 @@ import pytest
 
 from services.contract.errors import Refused
 from services.contract.prediction import number_of
-from services.rollout.checks import confirm, replay_golden, socket_door
-from services.rollout.store import Store, StoredRelease
+from services.rollout.checks import confirm, replay_golden, unix_socket_client
+from services.rollout.release_store import ReleaseStore, StoredRelease
 from tests.support.release_factory import build_release
 from tests.support.rollout_service import free_port
 
 HANGS_UP = 0
 
 
-class PlayedCandidate(socketserver.UnixStreamServer):
+class FakeCandidate(socketserver.UnixStreamServer):
     """Answers every question with the same status, identity and predictions."""
 
     def __init__(self, path: Path, status: int, release: str, predictions: list[Any]) -> None:
-        super().__init__(str(path), PlayedAnswer)
+        super().__init__(str(path), FakeAnswer)
         self.status, self.release, self.predictions = status, release, predictions
 
 
-class PlayedAnswer(BaseHTTPRequestHandler):
-    server: PlayedCandidate
+class FakeAnswer(BaseHTTPRequestHandler):
+    server: FakeCandidate
 
     def do_POST(self) -> None:
         body = json.dumps({"predictions": self.server.predictions}).encode()
@@ -52,16 +52,16 @@ class PlayedAnswer(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> StoredRelease:
     store = tmp_path_factory.mktemp("store")
-    return Store(store).find("diamond-price", build_release(store).digest)
+    return ReleaseStore(store).find("diamond-price", build_release(store).digest)
 
 
 def replay(path: Path, release: StoredRelease, status: int, identity: str, shift: float) -> None:
     predictions = [number_of(answer) + shift for answer in release.golden.predictions]
-    with PlayedCandidate(path, status, identity, predictions) as candidate:
+    with FakeCandidate(path, status, identity, predictions) as candidate:
         thread = Thread(target=candidate.serve_forever, args=(0.01,))
         thread.start()
         try:
-            replay_golden(socket_door(str(path)), release)
+            replay_golden(unix_socket_client(str(path)), release)
         finally:
             candidate.shutdown()
             thread.join()
@@ -100,10 +100,10 @@ def test_a_candidate_that_says_nothing_is_not_blamed_for_a_busy_machine(path: Pa
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(path))
         silent.listen()
-        door = socket_door(str(path))
-        door.timeout = 0.1
+        client = unix_socket_client(str(path))
+        client.timeout = 0.1
         with pytest.raises(Refused, match="the machine is busy with others, or it hangs: deploy it again"):
-            replay_golden(door, release)
+            replay_golden(client, release)
 
 
 def test_an_address_where_nobody_answers_is_not_confirmed() -> None:

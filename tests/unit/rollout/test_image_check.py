@@ -11,7 +11,7 @@ from services.contract import names
 from services.contract.errors import Refused
 from services.contract.release import Image
 from services.rollout.containers.image_check import check_contents, check_labels
-from services.rollout.store import Store, StoredRelease
+from services.rollout.release_store import ReleaseStore, StoredRelease
 from tests.support.release_factory import build_release
 
 PART_BYTES = 700
@@ -24,7 +24,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def release(store: Path) -> StoredRelease:
-    return Store(store).find("diamond-price", build_release(store).digest)
+    return ReleaseStore(store).find("diamond-price", build_release(store).digest)
 
 
 def archive(release: StoredRelease, *more: tarfile.TarInfo, leave_out: str = "") -> bytes:
@@ -115,7 +115,7 @@ def test_the_image_that_was_recorded_is_found_with_its_release(store: Path, rele
     image = Image(release=release.digest, repository="trackback/diamond-price", digest=digest, base=digest)
     record = store / "images" / f"{release.digest}.json"
     image.write(record)
-    assert Store(store).find("diamond-price", release.digest).release.image == image
+    assert ReleaseStore(store).find("diamond-price", release.digest).release.image == image
     image.model_copy(update={"release": "f" * 64}).write(record)
     with pytest.raises(Refused, match="expected the image of release .*, found one of ffffffffffff…"):
-        Store(store).find("diamond-price", release.digest)
+        ReleaseStore(store).find("diamond-price", release.digest)

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services.contract.deployment import Action, Deployment, ModelState
 from services.rollout.metrics import Measured, exposition
-from services.rollout.state import Address, Entry, Event, ModelFiles
+from services.rollout.state import Address, JournalEntry, JournalEvent, ModelFiles
 from tests.support.paths import ROOT
 
 AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -68,21 +68,21 @@ def told(*models: Measured) -> dict[str, Metric]:
     return read(exposition(models))
 
 
-def entry(event: Event, deployment: Deployment | None = None) -> Entry:
-    return Entry(at=AT, event=event, release=RELEASE, deployment=deployment)
+def entry(event: JournalEvent, deployment: Deployment | None = None) -> JournalEntry:
+    return JournalEntry(at=AT, event=event, release=RELEASE, deployment=deployment)
 
 
 def test_every_metric_has_the_name_type_labels_and_values_that_queries_expect(tmp_path: Path) -> None:
     files = ModelFiles(tmp_path, "diamond-price")
     files.assign(Address(slot="slot-07"))
     live = became_live(2, Action.ROLLBACK, 2.5)
-    files.append(entry(Event.STARTED))
-    files.append(entry(Event.LIVE, became_live(2, Action.DEPLOY, 0)))
-    files.append(entry(Event.LIVE, became_live(3, Action.DEPLOY, 1)))
-    files.append(entry(Event.RESTARTED))
-    files.append(entry(Event.LIVE, live))
+    files.append(entry(JournalEvent.STARTED))
+    files.append(entry(JournalEvent.LIVE, became_live(2, Action.DEPLOY, 0)))
+    files.append(entry(JournalEvent.LIVE, became_live(3, Action.DEPLOY, 1)))
+    files.append(entry(JournalEvent.RESTARTED))
+    files.append(entry(JournalEvent.LIVE, live))
     state = ModelState(model="diamond-price", url="http://here", answering=True, live=live, previous=None)
-    refused = Measured(NEVER_LIVE, [entry(Event.STARTED), entry(Event.REFUSED)], None)
+    refused = Measured(NEVER_LIVE, [entry(JournalEvent.STARTED), entry(JournalEvent.REFUSED)], None)
     assert told(Measured.of(state, files), refused) == read(EXPECTED)
 
 

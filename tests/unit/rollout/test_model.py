@@ -1,4 +1,4 @@
-"""Deploy and rollback of one model, with processes that are played."""
+"""Deploy and rollback of one model, with fake processes."""
 
 import asyncio
 import socket
@@ -14,10 +14,10 @@ from services.contract.http_guard import Access
 from services.rollout.app import create_app
 from services.rollout.model import ModelRollout
 from services.rollout.rollout import Rollout
-from services.rollout.state import Event, ModelFiles
+from services.rollout.state import JournalEvent, ModelFiles
 from tests.support.release_factory import ReleasePlan, build_release
+from tests.support.rollout_fakes import BACK, MODEL, FakeMachine, ask_for, three_releases
 from tests.support.rollout_service import free_port
-from tests.support.rollout_stage import BACK, MODEL, Stage, ask_for, three_releases
 
 
 @pytest.fixture(scope="module")
@@ -31,117 +31,120 @@ def digests(store: Path) -> list[str]:
 
 
 @pytest.fixture
-def stage(tmp_path: Path, store: Path) -> Stage:
-    return Stage(tmp_path, store, free_port())
+def machine(tmp_path: Path, store: Path) -> FakeMachine:
+    return FakeMachine(tmp_path, store, free_port())
 
 
 @pytest.fixture
-def model(stage: Stage) -> Iterator[ModelRollout]:
-    model = ModelRollout(MODEL, stage.means())
+def model(machine: FakeMachine) -> Iterator[ModelRollout]:
+    model = ModelRollout(MODEL, machine.dependencies())
     yield model
-    stage.backend.close()
+    machine.backend.close()
 
 
 def test_a_deploy_is_live_on_the_first_free_port_and_told_in_the_journal(
-    stage: Stage, model: ModelRollout, digests: list[str]
+    machine: FakeMachine, model: ModelRollout, digests: list[str]
 ) -> None:
-    with socket.create_server(("127.0.0.1", stage.port)):
+    with socket.create_server(("127.0.0.1", machine.port)):
         deployment = model.deploy(ask_for(digests[0]))
     assert (deployment.revision, deployment.action, deployment.by) == ("1-aaaaaaaa", Action.DEPLOY, "ada")
     state = model.state()
     assert (state.live, state.previous, state.answering) == (deployment, None, True)
-    assert int(str(state.url).rpartition(":")[2]) > stage.port
-    assert stage.backend.accepting() == [digests[0]]
-    assert [entry.event for entry in ModelFiles(stage.state, MODEL).entries()] == [Event.STARTED, Event.LIVE]
+    assert int(str(state.url).rpartition(":")[2]) > machine.port
+    assert machine.backend.accepting() == [digests[0]]
+    assert [entry.event for entry in ModelFiles(machine.state, MODEL).entries()] == [
+        JournalEvent.STARTED,
+        JournalEvent.LIVE,
+    ]
 
 
 def test_after_a_deploy_the_one_before_stays_loaded_and_the_third_is_ended(
-    stage: Stage, model: ModelRollout, digests: list[str]
+    machine: FakeMachine, model: ModelRollout, digests: list[str]
 ) -> None:
     for digest in digests:
         model.deploy(ask_for(digest))
-    assert stage.backend.accepting() == [digests[2]]
-    assert stage.backend.loaded() == digests[1:]
+    assert machine.backend.accepting() == [digests[2]]
+    assert machine.backend.loaded() == digests[1:]
 
 
-def test_the_same_delivery_again_changes_nothing(stage: Stage, model: ModelRollout, digests: list[str]) -> None:
+def test_the_same_delivery_again_changes_nothing(machine: FakeMachine, model: ModelRollout, digests: list[str]) -> None:
     first = model.deploy(ask_for(digests[0]))
     assert model.deploy(ask_for(digests[0])) == first
-    assert len(stage.backend.all) == 1
+    assert len(machine.backend.all) == 1
 
 
 def test_an_older_delivery_is_refused_before_anything_is_started(
-    stage: Stage, model: ModelRollout, digests: list[str]
+    machine: FakeMachine, model: ModelRollout, digests: list[str]
 ) -> None:
     model.deploy(ask_for(digests[1]))
     with pytest.raises(Refused, match="after number 2, found number 1"):
         model.deploy(ask_for(digests[0]))
-    assert len(stage.backend.all) == 1
+    assert len(machine.backend.all) == 1
 
 
 @pytest.mark.parametrize("verb", ["wait_ready", "check", "go"])
 def test_a_candidate_that_fails_is_ended_and_the_live_one_goes_on(
-    verb: str, stage: Stage, model: ModelRollout, digests: list[str]
+    verb: str, machine: FakeMachine, model: ModelRollout, digests: list[str]
 ) -> None:
     before = model.deploy(ask_for(digests[0]))
-    stage.backend.refuses = frozenset({verb})
+    machine.backend.refuses = frozenset({verb})
     with pytest.raises(Refused, match=f"it does not {verb}"):
         model.deploy(ask_for(digests[1]))
     assert model.state().live == before
-    assert stage.backend.accepting() == stage.backend.loaded() == [digests[0]]
+    assert machine.backend.accepting() == machine.backend.loaded() == [digests[0]]
 
 
 def test_a_candidate_that_the_public_does_not_reach_gives_the_traffic_back(
-    stage: Stage, model: ModelRollout, digests: list[str]
+    machine: FakeMachine, model: ModelRollout, digests: list[str]
 ) -> None:
     model.deploy(ask_for(digests[0]))
-    stage.backend.unreachable = True
+    machine.backend.unreachable = True
     with pytest.raises(Refused, match="the one before goes on"):
         model.deploy(ask_for(digests[1]))
-    assert stage.backend.accepting() == stage.backend.loaded() == [digests[0]]
+    assert machine.backend.accepting() == machine.backend.loaded() == [digests[0]]
 
 
 def test_a_live_process_that_does_not_leave_is_ended_and_no_obstacle(
-    stage: Stage, model: ModelRollout, digests: list[str]
+    machine: FakeMachine, model: ModelRollout, digests: list[str]
 ) -> None:
-    stage.backend.refuses = frozenset({"drain"})
+    machine.backend.refuses = frozenset({"drain"})
     model.deploy(ask_for(digests[0]))
     model.deploy(ask_for(digests[1]))
-    assert stage.backend.accepting() == stage.backend.loaded() == [digests[1]]
+    assert machine.backend.accepting() == machine.backend.loaded() == [digests[1]]
 
 
 def test_a_first_candidate_that_fails_leaves_nothing_listening(
-    stage: Stage, model: ModelRollout, digests: list[str]
+    machine: FakeMachine, model: ModelRollout, digests: list[str]
 ) -> None:
-    stage.backend.refuses = frozenset({"go"})
+    machine.backend.refuses = frozenset({"go"})
     with pytest.raises(Refused):
         model.deploy(ask_for(digests[0]))
     state = model.state()
     assert (state.live, state.url, state.answering) == (None, None, False)
-    socket.create_server(("127.0.0.1", stage.port)).close()
+    socket.create_server(("127.0.0.1", machine.port)).close()
 
 
 def test_a_rollback_lets_the_loaded_process_answer_and_can_be_undone(
-    stage: Stage, model: ModelRollout, digests: list[str]
+    machine: FakeMachine, model: ModelRollout, digests: list[str]
 ) -> None:
     first, second = (model.deploy(ask_for(digest)) for digest in digests[:2])
     back = model.rollback(BACK)
     assert (back.release, back.action, back.by, back.reason) == (first.release, Action.ROLLBACK, "grace", "complaints")
     assert model.state().previous == second
-    assert stage.backend.accepting() == [digests[0]]
+    assert machine.backend.accepting() == [digests[0]]
     assert model.rollback(BACK).release == second.release
-    assert len(stage.backend.all) == 2
+    assert len(machine.backend.all) == 2
 
 
 def test_a_rollback_starts_the_release_again_when_its_process_is_gone(
-    stage: Stage, model: ModelRollout, digests: list[str]
+    machine: FakeMachine, model: ModelRollout, digests: list[str]
 ) -> None:
     for digest in digests[:2]:
         model.deploy(ask_for(digest))
-    stage.backend.all[0].kill()
+    machine.backend.all[0].kill()
     model.rollback(BACK)
-    assert stage.backend.accepting() == [digests[0]]
-    assert len(stage.backend.all) == 3
+    assert machine.backend.accepting() == [digests[0]]
+    assert len(machine.backend.all) == 3
 
 
 def test_a_rollback_without_a_release_before_is_refused(model: ModelRollout, digests: list[str]) -> None:
@@ -159,18 +162,20 @@ def test_releases_of_another_model_and_unknown_ones_are_refused(model: ModelRoll
         model.deploy(ask_for("0" * 64))
 
 
-def test_a_release_whose_files_were_changed_is_refused_before_anything_is_started(stage: Stage, tmp_path: Path) -> None:
-    stage.store = tmp_path / "other-store"
-    release = build_release(stage.store)
-    with (stage.store / "releases" / release.digest / "model" / "MLmodel").open("a") as file:
+def test_a_release_whose_files_were_changed_is_refused_before_anything_is_started(
+    machine: FakeMachine, tmp_path: Path
+) -> None:
+    machine.store = tmp_path / "other-store"
+    release = build_release(machine.store)
+    with (machine.store / "releases" / release.digest / "model" / "MLmodel").open("a") as file:
         file.write("# one more line\n")
     with pytest.raises(Refused, match="its files were changed"):
-        ModelRollout(MODEL, stage.means()).deploy(ask_for(release.digest))
-    assert stage.backend.all == []
+        ModelRollout(MODEL, machine.dependencies()).deploy(ask_for(release.digest))
+    assert machine.backend.all == []
 
 
-def test_the_api_answers_in_records_and_refuses_in_one_line(stage: Stage, digests: list[str]) -> None:
-    rollout = Rollout(stage.means())
+def test_the_api_answers_in_records_and_refuses_in_one_line(machine: FakeMachine, digests: list[str]) -> None:
+    rollout = Rollout(machine.dependencies())
     transport = httpx.ASGITransport(app=create_app(rollout))
 
     async def story() -> list[httpx.Response]:
@@ -194,8 +199,8 @@ def test_the_api_answers_in_records_and_refuses_in_one_line(stage: Stage, digest
     assert [state["live"] for state in answers[6].json()] == answers[7].json() == [answers[5].json()]
 
 
-def test_the_api_tells_its_metrics_to_whoever_asks(stage: Stage, digests: list[str]) -> None:
-    rollout = Rollout(stage.means())
+def test_the_api_tells_its_metrics_to_whoever_asks(machine: FakeMachine, digests: list[str]) -> None:
+    rollout = Rollout(machine.dependencies())
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(create_app(rollout, Access(token="secret")))

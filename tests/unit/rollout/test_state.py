@@ -8,7 +8,7 @@ import pytest
 from services.contract.deployment import Action, Deployment
 from services.contract.errors import Refused
 from services.rollout.fence import check_fence
-from services.rollout.state import Address, Entry, Event, ModelFiles, Pointer, move
+from services.rollout.state import Address, JournalEntry, JournalEvent, ModelFiles, Pointer, next_pointer
 
 WHEN = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -29,13 +29,13 @@ def deployment(number: int, release: str = "") -> Deployment:
 def pointer(*numbers: int) -> Pointer:
     found: Pointer | None = None
     for number in numbers:
-        found = move(found, deployment(number))
+        found = next_pointer(found, deployment(number))
     assert found
     return found
 
 
-def live(number: int) -> Entry:
-    return Entry(at=WHEN, event=Event.LIVE, release=f"{number:064x}", deployment=deployment(number))
+def live(number: int) -> JournalEntry:
+    return JournalEntry(at=WHEN, event=JournalEvent.LIVE, release=f"{number:064x}", deployment=deployment(number))
 
 
 def test_the_first_delivery_of_a_model_passes_the_fence() -> None:
@@ -76,7 +76,7 @@ def test_files_give_back_what_was_written(tmp_path: Path) -> None:
     files.point(pointer(1, 2))
     files.assign(Address(port=8200, slot="slot-07"))
     files.append(live(1))
-    files.append(Entry(at=WHEN, event=Event.REFUSED, release="0" * 64, message="it said no"))
+    files.append(JournalEntry(at=WHEN, event=JournalEvent.REFUSED, release="0" * 64, message="it said no"))
     files.append(live(2))
     again = ModelFiles(tmp_path, "diamond-price")
     assert (again.pointer(), again.address()) == (pointer(1, 2), Address(port=8200, slot="slot-07"))
@@ -89,8 +89,8 @@ def test_a_half_written_line_is_cut_off_and_the_pointers_deployment_is_added(tmp
     files.point(pointer(1, 2))
     with (tmp_path / "diamond-price" / "journal.jsonl").open("ab") as journal:
         journal.write(b'{"at": "2026-')
-    files.mend()
-    files.mend()
+    files.repair()
+    files.repair()
     assert files.deployments() == [deployment(1), deployment(2)]
 
 
@@ -99,5 +99,5 @@ def test_a_journal_that_was_edited_is_refused_with_its_line(tmp_path: Path) -> N
     files.append(live(1))
     with (tmp_path / "diamond-price" / "journal.jsonl").open("ab") as journal:
         journal.write(b"{}\n")
-    with pytest.raises(Refused, match=r"journal\.jsonl:2 is not a Entry"):
+    with pytest.raises(Refused, match=r"journal\.jsonl:2 is not a JournalEntry"):
         files.deployments()

@@ -1,4 +1,4 @@
-"""The control socket: one command a connection, a line of JSON each way, the listener beside it as a descriptor."""
+"""Takes commands on the control socket: one a connection, a line of JSON each way, with a socket as a descriptor."""
 
 import asyncio
 import socket
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from services.contract.control import Command, Reply, Verb
+from services.contract.control_protocol import Command, Reply, Verb
 from services.contract.errors import Refused
 from services.contract.record import first_problem
 from services.prediction.service import Service
@@ -16,7 +16,7 @@ MAX_COMMAND_BYTES = 1024
 COMMAND_SECONDS = 20.0
 
 
-class Control:
+class ControlServer:
     def __init__(self, service: Service) -> None:
         self._service = service
 
@@ -56,14 +56,14 @@ class Control:
         match command.verb:
             case Verb.GO:
                 if not passed:
-                    raise Refused("expected a listener beside 'go', found none")
+                    raise Refused("expected a listening socket beside 'go', found none")
                 await self._service.go(passed[0])
             case Verb.DRAIN:
                 self._service.drain()
             case Verb.STOP:
                 self._service.stop(command.grace)
             case Verb.LISTENER:
-                return self._service.listener
+                return self._service.public_socket
         return None
 
 

@@ -28,7 +28,7 @@ class StoredRelease:
         return self.release.manifest
 
 
-class Store:
+class ReleaseStore:
     def __init__(self, folder: Path) -> None:
         self._releases = folder / names.RELEASES_FOLDER
         self._images = folder / names.IMAGES_FOLDER

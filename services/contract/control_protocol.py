@@ -23,18 +23,18 @@ class Command(Record):
     grace: float = 0.0
 
 
-class State(StrEnum):
+class ServingState(StrEnum):
     READY = "ready"
     ACCEPTING = "accepting"
     STOPPING = "stopping"
 
 
 class Status(Record):
-    """`connections` are open ones of any door, also of one that accepts no more."""
+    """`connections` are open ones of all its listeners, also of one that accepts no more."""
 
     pid: int
     release: Sha256
-    state: State
+    state: ServingState
     connections: int
 
 

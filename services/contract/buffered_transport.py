@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 
-class WholeWrites:
+class BufferedTransport:
     """Wraps a transport: an answer's head never leaves without its body.
 
     Servers write the two apart. When one dies between them its client has begun to hear an answer, and a gateway can no

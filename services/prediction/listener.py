@@ -1,4 +1,4 @@
-"""One listener's worth of serving, which can stop accepting while its connections go on."""
+"""uvicorn's server on one listening socket, which can stop accepting while its connections go on."""
 
 import asyncio
 import socket
@@ -14,8 +14,11 @@ BACKLOG = 2048
 _EMPTY_TICKS = 10
 
 
-class Door(uvicorn.Server):
-    """uvicorn's server without its signal handlers; `headers` go with every answer, its own errors included."""
+class Listener(uvicorn.Server):
+    """Without uvicorn's signal handlers; `headers` go with every answer, its own errors included.
+
+    `private` is the path of a unix socket to accept on.
+    """
 
     def __init__(self, app: ASGIApp, headers: dict[str, str], limits: HeadLimits, private: Path | None = None) -> None:
         super().__init__(
@@ -41,12 +44,12 @@ class Door(uvicorn.Server):
     def connections(self) -> int:
         return len(self.server_state.connections)
 
-    async def open(self, listener: socket.socket | None = None) -> None:
-        """Accepts from here on; `listener` is closed at the end."""
+    async def open(self, accepting: socket.socket | None = None) -> None:
+        """Accepts from here on, on a listening socket that is closed at the end, or on the private one."""
         self.config.load()
         self.lifespan = self.config.lifespan_class(self.config)
         self.server_state.default_headers = list(self.config.encoded_headers)
-        sockets = [listener] if listener else None
+        sockets = [accepting] if accepting else None
         await self.startup(sockets)
         self.ended = asyncio.create_task(self._run(sockets))
 

@@ -1,19 +1,19 @@
-"""A machine for the rollout to play on: its processes only say what they do."""
+"""A fake machine for the rollout: its processes only record what they are told."""
 
 import socket
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event as Signal
+from threading import Event
 from typing import Self
 
 from services.contract.deployment import DeployRequest, RollbackRequest
 from services.contract.errors import Refused
 from services.rollout.notifier import Notifier
 from services.rollout.processes.listeners import Listeners
+from services.rollout.release_store import ReleaseStore, StoredRelease
 from services.rollout.serving import Serving, Unreachable
-from services.rollout.store import Store, StoredRelease
-from services.rollout.traffic import Means
+from services.rollout.traffic import Dependencies
 from tests.support.release_factory import ReleasePlan, build_release, train
 
 MODEL = "diamond-price"
@@ -23,14 +23,14 @@ BACK = RollbackRequest(by="grace", reason="complaints")
 LONGEST_LOAD_SECONDS = 60.0
 
 
-def set_signal() -> Signal:
-    signal = Signal()
+def set_signal() -> Event:
+    signal = Event()
     signal.set()
     return signal
 
 
 @dataclass(eq=False)
-class PlayedServing:
+class FakeServing:
     """Does as it is told, except what it `refuses`; nobody finds the way to it while its address is `lost`. It is
     ready as soon as it `may_load`. What it took in ends with it."""
 
@@ -43,10 +43,10 @@ class PlayedServing:
     lost: bool = False
     torn: bool = False
     without_address: bool = False
-    sheds: int = 0
+    drops: int = 0
     spares: list[Self] = field(default_factory=list)
-    loading: Signal = field(default_factory=Signal)
-    may_load: Signal = field(default_factory=set_signal)
+    loading: Event = field(default_factory=Event)
+    may_load: Event = field(default_factory=set_signal)
 
     def alive(self) -> bool:
         return self.running
@@ -54,15 +54,15 @@ class PlayedServing:
     def reachable(self) -> bool:
         return not self.lost
 
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         return not self.torn
 
-    def shed(self) -> None:
-        self.sheds += 1
+    def drop_ended(self) -> None:
+        self.drops += 1
 
-    def take_in(self, spare: Self) -> None:
+    def add(self, spare: Self) -> None:
         assert spare.release == self.release
-        self._do("take_in")
+        self._do("add")
         self.torn = False
         self.spares.append(spare)
 
@@ -101,19 +101,19 @@ class PlayedServing:
 
 
 @dataclass
-class PlayedBackend:
+class FakeBackend:
     """Remembers all that it started; the next ones refuse what `refuses` says."""
 
     listeners: Listeners
     refuses: frozenset[str] = frozenset()
     unreachable: bool = False
-    may_load: Signal = field(default_factory=set_signal)
-    all: list[PlayedServing] = field(default_factory=list)
-    left: list[PlayedServing] = field(default_factory=list)
+    may_load: Event = field(default_factory=set_signal)
+    all: list[FakeServing] = field(default_factory=list)
+    left: list[FakeServing] = field(default_factory=list)
     published: list[str] = field(default_factory=list)
 
     def start(self, release: StoredRelease) -> Serving:
-        serving = PlayedServing(release.model, release.digest, self.listeners, self.refuses, may_load=self.may_load)
+        serving = FakeServing(release.model, release.digest, self.listeners, self.refuses, may_load=self.may_load)
         self.all.append(serving)
         return serving
 
@@ -129,8 +129,8 @@ class PlayedBackend:
     def publish(self, models: Collection[str]) -> None:
         self.published = sorted(models)
 
-    def watch(self, stir: Callable[[], None]) -> None:
-        self.stir = stir
+    def watch(self, on_change: Callable[[], None]) -> None:
+        self.wake = on_change
 
     def close_address(self, model: str) -> None:
         self.listeners.drop(model)
@@ -152,8 +152,8 @@ class PlayedBackend:
 
 
 @dataclass
-class Stage:
-    """One model on a machine that is played; `machine()` is what a restarted service would find."""
+class FakeMachine:
+    """One model on a fake machine; `restart` leaves what the next service would find."""
 
     state: Path
     store: Path
@@ -161,19 +161,21 @@ class Stage:
     notifier: Notifier = field(default_factory=Notifier)
 
     def __post_init__(self) -> None:
-        self.backend = PlayedBackend(self._listeners())
+        self.backend = FakeBackend(self._listeners())
 
-    def means(self) -> Means:
-        return Means(self.state, Store(self.store), self.backend, drain_seconds=1.0, notifier=self.notifier)
+    def dependencies(self) -> Dependencies:
+        return Dependencies(
+            self.state, ReleaseStore(self.store), self.backend, drain_seconds=1.0, notifier=self.notifier
+        )
 
     def close(self) -> None:
         self.notifier.close()
         self.backend.close()
 
-    def restart(self, left: Sequence[PlayedServing]) -> None:
+    def restart(self, left: Sequence[FakeServing]) -> None:
         """What the next service finds: what the last one `left`, and the sockets on which that accepts."""
         self.backend.listeners.close()
-        self.backend = PlayedBackend(self._listeners(), left=list(left))
+        self.backend = FakeBackend(self._listeners(), left=list(left))
         for serving in left:
             serving.listeners = self.backend.listeners
 

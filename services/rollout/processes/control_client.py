@@ -4,7 +4,7 @@ import os
 import socket
 from pathlib import Path
 
-from services.contract.control import Command, Reply, Status
+from services.contract.control_protocol import Command, Reply, Status
 from services.contract.errors import Refused
 
 MAX_REPLY_BYTES = 4096

@@ -1,4 +1,4 @@
-"""Stands before the parser: what is too large, too slow, too much or compressed costs almost nothing."""
+"""Limits on a request before it is parsed: the bytes and seconds of its body, and how many are answered at once."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -40,7 +40,9 @@ class Body:
                         return
 
 
-class Guard:
+class RequestLimiter:
+    """An ASGI application that refuses what is over the limits before it is parsed, and passes the rest on."""
+
     def __init__(self, app: ASGIApp, limits: ServingLimits) -> None:
         self._app = app
         self._limits = limits
@@ -51,7 +53,7 @@ class Guard:
             return await self._app(scope, receive, send)
         body = Body(receive)
         try:
-            with self._turn():
+            with self._counted():
                 self._check_headers(dict(scope["headers"]))
                 await self._app(scope, _replay(await self._read(body), receive), send)
         except Invalid as refusal:
@@ -61,7 +63,7 @@ class Guard:
             await answer_invalid(refusal)(scope, receive, send)
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _counted(self) -> Iterator[None]:
         if self._requests >= self._limits.max_requests:
             raise Invalid(503, f"{self._requests} requests are being answered already: try again in a second")
         self._requests += 1
