@@ -10,7 +10,19 @@ import pytest
 from services.delivery.cli import GROUPS, VERBS
 from tests.support.paths import ROOT
 
-SLOW = {"mlflow", "pandas", "sklearn", "scipy", "skl2onnx", "onnx", "onnxruntime", "fastapi", "sqlalchemy", "requests"}
+SLOW = {
+    "mlflow",
+    "pandas",
+    "sklearn",
+    "scipy",
+    "skl2onnx",
+    "onnx",
+    "onnxruntime",
+    "fastapi",
+    "sqlalchemy",
+    "requests",
+    "jinja2",
+}
 # compare draws its resamples with it.
 MAY_IMPORT = {"compare": {"numpy"}}
 
