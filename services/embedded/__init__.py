@@ -1,1 +1,1 @@
-"""The one-machine stand-in for GoCD, and the supervisor of the embedded platform."""
+"""A small CI server that stands in for GoCD on one machine."""

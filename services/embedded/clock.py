@@ -1,4 +1,4 @@
-"""Time as a collaborator, so that tests can pass their own."""
+"""The clock that is passed in, so that tests can pass their own, and GoCD's formats of time."""
 
 import time
 from datetime import UTC, datetime
@@ -37,6 +37,6 @@ def iso_seconds(moment: datetime) -> str:
 
 
 def iso_milliseconds(moment: datetime) -> str:
-    """The only form of a time that every release of GoCD reads alike."""
+    """`YYYY-MM-DDThh:mm:ss.fffZ`, the only format that every release of GoCD reads alike."""
     utc = moment.astimezone(UTC)
     return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"

@@ -1,4 +1,4 @@
-"""Starts the CI server: `python -m services.embedded.server`, told by TRACKBACK_CI_* variables."""
+"""Starts the CI server: `python -m services.embedded.server`, set by TRACKBACK_CI_* variables."""
 
 import errno
 import logging

@@ -1,4 +1,4 @@
-"""What the CI server is told from outside; the only module of it that reads the environment."""
+"""The settings of the CI server; the only module of it that reads the environment."""
 
 import ipaddress
 import os
@@ -18,11 +18,10 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 class CiSettings(BaseSettings):
-    """Paths are those of the pipelines, the two jars and the folder that holds all state. Without a file of
-    pipelines there are those of the config repos that GoCD's API is asked to follow.
+    """`pipelines` is a file of pipelines; without it there are only those of config repos.
 
-    `name` is how others call this host, `hosts` what else they may; with the files of the passwords nobody gets in
-    without one. Without them, `token_file` holds what opens the door to changes, if anything.
+    `name` is the name by which others reach this host, `hosts` are further ones. With password files every request
+    needs a user; without them, requests that change something need the token in `token_file`, if that is set.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
@@ -63,7 +62,7 @@ class CiSettings(BaseSettings):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those under which it answers."""
+        """The host names under which it answers."""
         return names_of(self.host, [*([self.name] if self.name else []), *self.hosts])
 
 
@@ -84,5 +83,5 @@ def read_ci_settings() -> CiSettings:
 
 
 def inherited_environment() -> dict[str, str]:
-    """What jobs inherit, as they do from a GoCD agent."""
+    """The environment of this process, which jobs inherit as they do from a GoCD agent."""
     return dict(os.environ)

@@ -1,4 +1,4 @@
-"""`python -m services.platform`."""
+"""The program `python -m services.platform`."""
 
 import typer
 

@@ -1,4 +1,4 @@
-"""Before a start: one platform a state folder, nothing left of a killed one, and free ports."""
+"""What is checked before a start: one platform a state folder, no processes of a killed one, free ports."""
 
 import contextlib
 import errno
@@ -35,7 +35,7 @@ def lock_state(state: Path) -> IO[str]:
 
 
 def remember_groups(state: Path, groups: Iterable[int]) -> None:
-    """For the next start, in case this process is killed before it can clean up."""
+    """Writes them down for the next start, in case this process is killed before it can end them."""
     write_atomically(state / "groups.json", json.dumps(sorted(groups)).encode())
 
 
@@ -55,7 +55,7 @@ def end_leftovers(state: Path, say: Callable[[str], None]) -> None:
 
 
 def _our_group(process: psutil.Process) -> int | None:
-    """The group of a process that runs from this checkout, None of any other: numbers are used again."""
+    """The process group, None for a process that does not run from this checkout: group ids are used again."""
     try:
         ours = any(str(ROOT) in word for word in process.cmdline()) or Path(process.cwd()).is_relative_to(ROOT)
         return os.getpgid(process.pid) if ours else None
@@ -66,7 +66,7 @@ def _our_group(process: psutil.Process) -> int | None:
 def refuse_moved_mlflow(state: Path, settings: PlatformSettings) -> None:
     """Raises Refused when this state knows MLflow under another address.
 
-    GoCD takes a package repository with another address for a new material, which would promote old runs again.
+    For GoCD a package repository with another address is a new material, which would promote old runs again.
     """
     known = state / "mlflow" / "address"
     if known.is_file() and (before := known.read_text()) != settings.urls.mlflow:
@@ -78,7 +78,7 @@ def refuse_moved_mlflow(state: Path, settings: PlatformSettings) -> None:
 
 
 def refuse_taken_ports(settings: PlatformSettings) -> None:
-    """Raises Refused with the port, who holds it and the variable that moves ours."""
+    """Raises Refused with the port, the process that holds it, and the variable by which ours is moved."""
     # A model takes the next port when its first one is taken.
     for variable, port in list(settings.ports.items())[:-1]:
         with socket.socket() as probe:

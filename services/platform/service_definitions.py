@@ -1,4 +1,4 @@
-"""What the platform consists of: the command and the variables of each service."""
+"""The services of the platform: the command and the variables of each."""
 
 import os
 import sys
@@ -14,9 +14,9 @@ _PLUGIN_HOST = ROOT / "plugin" / "host" / "target" / "trackback-plugin-host.jar"
 
 @dataclass(frozen=True)
 class ServiceDefinition:
-    """A process to keep alive, the variables that are its own, and the URL that answers 200 when it is ready, if any.
+    """A process to keep alive, with variables of its own; `ready` is a URL that answers 200 once it is ready.
 
-    `children_live_on` when it is restarted: the processes that answer must not end with the rollout service.
+    With `children_live_on` a restart spares its children: model servers must not end with the rollout service.
     """
 
     name: str
@@ -27,19 +27,19 @@ class ServiceDefinition:
 
 
 def token_file(state: Path) -> Path:
-    """What opens the CI server and the rollout service to changes; made anew at each start, for its owner alone."""
+    """The token that changes at the CI server and the rollout service need; new at each start, for its owner alone."""
     return state / "token"
 
 
 def token_variables(settings: PlatformSettings) -> tuple[str, ...]:
-    """Those that name the platform's token; a GoCD that is not its own has another."""
+    """The variables that hold the path of the token file; a GoCD that is not the platform's own has another token."""
     return (*(["TRACKBACK_GOCD_TOKEN_FILE"] if settings.ci else []), "TRACKBACK_ROLLOUT_TOKEN_FILE")
 
 
 def verb_environment(settings: PlatformSettings, state: Path) -> dict[str, str]:
-    """What `trackback` needs to find the platform, also inside of a pipeline's job."""
+    """The environment in which `trackback` finds the platform, also inside of a pipeline's job."""
     ours = token_variables(settings)
-    # What goes before a file opens another server than ours.
+    # A token in a variable has precedence over a token file, and would be one of another server.
     before = [name.removesuffix("_FILE") for name in ours]
     inherited = {name: value for name, value in os.environ.items() if name not in before}
     return {
@@ -53,13 +53,13 @@ def verb_environment(settings: PlatformSettings, state: Path) -> dict[str, str]:
 
 
 def phases(settings: PlatformSettings, state: Path) -> list[list[ServiceDefinition]]:
-    """The CI server comes last, because it polls MLflow at once."""
+    """Services by the order of starting, those together that may. The CI server is last: it polls MLflow at once."""
     first = [_mlflow(settings, state / "mlflow"), _rollout(settings, state)]
     return [first, [_ci(settings, state)]] if settings.ci else [first]
 
 
 def follow(settings: PlatformSettings) -> ServiceDefinition:
-    """Lets the CI server poll what was promoted at once; nothing waits for it."""
+    """The process that makes the CI server poll at once when a run is promoted; nothing waits for it to be ready."""
     return ServiceDefinition("follow", tuple(gocd_command(settings, "follow")), {})
 
 

@@ -1,4 +1,4 @@
-"""Where the embedded platform keeps its state and which ports it takes."""
+"""The settings of the embedded platform: its state folder and its ports."""
 
 from pathlib import Path
 from typing import Annotated
@@ -32,7 +32,7 @@ class PlatformSettings(BaseSettings):
 
     @property
     def ports(self) -> dict[str, int]:
-        """By the variable that moves each; the first of those on which models answer is the last."""
+        """By the variable that sets each; the first port of model servers is the last."""
         names = ("mlflow_port", *(["gocd_port"] if self.ci else []), "rollout_port", "serving_port")
         return {f"{PREFIX}{name.upper()}": getattr(self, name) for name in names}
 
@@ -66,7 +66,7 @@ def _refuse_one_port_twice(ports: dict[str, int]) -> None:
 
 
 class Urls(Record):
-    """What a client of the platform must know; printed when it is ready."""
+    """The addresses of the services; printed when the platform is ready."""
 
     mlflow: str
     gocd: str

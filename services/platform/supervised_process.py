@@ -1,4 +1,4 @@
-"""A process of the platform: in a group of its own, restarted when it ends, ended with all it started."""
+"""A process of the platform, in a process group of its own: restarted when it ends, and ended with its group."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ _LONGEST_PAUSE_SECONDS = 5.0
 
 
 class SupervisedProcess:
-    """Started by `start`, kept alive until `stop`; every process group it ever had is ended by `stop`."""
+    """Kept alive from `start` to `stop`, which ends every process group that it ever had."""
 
     def __init__(
         self,
@@ -40,18 +40,18 @@ class SupervisedProcess:
         return tuple(self._groups)
 
     def start(self) -> None:
-        """Returns at once; the process is started by a thread, which no signal can interrupt halfway."""
+        """Returns at once: a thread starts the process, because a signal interrupts only the main thread."""
         threading.Thread(target=self._keep_alive, name=f"supervise-{self._service.name}", daemon=True).start()
 
     def ask_to_stop(self) -> None:
-        """Does not wait."""
+        """Sends SIGTERM and does not wait."""
         self._stopping.set()
         with self._lock, contextlib.suppress(ProcessLookupError):
             if self._process and self._process.poll() is None:
                 self._process.terminate()
 
     def stop(self, deadline: float) -> None:
-        """Waits until `deadline` (monotonic seconds) for an orderly end, then ends whatever is left."""
+        """Waits for its end until `deadline` (in seconds of time.monotonic), then kills what is left of its groups."""
         self.ask_to_stop()
         if self._process:
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""The whole platform on one machine: MLflow, the CI server and the rollout service, started, watched and stopped."""
+"""The platform on one machine: starts, restarts and stops MLflow, the CI server and the rollout service."""
 
 import shutil
 import signal
@@ -70,7 +70,7 @@ class Platform:
         if self._settings.ci:
             self._set_up_gocd()
             self._keep_alive(follow(self._settings))
-        self._tell_the_verbs()
+        self._write_verb_environment()
 
     def stop(self) -> None:
         """Ends every process of the platform, at most STOP_SECONDS later."""
@@ -103,7 +103,7 @@ class Platform:
         if done.returncode != 0:
             raise Refused(done.stderr.strip())
 
-    def _tell_the_verbs(self) -> None:
+    def _write_verb_environment(self) -> None:
         names = (*self._settings.urls.environment(), *token_variables(self._settings), "TRACKBACK_STORE")
         lines = "".join(f"{name}={self.environment[name]}\n" for name in names)
         path = self._state / "platform.env"
@@ -121,7 +121,7 @@ def _answers(url: str) -> bool:
 
 
 def unwind_on_signals() -> None:
-    """SIGTERM unwinds the main thread as Ctrl-C does; both work even where a shell started us with signals ignored."""
+    """SIGTERM raises SystemExit in the main thread, SIGINT KeyboardInterrupt, even if a shell had us ignore them."""
 
     def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
         raise SystemExit(143)
@@ -159,7 +159,7 @@ def main(
 
 
 def settings_or_exit(no_ci: bool = False) -> PlatformSettings:
-    """A setting that cannot be is one line on stderr."""
+    """Raises typer.Exit(1) for a wrong setting, after one line on stderr."""
     try:
         return read_platform_settings(no_ci)
     except Refused as refused:

@@ -12,7 +12,7 @@ CHECKSUMS = f"{OUTPUT}/md5.checksum"
 
 
 class ArtifactMissing(Exception):
-    """The text names what was looked for."""
+    """The text names the artifact."""
 
 
 class Artifacts:
@@ -32,7 +32,7 @@ class Artifacts:
             return None
 
     def upload(self, job: JobIdentifier, source: Path, destination: str) -> None:
-        """A folder keeps its name below `destination`. Raises ArtifactMissing."""
+        """Copies a file or a folder to `destination`, under its own name. Raises ArtifactMissing."""
         if not source.exists():
             raise ArtifactMissing(f"Failed to find {source}")
         target = self.folder(job) / destination / source.name
@@ -52,7 +52,10 @@ class Artifacts:
         return {path: digest for path, _, digest in (line.rpartition("=") for line in lines)}
 
     def fetch(self, job: JobIdentifier, source: str, is_file: bool, destination: Path) -> list[str]:
-        """The paths saved, each after comparing its checksum. Raises ArtifactMissing."""
+        """Copies a file or a folder, and returns the paths of its files.
+
+        Raises ArtifactMissing when it is not there, or when a checksum differs.
+        """
         found = self.find(job, source)
         if not found or found.is_file() != is_file:
             raise ArtifactMissing(
@@ -80,5 +83,5 @@ def _files(path: Path) -> list[Path]:
 
 
 def _md5(path: Path) -> str:
-    """GoCD's own choice: it guards against damage, not against a person."""
+    """In hexadecimal. MD5 is what GoCD uses; it guards against damage only."""
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()

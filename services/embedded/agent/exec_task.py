@@ -11,7 +11,7 @@ from services.embedded.agent.console import ERR, OUT, Console
 from services.embedded.agent.process_trees import end_trees
 from services.embedded.pipelines.pipeline_config import Exec
 
-# A background process of the task may hold its output open for ever; its output is not waited for longer than this.
+# A background process of the task may hold its output open for ever, so the end of the output is awaited this long.
 OUTPUT_SECONDS = 5.0
 
 

@@ -8,7 +8,7 @@ from services.embedded.records.history import Cause, Instance, JobRun, StageRun
 
 @dataclass(frozen=True)
 class JobIdentifier:
-    """GoCD's JobIdentifier: which run of a job."""
+    """Which run of a job it is, by the parts of GoCD's JobIdentifier."""
 
     pipeline: str
     counter: int

@@ -1,1 +1,1 @@
-"""The part of GoCD's REST API that Trackback uses: one noun a file."""
+"""The part of GoCD's REST API that Trackback uses: one resource a file."""

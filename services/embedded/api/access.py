@@ -1,4 +1,4 @@
-"""Who is asking, and the access tokens of that user."""
+"""The current user, and that user's access tokens."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/go/api/current_user", dependencies=[accepts(VERSION)
 
 
 def _with_a_password(engine: CurrentEngine, request: Request) -> None:
-    """A token cannot make tokens."""
+    """Raises a 404 when security is off, a 403 for a request with a token: a token cannot make tokens."""
     if not engine.users.security:
         raise HTTPException(404, "Personal access tokens are not available, since security is disabled on this server.")
     if request.state.by_token:
@@ -55,7 +55,7 @@ def tokens(engine: CurrentEngine, user: CurrentUser) -> JSONResponse:
 
 @router.post("/access_tokens", dependencies=[CONFIRMED, WITH_A_PASSWORD])
 def create(engine: CurrentEngine, user: CurrentUser, new: Payload) -> JSONResponse:
-    """The one answer that holds what opens the door."""
+    """The only answer that contains the token itself."""
     description = text(new, "description")
     if not (description or "").strip():
         return answer(VERSION, _refused(engine, user, description), 422)

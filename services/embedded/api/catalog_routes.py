@@ -1,4 +1,4 @@
-"""GoCD's API of what is configured by values and an id: the four routes that repositories and packages have alike."""
+"""The four routes that package repositories and packages have alike in GoCD's API."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ Item = TypeVar("Item", Repository, Package)
 
 @dataclass(frozen=True, kw_only=True)
 class Names:
-    """What GoCD calls it: in `path` and `documentation`, as a list, and in each kind of message."""
+    """GoCD's words for it: in addresses, as a list, and in each kind of message."""
 
     path: str
     documentation: str
@@ -33,7 +33,7 @@ class Names:
 class CatalogRoutes(ABC, Generic[Item]):
     version: int
     names: Names
-    # Whether a refused change tells the ETag of what is there.
+    # Whether a refused change has the ETag of what is there.
     tags_refusals = False
 
     @abstractmethod
@@ -45,7 +45,7 @@ class CatalogRoutes(ABC, Generic[Item]):
 
     @abstractmethod
     def problems(self, engine: CiEngine, wanted: Item, others: Sequence[Item]) -> Problems | None:
-        """By field; None when there are none. GoCD names no field of some, which is an empty mapping."""
+        """By field; None when there are none. Empty for a problem of which GoCD names no field."""
 
     @abstractmethod
     def add(self, engine: CiEngine, new: Item) -> None: ...
@@ -61,12 +61,12 @@ class CatalogRoutes(ABC, Generic[Item]):
         """What was sent, with its problems, as GoCD sends it back."""
 
     def renamed(self, wanted: Item) -> dict[str, Any]:  # noqa: ARG002  packages send it back
-        """Of a change whose body has another id than its path. `wanted` is what was sent."""
+        """The body of a refused change whose body has another id than its path."""
         return {"message": f"Changing the {self.names.in_validation} id is not supported by this API."}
 
     @abstractmethod
     def has_bad_id(self, wanted: Item, others: Sequence[Item]) -> bool:
-        """What GoCD answers with a 500, after its validations."""
+        """Whether GoCD answers with a 500, which it does after its validations."""
 
     def router(self) -> APIRouter:
         router = APIRouter(prefix=f"/go/api/admin/{self.names.path}", dependencies=[accepts(self.version), ADMIN])

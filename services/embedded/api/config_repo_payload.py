@@ -1,4 +1,4 @@
-"""A config repo as it is sent, and what GoCD says is wrong with it."""
+"""A config repo as clients send it: reading it, and GoCD's validation errors."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from services.embedded.pipelines.pipeline_config import is_name
 from services.embedded.polling.config_repo import YAML_PLUGIN, ConfigRepo, Rule
 
 PATTERN = "file_pattern"
-# What GoCD takes beyond this is refused rather than ignored.
+# Other settings of GoCD are refused rather than ignored.
 _KNOWN = {
     "": {"id", "plugin_id", "material", "configuration", "rules"},
     "material.attributes": {"url", "branch", "auto_update", "name"},
@@ -22,7 +22,7 @@ _RULE_TYPES = ("pipeline_group", "*")
 
 
 def read_config_repo(new: Json) -> ConfigRepo:
-    """Raises a 422 for a shape that GoCD or this server does not have."""
+    """Raises a 422 for a shape or a setting that GoCD or this server does not have."""
     identity, plugin = required(new, "id"), required(new, "plugin_id")
     material = mapping(new, "material")
     if (kind := text(material, "type")) != "git":
@@ -63,7 +63,7 @@ def _rule(rule: Json) -> Rule:
 
 
 def refused_config_repo(new: Json, others: Sequence[ConfigRepo]) -> dict[str, Any] | None:
-    """GoCD's refusal with what was sent; None when all is well."""
+    """GoCD's message and what was sent with its errors; None when it is valid."""
     identity, url = str(new["id"]), text(new["material"]["attributes"], "url")
     if any(it.id == identity for it in others):
         message = f"Failed to add config-repo '{identity}'. Another config-repo with the same name already exists."
@@ -114,7 +114,7 @@ def _bad_url(url: str | None) -> str:
 
 
 def _checked(rule: Json) -> Json:
-    """With what is wrong in it."""
+    """The rule, with its `errors` if it has any."""
     if rule.get("directive") not in ("allow", "deny"):
         return {"errors": {"directive": ["Invalid directive, must be either 'allow' or 'deny'."]}, **rule}
     if rule.get("action") != "refer":

@@ -90,7 +90,7 @@ def trigger_update(engine: CurrentEngine, identity: str) -> JSONResponse:
 
 @internal.get("")
 def parsed_config_repos(engine: CurrentEngine, user: CurrentUser) -> JSONResponse:
-    """With what became of each: GoCD's page of config repos is made of this."""
+    """With the result of the last parsing of each, as GoCD's page of config repos reads it."""
     shapes = [
         {
             **_shape(engine, poller.repo),

@@ -1,4 +1,4 @@
-"""Configured values as they come in and go out: what is secure goes in only."""
+"""Configured values in requests and answers; secure values are never in an answer."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ Problems = Mapping[str, Sequence[str]]
 
 
 def properties(found: Json, fields: Sequence[Field]) -> tuple[Property, ...]:
-    """A key that the plugin does not have is kept and means nothing. Raises a 422 for what GoCD has encrypted."""
+    """Keeps keys that the plugin does not have. Raises a 422 for a value that a GoCD has encrypted."""
     known = {field.key: field for field in fields}
     return tuple(_property(item, known) for item in objects(found, "configuration"))
 
@@ -30,7 +30,7 @@ def _property(item: Json, known: Mapping[str, Field]) -> Property:
 
 
 def configuration_shape(configured: Iterable[Property], problems: Problems | None = None) -> list[dict[str, Any]]:
-    """With the problem of each key beside it."""
+    """As GoCD shows it, with the problems of each key in its `errors`."""
     configured = list(configured)
     keys = [it.key for it in configured]
     shapes = []
@@ -38,7 +38,7 @@ def configuration_shape(configured: Iterable[Property], problems: Problems | Non
         shape: dict[str, Any] = {"key": it.key}
         shape |= {"encrypted_value": NOT_SHOWN} if it.secure else {"value": it.value}
         if problems and it.key in problems:
-            # What is wrong with a key that comes twice is the key itself.
+            # A key that comes twice is itself the problem, not its value.
             about = it.key if keys.count(it.key) == 1 else "configuration_key"
             shape["errors"] = {about: list(problems[it.key])}
         shapes.append(shape)
@@ -46,14 +46,14 @@ def configuration_shape(configured: Iterable[Property], problems: Problems | Non
 
 
 def errors_beside(configured: Iterable[Property], problems: Problems) -> dict[str, Any]:
-    """What belongs to no key that was sent stands beside the configuration."""
+    """The `errors` of the whole: those that belong to no configured key. Empty when there are none."""
     keys = {it.key for it in configured}
     rest = {key: list(texts) for key, texts in problems.items() if key not in keys}
     return {"errors": rest} if rest else {}
 
 
 def validation_failed(kind: str, identity: str) -> str:
-    """What is wrong stands in the `errors` of the data that come with it."""
+    """GoCD's message; the problems themselves are in the `errors` of the data beside it."""
     return f"Validations failed for {kind} '{identity}'. Error(s): [Validation failed.]. Please correct and resubmit."
 
 

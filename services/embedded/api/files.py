@@ -97,7 +97,7 @@ def artifact(
 
 
 def _job(engine: CiEngine, user: str, name: JobName) -> JobIdentifier:
-    """`latest` counts for both counters. Raises FileMissing and NotAllowed."""
+    """`latest` may stand for each counter. Raises FileMissing and NotAllowed."""
     config = engine.pipelines.pipelines.get(name.pipeline)
     if config and not engine.users.operates(user, config.group):
         raise NotAllowed
@@ -117,7 +117,7 @@ def _instance(engine: CiEngine, pipeline: str, counter: str) -> Instance | None:
 
 
 def _first_line(text: str) -> int:
-    """Raises a 400 for what is no number."""
+    """The number of lines to leave out. Raises a 400 when it is not a number."""
     if text and not re.fullmatch("-?[0-9]{1,9}", text):
         raise HTTPException(400, f"startLineNumber: expected a number, found '{text[:40]}'")
     return max(0, int(text or 0))

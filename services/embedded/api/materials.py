@@ -1,4 +1,4 @@
-"""Materials that are polled: what is known of them, and the request to poll one now."""
+"""Package materials: their newest revision, their messages, and the request to poll one now."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def materials(engine: CurrentEngine) -> JSONResponse:
 
 @router.post("/{fingerprint}/trigger_update")
 def trigger_update(engine: CurrentEngine, fingerprint: str) -> JSONResponse:
-    """Bypasses the interval and the back-off. Unlike GoCD's other POSTs it needs no confirmation."""
+    """Polls at once, whatever the back-off says. Unlike GoCD's other POSTs it needs no confirmation."""
     poller = engine.materials.poller(fingerprint)
     if not poller:
         raise HTTPException(404, "Material not found")
@@ -55,7 +55,7 @@ def _shape(engine: CiEngine, poller: PackagePoller) -> dict[str, Any]:
 
 
 def _message(message: HealthMessage) -> dict[str, Any]:
-    """Not in the words of the server's health messages."""
+    """Its fields have other names than those of the server health messages."""
     return {"level": message.level, "message": message.message, "description": message.detail}
 
 

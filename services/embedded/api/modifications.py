@@ -1,4 +1,4 @@
-"""All revisions that a material ever had, a page at a time."""
+"""The revisions of a material, newest first, in pages."""
 
 from typing import Any
 

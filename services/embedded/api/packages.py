@@ -106,7 +106,7 @@ def _same_material(wanted: Package, others: Sequence[Package]) -> Problems | Non
 
 
 def _same_name(wanted: Package, others: Sequence[Package]) -> Problems | None:
-    """Only within a repository."""
+    """Names are unique within a repository."""
     named = [it for it in others if it.repository.id == wanted.repository.id and it.id != wanted.id]
     if all(it.name.lower() != wanted.name.lower() for it in named):
         return None

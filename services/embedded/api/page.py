@@ -1,6 +1,6 @@
 """The page for people: of each model what was promoted, how far it came, and links to its reports.
 
-`page.html.j2` is the template; here is what it shows.
+`page.html.j2` is the template; this module makes the records that it shows.
 """
 
 import json
@@ -37,7 +37,7 @@ class File:
 
 @dataclass(frozen=True)
 class Stage:
-    """`status` is GoCD's and a class of the style sheet, `words` is what a person reads."""
+    """`status` is GoCD's and a class of the style sheet, `words` is its text."""
 
     name: str
     status: str
@@ -65,7 +65,7 @@ class Promotion:
 
 @dataclass(frozen=True)
 class Row:
-    """One instance of the model's pipeline; each further cell holds what a downstream pipeline made of it."""
+    """The first cell has an instance of the model's pipeline, the others have the instances that were built from it."""
 
     promotions: tuple[Promotion, ...]
     cells: tuple[tuple[InstanceCell, ...], ...]
@@ -109,7 +109,7 @@ def web_url(url: object) -> str | None:
 
 
 def _models(engine: CiEngine) -> Iterator[Model]:
-    """A pipeline with a package material is one of a model."""
+    """One for each pipeline with a package material."""
     configs = engine.pipelines.pipelines
     for name, pipeline in configs.items():
         if any(material.package for material in pipeline.materials.values()):
@@ -123,7 +123,7 @@ def _follows(other: PipelineConfig, name: str) -> bool:
 
 
 def _why_empty(engine: CiEngine, pipeline: PipelineConfig) -> str:
-    """Nobody trained the model yet, or nobody promoted a run of it."""
+    """Whether nobody trained the model yet, or nobody promoted a run of it."""
     packages = [engine.catalog.package(it.package or "") for it in pipeline.materials.values()]
     problems = [problem for it in packages if it for problem in engine.health.messages(it.fingerprint)]
     return next((words for it in problems if (words := explanation(it.detail))), NOTHING_PROMOTED)
@@ -155,7 +155,7 @@ def _promotion(cause: Cause, seen: int | None) -> Promotion:
 
 
 def _who_and_when(newest: Modification, seen: int | None) -> str:
-    """Of a tag that was set by hand MLflow knows neither; GoCD is told the time at which the run ended."""
+    """MLflow knows neither of a tag that was set by hand, so the time is that at which this server saw it."""
     value = newest.data.get("PROMOTION")
     if promoted := TagValue.parse(value or ""):
         return f"promoted by {promoted.who}, {promoted.at:%Y-%m-%d %H:%M} UTC"

@@ -1,4 +1,4 @@
-"""The JSON of a request as GoCD reads it: leniently typed, and refused in its words."""
+"""The JSON body of a request, read as leniently as GoCD reads it, with GoCD's messages for what it refuses."""
 
 import json
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ Json = dict[str, Any]
 
 
 async def _payload(request: Request) -> Json:
-    """Nothing counts as an empty object. Raises a 400."""
+    """The body as a JSON object; an empty body is an empty object. Raises a 400 for anything else."""
     text = (await request.body()).decode(errors="replace")
     if not text.strip():
         return {}
@@ -30,7 +30,7 @@ def _not_json(why: str) -> HTTPException:
 
 
 def gson(found: Any) -> str:
-    """As GoCD shows it in its messages."""
+    """JSON as it stands in GoCD's messages."""
     return json.dumps(found, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -41,7 +41,7 @@ def required(found: Json, key: str) -> Any:
 
 
 def text(found: Json, key: str) -> str | None:
-    """A number or a truth counts as its spelling."""
+    """None when it is missing; a number or a boolean becomes its JSON text. Raises a 422 for a list or an object."""
     value = found.get(key)
     if isinstance(value, dict | list):
         raise HTTPException(422, f"Could not read property '{key}' as a String in json `{gson(found)}`")
@@ -49,7 +49,7 @@ def text(found: Json, key: str) -> str | None:
 
 
 def flag(found: Json, key: str) -> bool:
-    """What is not true is false."""
+    """True for `true` in any letters, false for anything else. Raises a 422 for a list or an object."""
     return str(text(found, key)).lower() == "true"
 
 
@@ -61,7 +61,7 @@ def mapping(found: Json, key: str) -> Json:
 
 
 def objects(found: Json, key: str) -> list[Json]:
-    """Nothing counts as an empty list."""
+    """A list of objects, empty when it is missing. Raises a 422 for anything else."""
     value = found.get(key, [])
     if not isinstance(value, list):
         raise HTTPException(422, f"Could not read property '{key}' as a JsonArray in json `{gson(found)}`")

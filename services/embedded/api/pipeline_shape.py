@@ -1,4 +1,4 @@
-"""A pipeline instance as GoCD's API tells it."""
+"""A pipeline instance in the shape of GoCD's API."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ BUILDING = "Building"
 
 
 def instance_shape(engine: CiEngine, instance: Instance, in_history: bool = False) -> dict[str, Any]:
-    """The date is that of the stage that was scheduled last; its approver too, in a history."""
+    """`scheduled_date` is that of the stage that was scheduled last; `approver` too, but only in a history."""
     newest = engine.stages.newest(instance)
     approver = newest if in_history else engine.stages.first(instance)
     return {

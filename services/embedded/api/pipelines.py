@@ -15,7 +15,7 @@ from services.embedded.schedule_requests import ScheduleRequest
 from services.embedded.scheduling.scheduler import Conflict
 
 BAD_PAGE_SIZE = "The query parameter 'page_size', if specified must be a number between 10 and 100."
-# Java's Long, and sqlite's.
+# Of Java's Long and of an SQLite integer.
 BIGGEST = 2**63 - 1
 router = APIRouter(prefix="/go/api/pipelines")
 

@@ -1,4 +1,4 @@
-"""The plugin that is loaded, and what it lets people configure."""
+"""The plugin: its name, version and configuration keys."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -80,7 +80,7 @@ class RepositoryRoutes(CatalogRoutes[Repository]):
 
 
 def _wrong_name(wanted: Repository, others: Sequence[Repository]) -> Problems | None:
-    """A name or an id that is bad or taken."""
+    """A name that is missing, bad or taken, or an id that is taken."""
     if not wanted.name:
         return {"name": ["Please provide name"]}
     if not is_name(wanted.name):

@@ -1,4 +1,4 @@
-"""Stages: one run of one, and the request to run it by hand."""
+"""Stages: one run of a stage, and the request to run a stage by hand."""
 
 import re
 from typing import Any
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/go/api/stages/{pipeline}/{counter}/{stage}")
 
 
 def _number(text: str) -> int:
-    """As Java reads an Integer. Raises a 422."""
+    """A 32-bit integer as Java reads it. Raises a 422."""
     if not re.fullmatch(r"[+-]?[0-9]{1,10}", text) or not -(2**31) <= int(text) < 2**31:
         raise HTTPException(422, f'For input string: "{text}"')
     return int(text)
@@ -27,7 +27,7 @@ def _number(text: str) -> int:
 def stage_instance(
     engine: CurrentEngine, user: CurrentUser, pipeline: str, counter: str, stage: str, stage_counter: str
 ) -> JSONResponse:
-    """Of a run that there never was GoCD tells an empty one."""
+    """A run that never was is an empty one with counter 0, as in GoCD."""
     pipeline = known(engine, pipeline, user)
     instance = engine.history.instance(pipeline, _number(counter))
     wanted = _number(stage_counter)
@@ -114,5 +114,5 @@ def run(engine: CurrentEngine, user: CurrentUser, pipeline: str, counter: str, s
 
 
 def _status(engine: CiEngine, instance: Instance, stage: str) -> int:
-    """GoCD calls a stage whose turn has not come a bad request, and any other obstacle a conflict."""
+    """400 for a stage whose previous stage has not run, 409 for any other obstacle, as in GoCD."""
     return 409 if engine.scheduler.previous_stage_ran(instance, stage) else 400

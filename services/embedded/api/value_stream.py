@@ -27,7 +27,7 @@ def value_stream_map(engine: CurrentEngine, pipeline: str, counter: int) -> JSON
 
 @router.get("/{pipeline}/{counter}")
 def value_stream_page(pipeline: str, counter: int) -> RedirectResponse:
-    """Where links of GoCD point to; here the one page shows every value stream."""
+    """Links to GoCD's page of a value stream lead to its place on our page."""
     return RedirectResponse(f"/#{quote(pipeline)}-{counter}", 303)
 
 

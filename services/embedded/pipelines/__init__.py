@@ -1,1 +1,1 @@
-"""Reads `*.gocd.yaml` and knows the pipelines that are defined."""
+"""Reads `*.gocd.yaml` files, checks them, and holds the pipelines that are in force."""

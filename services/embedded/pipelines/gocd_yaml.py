@@ -1,4 +1,4 @@
-"""pipelines.gocd.yaml, read as a whole: what one pipeline says of another is checked here."""
+"""A `*.gocd.yaml` file as a whole: reading it, and checking what its pipelines say of one another."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,7 +48,7 @@ class Pipelines(Shape):
                 raise problem_at(place, f"'{name}' would wait for itself through '{config.pipeline}'")
 
     def _ancestors(self, name: str, seen: set[str]) -> set[str]:
-        """`name` and all it depends on."""
+        """`name` and all pipelines that it depends on."""
         if name not in seen and name in self.pipelines:
             seen.add(name)
             for config in self.pipelines[name].materials.values():
@@ -82,7 +82,7 @@ class Pipelines(Shape):
         return dict(list(stages.items())[:end])
 
     def job(self, pipeline: str, stage: str, job: str) -> JobConfig | None:
-        """None for a job of the history that the file no longer has."""
+        """None when there is no such job, as for one of the history that is no longer configured."""
         config = self.pipelines.get(pipeline)
         stage_config = config.stage_configs.get(stage) if config else None
         return stage_config.jobs.get(job) if stage_config else None
@@ -102,7 +102,7 @@ def load_pipelines(path: Path) -> Pipelines:
 
 
 def _refuse_ambiguous_keys(path: Path) -> None:
-    """GoCD's YAML plugin does not do merge keys, and of two equal keys YAML readers silently drop one."""
+    """Raises Refused for merge keys, which GoCD's YAML plugin has not, and for a key that comes twice in a mapping."""
     try:
         root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except (OSError, yaml.YAMLError):

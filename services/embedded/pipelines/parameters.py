@@ -1,4 +1,4 @@
-"""`#{name}` in a pipeline, replaced by the pipeline's own parameter as GoCD does."""
+"""GoCD's parameters: `#{name}` in a pipeline stands for the pipeline's own parameter of that name."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ _REFERENCE = re.compile(r"#\{([^}]*)\}")
 
 
 def substitute_parameters(raw: Any) -> Any:
-    """The pipeline with its parameters filled in. Raises a located error for an unknown one."""
+    """The pipeline with its parameters filled in. Raises a ValidationError at the place of an unknown one."""
     if not isinstance(raw, dict) or not isinstance(raw.get("parameters", {}), dict):
         return raw
     parameters = raw.get("parameters", {})

@@ -1,4 +1,4 @@
-"""The shapes in pipelines.gocd.yaml that this server knows; anything else is refused, never ignored."""
+"""The parts of a `*.gocd.yaml` file that this server supports; any other key is refused, never ignored."""
 
 import re
 from collections.abc import Iterator
@@ -73,7 +73,7 @@ class Artifact(Shape):
 
 
 class JobConfig(Shape):
-    """`timeout` is minutes without console output, 0 for never; resources are those of this machine's agent."""
+    """`timeout` is in minutes without console output, 0 for none; the one agent has the resource `python`."""
 
     tasks: Annotated[tuple[Task, ...], Field(min_length=1)]
     timeout: Annotated[int, Field(ge=0)] = 60
@@ -89,7 +89,7 @@ class Approval(Shape):
 
 
 def _approval(raw: Any) -> Any:
-    """GoCD's YAML plugin takes the type alone too."""
+    """GoCD's YAML plugin takes a bare type in place of the mapping too."""
     return {"type": raw} if isinstance(raw, str) else raw
 
 

@@ -1,4 +1,4 @@
-"""The pipelines as they are now: those of the file that the server was given, and those of each config repo."""
+"""The pipelines that are in force: those of the server's file, and those of each config repo."""
 
 from collections.abc import Iterable
 
@@ -9,14 +9,14 @@ FILE = ""
 
 
 class PipelineSet:
-    """`current` never changes while somebody looks at it; the next one takes its place as a whole."""
+    """`current` is replaced as a whole and never changed, so whoever has read it sees one state."""
 
     def __init__(self, first: Pipelines | None) -> None:
         self._sources = {FILE: first} if first else {}
         self.current = merged(self._sources.values())
 
     def replace(self, source: str, pipelines: Pipelines | None) -> None:
-        """All the pipelines of one source. Raises Refused when another source has one of the same name."""
+        """Replaces the pipelines of one source; None is none. Raises Refused for a name that another source has."""
         sources = {name: known for name, known in self._sources.items() if name != source}
         if pipelines:
             sources[source] = pipelines
@@ -25,7 +25,7 @@ class PipelineSet:
 
 
 def merged(sources: Iterable[Pipelines]) -> Pipelines:
-    """Each was checked by itself, and none knows of another. Raises Refused when two have one of the same name."""
+    """The pipelines of all sources in one; each was checked by itself. Raises Refused for a name that comes twice."""
     all_of_them = [(name, config) for source in sources for name, config in source.pipelines.items()]
     names = [name for name, _ in all_of_them]
     if twice := sorted({name for name in names if names.count(name) > 1}):

@@ -1,1 +1,1 @@
-"""Hosts the package-repository plugin in a JVM and holds its answers to GoCD's rules."""
+"""Runs the package-repository plugin in a JVM, and checks its answers by GoCD's rules."""

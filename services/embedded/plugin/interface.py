@@ -1,4 +1,4 @@
-"""What the CI server asks of a package-repository plugin, whoever hosts it."""
+"""The interface to a package-repository plugin: messages by name, replies of JSON."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from services.contract.record import Record
 
 
 class PluginInfo(Record):
-    """Who the plugin says it is in its `plugin.xml`."""
+    """What the plugin's `plugin.xml` says of it."""
 
     id: str
     version: str
@@ -14,14 +14,14 @@ class PluginInfo(Record):
 
 
 class PluginReply(Record):
-    """A plugin's answer to one message; `code` is 200 when it is good, `body` is JSON or words for the operator."""
+    """A plugin's reply to one message: with `code` 200 `body` is JSON, with another one a sentence for the operator."""
 
     code: int
     body: str | None
 
 
 class PluginFailed(Exception):
-    """The message got no answer; the text is what GoCD would show."""
+    """The message got no reply, or an invalid one; the text is what GoCD would show."""
 
 
 class Plugin(Protocol):

@@ -1,4 +1,4 @@
-"""One JVM with the plugin in it, from its start to its end: messages in, answers out, in any order."""
+"""A JVM process that runs the plugin: sends messages to it and receives the answers, in any order."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ from services.embedded.plugin.interface import PluginFailed, PluginInfo
 
 START_SECONDS = 120.0
 STOP_SECONDS = 5.0
-# A reply that exhausts this memory ends the JVM instead of crippling it; the next call starts a new one.
+# A reply that exhausts the memory ends the JVM, which would be unusable; the next call starts a new one.
 _JVM_OPTIONS = (
     "-Xmx64m",
     "-XX:+ExitOnOutOfMemoryError",
@@ -24,11 +24,11 @@ Message = dict[str, Any]
 
 
 class JvmEnded(Exception):
-    """The JVM went away before it answered."""
+    """The JVM ended before it answered."""
 
 
 class Jvm:
-    """One JVM from its start to its end."""
+    """One JVM process, which is not restarted."""
 
     plugin: PluginInfo
 
@@ -132,7 +132,7 @@ class Jvm:
 
 
 def _spawn(command: list[str], log: Path | None) -> "subprocess.Popen[str]":
-    """In a session of its own, so that Ctrl-C spares it; it ends when its stdin closes, at the latest with us."""
+    """In a session of its own, so that Ctrl-C does not reach it. It ends when its stdin is closed, so not after us."""
     stderr = log.open("ab") if log else None
     try:
         return subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The messages of the package-repository extension 1.0, as GoCD sends them."""
+"""The messages of GoCD's package-repository extension 1.0."""
 
 import json
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from services.embedded.plugin.plugin_answers import Field
 
 
 class PackagePlugin:
-    """Each question raises PluginFailed with the words that GoCD shows."""
+    """Each method but `info` sends one message and raises PluginFailed with the text that GoCD shows."""
 
     def __init__(self, plugin: Plugin) -> None:
         self._plugin = plugin
@@ -29,14 +29,14 @@ class PackagePlugin:
         return plugin_answers.fields(self._ask("package-configuration", None))
 
     def repository_problems(self, repository: Repository) -> dict[str, list[str]]:
-        """By key; empty when the plugin accepts it."""
+        """Sentences by key; empty when the plugin accepts the configuration."""
         return plugin_answers.problems(self._ask("validate-repository-configuration", _repository(repository)))
 
     def package_problems(self, package: Package) -> dict[str, list[str]]:
         return plugin_answers.problems(self._ask("validate-package-configuration", _package(package)))
 
     def latest(self, package: Package, previous: Modification | None) -> Modification | None:
-        """None when nothing is new."""
+        """A revision that is newer than `previous`, or any if that is None; None when there is none."""
         if previous is None:
             return plugin_answers.latest(self._ask("latest-revision", _package(package)))
         body = {**_package(package), "previous-revision": _previous(previous)}

@@ -1,4 +1,4 @@
-"""What GoCD makes of a plugin's answers; what GoCD would take and keep as something else is refused too."""
+"""Reads a plugin's replies as GoCD does; what GoCD would change silently is refused too."""
 
 import json
 import re
@@ -21,7 +21,7 @@ _REVISION, _USER = 1024, 255
 
 @dataclass(frozen=True)
 class Field:
-    """A key that the plugin lets people configure."""
+    """A key of the plugin's configuration."""
 
     key: str
     display_name: str
@@ -32,7 +32,7 @@ class Field:
 
 
 def fields(reply: PluginReply) -> list[Field]:
-    """In the order in which pages show them."""
+    """Sorted by their display order."""
     found = _map(reply, "Configuration should be returned as a map")
     if not found:
         raise PluginFailed(f"Unable to de-serialize json response. {_EMPTY}")
@@ -57,7 +57,7 @@ def _field(key: str, described: Any) -> Field:
 
 
 def problems(reply: PluginReply) -> dict[str, list[str]]:
-    """By key; empty when the plugin accepts the configuration."""
+    """Sentences by key; empty when the plugin accepts the configuration."""
     found: dict[str, list[str]] = {}
     listed = _parsed(reply) if _body(reply) else []
     if not isinstance(listed, list) or not all(isinstance(problem, dict) for problem in listed):
@@ -99,7 +99,7 @@ def _modification(found: dict[str, Any]) -> Modification:
 
 
 def _gson(comment: dict[str, str | None]) -> str:
-    """As GoCD's Gson writes it, with what means something in HTML escaped."""
+    """JSON as GoCD's Gson writes it, with the characters of HTML escaped."""
     text = json.dumps(comment, separators=(",", ":"), ensure_ascii=False)
     return re.sub("[=<>&']", lambda found: f"\\u{ord(found[0]):04x}", text)
 
@@ -132,7 +132,7 @@ def _data(data: Any) -> dict[str, str]:
 
 
 def _map(reply: PluginReply, wanted: str) -> dict[str, Any]:
-    """Empty for what GoCD takes as nothing."""
+    """Empty for an empty body and for `null`, as in GoCD."""
     found = _parsed(reply) if _body(reply) else None
     if found is None:
         return {}

@@ -1,4 +1,4 @@
-"""Keeps a JVM with the GoCD plugin in it, and carries messages to it and answers back."""
+"""Runs the plugin's jar in a JVM, and starts a new JVM when one has ended."""
 
 import os
 import shutil
@@ -22,11 +22,11 @@ def find_java(environment: Mapping[str, str]) -> Path:
 
 
 class PluginHost:
-    """The real plugin jar in a JVM that starts at the first call, and again at the next call after its end."""
+    """The JVM starts at the first call, and again at the next call after it ended."""
 
     def __init__(self, java: Path, host_jar: Path, plugin_jar: Path, folder: Path, log: Path | None = None) -> None:
-        """`folder` is the JVM's own, emptied now: one that was killed could not tidy up. `log` receives what the JVM
-        prints for people; None leaves it on our stderr. Raises Refused without jars."""
+        """`folder` is for the JVM alone and is emptied now, because one that was killed could not tidy up. `log` is the
+        file for its stderr, None for our stderr. Raises Refused without jars."""
         for jar in (host_jar, plugin_jar):
             if not jar.is_file():
                 raise Refused(f"{jar}: expected the built plugin, found none: run 'mvn -B -q package' in plugin/")

@@ -1,1 +1,1 @@
-"""Looks at materials and config repos in GoCD's intervals."""
+"""Polls packages, config repos and the file of the pipelines, with GoCD's back-off."""

@@ -1,4 +1,4 @@
-"""A git repository as the CI server sees it: one branch, its newest commit, the files in it."""
+"""A bare clone of one branch of a git repository: its newest commit, and the files in it."""
 
 import os
 import re
@@ -11,7 +11,7 @@ _GOOD = "refs/trackback/good"
 
 
 class GitFailed(Exception):
-    """What git said, on one line."""
+    """The text is git's message on one line."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,13 @@ class Commit:
 
 
 class GitClone:
-    """Every method raises GitFailed. `folder` is ours alone; it also remembers which commit was good."""
+    """Every method raises GitFailed. `folder` holds the clone, and in a ref the newest valid commit."""
 
     def __init__(self, url: str, branch: str, folder: Path) -> None:
         self._url, self._branch, self._folder = url, branch, folder
 
     def fetch(self) -> Commit:
-        """The newest commit of the branch."""
+        """Fetches, and returns the newest commit of the branch."""
         if not self._folder.is_dir():
             self._run("init", "--quiet", "--bare", str(self._folder))
         source = f"+refs/heads/{self._branch}:refs/heads/{self._branch}"
@@ -41,13 +41,13 @@ class GitClone:
         self._git("update-ref", _GOOD, commit.revision)
 
     def good(self) -> Commit | None:
-        """The commit that was kept, also by an earlier start of the server."""
+        """The commit of the last `keep_as_good`, also of an earlier start of the server; None before the first."""
         if not self._folder.is_dir() or not self._git("for-each-ref", _GOOD):
             return None
         return self._commit(_GOOD)
 
     def files(self, commit: Commit, pattern: str) -> list[str]:
-        """Paths that match one of the comma-separated patterns of GoCD: `*` within a folder, `**` across them."""
+        """Paths that match one of GoCD's comma-separated patterns: `*` matches within a folder, `**` across folders."""
         wanted = [_expression(part.strip()) for part in pattern.split(",")]
         found = self._git("ls-tree", "-r", "-z", "--name-only", commit.revision).split("\0")
         return [path for path in found if any(expression.fullmatch(path) for expression in wanted)]
@@ -74,7 +74,7 @@ class GitClone:
 
 
 def _environment() -> dict[str, str]:
-    """GoCD's protocols and no others: git's `ext::` would run a command. Nobody is asked for a password."""
+    """Allows only GoCD's protocols, because git's `ext::` would run a command. Git asks nobody for a password."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     return {**ours, "GIT_ALLOW_PROTOCOL": "http:https:ssh:git:file", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 

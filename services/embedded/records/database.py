@@ -25,7 +25,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing; inside another transaction it is part of that one."""
+        """Commits at the end, rolls back on an exception. Inside another transaction it is part of that one."""
         with self._lock:
             if self._connection.in_transaction:
                 yield
@@ -39,7 +39,7 @@ class Database:
             self._connection.execute("COMMIT")
 
     def all(self, statement: str, *values: Any) -> list[Row]:
-        """No row has a number that SQLite cannot hold, so nothing is found by one."""
+        """All rows; none when a value is a number too great for SQLite, because no row can have that."""
         with self._lock, contextlib.suppress(OverflowError):
             return self._connection.execute(statement, values).fetchall()
         return []

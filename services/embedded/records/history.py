@@ -66,7 +66,7 @@ class History:
         self.database = database
 
     def instances(self, pipeline: str, limit: int = 10, before: int | None = None) -> list[Instance]:
-        """Newest first, those with an id below `before`."""
+        """At most `limit`, newest first; with `before` only those of a lower id."""
         rows = self.database.all(
             "SELECT * FROM instances WHERE pipeline = ? AND id < ? ORDER BY id DESC LIMIT ?",
             pipeline,
@@ -76,7 +76,7 @@ class History:
         return [_instance(row) for row in rows]
 
     def newer_instances(self, pipeline: str, limit: int, after: int) -> list[Instance]:
-        """Newest first, those that come right after the id `after`."""
+        """The `limit` next ones after the id `after`, newest first."""
         rows = self.database.all(
             "SELECT * FROM instances WHERE pipeline = ? AND id > ? ORDER BY id LIMIT ?", pipeline, after, limit
         )
@@ -154,7 +154,7 @@ class History:
         return tuple(read_modification(row) for row in rows)
 
     def newest_used(self, pipeline: str, fingerprint: str) -> Modification | None:
-        """The newest revision of a material that any instance was built from, whichever instance that was."""
+        """The newest revision of a material that any instance of the pipeline was built from; None before the first."""
         row = self.database.one(
             "SELECT m.* FROM instances i JOIN cause_modifications c ON c.instance = i.id"
             " JOIN modifications m ON m.id = c.modification"
@@ -165,7 +165,7 @@ class History:
         return read_modification(row) if row else None
 
     def lock_holder(self, pipeline: str) -> int | None:
-        """The id of the instance that keeps others from starting."""
+        """The id of the instance that holds the pipeline's lock."""
         row = self.database.one("SELECT instance FROM locks WHERE pipeline = ?", pipeline)
         return row["instance"] if row else None
 

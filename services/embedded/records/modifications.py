@@ -1,4 +1,4 @@
-"""Every revision that a material ever had."""
+"""Modifications: every revision that a material ever had."""
 
 import json
 from dataclasses import dataclass
@@ -8,7 +8,10 @@ from services.embedded.records.database import Database, Row
 
 @dataclass(frozen=True)
 class Modification:
-    """`comment` is JSON for a package, as GoCD shows it; `modified_at` is in milliseconds."""
+    """`comment` is JSON for a package, as in GoCD; `modified_at` is in milliseconds since 1970.
+
+    `upstream` is the counter of the upstream instance for a pipeline material, 0 for a package.
+    """
 
     revision: str
     user: str
@@ -24,7 +27,7 @@ class Modifications:
         self._database = database
 
     def add(self, fingerprint: str, found: Modification) -> bool:
-        """False when this material already had that revision, however long ago."""
+        """False, and nothing is added, when the material ever had that revision before."""
         added = self._database.insert(
             "INSERT OR IGNORE INTO modifications"
             " (fingerprint, revision, user_name, comment, modified_at, data, upstream) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -39,7 +42,7 @@ class Modifications:
         return added > 0
 
     def newest(self, fingerprint: str, limit: int = 1) -> list[Modification]:
-        """Newest first: a stage of an older upstream instance that ran again is not newer."""
+        """Newest first, by upstream counter, then by time: an older instance that ran again is not newer."""
         return self.page(fingerprint, limit, 0)
 
     def find(self, fingerprint: str, revision: str) -> Modification | None:

@@ -1,4 +1,4 @@
--- The CI server's memory. Times are milliseconds since 1970.
+-- The records of the CI server. Times are milliseconds since 1970.
 CREATE TABLE IF NOT EXISTS repositories (
   id TEXT PRIMARY KEY,
   name TEXT NOT NULL,

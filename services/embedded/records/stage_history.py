@@ -1,4 +1,4 @@
-"""Stages and jobs as they ran, with every change of a job's state."""
+"""Runs of stages and jobs, with every change of a job's state."""
 
 from services.embedded.clock import Clock, milliseconds
 from services.embedded.records.database import Database, Row
@@ -56,7 +56,7 @@ class StageHistory:
         return _stage(self._database.all("SELECT * FROM stages WHERE id = ?", identity)[0])
 
     def active_in(self, pipeline: str, name: str | None = None, instance: Instance | None = None) -> bool:
-        """Whether a stage is under way: of that name in any instance, or any of that instance."""
+        """Whether a stage has no result yet: any of the pipeline, of that name, or of that instance."""
         return bool(
             self._database.all(
                 "SELECT 1 FROM stages s JOIN instances i ON i.id = s.instance WHERE i.pipeline = ? AND s.result = ?"
@@ -94,7 +94,7 @@ class StageHistory:
         return [_job(row) for row in self._database.all("SELECT * FROM jobs WHERE state = ? ORDER BY id", SCHEDULED)]
 
     def interrupted_jobs(self) -> list[JobRun]:
-        """Those that were on an agent when the server died."""
+        """Jobs that an agent has taken and not completed; after a start, those that ran when the server died."""
         rows = self._database.all("SELECT * FROM jobs WHERE state NOT IN (?, ?) ORDER BY id", SCHEDULED, COMPLETED)
         return [_job(row) for row in rows]
 
@@ -110,7 +110,7 @@ class StageHistory:
             self.move_job(job, "Assigned")
 
     def reschedule_job(self, job: JobRun) -> None:
-        """Back to the start, under the same counters."""
+        """Makes the job wait again, under the same counters and without its earlier states."""
         with self._database.transaction():
             self._database.run("DELETE FROM transitions WHERE job = ?", job.id)
             self._database.run("UPDATE jobs SET pid = NULL, pid_started = NULL WHERE id = ?", job.id)

@@ -1,4 +1,4 @@
-"""All that the server remembers, in one SQLite file, table by table."""
+"""The records of the server, all in one SQLite file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Tables:
 
 
 def open_tables(path: Path, passwords: Mapping[str, str], clock: Clock) -> Tables:
-    """Of the file `path`, which is made when it is missing; `passwords` are by user."""
+    """Opens the file `path`, and makes it when it is missing; `passwords` are by user."""
     database = Database(path)
     return Tables(
         database=database,

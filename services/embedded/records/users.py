@@ -1,4 +1,4 @@
-"""Who may come in: an administrator and an operator, by password or by an access token of theirs."""
+"""The users: an administrator and an operator, each with a password and access tokens, and what each may do."""
 
 import hashlib
 import hmac
@@ -19,7 +19,7 @@ TOKEN_BYTES = 20
 
 @dataclass(frozen=True)
 class AccessToken:
-    """Times are milliseconds since 1970. What opens the door is shown once and kept as a hash only."""
+    """`created_at` is in milliseconds since 1970. The token itself is shown once and kept as a hash only."""
 
     id: int
     user: str
@@ -28,7 +28,7 @@ class AccessToken:
 
 
 class Users:
-    """Without passwords security is off: everybody is anonymous, and may do everything."""
+    """Without passwords security is off: everybody is `anonymous` and may do everything."""
 
     def __init__(self, passwords: Mapping[str, str], database: Database, clock: Clock) -> None:
         self._passwords = {user: _hash(password) for user, password in passwords.items()}
@@ -55,7 +55,7 @@ class Users:
         return str(found["user_name"]) if found and found["user_name"] in self._passwords else None
 
     def create_token(self, user: str, description: str) -> tuple[AccessToken, str]:
-        """The record and what opens the door."""
+        """Returns the record and the token itself."""
         token = secrets.token_hex(TOKEN_BYTES)
         now = milliseconds(self._clock.now())
         statement = "INSERT INTO access_tokens (user_name, description, hash, created_at) VALUES (?, ?, ?, ?)"
@@ -72,10 +72,10 @@ def _token(row: Row) -> AccessToken:
 
 
 def _hash(secret: str) -> str:
-    """Fast on purpose: only tokens are stored, and they are too random to be guessed by trying."""
+    """SHA-256 in hexadecimal. A fast hash is enough for what is stored: tokens of 160 random bits."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def read_passwords(files: Mapping[str, Path | None]) -> dict[str, str]:
-    """Raises Refused when a file is there in name only."""
+    """Passwords by user, of those users that have a file. Raises Refused when a file cannot be read or is empty."""
     return {user: read_secret(path, "a password") for user, path in files.items() if path}

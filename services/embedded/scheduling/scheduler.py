@@ -37,6 +37,8 @@ class Scheduler:
         causes: Causes,
         on_scheduled: Callable[[], None],
     ) -> None:
+        # Lock order: an agent that takes a job holds its own lock while it reads the database. So `on_scheduled`, which
+        # takes the agent's lock, is called after each transaction and never inside of one.
         self._pipelines = pipelines
         self._history = history
         self._stages = stages
