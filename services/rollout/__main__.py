@@ -61,8 +61,6 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     absolute = settings.model_copy(
         update={"environments": settings.environments.absolute(), "store": settings.store.absolute()}
     )
-    # Control sockets are named from here: a unix socket's path may have only 107 bytes.
-    os.chdir(state)
     backend = BACKENDS[settings.backend](absolute, state)
     notifier = Notifier.from_environment(os.environ)
     rollout = Rollout(Dependencies(state, ReleaseStore(absolute.store), backend, settings.drain_seconds, notifier))

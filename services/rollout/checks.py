@@ -1,6 +1,7 @@
 """Proof by asking: a candidate repeats its golden predictions, and the public address answers as the new release."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import httpx
@@ -18,18 +19,12 @@ LOOK_SECONDS = 5.0
 BUSY = "the machine is busy with others, or it hangs: deploy it again"
 
 
-def unix_socket_client(path: str) -> httpx.Client:
-    """To a candidate that listens on a unix socket."""
-    transport = httpx.HTTPTransport(uds=path, trust_env=False)
-    return httpx.Client(transport=transport, base_url="http://candidate", timeout=ANSWER_SECONDS)
-
-
 def tcp_client(address: str) -> httpx.Client:
     """To a candidate at `host:port`."""
     return httpx.Client(base_url=f"http://{address}", timeout=ANSWER_SECONDS, trust_env=False)
 
 
-def replay_golden(private: httpx.Client, release: StoredRelease) -> None:
+def replay_golden(private: AbstractContextManager[httpx.Client], release: StoredRelease) -> None:
     """Asks a candidate what any client asks, where it listens for this alone.
 
     Raises Refused for another answer than the golden one, for another identity, and for none.

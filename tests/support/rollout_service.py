@@ -39,7 +39,8 @@ class RolloutService:
     """`python -m services.rollout` on free ports, with its state below `folder` and `settings` of its backend."""
 
     def __init__(self, folder: Path, settings: Mapping[str, object] | None = None, token: str = "") -> None:
-        self.store, self.state = folder / "store", folder / "state"
+        # Longer than the address of a unix socket may be.
+        self.store, self.state = folder / "store", folder / f"state-{'long' * 25}"
         self._port, self._first_port = free_port(), free_port()
         self._settings = settings or {}
         self._environments = folder / "environments"

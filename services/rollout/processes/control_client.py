@@ -1,11 +1,11 @@
 """One question to a serving process: a line of JSON each way over its control socket, a listener beside it."""
 
-import os
 import socket
 from pathlib import Path
 
 from services.contract.control_protocol import Command, Reply, Status
 from services.contract.errors import Refused
+from services.rollout.processes.unix_socket import short_path
 
 MAX_REPLY_BYTES = 4096
 # Whoever does not answer is ended, so a process that waits for a processor must have time.
@@ -15,9 +15,9 @@ ANSWER_SECONDS = 30.0
 def ask(path: Path, command: Command, listener: socket.socket | None = None) -> tuple[Status, socket.socket | None]:
     """Raises Refused when the process does not answer, or says no."""
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        with short_path(path) as short, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(ANSWER_SECONDS)
-            connection.connect(shorter(path))
+            connection.connect(short)
             message = command.model_dump_json().encode()
             socket.send_fds(connection, [message], [listener.fileno()] if listener else [])
             answer, descriptors, _, _ = socket.recv_fds(connection, MAX_REPLY_BYTES, 1)
@@ -30,8 +30,3 @@ def ask(path: Path, command: Command, listener: socket.socket | None = None) -> 
     if reply.status is None:
         raise Refused(f"the serving process refused '{command.verb}': {reply.error}")
     return reply.status, lent
-
-
-def shorter(path: Path) -> str:
-    """A unix socket's path may have 107 bytes; seen from the state folder it has few."""
-    return min(str(path), os.path.relpath(path), key=len)

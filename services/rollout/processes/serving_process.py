@@ -16,9 +16,10 @@ from services.contract.errors import Refused
 from services.contract.process_identity import is_same
 from services.contract.record import ModelName, Record, Sha256
 from services.contract.waiting import NotInTime, wait_until
-from services.rollout.checks import replay_golden, unix_socket_client, wait_until_ready
-from services.rollout.processes.control_client import ask, shorter
+from services.rollout.checks import replay_golden, wait_until_ready
+from services.rollout.processes.control_client import ask
 from services.rollout.processes.listeners import Listeners
+from services.rollout.processes.unix_socket import unix_socket_client
 from services.rollout.release_store import StoredRelease
 
 CLOSE_SECONDS = 5.0
@@ -89,7 +90,7 @@ class ServingProcess:
         wait_until_ready(self._answers, self.release, self._load_seconds)
 
     def check(self, release: StoredRelease) -> None:
-        replay_golden(unix_socket_client(shorter(beside(self._control, "http"))), release)
+        replay_golden(unix_socket_client(beside(self._control, "http")), release)
 
     def go(self) -> None:
         ask(self._control, Command(verb=Verb.GO), self._listeners.lend(self.model))

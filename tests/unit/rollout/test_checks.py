@@ -12,7 +12,8 @@ import pytest
 
 from services.contract.errors import Refused
 from services.contract.prediction import number_of
-from services.rollout.checks import confirm, replay_golden, unix_socket_client
+from services.rollout.checks import confirm, replay_golden
+from services.rollout.processes.unix_socket import short_path, unix_socket_client
 from services.rollout.release_store import ReleaseStore, StoredRelease
 from tests.support.release_factory import build_release
 from tests.support.rollout_service import free_port
@@ -24,7 +25,8 @@ class FakeCandidate(socketserver.UnixStreamServer):
     """Answers every question with the same status, identity and predictions."""
 
     def __init__(self, path: Path, status: int, release: str, predictions: list[Any]) -> None:
-        super().__init__(str(path), FakeAnswer)
+        with short_path(path) as short:
+            super().__init__(short, FakeAnswer)
         self.status, self.release, self.predictions = status, release, predictions
 
 
@@ -61,7 +63,7 @@ def replay(path: Path, release: StoredRelease, status: int, identity: str, shift
         thread = Thread(target=candidate.serve_forever, args=(0.01,))
         thread.start()
         try:
-            replay_golden(unix_socket_client(str(path)), release)
+            replay_golden(unix_socket_client(path), release)
         finally:
             candidate.shutdown()
             thread.join()
@@ -73,6 +75,14 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_golden_answers_under_the_right_identity_are_accepted(path: Path, release: StoredRelease) -> None:
+    replay(path, release, 200, release.digest, 0.0)
+
+
+def test_the_path_to_a_candidate_may_be_longer_than_the_address_of_a_socket(
+    tmp_path: Path, release: StoredRelease
+) -> None:
+    path = tmp_path / ("a" * 60) / ("b" * 60) / "http"
+    path.parent.mkdir(parents=True)
     replay(path, release, 200, release.digest, 0.0)
 
 
@@ -100,10 +110,8 @@ def test_a_candidate_that_says_nothing_is_not_blamed_for_a_busy_machine(path: Pa
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(path))
         silent.listen()
-        client = unix_socket_client(str(path))
-        client.timeout = 0.1
         with pytest.raises(Refused, match="the machine is busy with others, or it hangs: deploy it again"):
-            replay_golden(client, release)
+            replay_golden(unix_socket_client(path, seconds=0.1), release)
 
 
 def test_an_address_where_nobody_answers_is_not_confirmed() -> None:
