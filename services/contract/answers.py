@@ -1,4 +1,4 @@
-"""What the prediction service answers to a file of rows, and at what cost: how another room asks it without HTTP."""
+"""The answers of the prediction service to a file of rows, which another component asks without HTTP."""
 
 from services.contract.prediction import Prediction
 from services.contract.record import Record

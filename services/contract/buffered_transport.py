@@ -1,4 +1,4 @@
-"""A transport that sends in one piece what is written in one turn of the loop."""
+"""A transport that sends in one piece what is written in one turn of the event loop."""
 
 import asyncio
 from typing import Any

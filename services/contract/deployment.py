@@ -1,4 +1,4 @@
-"""Who answers for a model, since when and because of whom."""
+"""Deployments: which release answers for a model, since when, and who put it there."""
 
 from datetime import datetime
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""The one error a person is meant to read: what was expected, what was found, what to do."""
+"""Errors for people: one line that says what was expected, what was found and what to do."""
 
 import errno
 import os
@@ -28,7 +28,7 @@ class Unavailable(Refused):
 
 
 def reason(error: BaseException) -> str:
-    """All that an error and its causes say, on one line; of much the beginning and the end, where causes are."""
+    """What an error and its causes say, on one line; of a long one the beginning and the end, where causes are."""
     said: list[str] = []
     for one in causes(error):
         text = " ".join(str(one).split()) or type(one).__name__

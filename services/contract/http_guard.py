@@ -1,4 +1,4 @@
-"""Stands before every HTTP service of ours: under which name it is asked, by whose page, and who may change anything.
+"""Access to an HTTP service: the names under which it answers, the pages that may ask, the token for changes.
 
 A web page may make its own name point at 127.0.0.1 (DNS rebinding), and then asks as if it were ours: the name in
 `Host` gives it away. `Origin` does where it asks under our name. A token keeps out what sends neither.

@@ -1,4 +1,4 @@
-"""Every tag, variable, alias and file name that two rooms must spell alike."""
+"""Every tag, variable, alias and file name that two components must spell alike."""
 
 import re
 

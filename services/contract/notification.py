@@ -1,4 +1,4 @@
-"""What somebody is told who does not look: a gate said no, a model is down, is up again, was rolled back."""
+"""Notifications: a gate said no, or a model is down, is up again, or was rolled back."""
 
 import re
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ def _harmless(text: str) -> str:
 Sentence = Annotated[str, AfterValidator(_harmless)]
 
 
-class Happening(StrEnum):
+class NotificationKind(StrEnum):
     GATE = "gate"
     DOWN = "down"
     UP = "up"
@@ -38,7 +38,7 @@ class Happening(StrEnum):
 class Notification(Record):
     """`stage` and `verdict` are of a gate, `by` of a rollback; `links` open in a browser."""
 
-    event: Happening
+    event: NotificationKind
     model: ModelName
     revision: Revision
     at: datetime

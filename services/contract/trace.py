@@ -1,4 +1,4 @@
-"""Where an answer came from, from the service back to the data."""
+"""The origin of a release: its deployments, verdicts, pipeline, run and data."""
 
 from services.contract.candidate import Candidate, PipelineRef
 from services.contract.deployment import Deployment

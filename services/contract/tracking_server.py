@@ -1,4 +1,4 @@
-"""Asking whether MLflow is there, because its client waits for minutes before it says that it is not."""
+"""Checks that an MLflow server answers, because MLflow's client waits for minutes before it says that none does."""
 
 import urllib.request
 from http.client import HTTPException

@@ -1,4 +1,4 @@
-"""A file of rows instead of HTTP requests: the same checks and the same answers, with what they cost."""
+"""Answers a file of rows with the checks and answers of HTTP requests, and measures time and memory."""
 
 import json
 import math

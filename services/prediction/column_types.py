@@ -1,4 +1,4 @@
-"""Values of the four column types, checked one by one: a service must not guess what a client meant."""
+"""Checks the values of the four column types; none is converted, because a service must not guess what is meant."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The one error a client is meant to read. It never repeats the input, so it is short and safe to log."""
+"""The error of a request. It never repeats the input, so it is short and safe to log."""
 
 from collections.abc import Iterable
 from itertools import islice

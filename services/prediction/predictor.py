@@ -1,4 +1,4 @@
-"""A release that was verified, loaded and has repeated its golden predictions: only such a one may answer."""
+"""Loads a release that may answer: its files are verified, and it repeats its golden predictions."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Proof by asking: a candidate repeats its golden predictions, and the public address answers as the new release."""
+"""Checks over HTTP: a candidate repeats its golden predictions, and the public address answers as the new release."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -12,7 +12,7 @@ from services.contract.prediction import Prediction, read_predictions
 from services.contract.waiting import wait_until
 from services.rollout.release_store import StoredRelease
 
-# Nets for what never answers. A busy machine may be slow, and that says nothing of a release.
+# Limits for what never answers: a busy machine may be slow, which says nothing of a release.
 ANSWER_SECONDS = 60.0
 CONFIRM_SECONDS = 30.0
 LOOK_SECONDS = 5.0
@@ -20,7 +20,7 @@ BUSY = "the machine is busy with others, or it hangs: deploy it again"
 
 
 def tcp_client(address: str) -> httpx.Client:
-    """To a candidate at `host:port`."""
+    """For a candidate at `host:port`."""
     return httpx.Client(base_url=f"http://{address}", timeout=ANSWER_SECONDS, trust_env=False)
 
 

@@ -5,7 +5,7 @@ from threading import Lock
 
 from services.contract.deployment import Action, Deployment, DeployRequest, ModelState, RollbackRequest
 from services.contract.errors import Refused
-from services.contract.notification import Happening
+from services.contract.notification import NotificationKind
 from services.rollout.fence import check_fence, check_live
 from services.rollout.release_store import StoredRelease
 from services.rollout.serving import Serving
@@ -14,7 +14,10 @@ from services.rollout.traffic import Dependencies, Traffic
 
 
 class ModelRollout:
-    """A restart of what is live need not wait for a candidate that loads: only `traffic` is shared with it."""
+    """`_changes` is held for the whole of a deploy or rollback, and always taken before the lock of `traffic`.
+
+    The watches take that one alone, so a restart of what is live need not wait for a candidate that loads.
+    """
 
     def __init__(self, name: str, dependencies: Dependencies) -> None:
         self._name = name
@@ -39,9 +42,10 @@ class ModelRollout:
         return self.traffic.files.deployments()
 
     def deploy(self, request: DeployRequest) -> Deployment:
-        """The live deployment when this release is live already. Raises Refused, and what was live goes on.
+        """Returns the new deployment, or the live one when this release is live already.
 
-        Nothing else changes what is live between the look at it and the switch.
+        Raises LiveChanged when another release is live than the request expects, and Refused for a candidate that does
+        not pass its checks; then what was live goes on. What is live cannot change between the check and the switch.
         """
         with self._changes:
             release = self._dependencies.store.find(self._name, request.release)
@@ -55,7 +59,7 @@ class ModelRollout:
             return deployment
 
     def rollback(self, request: RollbackRequest) -> Deployment:
-        """To the release that was live before; asked again, it undoes itself. Raises Refused."""
+        """To the release that was live before; a second rollback undoes the first. Raises Refused."""
         with self._changes:
             pointer = self.traffic.pointer
             if not pointer or not (target := pointer.previous):
@@ -66,11 +70,11 @@ class ModelRollout:
             deployment = target.model_copy(update=changes)
             self.traffic.switch(ready, deployment)
             words = f"{pointer.live.revision} was rolled back to it by {request.by}: {request.reason}"
-            self._dependencies.notifier.tell(Happening.ROLLBACK, deployment, words, by=request.by)
+            self._dependencies.notifier.tell(NotificationKind.ROLLBACK, deployment, words, by=request.by)
             return deployment
 
     def _prepare(self, release: StoredRelease) -> Serving:
-        """A candidate that has proved itself and answers nobody yet."""
+        """A candidate that is loaded and passed its checks, without traffic. Raises Refused."""
         self.traffic.record(JournalEvent.STARTED, release.digest)
         try:
             candidate = self._dependencies.backend.start(release)

@@ -1,4 +1,4 @@
-"""Tells whoever TRACKBACK_NOTIFY_URL names what became of a model, beside whatever is going on."""
+"""Sends notifications to TRACKBACK_NOTIFY_URL, from a thread of its own: no deployment waits for the receiver."""
 
 import logging
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from threading import Event, Thread
 from services.contract.backoff import Backoff
 from services.contract.deployment import Deployment
 from services.contract.errors import Refused
-from services.contract.notification import NOTIFY_VARIABLE, Happening, Notification, NotTaken, post
+from services.contract.notification import NOTIFY_VARIABLE, Notification, NotificationKind, NotTaken, post
 
 MOST_WAITING = 100
 TRIES = 4
@@ -33,7 +33,7 @@ class Notifier:
     def from_environment(cls, environment: Mapping[str, str]) -> "Notifier":
         return cls(environment.get(NOTIFY_VARIABLE, "").strip() or None)
 
-    def tell(self, event: Happening, deployment: Deployment, summary: str, by: str | None = None) -> None:
+    def tell(self, event: NotificationKind, deployment: Deployment, summary: str, by: str | None = None) -> None:
         """Returns at once, and never raises."""
         notification = Notification(
             event=event,
@@ -43,7 +43,7 @@ class Notifier:
             summary=summary,
             by=by,
         )
-        log.log(logging.ERROR if event is Happening.DOWN else logging.WARNING, "%s", notification)
+        log.log(logging.ERROR if event is NotificationKind.DOWN else logging.WARNING, "%s", notification)
         if self._url:
             try:
                 self._waiting.put_nowait(notification)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from services.contract.deployment import Deployment
-from services.contract.notification import Happening
+from services.contract.notification import NotificationKind
 from services.rollout.notifier import Notifier
 from services.rollout.state import JournalEntry, JournalEvent, ModelFiles
 
@@ -26,7 +26,7 @@ class Outages:
         self.current: Outage | None = None
 
     def load(self) -> None:
-        """What the journal says."""
+        """From the journal."""
         for entry in self._files.entries():
             if entry.event in _UP:
                 self.current = None
@@ -34,22 +34,22 @@ class Outages:
                 self.current = Outage(self.current.since if self.current else entry.at, entry.message)
 
     def went_down(self, live: Deployment, reason: str, tell: bool = True) -> None:
-        """It does not answer. Only what is new is written; whoever is to be told is told once."""
+        """What is live does not answer. A new reason is written to the journal; a notification is sent once."""
         now = datetime.now(UTC)
         if not self.current or self.current.reason != reason:
             self._files.append(JournalEntry(at=now, event=JournalEvent.DOWN, release=live.release, message=reason))
             self.current = Outage(self.current.since if self.current else now, reason)
         if tell and not self._told:
-            self._notifier.tell(Happening.DOWN, live, reason)
+            self._notifier.tell(NotificationKind.DOWN, live, reason)
             self._told = True
 
     def came_back(self, live: Deployment) -> None:
-        """It answers."""
+        """What is live answers."""
         if not self.current:
             return
         now = datetime.now(UTC)
         if self._told:
             seconds = (now - self.current.since).total_seconds()
-            self._notifier.tell(Happening.UP, live, f"it answers again, after {seconds:.1f} s")
+            self._notifier.tell(NotificationKind.UP, live, f"it answers again, after {seconds:.1f} s")
         self._files.append(JournalEntry(at=now, event=JournalEvent.BACK, release=live.release))
         self.current, self._told = None, False

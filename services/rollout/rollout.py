@@ -11,7 +11,7 @@ from services.rollout.model import ModelRollout
 from services.rollout.state import known_models
 from services.rollout.traffic import Dependencies
 
-# What ends is told at once; that it is looked at all the same is for what nobody tells, such as a machine that slept.
+# An end wakes the watches at once; they look all the same for what wakes nobody, such as a machine that slept.
 IDLE_SECONDS, RETRY_SECONDS = 5.0, 0.2
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class Rollout:
         self._wake = Event()
 
     def open(self) -> None:
-        """Adopts what an earlier service left running; what should be live and is not is started by its watch."""
+        """Adopts what an earlier service left running; the watch of a model starts what should be live and is not."""
         found = self._dependencies.backend.adopt()
         for name in sorted({*known_models(self._dependencies.state), *(serving.model for serving in found)}):
             model = ModelRollout(name, self._dependencies)
@@ -82,7 +82,7 @@ class Rollout:
             wake.clear()
             try:
                 well = look()
-            # A full disk, for one, must not end the watch.
+            # Such as a full disk: the watch must go on.
             except Exception:
                 log.exception("watch of a model failed, it goes on")
                 well = False

@@ -1,4 +1,4 @@
-"""What the rollout needs of whatever runs its releases: something that serves, and where clients find it."""
+"""What the rollout needs of a backend that runs releases: something that serves, and the address of a model."""
 
 from collections.abc import Callable, Collection
 from typing import Protocol, Self
@@ -27,13 +27,13 @@ class Serving(Protocol):
         """Whether the public address leads here, once it was told to. Never raises."""
 
     def complete(self) -> bool:
-        """Whether as many of it answer as shall. Never raises."""
+        """Whether it has as many replicas as its release asks for. Never raises."""
 
     def drop_ended(self) -> None:
-        """Lets go of what of it has ended, so that no client is sent there. Never raises, waits for nothing."""
+        """Removes replicas that ended, so that no client is sent there. Never raises, does not wait."""
 
     def add(self, spare: Self) -> None:
-        """Answers from here on with `spare` too, which is ready. Raises Unreachable, too."""
+        """Adds the replicas of `spare`, which are ready. Raises Unreachable, too."""
 
     def wait_ready(self) -> None:
         """Returns when the release is loaded and tested."""

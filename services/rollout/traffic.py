@@ -1,4 +1,9 @@
-"""One model's traffic: which release answers, how another takes over, and who answers when one dies."""
+"""One model's traffic: which release answers, how another takes over, and what happens when the live one ends.
+
+Locks are taken in this order: `ModelRollout._changes`, `Traffic._lock`. The first is held for a whole deploy or
+rollback, minutes while a candidate loads. The second is held while what answers changes, never while anything loads,
+and nobody takes the first under it. So what is live can be started again while a candidate loads, without a deadlock.
+"""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Dependencies:
-    """What the traffic of every model is made with."""
+    """What the traffic of every model works with; `drain_seconds` are given to a release for its last requests."""
 
     state: Path
     store: ReleaseStore
@@ -36,6 +41,8 @@ class Dependencies:
 
 
 class Traffic:
+    """`pointer` says what is live, as on disk; `wake` makes the watches of this model look at once."""
+
     def __init__(self, model: str, dependencies: Dependencies) -> None:
         self._model = model
         self._dependencies = dependencies
@@ -54,19 +61,19 @@ class Traffic:
         return self._dependencies.backend.url(self._model) if self.pointer else None
 
     def wake_event(self) -> Event:
-        """One more that is set whenever it is time to look again."""
+        """A new one, for one watch: it is set whenever there may be something to do."""
         self._wake_events.append(Event())
         return self._wake_events[-1]
 
     def wake(self) -> None:
-        for signal in self._wake_events:
-            signal.set()
+        for event in self._wake_events:
+            event.set()
 
     def answering(self) -> bool:
         return self._live is not None and self._live.alive() and self._live.reachable()
 
     def warm(self, release: str) -> Serving | None:
-        """What answered before, if it still has `release` loaded."""
+        """What answered before, while it still has `release` loaded; None otherwise."""
         previous = self._previous
         return previous if previous and previous.release == release and previous.alive() else None
 
@@ -77,7 +84,10 @@ class Traffic:
         self.files.append(JournalEntry(at=now, event=event, release=release, message=message, deployment=deployment))
 
     def switch(self, serving: Serving, deployment: Deployment) -> None:
-        """Lets `serving` answer and keeps the one before loaded. Raises Refused, and all is as it was."""
+        """Lets `serving` answer, and keeps the one before loaded for a rollback.
+
+        Raises Refused when it does not answer at the public address; then the one before answers again.
+        """
         with self._lock:
             try:
                 pointer = self._switch_over(serving, deployment)
@@ -94,7 +104,7 @@ class Traffic:
             left.retire(self._dependencies.drain_seconds)
 
     def recover(self, found: Sequence[Serving]) -> None:
-        """Takes over what still runs; the pointer decides which of it answers."""
+        """Takes over what an earlier service left running; the pointer decides which of it answers."""
         with self._lock:
             self.files.repair()
             self.outages.load()
@@ -112,10 +122,10 @@ class Traffic:
                 self._dependencies.backend.close_address(self._model)
 
     def keep_answering(self) -> bool:
-        """Starts what should be live when it is not; after a failure waits a little longer each time.
+        """Starts the live release again when it does not answer; returns whether nothing is left to do.
 
-        Whether nothing is left to do until something ends. What is live may change while a container or a process
-        loads: then what was loaded is ended.
+        After a failure the next try waits, longer each time. When something else became live while it loaded, what was
+        loaded is ended.
         """
         with self._lock:
             if not self.pointer:
@@ -129,13 +139,13 @@ class Traffic:
                 return False
             lost = before is not None and before.alive()
             if not self.outages.current:
-                # A service that has just been started need not wake anybody before it has tried.
+                # A service that was just started tries once before it notifies anybody.
                 self.outages.went_down(live, ADDRESS_LOST if lost else ENDED, tell=before is not None)
         self._recover(live, before if lost else None)
         return False
 
     def keep_complete(self) -> bool:
-        """Loads one more of what is live when too few of it answer. Whether nothing is left to do, as above."""
+        """Adds a replica to the live release when it has too few; returns whether nothing is left to do."""
         with self._lock:
             live, pointer = self._live, self.pointer
         if not live or not pointer or not live.alive() or live.complete():
@@ -179,7 +189,7 @@ class Traffic:
             left.kill()
 
     def _take_over(self, live: Deployment, serving: Serving) -> Serving | None:
-        """What is to be ended: what had answered before, or `serving` when it comes too late."""
+        """Returns what is to be ended: the one before, or `serving` itself when it comes too late."""
         with self._lock:
             if not self._is_live(live) or self.answering():
                 return serving
@@ -199,7 +209,7 @@ class Traffic:
 
     @contextmanager
     def _loaded(self, live: Deployment) -> Iterator[Serving]:
-        """One more of what is live, which answers nobody yet. Loads while others change what is live."""
+        """Another serving of the live release, loaded and without traffic. Waits without a lock."""
         serving = self._dependencies.backend.start(self._dependencies.store.find(self._model, live.release))
         try:
             serving.wait_ready()
@@ -213,11 +223,17 @@ class Traffic:
         return self.pointer is not None and self.pointer.live is deployment
 
     def _switch_over(self, serving: Serving, deployment: Deployment) -> Pointer:
+        """Go, drain, confirm, point: in this order only is the address never without an answer, and a crash safe."""
+        # Go first: for a moment both accept, so no client finds nobody.
         serving.go()
         if self._live and self._live.alive():
+            # Before the confirmation: while the old one accepts too, an answer at the address may be its own.
             self._try(self._live, self._live.drain)
         pointer = next_pointer(self.pointer, deployment)
+        # Before the pointer: until then a crash, or a refusal here, brings back the release that is known to answer.
         self._dependencies.backend.confirm(self._model, deployment.release)
+        # Last, and atomic: from here on the new release is live after a crash as well. The journal follows, and what a
+        # crash leaves out of it is added by ModelFiles.repair.
         self.files.point(pointer)
         return pointer
 
@@ -229,14 +245,18 @@ class Traffic:
         self._previous = None if serving is self._previous else self._previous
         serving.retire(self._dependencies.drain_seconds)
 
-    def _try(self, serving: Serving, order: Callable[[], None]) -> bool:
-        """What does not obey is ended: what is live is then started again. A lost address is put back by the watch."""
+    def _try(self, serving: Serving, command: Callable[[], None]) -> bool:
+        """Whether it did `command`, or may do it later.
+
+        What refuses is ended, since nobody knows whether it accepts; the watch starts again what is live. Without the
+        gateway nothing can be changed now, and the watch restores the address.
+        """
         try:
-            order()
+            command()
         except Unreachable as error:
             log.warning("%s: %s", self._model, error)
         except Refused as error:
-            log.warning("%s: %s: ending what does not obey", self._model, error)
+            log.warning("%s: %s: ending it", self._model, error)
             serving.kill()
             return False
         return True

@@ -77,7 +77,7 @@ class FakeServing:
 
     def go(self) -> None:
         self._do("go")
-        self.accepts_on = self.listeners.lend(self.model)
+        self.accepts_on = self.listeners.listen(self.model)
         self.lost = False
 
     def drain(self) -> None:
@@ -124,7 +124,7 @@ class FakeBackend:
         return self.listeners.url(model)
 
     def open_address(self, model: str) -> None:
-        self.listeners.lend(model)
+        self.listeners.listen(model)
 
     def publish(self, models: Collection[str]) -> None:
         self.published = sorted(models)

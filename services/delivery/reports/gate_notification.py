@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from services.contract.candidate import Candidate
 from services.contract.errors import Refused
-from services.contract.notification import Happening, Notification, NotTaken, post
+from services.contract.notification import Notification, NotificationKind, NotTaken, post
 from services.contract.verdict import Verdict
 from services.delivery.output import say
 from services.delivery.reports.links import links
@@ -21,7 +21,7 @@ def notify_of_gate(settings: Settings, candidate: Candidate, stage: str, verdict
     if verdict is Verdict.PASS or settings.notify_url is None:
         return
     notification = Notification(
-        event=Happening.GATE,
+        event=NotificationKind.GATE,
         model=candidate.promotion.model,
         revision=candidate.promotion.label,
         at=datetime.now(UTC),

@@ -23,8 +23,8 @@ from services.rollout.release_store import StoredRelease
 from services.rollout.serving import Serving
 from services.rollout.settings import Settings
 
-THERE_SECONDS = 60.0
-BACK_SECONDS = 0.1
+START_SECONDS = 60.0
+RECONNECT_SECONDS = 0.1
 CLOSE_GRACE_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class ContainerBackend:
 
     def watch(self, on_change: Callable[[], None]) -> None:
         for wait in (self._wait_containers, lambda _: self._gateway.wait_until_lost()):
-            Thread(target=self._listen, args=(wait, on_change), daemon=True).start()
+            Thread(target=self._watch, args=(wait, on_change), daemon=True).start()
 
     def close_address(self, model: str) -> None:
         try:
@@ -134,13 +134,13 @@ class ContainerBackend:
     def _replicas(self, containers: Sequence[ServingContainer]) -> Replicas:
         return Replicas(containers, self._route(containers[0].model))
 
-    def _listen(self, wait: Callable[[Callable[[], None]], None], on_change: Callable[[], None]) -> None:
-        """Whoever is gone, engine or gateway, is looked for again; what happened meanwhile is looked at."""
+    def _watch(self, wait: Callable[[Callable[[], None]], None], on_change: Callable[[], None]) -> None:
+        """Waits again after the engine or the gateway was gone; what happened meanwhile is a change as well."""
         while not self._closed:
             with contextlib.suppress(Refused):
                 wait(on_change)
             on_change()
-            time.sleep(BACK_SECONDS)
+            time.sleep(RECONNECT_SECONDS)
 
     def _wait_containers(self, on_change: Callable[[], None]) -> None:
         for _ in self._engine.ends(self._settings.project):
@@ -150,7 +150,7 @@ class ContainerBackend:
         return Route(model, self._gateway, self._slots)
 
 
-def wait_for(what: str, attempt: Callable[[], object], seconds: float = THERE_SECONDS) -> None:
+def wait_for(what: str, attempt: Callable[[], object], seconds: float = START_SECONDS) -> None:
     """Tries again until it is no more refused. Raises the last Refused after `seconds`."""
     try:
         attempt()

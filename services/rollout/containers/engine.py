@@ -49,7 +49,7 @@ class Container:
             return bool(state["Running"] and state["StartedAt"] == self._started)
         return False
 
-    def last_words(self) -> str:
+    def last_log_line(self) -> str:
         with contextlib.suppress(Refused), _engine("show a container's log"):
             if said := self._found.logs(tail=1).decode(errors="replace").strip():
                 return str(said)
@@ -167,9 +167,9 @@ def _follow(progress: Iterable[Mapping[str, str]]) -> None:
 
 
 @contextlib.contextmanager
-def _engine(deed: str) -> Iterator[None]:
+def _engine(action: str) -> Iterator[None]:
     try:
         yield
     except (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError) as error:
         said = getattr(error, "explanation", None) or error
-        raise Refused(f"expected the container engine to {deed}: {said}") from error
+        raise Refused(f"expected the container engine to {action}: {said}") from error

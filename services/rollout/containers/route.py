@@ -1,4 +1,4 @@
-"""One model's way through the gateway: to the containers of one release at a time."""
+"""Routes one model through the gateway, to the containers of one release at a time."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -63,7 +63,7 @@ class Route:
             self._gateway.add(slot, server, address)
 
     def drain(self, server: str) -> None:
-        """Sends it no more requests, and forgets it not."""
+        """Sends it no new requests; it stays in the gateway."""
         if self._find(server).up:
             self._set_state(self._slot(), server, "drain")
 

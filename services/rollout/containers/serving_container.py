@@ -1,4 +1,4 @@
-"""One container with a release: asked directly before it answers anybody, taken out of the gateway before it ends."""
+"""One container with a release: checked directly before it gets traffic, taken out of the gateway before it ends."""
 
 import contextlib
 import logging
@@ -55,7 +55,7 @@ class ServingContainer:
         if found:
             raise Refused(f"expected release {self.release[:12]}… in its container, found {found[:12]}…")
         if not self.alive():
-            raise Refused(f"release {self.release[:12]}… ended while loading: {self._container.last_words()}")
+            raise Refused(f"release {self.release[:12]}… ended while loading: {self._container.last_log_line()}")
         return False
 
     def check(self, release: StoredRelease) -> None:
@@ -70,7 +70,7 @@ class ServingContainer:
         self.stop_and_clean_up(0.0)
 
     def stop_and_clean_up(self, grace: float) -> None:
-        """The gateway first, so that nobody is sent to a container that ends."""
+        """Takes it out of the gateway first, so that no request is sent to a container that ends."""
         with contextlib.suppress(Refused):
             self._route.take_out(self.name, grace)
         try:

@@ -1,4 +1,4 @@
-"""One question to a serving process: a line of JSON each way over its control socket, a listener beside it."""
+"""Commands to a serving process: a line of JSON each way over its control socket, a socket as a descriptor."""
 
 import socket
 from pathlib import Path
@@ -12,16 +12,18 @@ MAX_REPLY_BYTES = 4096
 ANSWER_SECONDS = 30.0
 
 
-def ask(path: Path, command: Command, listener: socket.socket | None = None) -> tuple[Status, socket.socket | None]:
-    """Raises Refused when the process does not answer, or says no."""
+def send_command(
+    path: Path, command: Command, sent: socket.socket | None = None
+) -> tuple[Status, socket.socket | None]:
+    """Returns the status of the process and the socket that it sends back, if any. Raises Refused for none."""
     try:
         with short_path(path) as short, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(ANSWER_SECONDS)
             connection.connect(short)
             message = command.model_dump_json().encode()
-            socket.send_fds(connection, [message], [listener.fileno()] if listener else [])
+            socket.send_fds(connection, [message], [sent.fileno()] if sent else [])
             answer, descriptors, _, _ = socket.recv_fds(connection, MAX_REPLY_BYTES, 1)
-        lent = socket.socket(fileno=descriptors[0]) if descriptors else None
+        received = socket.socket(fileno=descriptors[0]) if descriptors else None
         reply = Reply.model_validate_json(answer)
     except (OSError, ValueError) as error:
         raise Refused(
@@ -29,4 +31,4 @@ def ask(path: Path, command: Command, listener: socket.socket | None = None) -> 
         ) from error
     if reply.status is None:
         raise Refused(f"the serving process refused '{command.verb}': {reply.error}")
-    return reply.status, lent
+    return reply.status, received

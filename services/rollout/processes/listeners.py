@@ -1,4 +1,4 @@
-"""The listening sockets: one for each model, on a port that never changes, held here so that clients can wait."""
+"""The listening sockets, one a model on a port that stays; open here, so that clients wait between two processes."""
 
 import logging
 import socket
@@ -20,41 +20,41 @@ class Listeners:
         self._state = state
         self._lock = Lock()
         self._closed = False
-        self._held: dict[str, socket.socket] = {}
+        self._open_sockets: dict[str, socket.socket] = {}
 
     def url(self, model: str) -> str | None:
         port = ModelFiles(self._state, model).address().port
         return f"http://{self._host}:{port}" if port else None
 
-    def hold(self, model: str, listener: socket.socket) -> None:
-        """Goes on with a socket on which the model is listened for already; the first one is kept."""
+    def adopt(self, model: str, listener: socket.socket) -> None:
+        """Keeps a socket that a serving process listens on already; a second one of a model is closed."""
         with self._lock:
-            if model in self._held:
+            if model in self._open_sockets:
                 listener.close()
             else:
-                self._held[model] = listener
+                self._open_sockets[model] = listener
 
-    def lend(self, model: str) -> socket.socket:
+    def listen(self, model: str) -> socket.socket:
         """Listens on the model's port, after assigning one if it has none. Raises Refused when it is taken."""
         with self._lock:
             if self._closed:
                 raise Refused("the rollout service is stopping: ask again when it is back")
-            if model not in self._held:
-                self._held[model] = self._open(model)
-            return self._held[model]
+            if model not in self._open_sockets:
+                self._open_sockets[model] = self._open(model)
+            return self._open_sockets[model]
 
     def drop(self, model: str) -> None:
-        """Listens no more; whoever asks now is told at once."""
+        """Listens no more: clients are refused at once."""
         with self._lock:
-            if listener := self._held.pop(model, None):
+            if listener := self._open_sockets.pop(model, None):
                 listener.close()
 
     def close(self) -> None:
         with self._lock:
             self._closed = True
-            for listener in self._held.values():
+            for listener in self._open_sockets.values():
                 listener.close()
-            self._held.clear()
+            self._open_sockets.clear()
 
     def _open(self, model: str) -> socket.socket:
         files = ModelFiles(self._state, model)

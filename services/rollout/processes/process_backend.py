@@ -1,4 +1,4 @@
-"""The serving processes of this machine: started scrubbed and limited, and found again after a crash."""
+"""Serving processes on this machine: with an environment of their own and limits, and found again after a crash."""
 
 import contextlib
 import resource
@@ -34,7 +34,7 @@ class ProcessBackend:
         self._lock = Lock()
         self._closed = False
         self._all: list[ServingProcess] = []
-        self._wake_all: Callable[[], None] | None = None
+        self._on_change: Callable[[], None] | None = None
 
     def start(self, release: StoredRelease) -> Serving:
         with self._lock:
@@ -42,7 +42,7 @@ class ProcessBackend:
                 raise Refused("the rollout service is stopping: ask again when it is back")
             serving = self._spawn(release, self._folder / secrets.token_hex(4))
             self._all = [*(other for other in self._all if other.alive()), serving]
-            self._attend(serving)
+            self._watch_end(serving)
         return serving
 
     def adopt(self) -> list[Serving]:
@@ -56,23 +56,23 @@ class ProcessBackend:
         for serving in found:
             if serving not in self._all:
                 serving.kill()
-        self._clear_away({path.stem for path, _ in records})
+        self._remove_leftovers({path.stem for path, _ in records})
         return list(self._all)
 
     def url(self, model: str) -> str | None:
         return self._listeners.url(model)
 
     def open_address(self, model: str) -> None:
-        self._listeners.lend(model)
+        self._listeners.listen(model)
 
     def publish(self, models: Collection[str]) -> None:
         """An open socket is all that a client needs."""
 
     def watch(self, on_change: Callable[[], None]) -> None:
         with self._lock:
-            self._wake_all = on_change
+            self._on_change = on_change
             for serving in self._all:
-                self._attend(serving)
+                self._watch_end(serving)
 
     def close_address(self, model: str) -> None:
         self._listeners.drop(model)
@@ -90,15 +90,15 @@ class ProcessBackend:
             serving.stop_and_clean_up(deadline - time.monotonic())
         self._listeners.close()
 
-    def _attend(self, serving: ServingProcess) -> None:
-        if self._wake_all:
-            Thread(target=self._tell_end, args=(serving, self._wake_all), daemon=True).start()
+    def _watch_end(self, serving: ServingProcess) -> None:
+        if self._on_change:
+            Thread(target=self._wait_for_end, args=(serving, self._on_change), daemon=True).start()
 
-    def _tell_end(self, serving: ServingProcess, on_change: Callable[[], None]) -> None:
+    def _wait_for_end(self, serving: ServingProcess, on_change: Callable[[], None]) -> None:
         serving.wait_end()
         on_change()
 
-    def _clear_away(self, recorded: set[str]) -> None:
+    def _remove_leftovers(self, recorded: set[str]) -> None:
         """What a crash left of a process that never had a record, so never loaded."""
         for path in self._folder.iterdir():
             if path.name.partition(".")[0] not in recorded:
@@ -115,7 +115,7 @@ class ProcessBackend:
         started = identity(child.pid) or ""
         record = ProcessRecord(model=release.manifest.model, release=release.digest, pid=child.pid, started=started)
         record.write(beside(control, "json"))
-        self._let_load(child)
+        self._allow_loading(child)
         return self._serving(record, control, child)
 
     def _serving(
@@ -134,7 +134,7 @@ class ProcessBackend:
             raise Refused(f"expected an environment for {form.runtime}, found no {path}: set it up as README.md shows")
         return path
 
-    def _let_load(self, child: subprocess.Popen[bytes]) -> None:
+    def _allow_loading(self, child: subprocess.Popen[bytes]) -> None:
         """The child waits for a line on stdin; if we are gone before it, it ends by itself."""
         memory = self._settings.memory_bytes
         # A child that has ended already says why in its log.

@@ -1,4 +1,4 @@
-"""One serving process on this machine: told over its control socket, known by pid and identity, always seen off."""
+"""One serving process: commanded over its control socket, known by its number and start, cleaned up at its end."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ from services.contract.process_identity import is_same
 from services.contract.record import ModelName, Record, Sha256
 from services.contract.waiting import NotInTime, wait_until
 from services.rollout.checks import replay_golden, wait_until_ready
-from services.rollout.processes.control_client import ask
+from services.rollout.processes.control_client import send_command
 from services.rollout.processes.listeners import Listeners
 from services.rollout.processes.unix_socket import unix_socket_client
 from services.rollout.release_store import StoredRelease
@@ -66,14 +66,14 @@ class ServingProcess:
         return self._process() is not None
 
     def reachable(self) -> bool:
-        # A socket that was lent stays with its process.
+        # The socket that it accepts on stays with its process.
         return True
 
     def complete(self) -> bool:
         return True
 
     def drop_ended(self) -> None:
-        """There is one process, or none: its socket holds the clients until the next."""
+        """There is one process, or none: clients wait in the queue of its socket until the next."""
 
     def add(self, spare: Self) -> None:
         raise Refused(f"expected one process of {self.model}, which is whole, found another: {spare.release[:12]}…")
@@ -93,15 +93,15 @@ class ServingProcess:
         replay_golden(unix_socket_client(beside(self._control, "http")), release)
 
     def go(self) -> None:
-        ask(self._control, Command(verb=Verb.GO), self._listeners.lend(self.model))
+        send_command(self._control, Command(verb=Verb.GO), self._listeners.listen(self.model))
 
     def drain(self) -> None:
         self._ask(Verb.DRAIN)
 
     def give_listener(self) -> None:
         """What it accepts on, for a rollout service that came after the one that opened it."""
-        if listener := ask(self._control, Command(verb=Verb.LISTENER))[1]:
-            self._listeners.hold(self.model, listener)
+        if listener := send_command(self._control, Command(verb=Verb.LISTENER))[1]:
+            self._listeners.adopt(self.model, listener)
 
     def retire(self, grace: float) -> None:
         try:
@@ -132,7 +132,7 @@ class ServingProcess:
             beside(self._control, ending).unlink(missing_ok=True)
         self._control.unlink(missing_ok=True)
 
-    def _last_words(self) -> str:
+    def _last_line(self) -> str:
         with contextlib.suppress(OSError):
             if lines := beside(self._control, "log").read_text(errors="replace").split("\n")[:-1]:
                 return lines[-1]
@@ -145,11 +145,11 @@ class ServingProcess:
             if self._control.exists():
                 return bool(self._ask(Verb.STATUS))
         if not self.alive():
-            raise Refused(f"release {self.release[:12]}… ended while loading: {self._last_words()}")
+            raise Refused(f"release {self.release[:12]}… ended while loading: {self._last_line()}")
         return False
 
     def _ask(self, verb: Verb, grace: float = 0.0) -> Status:
-        return ask(self._control, Command(verb=verb, grace=grace))[0]
+        return send_command(self._control, Command(verb=verb, grace=grace))[0]
 
     def _process(self) -> psutil.Process | None:
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -10,7 +10,7 @@ import pytest
 
 from services.contract.candidate import Candidate
 from services.contract.errors import Refused
-from services.contract.notification import Happening, Notification, NotTaken, post
+from services.contract.notification import Notification, NotificationKind, NotTaken, post
 from services.contract.verdict import Verdict
 from services.delivery.reports import gate_notification
 from services.delivery.reports.gate_notification import notify_of_gate
@@ -58,7 +58,7 @@ def told(receiver: Receiver) -> list[Notification]:
 
 def down(summary: str) -> Notification:
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    return Notification(event=Happening.DOWN, model=MODEL, revision="1-aaaaaaaa", at=at, summary=summary)
+    return Notification(event=NotificationKind.DOWN, model=MODEL, revision="1-aaaaaaaa", at=at, summary=summary)
 
 
 def test_a_gate_that_says_no_tells_what_was_found_and_where_to_look(receiver: Receiver, candidate: Candidate) -> None:

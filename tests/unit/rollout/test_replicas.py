@@ -36,7 +36,7 @@ class FakeContainer:
     def running(self) -> bool:
         return self.alive
 
-    def last_words(self) -> str:
+    def last_log_line(self) -> str:
         return "it said nothing"
 
     def remove(self, seconds: int) -> None:
