@@ -1,20 +1,19 @@
-"""docker-compose.yml as a test reads it: with what it includes, and with variables as they are written."""
+"""The services of the compose files as a test reads them: with variables as they are written."""
 
 from typing import Any
 
-import yaml
+from scripts.compose_files import compose_files, compose_services
 
-from tests.support.paths import ROOT
-
-FILE = ROOT / "docker-compose.yml"
 Service = dict[str, Any]
 
 
 def services() -> dict[str, Service]:
     """All of them, whatever their profile."""
-    main = yaml.safe_load(FILE.read_text())
-    included = [yaml.safe_load((ROOT / path).read_text()) for path in main["include"]]
-    return {name: service for part in (main, *included) for name, service in part["services"].items()}
+    return {service.name: service.values for service in compose_services()}
+
+
+def text() -> str:
+    return "".join(file.read_text() for file in compose_files())
 
 
 def is_one_shot(service: Service) -> bool:

@@ -4,9 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
+from scripts.compose_files import KINDS, MAIN, ComposeService, compose_files, compose_services
 from services.secrets.secrets import SECRETS, TOKEN_FILE
-from tests.support.compose_file import FILE, Service, is_one_shot, mounts, networks, services
+from tests.support.compose_file import Service, is_one_shot, mounts, networks, services, text
 from tests.support.compose_stack import PORTS
 from tests.support.paths import ROOT
 
@@ -18,6 +20,18 @@ SOCKET = "/var/run/docker.sock"
 WRITABLE = {"gocd-server", "gocd-agent"}
 OPTIONAL = {"PROMETHEUS_IMAGE", "GRAFANA_IMAGE"}
 
+WIDTH = 120
+COMPOSE_FILES = [*compose_files(), KINDS]
+WRITTEN = [*COMPOSE_FILES, *sorted((ROOT / "services").rglob("Dockerfile"))]
+# First what it is, then what it may do and take, then what it is told and reaches, then when it runs.
+KEYS = (
+    *("extends", "profiles", "image", "pull_policy", "build", "entrypoint", "command"),
+    *("user", "cap_add", "read_only", "tmpfs", "mem_limit", "memswap_limit", "pids_limit"),
+    *("env_file", "environment", "volumes", "network_mode", "networks", "ports"),
+    *("restart", "healthcheck", "depends_on"),
+)
+
+each_written = pytest.mark.parametrize("service", compose_services(), ids=lambda service: service.name)
 each = pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
 
 
@@ -108,7 +122,7 @@ def test_a_port_is_published_for_this_host_alone(service: Service) -> None:
 def test_the_engine_is_in_the_hands_of_the_rollout_service_alone() -> None:
     holders = [name for name, service in SERVICES.items() for source, _, _ in mounts(service) if source == SOCKET]
     assert holders == ["rollout"]
-    assert "DOCKER_HOST" not in FILE.read_text()
+    assert "DOCKER_HOST" not in text()
 
 
 def test_the_gateways_controls_are_on_a_network_that_it_shares_with_the_rollout_service_alone() -> None:
@@ -147,8 +161,7 @@ def test_every_secret_goes_to_readers_that_mount_it_and_to_nobody_else() -> None
 
 
 def test_every_name_of_an_image_is_in_the_file_of_variables_with_a_version() -> None:
-    text = FILE.read_text() + (ROOT / "services" / "observability" / "compose.yml").read_text()
-    asked = set(re.findall(r"\$\{(\w+_IMAGE)\}", text))
+    asked = set(re.findall(r"\$\{(\w+_IMAGE)\}", text() + KINDS.read_text()))
     for file, optional in ((".env", set()), ("tests/offline/offline.env", OPTIONAL)):
         given = {name for name in variables(ROOT / file) if name.endswith("_IMAGE")}
         assert asked - optional <= given
@@ -188,12 +201,55 @@ def test_who_follows_is_told_where_mlflow_gocd_and_the_rollout_service_are() -> 
     assert "--followed" in SERVICES["gocd-setup"]["command"]
 
 
-def test_the_file_stays_readable() -> None:
-    lines = FILE.read_text().splitlines()
-    assert len(lines) <= 225
-    for name in set(SERVICES) - {"prediction-fasttext", "prediction-sklearn", "prometheus", "grafana"}:
-        above = lines[[line.startswith(f"  {name}:") for line in lines].index(True) - 1]
-        assert above.startswith("  # "), f"{name}: expected a sentence above it that says why it exists"
+@pytest.mark.parametrize("file", WRITTEN, ids=lambda file: file.relative_to(ROOT).as_posix())
+def test_no_line_is_wider_than_a_screen_shows(file: Path) -> None:
+    assert [line for line in file.read_text().splitlines() if len(line) > WIDTH] == []
+
+
+@pytest.mark.parametrize("file", COMPOSE_FILES, ids=lambda file: file.relative_to(ROOT).as_posix())
+def test_every_mapping_is_written_key_below_key(file: Path) -> None:
+    tokens = yaml.scan(file.read_text())
+    assert [token.start_mark.line + 1 for token in tokens if isinstance(token, yaml.FlowMappingStartToken)] == []
+
+
+@each_written
+def test_the_keys_of_a_service_are_in_one_order(service: ComposeService) -> None:
+    assert list(service.written) == [key for key in KEYS if key in service.written]
+
+
+@each_written
+def test_a_sentence_above_a_service_says_why_it_exists(service: ComposeService) -> None:
+    assert re.fullmatch(r"[A-Z].{20,170}\.", service.sentence)
+
+
+@each_written
+def test_a_service_has_in_common_with_others_what_it_extends(service: ComposeService) -> None:
+    kind = "built" if "build" in service.written else "hardened"
+    assert service.written["extends"] == {"file": KINDS.relative_to(ROOT).as_posix(), "service": kind}
+
+
+def test_no_kind_of_service_extends_another_because_compose_2_24_refuses_it() -> None:
+    kinds = yaml.safe_load(KINDS.read_text())["services"]
+    assert [name for name, kind in kinds.items() if "extends" in kind] == []
+
+
+@each_written
+def test_who_waits_says_for_what(service: ComposeService) -> None:
+    awaited = service.written.get("depends_on", {})
+    assert isinstance(awaited, dict)
+    assert all(set(wanted) >= {"condition"} for wanted in awaited.values())
+
+
+def test_every_file_asks_after_health_in_the_same_words() -> None:
+    asking = [yaml.safe_load(file.read_text()) for file in compose_files() if file != MAIN]
+    for words in ("x-patience", "x-rarely", "x-asks"):
+        assert len({str(one[words]) for one in asking if words in one}) == 1
+
+
+@pytest.mark.parametrize("file", compose_files(), ids=lambda file: file.relative_to(ROOT).as_posix())
+def test_sections_are_ruled_to_the_same_width(file: Path) -> None:
+    rules = [line for line in file.read_text().splitlines() if "──" in line]
+    assert {len(line) for line in rules} <= {WIDTH}
 
 
 def test_the_docs_tell_of_every_service_what_it_may_do() -> None:

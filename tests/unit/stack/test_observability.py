@@ -69,7 +69,7 @@ def test_the_dashboard_is_where_grafana_looks_for_it_and_opens_with_it() -> None
     (provider,) = provisioned("dashboards")["providers"]
     folder = provider["options"]["path"]
     grafana = services()["grafana"]
-    assert f"./grafana/dashboards:{folder}:ro" in grafana["volumes"]
+    assert f"./services/observability/grafana/dashboards:{folder}:ro" in grafana["volumes"]
     assert grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] == f"{folder}/trackback.json"
 
 
