@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).parents[1]
@@ -33,9 +34,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, env_file=ROOT / ".trackback" / "platform.env", extra="ignore")
 
-    mlflow_tracking_uri: str = "http://127.0.0.1:5000"
-    trackback_models: Path = ROOT / "training" / "models"
-    trackback_environments: Path = ROOT / ".venv"
+    mlflow_tracking_uri: str = Field("http://127.0.0.1:5000", description="where MLflow takes runs")
+    trackback_models: Path = Field(ROOT / "training" / "models", description="a folder for each model")
+    trackback_environments: Path = Field(
+        ROOT / ".venv", description="the environments of libraries and services, a folder each"
+    )
 
     def library_environment(self, given: Mapping[str, str]) -> dict[str, str]:
         """Variables for MLflow and other libraries; those that the user has `given` win over our defaults only."""

@@ -43,25 +43,46 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="trackback_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     # MLflow's own client reads these, so they have its names, without our prefix.
-    mlflow_tracking_uri: str = Field("http://127.0.0.1:5000", validation_alias="mlflow_tracking_uri")
-    mlflow_tracking_username: str | None = Field(None, validation_alias="mlflow_tracking_username")
-    mlflow_tracking_password: SecretStr | None = Field(None, validation_alias="mlflow_tracking_password")
-    mlflow_tracking_token: SecretStr | None = Field(None, validation_alias="mlflow_tracking_token")
-    mlflow_ui_url: str | None = None
-    gocd_url: str = "http://127.0.0.1:8153/go"
-    gocd_ui_url: str | None = None
-    gocd_token: SecretStr | None = None
-    gocd_token_file: Path | None = None
-    rollout_url: str = "http://127.0.0.1:8154"
-    rollout_token: SecretStr | None = None
-    rollout_token_file: Path | None = None
-    gateway_url: str | None = None
-    registry_url: str | None = None
-    base_tag: str = Field(default_factory=_version)
-    notify_url: SecretStr | None = None
-    models: Path = ROOT / "training" / "models"
-    store: Path = ROOT / ".trackback" / "store"
-    environments: Path = ROOT / ".venv"
+    mlflow_tracking_uri: str = Field(
+        "http://127.0.0.1:5000", validation_alias="mlflow_tracking_uri", description="where MLflow answers"
+    )
+    mlflow_tracking_username: str | None = Field(
+        None, validation_alias="mlflow_tracking_username", description="login, where MLflow asks for one"
+    )
+    mlflow_tracking_password: SecretStr | None = Field(
+        None, validation_alias="mlflow_tracking_password", description="its password"
+    )
+    mlflow_tracking_token: SecretStr | None = Field(
+        None, validation_alias="mlflow_tracking_token", description="a token in place of login and password"
+    )
+    mlflow_ui_url: str | None = Field(
+        None, description="MLflow in links that a browser opens, if it has another address there"
+    )
+    gocd_url: str = Field("http://127.0.0.1:8153/go", description="where GoCD answers")
+    gocd_ui_url: str | None = Field(
+        None, description="GoCD in links that a browser opens, if it has another address there"
+    )
+    gocd_token: SecretStr | None = Field(None, description="GoCD's access token, for promote and status")
+    gocd_token_file: Path | None = Field(None, description="the file that holds that token")
+    rollout_url: str = Field("http://127.0.0.1:8154", description="where the rollout service answers")
+    rollout_token: SecretStr | None = Field(None, description="the rollout service's token, for deploy and rollback")
+    rollout_token_file: Path | None = Field(None, description="the file that holds that token")
+    gateway_url: str | None = Field(
+        None, description="deploy asks a model here, at `/models/<model>`, not where the rollout service says"
+    )
+    registry_url: str | None = Field(
+        None, description="package pushes release images here; `http://user:password@…` where one must log in"
+    )
+    base_tag: str = Field(
+        default_factory=_version,
+        description="tag of `trackback/prediction-<runtime>`, the base of an image; the project's version if not set",
+    )
+    notify_url: SecretStr | None = Field(
+        None, description="[who is told](#who-is-told) of a gate that said no; the rollout service reads it, too"
+    )
+    models: Path = Field(ROOT / "training" / "models", description="a folder for each model")
+    store: Path = Field(ROOT / ".trackback" / "store", description="models, hold-outs and releases")
+    environments: Path = Field(ROOT / ".venv", description="the environments of libraries and services, a folder each")
 
     @classmethod
     def settings_customise_sources(

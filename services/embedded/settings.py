@@ -26,23 +26,29 @@ class CiSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
-    state: Path
-    plugin_jar: Path
-    host_jar: Path
-    pipelines: Path | None = None
-    java: str = "java"
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 8153
-    poll_seconds: Seconds = 2.0
-    backoff_seconds: Seconds = 5.0
-    backoff_max_seconds: Seconds = 30.0
-    agents: Annotated[int, Field(ge=1, le=16)] = 2
-    mlflow_ui_url: str | None = None
-    name: str | None = None
-    hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_names)] = ()
-    token_file: Path | None = None
-    password_file: Path | None = None
-    operator_password_file: Path | None = None
+    state: Path = Field(description="folder of all state")
+    plugin_jar: Path = Field(description="the package-repository plugin")
+    host_jar: Path = Field(description="the JVM host that loads it")
+    pipelines: Path | None = Field(
+        None, description="file of pipelines; without one those of config repos that its API is told of"
+    )
+    java: str = Field("java", description="the JVM")
+    host: str = Field("127.0.0.1", description="address to listen on; without passwords a loopback one")
+    port: Annotated[int, Field(ge=1, le=65535, description="port to listen on")] = 8153
+    poll_seconds: Seconds = Field(2.0, description="seconds between polls; GoCD's are 60")
+    backoff_seconds: Seconds = Field(5.0, description="rest after a first failed poll; GoCD's is 300")
+    backoff_max_seconds: Seconds = Field(30.0, description="longest rest after failed polls; GoCD's is 3600")
+    agents: Annotated[int, Field(ge=1, le=16, description="jobs at once")] = 2
+    mlflow_ui_url: str | None = Field(None, description="MLflow's address, as a link on the page")
+    name: str | None = Field(None, description="the name by which others reach it")
+    hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_names)] = Field(
+        (), description="further names under which it is asked, with commas"
+    )
+    token_file: Path | None = Field(
+        None, description="without passwords: the token that a change must show; the platform's is `token` in its state"
+    )
+    password_file: Path | None = Field(None, description="password of `admin`")
+    operator_password_file: Path | None = Field(None, description="password of `operator`")
 
     @model_validator(mode="after")
     def _closed_to_others(self) -> Self:

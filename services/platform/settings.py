@@ -22,13 +22,15 @@ class PlatformSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
-    state: Path = ROOT / ".trackback"
-    mlflow_port: Port = 5000
-    gocd_port: Port = 8153
-    rollout_port: Port = 8154
-    serving_port: Port = 8200
-    ci: bool = True
-    gocd_url: str = "http://127.0.0.1:8153/go"
+    state: Path = Field(ROOT / ".trackback", description="folder of all state")
+    mlflow_port: Port = Field(5000, description="port of MLflow")
+    gocd_port: Port = Field(8153, description="port of the CI server")
+    rollout_port: Port = Field(8154, description="port of the rollout service")
+    serving_port: Port = Field(8200, description="port of the first model; the next model gets the next one")
+    ci: bool = Field(
+        True, description="`false` is `--no-ci`: no CI server is started, GoCD is [yours](your-own-gocd.md)"
+    )
+    gocd_url: str = Field("http://127.0.0.1:8153/go", description="where your GoCD answers, without a CI server")
 
     @property
     def ports(self) -> dict[str, int]:

@@ -30,31 +30,41 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
-    host: str = "127.0.0.1"
-    port: int = 8154
-    state: Path = Path(".trackback/rollout")
-    store: Path = Path(".trackback/store")
-    hosts: Listed = ()
-    token_file: Path | None = None
-    drain_seconds: float = 20.0
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8154, description="port to listen on")
+    state: Path = Field(Path(".trackback/rollout"), description="a journal and a pointer for each model")
+    store: Path = Field(Path(".trackback/store"), description="releases and records of images")
+    hosts: Listed = Field(
+        (), description="further names under which it and its models are asked, with commas, such as a reverse proxy's"
+    )
+    token_file: Path | None = Field(
+        None, description="the token that a change must show; containers are not started without one"
+    )
+    drain_seconds: float = Field(20.0, description="how long connections of the release before are given")
     # A net for what never comes: a busy machine may take long to load what is good.
-    load_seconds: float = 120.0
-    memory_bytes: int = 4 << 30
-    backend: BackendName = BackendName.PROCESSES
+    load_seconds: float = Field(120.0, description="how long a candidate may load")
+    memory_bytes: int = Field(4 << 30, description="memory of a release's process or container")
+    backend: BackendName = Field(
+        BackendName.PROCESSES, description="what serves a release; `containers` in the compose stack"
+    )
 
     # For processes: `environments` holds `prediction-<runtime>/bin/python`.
-    environments: Path = Path(".venv")
-    first_port: int = 8200
+    environments: Path = Field(Path(".venv"), description="processes: the environments of the prediction service")
+    first_port: int = Field(8200, description="processes: the first model's port")
 
     # For containers: `registry` and `base_images` as the engine names them, `public_url` as clients reach the gateway.
     # Only containers that carry the name of `project` are ours.
-    registry: str = ""
-    base_images: Listed = ()
-    network: str = ""
-    gateway_runtime: str = ""
-    gateway_url: str = ""
-    public_url: str = ""
-    project: str = Field("trackback", pattern="^[a-z0-9]+([_-][a-z0-9]+)*$")
+    registry: str = Field("", description="containers: the registry as the engine reaches it")
+    base_images: Listed = Field(
+        (), description="containers: images that are put into the registry at the start, with commas"
+    )
+    network: str = Field("", description="containers: the network they are on")
+    gateway_runtime: str = Field("", description="containers: HAProxy's runtime API")
+    gateway_url: str = Field("", description="containers: the gateway as the rollout service reaches it")
+    public_url: str = Field("", description="containers: the gateway as clients reach it")
+    project: str = Field(
+        "trackback", pattern="^[a-z0-9]+([_-][a-z0-9]+)*$", description="containers: whose they are, by their label"
+    )
 
     @property
     def names(self) -> tuple[str, ...]:

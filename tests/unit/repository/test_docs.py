@@ -5,25 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
-from pydantic_settings import BaseSettings
 
-import services.delivery.settings
-import services.embedded.settings
-import services.platform.settings
-import services.rollout.settings
-import training.settings
 from services.contract.model_config import load_model_config
 from services.delivery.cli import VERBS
 from tests.support.paths import MODELS, ROOT
 
 DOCS = sorted([ROOT / "README.md", ROOT / "plugin" / "README.md", *(ROOT / "docs").glob("*.md")])
-SETTINGS: list[type[BaseSettings]] = [
-    services.delivery.settings.Settings,
-    services.platform.settings.PlatformSettings,
-    services.embedded.settings.CiSettings,
-    services.rollout.settings.Settings,
-    training.settings.Settings,
-]
 
 # By whoever follows docs/bring-your-own-model.md.
 TO_BE_WRITTEN = (
@@ -31,12 +18,6 @@ TO_BE_WRITTEN = (
     "training/flavors/lightgbm.py",
     "services/delivery/flavors/lightgbm.py",
 )
-
-
-def variables(settings: type[BaseSettings]) -> set[str]:
-    prefix = str(settings.model_config.get("env_prefix", ""))
-    fields = settings.model_fields.items()
-    return {str(field.validation_alias or f"{prefix}{name}").upper() for name, field in fields}
 
 
 def test_the_readme_is_short() -> None:
@@ -67,12 +48,6 @@ def test_every_path_and_link_in_the_docs_exists(document: Path) -> None:
     missing = [link for link in linked if not (document.parent / link).exists()]
     missing += [path for path in named if not (ROOT / path).exists() and not path.startswith(TO_BE_WRITTEN)]
     assert missing == []
-
-
-@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: settings.__module__)
-def test_every_setting_is_in_the_operations_page(settings: type[BaseSettings]) -> None:
-    page = (ROOT / "docs" / "operations.md").read_text()
-    assert {name for name in variables(settings) if name not in page} == set()
 
 
 def test_every_verb_is_in_the_operations_page() -> None:
