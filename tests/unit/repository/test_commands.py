@@ -1,0 +1,50 @@
+"""`make help` is the one list of commands: none is missing, and none is named that is not there."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from tests.support.makefile import TEXT, Target, targets
+from tests.support.paths import ROOT
+
+FOLDERS = ("scripts", "benchmarks", "tests/offline", ".ci")
+# Which Python the scripts run in: called by them, by nobody else.
+FOR_SCRIPTS_ONLY = {"scripts/python"}
+LISTED = targets()
+TARGETS = [target for target in LISTED.values() if target.name != "help"]
+
+
+def commands() -> set[str]:
+    files = [path for folder in FOLDERS for path in (ROOT / folder).iterdir() if path.is_file()]
+    return {path.relative_to(ROOT).as_posix() for path in files if os.access(path, os.X_OK)}
+
+
+def test_every_command_has_a_target() -> None:
+    assert commands() - FOR_SCRIPTS_ONLY - {word for target in TARGETS for word in target.recipe.split()} == set()
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_a_target_calls_one_program_that_is_there_and_hands_arguments_on(target: Target) -> None:
+    if "/" in target.program and not target.program.startswith(".venv/"):
+        assert target.program in commands()
+    assert target.recipe.endswith(" $(ARGS)")
+    assert not set(target.recipe) & set(";|&<>")
+
+
+def test_every_target_is_one_line_of_help_and_one_of_recipe() -> None:
+    rules = re.findall(r"^([a-z-]+):", TEXT, re.M)
+    assert rules == list(LISTED)
+    assert sorted(rules) == sorted(" ".join(re.findall(r"^\.PHONY: (.+)", TEXT, re.M)).split())
+
+
+def test_help_lists_every_target_in_lines_that_fit_a_terminal() -> None:
+    if not shutil.which("make"):
+        (pytest.fail if "CI" in os.environ else pytest.skip)("make is missing: install it (Debian: make)")
+    done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if len(line) > 100] == []
+    listed = [line.split()[0] for line in lines if line.startswith("  ")]
+    assert listed == list(LISTED)
