@@ -28,7 +28,7 @@ def test_there_are_images_of_ours() -> None:
 
 @pytest.mark.parametrize("name", DOCKERFILES)
 def test_an_image_is_sent_what_it_is_made_of_and_nothing_else(name: str) -> None:
-    """Docker reads the file of that name beside a Dockerfile; without it the environments, gigabytes, would be sent too."""
+    """Docker reads it where it stands beside a Dockerfile; without it gigabytes of environments would be sent too."""
     ignored = [line for line in (ROOT / f"{name}.dockerignore").read_text().splitlines() if not line.startswith("#")]
     assert ignored[0] == "*"
     assert {line.removeprefix("!") for line in ignored if line.startswith("!")} == sources(name)

@@ -262,7 +262,8 @@ def test_there_are_dockerfiles_to_lint() -> None:
 
 @pytest.mark.parametrize("name", dockerfiles())
 def test_every_dockerfile_is_linted(name: str) -> None:
-    command = [str(Path(sys.executable).with_name("hadolint")), "--no-color", "--config", "services/hadolint.yaml", name]
+    hadolint = str(Path(sys.executable).with_name("hadolint"))
+    command = [hadolint, "--no-color", "--config", "services/hadolint.yaml", name]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
