@@ -10,15 +10,15 @@ import java.nio.file.Path;
 import java.util.List;
 
 /** A plugin that is ready for messages. */
-record LoadedPlugin(Descriptor descriptor, GoPlugin plugin) {
+record LoadedPlugin(PluginDescriptor descriptor, GoPlugin plugin) {
 
     /** Loads every class at the root of the jar, as GoCD does: one that cannot be loaded spoils the plugin. */
-    static LoadedPlugin load(Path jar) throws IOException, InvalidPlugin {
+    static LoadedPlugin load(Path jar) throws IOException, InvalidPluginException {
         PluginJar opened = PluginJar.open(jar);
         List<Class<?>> extensions =
                 opened.classes().stream().filter(LoadedPlugin::isExtension).toList();
         if (extensions.size() != 1) {
-            throw new InvalidPlugin(jar + ": expected one @Extension class that is a GoPlugin, found "
+            throw new InvalidPluginException(jar + ": expected one @Extension class that is a GoPlugin, found "
                     + extensions.size());
         }
         StderrLog.install(opened.descriptor());
@@ -31,11 +31,11 @@ record LoadedPlugin(Descriptor descriptor, GoPlugin plugin) {
         return candidate.isAnnotationPresent(Extension.class) && GoPlugin.class.isAssignableFrom(candidate);
     }
 
-    private static GoPlugin create(Class<?> extension) throws InvalidPlugin {
+    private static GoPlugin create(Class<?> extension) throws InvalidPluginException {
         try {
             return (GoPlugin) extension.getConstructor().newInstance();
         } catch (ReflectiveOperationException failure) {
-            throw new InvalidPlugin(extension.getName() + " cannot be created: " + failure);
+            throw new InvalidPluginException(extension.getName() + " cannot be created: " + failure);
         }
     }
 

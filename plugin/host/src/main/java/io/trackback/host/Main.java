@@ -22,16 +22,16 @@ public final class Main {
             System.err.println("expected one argument, the plugin's jar, found " + arguments.length);
             System.exit(2);
         }
-        Lines lines = new Lines(answers);
+        JsonLines lines = new JsonLines(answers);
         LoadedPlugin plugin;
         try {
             plugin = LoadedPlugin.load(Path.of(arguments[0]));
-        } catch (InvalidPlugin | IOException invalid) {
-            lines.write(new Ready.Failed(Lines.oneLine(invalid)));
+        } catch (InvalidPluginException | IOException invalid) {
+            lines.write(new ReadyMessage.Failed(JsonLines.oneLine(invalid)));
             System.exit(1);
             return;
         }
-        lines.write(Ready.with(plugin));
-        new Conversation(plugin, lines).run(new BufferedReader(new InputStreamReader(System.in, UTF_8)));
+        lines.write(ReadyMessage.with(plugin));
+        new MessageLoop(plugin, lines).run(new BufferedReader(new InputStreamReader(System.in, UTF_8)));
     }
 }

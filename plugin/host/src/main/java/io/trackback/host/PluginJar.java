@@ -13,21 +13,21 @@ import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
 
 /** A plugin's jar: its descriptor, and every class at its root, loaded beside the libraries under `lib/`. */
-record PluginJar(Descriptor descriptor, List<Class<?>> classes) {
+record PluginJar(PluginDescriptor descriptor, List<Class<?>> classes) {
 
-    static PluginJar open(Path path) throws IOException, InvalidPlugin {
+    static PluginJar open(Path path) throws IOException, InvalidPluginException {
         try (JarFile jar = new JarFile(path.toFile())) {
             JarEntry descriptor = jar.getJarEntry("plugin.xml");
             if (descriptor == null) {
-                throw new InvalidPlugin(path + ": expected plugin.xml in it, found none");
+                throw new InvalidPluginException(path + ": expected plugin.xml in it, found none");
             }
-            return new PluginJar(Descriptor.parse(jar.getInputStream(descriptor)), load(jar, path));
+            return new PluginJar(PluginDescriptor.parse(jar.getInputStream(descriptor)), load(jar, path));
         }
     }
 
-    private static List<Class<?>> load(JarFile jar, Path path) throws IOException, InvalidPlugin {
+    private static List<Class<?>> load(JarFile jar, Path path) throws IOException, InvalidPluginException {
         // Stays open as long as the plugin lives, which is as long as this JVM.
-        ClassLoader loader = new URLClassLoader(urls(jar, path), new ApiOnlyLoader());
+        ClassLoader loader = new URLClassLoader(urls(jar, path), new FilteringClassLoader());
         List<Class<?>> classes = new ArrayList<>();
         for (JarEntry entry : jar.stream().toList()) {
             if (entry.getName().endsWith(".class") && !entry.getName().startsWith("META-INF/")) {
@@ -37,11 +37,11 @@ record PluginJar(Descriptor descriptor, List<Class<?>> classes) {
         return classes;
     }
 
-    private static Class<?> load(ClassLoader loader, String name) throws InvalidPlugin {
+    private static Class<?> load(ClassLoader loader, String name) throws InvalidPluginException {
         try {
             return Class.forName(name, false, loader);
         } catch (ClassNotFoundException | LinkageError failure) {
-            throw new InvalidPlugin("Class [" + name + "] could not be loaded: " + failure);
+            throw new InvalidPluginException("Class [" + name + "] could not be loaded: " + failure);
         }
     }
 

@@ -14,7 +14,7 @@ record StderrLog(int least) {
     private static final List<String> LEVELS = List.of("debug", "info", "warn", "error");
 
     /** The switch is the system property `plugin.<id>.log.level`, INFO unless set. */
-    static void install(Descriptor plugin) {
+    static void install(PluginDescriptor plugin) {
         String level = System.getProperty("plugin." + plugin.id() + ".log.level", "INFO");
         StderrLog log = new StderrLog(LEVELS.indexOf(level.toLowerCase(Locale.ROOT)));
         Logger.initialize((LoggingService) Proxy.newProxyInstance(

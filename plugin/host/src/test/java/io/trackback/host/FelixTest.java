@@ -101,10 +101,10 @@ final class FelixTest {
         }
         Class<?> extension = bundle.loadClass("io.trackback.mlflow.MlflowPackagePlugin");
         GoPlugin plugin = (GoPlugin) extension.getConstructor().newInstance();
-        try (AbsentExperiment mlflow = new AbsentExperiment()) {
+        try (MlflowWithoutExperiment mlflow = new MlflowWithoutExperiment()) {
             // Java 17 changes how it reflects after some fifteen uses.
             for (int poll = 0; poll < 30; poll++) {
-                assertEquals(AbsentExperiment.ANSWER, mlflow.pollBy(plugin));
+                assertEquals(MlflowWithoutExperiment.ANSWER, mlflow.pollBy(plugin));
             }
         }
     }

@@ -18,12 +18,12 @@ final class LoadedPluginTest {
     @TempDir
     private Path folder;
 
-    private LoadedPlugin load(TestJar jar) throws IOException, InvalidPlugin {
+    private LoadedPlugin load(TestJar jar) throws IOException, InvalidPluginException {
         return LoadedPlugin.load(jar.write(folder));
     }
 
     private String invalid(TestJar jar) {
-        return assertThrows(InvalidPlugin.class, () -> load(jar)).getMessage();
+        return assertThrows(InvalidPluginException.class, () -> load(jar)).getMessage();
     }
 
     private static String ask(LoadedPlugin loaded, String name, String body) throws UnhandledRequestTypeException {
@@ -40,7 +40,7 @@ final class LoadedPluginTest {
     @Test
     void thePluginIsFoundNamedAndInitialized() throws Exception {
         LoadedPlugin loaded = load(TestJar.echo());
-        assertEquals(new Descriptor("echo", "2.1", "Echo"), loaded.descriptor());
+        assertEquals(new PluginDescriptor("echo", "2.1", "Echo"), loaded.descriptor());
         assertEquals("true", ask(loaded, "initialized", null));
     }
 

@@ -95,8 +95,8 @@ final class MlflowPluginTest {
 
     private static ClassLoader loaderOfAPluginThatPolled() throws Exception {
         GoPlugin plugin = LoadedPlugin.load(JAR).plugin();
-        try (AbsentExperiment mlflow = new AbsentExperiment()) {
-            assertEquals(AbsentExperiment.ANSWER, mlflow.pollBy(plugin));
+        try (MlflowWithoutExperiment mlflow = new MlflowWithoutExperiment()) {
+            assertEquals(MlflowWithoutExperiment.ANSWER, mlflow.pollBy(plugin));
         }
         return plugin.getClass().getClassLoader();
     }

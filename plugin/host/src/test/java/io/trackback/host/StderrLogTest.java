@@ -25,7 +25,7 @@ final class StderrLogTest {
 
     private List<String> logged() {
         System.setErr(new PrintStream(written, true, UTF_8));
-        StderrLog.install(new Descriptor("echo", "1", "Echo"));
+        StderrLog.install(new PluginDescriptor("echo", "1", "Echo"));
         Logger log = Logger.getLoggerFor(StderrLogTest.class, "echo");
         log.debug("asked");
         log.info("reports");

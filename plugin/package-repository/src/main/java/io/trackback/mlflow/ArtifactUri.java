@@ -13,15 +13,15 @@ final class ArtifactUri {
     private ArtifactUri() {}
 
     /** The text as it stands, or nothing when it is no place of files, holds credentials or leads upwards. */
-    static String sound(String text) {
+    static String validOrEmpty(String text) {
         try {
-            return isSound(text.startsWith("/") ? new URI("file", null, text, null) : new URI(text)) ? text : "";
+            return isValid(text.startsWith("/") ? new URI("file", null, text, null) : new URI(text)) ? text : "";
         } catch (URISyntaxException notAnAddress) {
             return "";
         }
     }
 
-    private static boolean isSound(URI uri) {
+    private static boolean isValid(URI uri) {
         return uri.getScheme() != null
                 && SCHEMES.contains(uri.getScheme())
                 && uri.getPath() != null

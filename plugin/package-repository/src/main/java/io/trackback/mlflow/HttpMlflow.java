@@ -1,6 +1,6 @@
 package io.trackback.mlflow;
 
-import static io.trackback.mlflow.Question.encoded;
+import static io.trackback.mlflow.MlflowRequest.encoded;
 
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -17,21 +17,21 @@ final class HttpMlflow implements Mlflow {
     private static final String MISSING = "RESOURCE_DOES_NOT_EXIST";
     private static final String ALIAS_MISSING = "INVALID_PARAMETER_VALUE";
 
-    private final Conversation conversation;
+    private final MlflowSession session;
 
-    HttpMlflow(Conversation conversation) {
-        this.conversation = conversation;
+    HttpMlflow(MlflowSession session) {
+        this.session = session;
     }
 
     @Override
     public Optional<String> experiment(String name) {
-        Question question = Question.get(
+        MlflowRequest request = MlflowRequest.get(
                 "the experiment '" + name + "'", "experiments/get-by-name?experiment_name=" + encoded(name));
-        return conversation
-                .find(question, ExperimentReply.class, MISSING)
-                .map(ExperimentReply::experiment)
-                .filter(ExperimentReply.Experiment::isActive)
-                .map(ExperimentReply.Experiment::experimentId);
+        return session
+                .find(request, GetExperimentByNameResponse.class, MISSING)
+                .map(GetExperimentByNameResponse::experiment)
+                .filter(GetExperimentByNameResponse.Experiment::isActive)
+                .map(GetExperimentByNameResponse.Experiment::experimentId);
     }
 
     @Override
@@ -40,11 +40,11 @@ final class HttpMlflow implements Mlflow {
         Set<String> tokens = new HashSet<>();
         String next = "";
         while (tokens.size() < PAGES) {
-            Question question = Question.post(
+            MlflowRequest request = MlflowRequest.post(
                     "the runs with the tag '" + tag + "'", "runs/search", RunsSearch.tagged(experimentId, tag, next));
-            RunsReply reply = conversation.ask(question, RunsReply.class);
+            SearchRunsResponse reply = session.ask(request, SearchRunsResponse.class);
             if (reply.runs().size() > PAGE) {
-                throw conversation.notMlflow(question);
+                throw session.notMlflow(request);
             }
             reply.tagged(tag).stream()
                     .filter(tagged -> tagged.run().experimentId().equals(experimentId))
@@ -54,45 +54,45 @@ final class HttpMlflow implements Mlflow {
                 return runs;
             }
             if (!tokens.add(next)) {
-                throw conversation.notMlflow(question);
+                throw session.notMlflow(request);
             }
         }
-        throw new Refusal("expected at most " + PAGE * PAGES + " runs with the tag '" + tag
+        throw new RefusedException("expected at most " + PAGE * PAGES + " runs with the tag '" + tag
                 + "', found more: remove the tag from old runs");
     }
 
     @Override
     public Optional<ModelVersion> version(String registeredModel, String alias) {
-        Question question = Question.get(
+        MlflowRequest request = MlflowRequest.get(
                 "the alias '" + alias + "' of registered model '" + registeredModel + "'",
                 "registered-models/alias?name=" + encoded(registeredModel) + "&alias=" + encoded(alias));
-        return conversation
-                .find(question, VersionReply.class, ALIAS_MISSING)
-                .map(VersionReply::modelVersion)
+        return session
+                .find(request, GetModelVersionByAliasResponse.class, ALIAS_MISSING)
+                .map(GetModelVersionByAliasResponse::modelVersion)
                 .map(version -> new ModelVersion(
                         version.version(),
                         version.runId(),
                         modelId(registeredModel, version),
-                        Time.of(version.creationTimestamp())));
+                        MlflowTime.of(version.creationTimestamp())));
     }
 
     /** A copy of another model's version says only which, and MLflow follows it to the files. */
-    private String modelId(String registeredModel, VersionReply.Version version) {
+    private String modelId(String registeredModel, GetModelVersionByAliasResponse.Version version) {
         if (!version.source().matches("models:/[^/]+/[0-9]+")) {
             return LoggedModel.idIn(version.source());
         }
-        Question question = Question.get(
+        MlflowRequest request = MlflowRequest.get(
                 "the files of version " + version.version() + " of registered model '" + registeredModel + "'",
                 "model-versions/get-download-uri?name=" + encoded(registeredModel) + "&version=" + version.version());
-        return LoggedModel.idIn(Json.given(conversation.ask(question, LocationReply.class).artifactUri()));
+        return LoggedModel.idIn(Json.orEmpty(session.ask(request, GetModelVersionDownloadUriResponse.class).artifactUri()));
     }
 
     @Override
     public Run run(String id) {
-        Question question = Question.get("the run " + id, "runs/get?run_id=" + encoded(id));
-        Run run = conversation.ask(question, SingleRunReply.class).run().run();
+        MlflowRequest request = MlflowRequest.get("the run " + id, "runs/get?run_id=" + encoded(id));
+        Run run = session.ask(request, GetRunResponse.class).run().run();
         if (!run.id().equals(id)) {
-            throw conversation.notMlflow(question);
+            throw session.notMlflow(request);
         }
         return run;
     }
@@ -102,16 +102,16 @@ final class HttpMlflow implements Mlflow {
         if (run.modelIds().isEmpty()) {
             return Optional.empty();
         }
-        Question question = Question.post(
+        MlflowRequest request = MlflowRequest.post(
                 "the model of run " + run.shortId(), "logged-models/search", ModelsSearch.of(run, name));
-        return conversation.ask(question, ModelsReply.class).newest(run, name);
+        return session.ask(request, SearchLoggedModelsResponse.class).newest(run, name);
     }
 
     @Override
     public Optional<LoggedModel> modelWithId(Run run, String id) {
-        Question question = Question.get("the model of run " + run.shortId(), "logged-models/" + id);
-        return conversation
-                .find(question, SingleModelReply.class, MISSING)
+        MlflowRequest request = MlflowRequest.get("the model of run " + run.shortId(), "logged-models/" + id);
+        return session
+                .find(request, GetLoggedModelResponse.class, MISSING)
                 .flatMap(reply -> reply.model().of(run))
                 .filter(model -> model.id().equals(id));
     }

@@ -28,26 +28,26 @@ final class HttpTransport implements Transport {
             .followRedirects(HttpClient.Redirect.NEVER)
             .executor(threads)
             .build();
-    private final Lookup names;
+    private final HostResolver resolver;
 
     HttpTransport() {
         this(InetAddress::getAllByName);
     }
 
-    HttpTransport(Lookup names) {
-        this.names = names;
+    HttpTransport(HostResolver resolver) {
+        this.resolver = resolver;
     }
 
     @Override
-    public Answer send(HttpRequest request, int bytes, Deadline deadline) throws Unanswered {
+    public Response send(HttpRequest request, int bytes, Deadline deadline) throws NoResponseException {
         String host = request.uri().getHost();
         if (await(CompletableFuture.supplyAsync(() -> isLinkLocal(host), threads), deadline)) {
-            throw Unanswered.linkLocal();
+            throw NoResponseException.linkLocal();
         }
         AtomicBoolean begun = new AtomicBoolean();
         try {
             return exchange(request, bytes, deadline, begun);
-        } catch (Unanswered none) {
+        } catch (NoResponseException none) {
             // The server may have closed a connection that was kept: the client repeats a GET then, and no POST.
             // All of ours only read.
             if (none.isBroken() && !begun.get()) {
@@ -57,37 +57,37 @@ final class HttpTransport implements Transport {
         }
     }
 
-    private Answer exchange(HttpRequest request, int bytes, Deadline deadline, AtomicBoolean begun) throws Unanswered {
-        HttpResponse.BodyHandler<CappedBody.Collected> collect = head -> {
+    private Response exchange(HttpRequest request, int bytes, Deadline deadline, AtomicBoolean begun) throws NoResponseException {
+        HttpResponse.BodyHandler<LimitedBodySubscriber.Collected> collect = head -> {
             begun.set(true);
-            return new CappedBody(bytes);
+            return new LimitedBodySubscriber(bytes);
         };
-        HttpResponse<CappedBody.Collected> response = await(client.sendAsync(request, collect), deadline);
-        CappedBody.Collected body = response.body();
-        return new Answer(response.statusCode(), body.length(), body.content());
+        HttpResponse<LimitedBodySubscriber.Collected> response = await(client.sendAsync(request, collect), deadline);
+        LimitedBodySubscriber.Collected body = response.body();
+        return new Response(response.statusCode(), body.length(), body.content());
     }
 
     /** A name that is unknown here is left to the client, which may know a proxy. */
     private boolean isLinkLocal(String host) {
         try {
-            return Stream.of(names.addresses(host)).anyMatch(InetAddress::isLinkLocalAddress);
+            return Stream.of(resolver.addresses(host)).anyMatch(InetAddress::isLinkLocalAddress);
         } catch (UnknownHostException unknown) {
             return false;
         }
     }
 
-    private static <T> T await(CompletableFuture<T> coming, Deadline deadline) throws Unanswered {
+    private static <T> T await(CompletableFuture<T> coming, Deadline deadline) throws NoResponseException {
         try {
             return coming.get(deadline.nanosLeft(), TimeUnit.NANOSECONDS);
         } catch (TimeoutException late) {
-            throw Unanswered.late(deadline);
+            throw NoResponseException.timedOut(deadline);
         } catch (ExecutionException failure) {
             // The client leaves a connection open that spoke no sound HTTP; what is derived from its future ends it.
             coming.newIncompleteFuture().cancel(true);
-            throw Unanswered.because(failure.getCause());
+            throw NoResponseException.because(failure.getCause());
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
-            throw Unanswered.stopped();
+            throw NoResponseException.interrupted();
         } finally {
             // Ends an exchange that is still under way, so that no reply outlives the deadline.
             coming.cancel(true);
@@ -95,7 +95,7 @@ final class HttpTransport implements Transport {
     }
 
     /** Finds the addresses of a name. */
-    interface Lookup {
+    interface HostResolver {
         InetAddress[] addresses(String host) throws UnknownHostException;
     }
 }

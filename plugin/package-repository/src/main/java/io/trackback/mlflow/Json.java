@@ -29,7 +29,7 @@ final class Json {
 
     /** MLflow's reply; raises JsonParseException for anything but one JSON object of this shape in UTF-8. */
     static <T> T parse(InputStream body, Class<T> shape) {
-        try (SoundReader reader = new SoundReader(new InputStreamReader(body, UTF_8.newDecoder()))) {
+        try (StrictJsonReader reader = new StrictJsonReader(new InputStreamReader(body, UTF_8.newDecoder()))) {
             T reply = MLFLOW.fromJson(reader, shape);
             if (reply != null && reader.peek() == JsonToken.END_DOCUMENT) {
                 return reply;
@@ -41,15 +41,15 @@ final class Json {
     }
 
     /** What a sender left out or set to null is empty. */
-    static String given(String text) {
+    static String orEmpty(String text) {
         return Objects.requireNonNullElse(text, "");
     }
 
-    static <T> List<T> given(List<T> list) {
+    static <T> List<T> orEmpty(List<T> list) {
         return list == null ? List.of() : list.stream().filter(Objects::nonNull).toList();
     }
 
-    static <V> Map<String, V> given(Map<String, V> map) {
+    static <V> Map<String, V> orEmpty(Map<String, V> map) {
         return Objects.requireNonNullElse(map, Map.of());
     }
 }

@@ -3,7 +3,7 @@ package io.trackback.mlflow;
 import java.util.List;
 import java.util.Optional;
 
-/** What the plugin asks of MLflow; every question may raise a Refusal. */
+/** What the plugin asks of MLflow; every question may raise a RefusedException. */
 interface Mlflow {
     /** The id of the experiment, empty when there is none of this name. */
     Optional<String> experiment(String name);

@@ -16,14 +16,14 @@ import java.util.List;
 public final class MlflowPackagePlugin implements GoPlugin {
     private static final Logger LOG = Log.of(MlflowPackagePlugin.class);
 
-    private final Messages messages;
+    private final MessageHandler messages;
 
     public MlflowPackagePlugin() {
         this(new HttpConnector(HttpTransport::new));
     }
 
     MlflowPackagePlugin(Connector connector) {
-        this.messages = new Messages(connector);
+        this.messages = new MessageHandler(connector);
     }
 
     @Override
@@ -41,7 +41,7 @@ public final class MlflowPackagePlugin implements GoPlugin {
         long start = System.nanoTime();
         try {
             return DefaultGoPluginApiResponse.success(Json.GOCD.toJson(answer(request)));
-        } catch (Refusal refusal) {
+        } catch (RefusedException refusal) {
             return DefaultGoPluginApiResponse.error(refusal.getMessage());
         } catch (RuntimeException | Error bug) {
             // Thrown on, it would reach a thread of GoCD and might show an operator MLflow's own text.

@@ -17,12 +17,12 @@ final class PackageConfig {
     static final String DEFAULT_TAG = "promote";
     static final String DEFAULT_MODEL_NAME = "model";
 
-    static final Map<String, Field> FIELDS = new TreeMap<>(Map.of(
-            EXPERIMENT, Field.identity(0, "Experiment (or registered model and alias)"),
-            TAG, Field.identity(1, "Tag that promotes a run", DEFAULT_TAG),
-            REGISTERED_MODEL, Field.identity(2, "Registered model (in place of an experiment)"),
-            ALIAS, Field.identity(3, "Alias that promotes a version"),
-            MODEL_NAME, Field.identity(4, "Name of the logged model", DEFAULT_MODEL_NAME)));
+    static final Map<String, ConfigField> FIELDS = new TreeMap<>(Map.of(
+            EXPERIMENT, ConfigField.identity(0, "Experiment (or registered model and alias)"),
+            TAG, ConfigField.identity(1, "Tag that promotes a run", DEFAULT_TAG),
+            REGISTERED_MODEL, ConfigField.identity(2, "Registered model (in place of an experiment)"),
+            ALIAS, ConfigField.identity(3, "Alias that promotes a version"),
+            MODEL_NAME, ConfigField.identity(4, "Name of the logged model", DEFAULT_MODEL_NAME)));
 
     private static final Pattern ANY_NAME = Pattern.compile("[^\\p{Cntrl}]{1,500}");
     // Both stand inside quotes in MLflow's filters, so no quote may be in them.
@@ -34,18 +34,18 @@ final class PackageConfig {
 
     private PackageConfig() {}
 
-    static Watch watch(Map<String, String> settings) {
-        Problem.refuse(problems(settings));
+    static PromotionSource source(Map<String, String> settings) {
+        ValidationError.refuse(validate(settings));
         String modelName = settings.getOrDefault(MODEL_NAME, DEFAULT_MODEL_NAME);
         return settings.containsKey(EXPERIMENT)
-                ? new TagWatch(settings.get(EXPERIMENT), settings.getOrDefault(TAG, DEFAULT_TAG), modelName)
-                : new AliasWatch(settings.get(REGISTERED_MODEL), settings.get(ALIAS), modelName);
+                ? new TagPromotionSource(settings.get(EXPERIMENT), settings.getOrDefault(TAG, DEFAULT_TAG), modelName)
+                : new AliasPromotionSource(settings.get(REGISTERED_MODEL), settings.get(ALIAS), modelName);
     }
 
-    static List<Problem> problems(Map<String, String> settings) {
+    static List<ValidationError> validate(Map<String, String> settings) {
         return Stream.concat(
                         (settings.containsKey(EXPERIMENT) ? ofExperiment(settings) : ofRegisteredModel(settings)),
-                        Stream.of(Problem.unless(
+                        Stream.of(ValidationError.unless(
                                 matches(settings, MODEL_NAME, LOGGED_MODEL_NAME),
                                 MODEL_NAME,
                                 "expected the name of a logged model, found characters that MLflow refuses in one")))
@@ -53,13 +53,13 @@ final class PackageConfig {
                 .toList();
     }
 
-    private static Stream<Optional<Problem>> ofExperiment(Map<String, String> settings) {
+    private static Stream<Optional<ValidationError>> ofExperiment(Map<String, String> settings) {
         return Stream.of(
-                Problem.unless(
+                ValidationError.unless(
                         matches(settings, EXPERIMENT, ANY_NAME),
                         EXPERIMENT,
                         "expected the name of an MLflow experiment, found a very long one or control characters"),
-                Problem.unless(
+                ValidationError.unless(
                         matches(settings, TAG, TAG_KEY),
                         TAG,
                         "expected at most 200 letters, digits, blanks and _ . / : -, found something else"),
@@ -67,31 +67,31 @@ final class PackageConfig {
                 notWithExperiment(settings, ALIAS));
     }
 
-    private static Optional<Problem> notWithExperiment(Map<String, String> settings, String key) {
-        return Problem.unless(
+    private static Optional<ValidationError> notWithExperiment(Map<String, String> settings, String key) {
+        return ValidationError.unless(
                 !settings.containsKey(key),
                 key,
                 "expected either " + EXPERIMENT + ", or " + REGISTERED_MODEL + " and " + ALIAS + ", found both");
     }
 
-    private static Stream<Optional<Problem>> ofRegisteredModel(Map<String, String> settings) {
+    private static Stream<Optional<ValidationError>> ofRegisteredModel(Map<String, String> settings) {
         if (!settings.containsKey(REGISTERED_MODEL) && !settings.containsKey(ALIAS)) {
-            return Stream.of(Optional.of(new Problem(
+            return Stream.of(Optional.of(new ValidationError(
                     EXPERIMENT,
                     "expected the name of an MLflow experiment, or " + REGISTERED_MODEL + " and " + ALIAS
                             + ", found none")));
         }
         return Stream.of(
-                Problem.unless(
+                ValidationError.unless(
                         REGISTERED_NAME.matcher(settings.getOrDefault(REGISTERED_MODEL, "")).matches(),
                         REGISTERED_MODEL,
                         "expected the name of a registered model beside " + ALIAS + ", found none or no name"),
-                Problem.unless(
+                ValidationError.unless(
                         ALIAS_NAME.matcher(settings.getOrDefault(ALIAS, "")).matches(),
                         ALIAS,
                         "expected the alias that promotes a version of " + REGISTERED_MODEL
                                 + ", found none or one that MLflow refuses"),
-                Problem.unless(
+                ValidationError.unless(
                         settings.getOrDefault(TAG, DEFAULT_TAG).equals(DEFAULT_TAG),
                         TAG,
                         "expected a tag only beside " + EXPERIMENT + ", found one beside " + REGISTERED_MODEL));

@@ -7,38 +7,38 @@ import java.util.Optional;
 final class Poller {
     private final Mlflow mlflow;
     private final String uiUrl;
-    private final Watch watch;
+    private final PromotionSource source;
 
-    Poller(Mlflow mlflow, String uiUrl, Watch watch) {
+    Poller(Mlflow mlflow, String uiUrl, PromotionSource source) {
         this.mlflow = mlflow;
         this.uiUrl = uiUrl;
-        this.watch = watch;
+        this.source = source;
     }
 
     /** The first poll: the newest promotion; all others count as seen. */
     Revision latest() {
-        List<Event> present = watch.promotions(mlflow);
-        Event newest = Event.newest(present).orElseThrow(() -> new Refusal(watch.nothingPromoted()));
-        return revision(1, newest, Seen.of(present));
+        List<Promotion> present = source.promotions(mlflow);
+        Promotion newest = Promotion.newest(present).orElseThrow(() -> new RefusedException(source.nothingPromoted()));
+        return revision(1, newest, SeenPromotions.of(present));
     }
 
     /** The oldest promotion that was not seen; the others follow in later polls, so that none is lost. */
     Optional<Revision> since(PreviousRevision previous) {
         if (previous == null) {
-            throw new Refusal("expected the previous revision in GoCD's message, found none:"
+            throw new RefusedException("expected the previous revision in GoCD's message, found none:"
                     + " report it with GoCD's version");
         }
-        Seen seen = previous.seen();
+        SeenPromotions seen = previous.seen();
         int number = previous.number() + 1;
-        List<Event> present = watch.promotions(mlflow);
+        List<Promotion> present = source.promotions(mlflow);
         return present.stream()
-                .filter(event -> !seen.has(event))
-                .min(Event.OLDEST_FIRST)
-                .map(event -> revision(number, event, watch.seen(seen, event, present)));
+                .filter(promotion -> !seen.has(promotion))
+                .min(Promotion.OLDEST_FIRST)
+                .map(promotion -> revision(number, promotion, source.seenAfter(seen, promotion, present)));
     }
 
-    private Revision revision(int number, Event event, Seen seen) {
-        LoggedModel model = watch.model(mlflow, event).orElse(LoggedModel.NONE);
-        return Revision.of(number, event, model, watch, uiUrl, seen);
+    private Revision revision(int number, Promotion promotion, SeenPromotions seen) {
+        LoggedModel model = source.model(mlflow, promotion).orElse(LoggedModel.NONE);
+        return Revision.of(number, promotion, model, source, uiUrl, seen);
     }
 }

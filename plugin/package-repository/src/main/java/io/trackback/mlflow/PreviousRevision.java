@@ -9,26 +9,26 @@ record PreviousRevision(String revision, Map<String, String> data) {
     private static final Pattern NUMBERED = Pattern.compile("([1-9][0-9]{0,8})-.*");
 
     PreviousRevision {
-        revision = Json.given(revision);
-        data = Json.given(data);
+        revision = Json.orEmpty(revision);
+        data = Json.orEmpty(data);
     }
 
     int number() {
         Matcher numbered = NUMBERED.matcher(revision);
         if (!numbered.matches()) {
-            throw new Refusal("expected a previous revision such as 7-0123abcd, found '" + Plain.text(revision)
+            throw new RefusedException("expected a previous revision such as 7-0123abcd, found '" + SafeText.text(revision)
                     + "': create the package anew");
         }
         return Integer.parseInt(numbered.group(1));
     }
 
-    Seen seen() {
+    SeenPromotions seen() {
         String seen = data.get("SEEN");
         // Guessing here would deliver every old promotion again.
         if (seen == null || seen.isBlank()) {
-            throw new Refusal("expected SEEN in the data of revision '" + Plain.text(revision)
+            throw new RefusedException("expected SEEN in the data of revision '" + SafeText.text(revision)
                     + "', found none: create the package anew");
         }
-        return Seen.parse(seen);
+        return SeenPromotions.parse(seen);
     }
 }

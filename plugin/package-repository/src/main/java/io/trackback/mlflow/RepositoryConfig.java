@@ -18,47 +18,47 @@ record RepositoryConfig(String url, String uiUrl, String authorization) {
     static final String PASSWORD = "MLFLOW_PASSWORD";
     static final String TOKEN = "MLFLOW_TOKEN";
 
-    static final Map<String, Field> FIELDS = new TreeMap<>(Map.of(
-            URL, Field.required(0, "MLflow URL"),
-            UI_URL, Field.optional(1, "MLflow URL for browsers"),
-            USERNAME, Field.optional(2, "User name"),
-            PASSWORD, Field.secret(3, "Password"),
-            TOKEN, Field.secret(4, "Token")));
+    static final Map<String, ConfigField> FIELDS = new TreeMap<>(Map.of(
+            URL, ConfigField.required(0, "MLflow URL"),
+            UI_URL, ConfigField.optional(1, "MLflow URL for browsers"),
+            USERNAME, ConfigField.optional(2, "User name"),
+            PASSWORD, ConfigField.secret(3, "Password"),
+            TOKEN, ConfigField.secret(4, "Token")));
 
     private static final Pattern HEADER_TEXT = Pattern.compile("[!-~]*");
     private static final Pattern USER_NAME = Pattern.compile("[^:\\p{Cntrl}]*");
 
     /** Every value is checked here again, because GoCD does not have configuration from XML validated. */
     static RepositoryConfig of(Map<String, String> settings) {
-        Problem.refuse(problems(settings));
+        ValidationError.refuse(validate(settings));
         String url = withoutSlash(settings.get(URL));
         return new RepositoryConfig(url, withoutSlash(settings.getOrDefault(UI_URL, url)), authorization(settings));
     }
 
-    static List<Problem> problems(Map<String, String> settings) {
+    static List<ValidationError> validate(Map<String, String> settings) {
         return Stream.concat(
                         Stream.of(
-                                addressProblem(URL, settings.getOrDefault(URL, "")),
-                                addressProblem(UI_URL, settings.getOrDefault(UI_URL, "http://same-as-above"))),
-                        credentialProblems(settings))
+                                urlError(URL, settings.getOrDefault(URL, "")),
+                                urlError(UI_URL, settings.getOrDefault(UI_URL, "http://same-as-above"))),
+                        credentialErrors(settings))
                 .flatMap(Optional::stream)
                 .toList();
     }
 
-    private static Stream<Optional<Problem>> credentialProblems(Map<String, String> settings) {
+    private static Stream<Optional<ValidationError>> credentialErrors(Map<String, String> settings) {
         String user = settings.getOrDefault(USERNAME, "");
         String token = settings.getOrDefault(TOKEN, "");
         boolean together = user.isEmpty() != settings.containsKey(PASSWORD);
         return Stream.of(
-                Problem.unless(together, USERNAME, "expected user name and password together, found only one of them"),
-                Problem.unless(USER_NAME.matcher(user).matches(), USERNAME, "expected a name without ':', found one"),
-                Problem.unless(token.isEmpty() || user.isEmpty(), TOKEN, "expected a token or a user name, found both"),
-                Problem.unless(HEADER_TEXT.matcher(token).matches(), TOKEN, "expected printable ASCII, found more"));
+                ValidationError.unless(together, USERNAME, "expected user name and password together, found only one of them"),
+                ValidationError.unless(USER_NAME.matcher(user).matches(), USERNAME, "expected a name without ':', found one"),
+                ValidationError.unless(token.isEmpty() || user.isEmpty(), TOKEN, "expected a token or a user name, found both"),
+                ValidationError.unless(HEADER_TEXT.matcher(token).matches(), TOKEN, "expected printable ASCII, found more"));
     }
 
-    private static Optional<Problem> addressProblem(String key, String address) {
-        return Address.fault(address)
-                .map(found -> new Problem(key, "expected an address such as http://mlflow:5000, found " + found));
+    private static Optional<ValidationError> urlError(String key, String address) {
+        return MlflowUrl.problem(address)
+                .map(found -> new ValidationError(key, "expected an address such as http://mlflow:5000, found " + found));
     }
 
     private static String authorization(Map<String, String> settings) {

@@ -17,30 +17,30 @@ record Revision(
     private static final DateTimeFormatter TIMESTAMP =
             DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSS'Z'").withZone(ZoneOffset.UTC);
 
-    static Revision of(int number, Event event, LoggedModel model, Watch watch, String uiUrl, Seen seen) {
-        Run run = event.run();
+    static Revision of(int number, Promotion promotion, LoggedModel model, PromotionSource source, String uiUrl, SeenPromotions seen) {
+        Run run = promotion.run();
         return new Revision(
                 number + "-" + run.shortId(),
-                timestamp(event.at()),
-                Plain.user(event.who()),
-                comment(event, watch),
+                timestamp(promotion.at()),
+                SafeText.user(promotion.who()),
+                comment(promotion, source),
                 uiUrl + "/#/experiments/" + run.experimentId() + "/runs/" + run.id(),
-                data(event, model, watch.model(), seen));
+                data(promotion, model, source.model(), seen));
     }
 
     private static String timestamp(Instant at) {
         return TIMESTAMP.format(at);
     }
 
-    private static String comment(Event event, Watch watch) {
-        Run run = event.run();
-        String reason = event.reason().isBlank() ? "" : ": " + event.reason();
-        return Plain.text(
-                watch.model() + ": run " + run.name() + " (" + run.shortId() + ") " + watch.how(event) + reason);
+    private static String comment(Promotion promotion, PromotionSource source) {
+        Run run = promotion.run();
+        String reason = promotion.reason().isBlank() ? "" : ": " + promotion.reason();
+        return SafeText.text(
+                source.model() + ": run " + run.name() + " (" + run.shortId() + ") " + source.describe(promotion) + reason);
     }
 
-    private static Map<String, String> data(Event event, LoggedModel model, String name, Seen seen) {
-        Run run = event.run();
+    private static Map<String, String> data(Promotion promotion, LoggedModel model, String name, SeenPromotions seen) {
+        Run run = promotion.run();
         Map<String, String> data = new TreeMap<>();
         data.put("MODEL", name);
         data.put("RUN_ID", run.id());
@@ -50,11 +50,11 @@ record Revision(
         data.put("MODEL_ID", model.id());
         data.put("MODEL_URI", model.uri());
         data.put("ARTIFACT_URI", model.artifactUri());
-        data.put("PROMOTION", event.value());
-        data.put("PROMOTED_BY", Plain.user(event.who()));
-        data.put("REASON", event.reason());
-        data.put("SEQUENCE", event.sequence());
-        data.replaceAll((key, value) -> Plain.text(value));
+        data.put("PROMOTION", promotion.value());
+        data.put("PROMOTED_BY", SafeText.user(promotion.who()));
+        data.put("REASON", promotion.reason());
+        data.put("SEQUENCE", promotion.sequence());
+        data.replaceAll((key, value) -> SafeText.text(value));
         // It holds our own digests only and must stay whole.
         data.put("SEEN", seen.text());
         return data;

@@ -5,5 +5,5 @@ import java.net.http.HttpRequest;
 /** Carries one question to MLflow and brings the whole answer back. */
 interface Transport {
     /** Reads `bytes` bytes at most. */
-    Answer send(HttpRequest request, int bytes, Deadline deadline) throws Unanswered;
+    Response send(HttpRequest request, int bytes, Deadline deadline) throws NoResponseException;
 }

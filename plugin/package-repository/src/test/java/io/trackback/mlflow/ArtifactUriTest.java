@@ -18,7 +18,7 @@ final class ArtifactUriTest {
                 "dbfs:/a"
             })
     void aPlaceOfFilesPassesAsItStands(String uri) {
-        assertEquals(uri, ArtifactUri.sound(uri));
+        assertEquals(uri, ArtifactUri.validOrEmpty(uri));
     }
 
     @ParameterizedTest
@@ -36,6 +36,6 @@ final class ArtifactUriTest {
                 "mailto:ada"
             })
     void anythingElseIsLeftOut(String uri) {
-        assertEquals("", ArtifactUri.sound(uri));
+        assertEquals("", ArtifactUri.validOrEmpty(uri));
     }
 }

@@ -47,7 +47,7 @@ final class ClosedConnectionTest {
         in.skip(2);
     }
 
-    private Answer ask(ServerSocket server) throws Unanswered {
+    private Response ask(ServerSocket server) throws NoResponseException {
         URI uri = URI.create("http://127.0.0.1:" + server.getLocalPort() + "/");
         HttpRequest request =
                 HttpRequest.newBuilder(uri).POST(BodyPublishers.ofString("{}")).build();
@@ -55,7 +55,7 @@ final class ClosedConnectionTest {
     }
 
     @Test
-    void aQuestionOnAConnectionThatIsClosedIsAskedAgain() throws IOException, Unanswered {
+    void aQuestionOnAConnectionThatIsClosedIsAskedAgain() throws IOException, NoResponseException {
         try (ServerSocket server = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
             CompletableFuture.runAsync(() -> serve(server, 1, 1));
             assertEquals(200, ask(server).status());
@@ -67,7 +67,7 @@ final class ClosedConnectionTest {
     void aServerThatOnlyClosesConnectionsIsAskedTwiceAndThenTold() throws IOException {
         try (ServerSocket server = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
             CompletableFuture.runAsync(() -> serve(server, 0, 0, 1));
-            Unanswered none = assertThrows(Unanswered.class, () -> ask(server));
+            NoResponseException none = assertThrows(NoResponseException.class, () -> ask(server));
             assertEquals(
                     "its answer broke off or is no HTTP: check its log, and the address in MLFLOW_URL",
                     none.getMessage());

@@ -12,14 +12,14 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 final class ConfigurationTest {
-    private static List<String> wrongKeys(List<Problem> problems) {
-        return problems.stream().map(Problem::key).toList();
+    private static List<String> wrongKeys(List<ValidationError> errors) {
+        return errors.stream().map(ValidationError::key).toList();
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"http://mlflow:5000", "https://mlflow.example/prefix/", "HTTP://127.0.0.1"})
     void anAddressIsAccepted(String url) {
-        assertEquals(List.of(), RepositoryConfig.problems(Map.of("MLFLOW_URL", url)));
+        assertEquals(List.of(), RepositoryConfig.validate(Map.of("MLFLOW_URL", url)));
     }
 
     @ParameterizedTest
@@ -42,42 +42,42 @@ final class ConfigurationTest {
                 "http://2852039166"
             })
     void anythingElseIsNoAddress(String url) {
-        assertEquals(List.of("MLFLOW_URL"), wrongKeys(RepositoryConfig.problems(Map.of("MLFLOW_URL", url))));
+        assertEquals(List.of("MLFLOW_URL"), wrongKeys(RepositoryConfig.validate(Map.of("MLFLOW_URL", url))));
         Map<String, String> ui = Map.of("MLFLOW_URL", "http://mlflow", "MLFLOW_UI_URL", url);
-        assertEquals(List.of("MLFLOW_UI_URL"), wrongKeys(RepositoryConfig.problems(ui)));
+        assertEquals(List.of("MLFLOW_UI_URL"), wrongKeys(RepositoryConfig.validate(ui)));
     }
 
     @Test
     void aPasswordInAnAddressIsNotRepeated() {
-        List<Problem> problems = RepositoryConfig.problems(Map.of("MLFLOW_URL", "http://ada:secret@mlflow"));
+        List<ValidationError> errors = RepositoryConfig.validate(Map.of("MLFLOW_URL", "http://ada:secret@mlflow"));
         assertEquals(
                 "expected an address such as http://mlflow:5000, found a user name in it, which belongs into"
                         + " MLFLOW_USERNAME",
-                problems.get(0).message());
+                errors.get(0).message());
     }
 
     @Test
     void theAddressIsRequired() {
-        assertEquals(List.of("MLFLOW_URL"), wrongKeys(RepositoryConfig.problems(Map.of())));
+        assertEquals(List.of("MLFLOW_URL"), wrongKeys(RepositoryConfig.validate(Map.of())));
     }
 
     @Test
     void aUserNameWithoutPasswordIsAProblem() {
         Map<String, String> half = Map.of("MLFLOW_URL", "http://mlflow", "MLFLOW_USERNAME", "ada");
-        assertEquals(List.of("MLFLOW_USERNAME"), wrongKeys(RepositoryConfig.problems(half)));
+        assertEquals(List.of("MLFLOW_USERNAME"), wrongKeys(RepositoryConfig.validate(half)));
     }
 
     @Test
     void tokenAndUserTogetherAreAProblem() {
         Map<String, String> both = Map.of(
                 "MLFLOW_URL", "http://mlflow", "MLFLOW_USERNAME", "ada", "MLFLOW_PASSWORD", "x", "MLFLOW_TOKEN", "y");
-        assertEquals(List.of("MLFLOW_TOKEN"), wrongKeys(RepositoryConfig.problems(both)));
+        assertEquals(List.of("MLFLOW_TOKEN"), wrongKeys(RepositoryConfig.validate(both)));
     }
 
     @Test
     void aTokenCannotSmuggleAHeader() {
         Map<String, String> token = Map.of("MLFLOW_URL", "http://mlflow", "MLFLOW_TOKEN", "x\r\nHost: y");
-        assertEquals(List.of("MLFLOW_TOKEN"), wrongKeys(RepositoryConfig.problems(token)));
+        assertEquals(List.of("MLFLOW_TOKEN"), wrongKeys(RepositoryConfig.validate(token)));
     }
 
     @Test
@@ -101,15 +101,15 @@ final class ConfigurationTest {
     @Test
     void anExperimentIsEnough() {
         assertEquals(
-                new TagWatch("diamond-price", "promote", "model"),
-                PackageConfig.watch(Map.of("EXPERIMENT", "diamond-price")));
+                new TagPromotionSource("diamond-price", "promote", "model"),
+                PackageConfig.source(Map.of("EXPERIMENT", "diamond-price")));
     }
 
     @Test
     void anAliasOfARegisteredModelIsEnough() {
         assertEquals(
-                new AliasWatch("diamond-price", "champion", "model"),
-                PackageConfig.watch(
+                new AliasPromotionSource("diamond-price", "champion", "model"),
+                PackageConfig.source(
                         Map.of("REGISTERED_MODEL", "diamond-price", "ALIAS", "champion", "TAG", "promote")));
     }
 
@@ -132,13 +132,13 @@ final class ConfigurationTest {
         Map<String, String> given = Stream.of(settings == null ? new String[0] : settings.split(","))
                 .map(each -> each.split("="))
                 .collect(Collectors.toMap(each -> each[0], each -> each[1]));
-        assertEquals(keys, String.join(" ", wrongKeys(PackageConfig.problems(given))));
+        assertEquals(keys, String.join(" ", wrongKeys(PackageConfig.validate(given))));
     }
 
     @Test
     void quotesCannotLeaveAFilter() {
         Map<String, String> hostile =
                 Map.of("EXPERIMENT", "x", "TAG", "a` = '' or tags.`b", "MODEL_NAME", "m' OR name != '");
-        assertEquals(List.of("TAG", "MODEL_NAME"), wrongKeys(PackageConfig.problems(hostile)));
+        assertEquals(List.of("TAG", "MODEL_NAME"), wrongKeys(PackageConfig.validate(hostile)));
     }
 }

@@ -12,7 +12,7 @@ import com.google.gson.JsonParser;
 import com.thoughtworks.go.plugin.api.exceptions.UnhandledRequestTypeException;
 import com.thoughtworks.go.plugin.api.request.DefaultGoPluginApiRequest;
 import com.thoughtworks.go.plugin.api.response.GoPluginApiResponse;
-import io.trackback.mlflow.ModelOfMlflow.Asked;
+import io.trackback.mlflow.SimulatedMlflow.Call;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
@@ -31,7 +31,7 @@ final class ContractTest {
     private static final Map<String, String> MLFLOW = Map.of("MLFLOW_URL", "http://mlflow");
     private static final Map<String, String> NO_PASSWORD =
             Map.of("MLFLOW_URL", "http://mlflow", "MLFLOW_USERNAME", "ada");
-    private static final Map<String, String> BY_TAG = Map.of("EXPERIMENT", ModelOfMlflow.EXPERIMENT);
+    private static final Map<String, String> BY_TAG = Map.of("EXPERIMENT", SimulatedMlflow.EXPERIMENT);
     private static final Map<String, String> BY_ALIAS = Map.of("REGISTERED_MODEL", "diamonds", "ALIAS", "champion");
     private static final String WRITTEN = "1 2026-11-22T08:00:00Z ";
     private static final String HOSTILE =
@@ -42,8 +42,8 @@ final class ContractTest {
             String name,
             Map<String, String> repository,
             Map<String, String> material,
-            Consumer<ModelOfMlflow> before,
-            Consumer<ModelOfMlflow> after) {
+            Consumer<SimulatedMlflow> before,
+            Consumer<SimulatedMlflow> after) {
         @Override
         public String toString() {
             return name;
@@ -51,12 +51,12 @@ final class ContractTest {
     }
 
     static Stream<Situation> situations() {
-        Consumer<ModelOfMlflow> nothing = mlflow -> {};
+        Consumer<SimulatedMlflow> nothing = mlflow -> {};
         return Stream.of(
                 new Situation("nothing promoted", MLFLOW, BY_TAG, nothing, nothing),
                 new Situation("one promoted", MLFLOW, BY_TAG, promoted(WRITTEN + "ada"), nothing),
                 new Situation("bare values", MLFLOW, BY_TAG, promoted("true"), promoted("")),
-                new Situation("tag removed", MLFLOW, BY_TAG, promoted("true"), it -> it.job(0).tags.clear()),
+                new Situation("tag removed", MLFLOW, BY_TAG, promoted("true"), it -> it.runAt(0).tags.clear()),
                 new Situation("hostile values", MLFLOW, BY_TAG, promoted(HOSTILE), nothing),
                 new Situation("hostile user", MLFLOW, BY_TAG, promoted(WRITTEN + HOSTILE.replace("\n", "")), nothing),
                 new Situation("alias not set", MLFLOW, BY_ALIAS, nothing, nothing),
@@ -69,42 +69,42 @@ final class ContractTest {
                 new Situation("no repository", Map.of(), BY_TAG, nothing, nothing),
                 new Situation("no address", Map.of("MLFLOW_URL", HOSTILE), BY_TAG, nothing, nothing),
                 new Situation("no password", NO_PASSWORD, BY_TAG, nothing, nothing),
-                failing(Asked.EXPERIMENT, BY_TAG, promoted("true")),
-                failing(Asked.RUNS, BY_TAG, promoted("true")),
-                failing(Asked.MODEL, BY_TAG, promoted("true")),
-                failing(Asked.ALIAS, BY_ALIAS, aliased(1)),
-                failing(Asked.RUN, BY_ALIAS, aliased(1)));
+                failing(Call.EXPERIMENT, BY_TAG, promoted("true")),
+                failing(Call.RUNS, BY_TAG, promoted("true")),
+                failing(Call.MODEL, BY_TAG, promoted("true")),
+                failing(Call.ALIAS, BY_ALIAS, aliased(1)),
+                failing(Call.RUN, BY_ALIAS, aliased(1)));
     }
 
-    private static Situation failing(Asked question, Map<String, String> material, Consumer<ModelOfMlflow> before) {
+    private static Situation failing(Call question, Map<String, String> material, Consumer<SimulatedMlflow> before) {
         return new Situation(question + " fails", MLFLOW, material, before, mlflow -> {
             before.accept(mlflow);
             mlflow.failAt(question);
         });
     }
 
-    private static Consumer<ModelOfMlflow> promoted(String value) {
+    private static Consumer<SimulatedMlflow> promoted(String value) {
         return mlflow -> {
-            ModelOfMlflow.Job job = mlflow.start(7, "1");
-            job.finish("FINISHED", 1);
-            mlflow.tag(job, "promote", value);
+            SimulatedMlflow.SimulatedRun run = mlflow.start(7, "1");
+            run.finish("FINISHED", 1);
+            mlflow.tag(run, "promote", value);
         };
     }
 
     /** Versions 1 and 2 come from runs, version 3 from none. */
-    private static Consumer<ModelOfMlflow> aliased(int index) {
+    private static Consumer<SimulatedMlflow> aliased(int index) {
         return mlflow -> {
             if (mlflow.versions.isEmpty()) {
                 Stream.of(1, 2).map(rank -> mlflow.start(rank, "1")).forEach(mlflow::register);
                 mlflow.register(null);
-                mlflow.jobs.forEach(job -> job.finish("FINISHED", 1));
+                mlflow.runs.forEach(run -> run.finish("FINISHED", 1));
             }
             mlflow.aliases.put("champion", mlflow.versions.get(index));
         };
     }
 
     private static GocdMaterial polled(Situation situation) {
-        ModelOfMlflow mlflow = new ModelOfMlflow();
+        SimulatedMlflow mlflow = new SimulatedMlflow();
         MlflowPackagePlugin plugin = new MlflowPackagePlugin((repository, limit) -> mlflow);
         GocdMaterial material = new GocdMaterial(plugin, situation.repository(), situation.material());
         situation.before().accept(mlflow);
@@ -120,10 +120,10 @@ final class ContractTest {
     @MethodSource("situations")
     void everyAnswerIsReadableAndEveryRefusalIsOneSentence(Situation situation) {
         GocdMaterial material = polled(situation);
-        for (String message : Reading.MESSAGES) {
+        for (String message : GocdOutcome.MESSAGES) {
             GoPluginApiResponse response = material.send(message);
             if (response.responseCode() == 200) {
-                checkAnswer(Reading.of(message, response), response.responseBody());
+                checkAnswer(GocdOutcome.of(message, response), response.responseBody());
             } else {
                 assertTrue(message.startsWith("latest-revision"), message + ": " + response.responseBody());
                 assertSentence(response.responseBody());
@@ -131,7 +131,7 @@ final class ContractTest {
         }
     }
 
-    private static void checkAnswer(Reading reading, String body) {
+    private static void checkAnswer(GocdOutcome reading, String body) {
         switch (reading.gocd()) {
             case "revision" -> checkRevision(JsonParser.parseString(body).getAsJsonObject());
             case "success", "failure" -> {
@@ -182,9 +182,9 @@ final class ContractTest {
     @Test
     void theSituationsLeadToEveryKindOfAnswer() {
         Set<String> kinds = new TreeSet<>();
-        situations().map(ContractTest::polled).forEach(material -> Reading.MESSAGES.forEach(message -> {
+        situations().map(ContractTest::polled).forEach(material -> GocdOutcome.MESSAGES.forEach(message -> {
             GoPluginApiResponse response = material.send(message);
-            kinds.add(response.responseCode() == 200 ? Reading.of(message, response).gocd() : "refusal");
+            kinds.add(response.responseCode() == 200 ? GocdOutcome.of(message, response).gocd() : "refusal");
         }));
         assertEquals(
                 List.of("failure", "fields", "no change", "problems", "refusal", "revision", "success", "valid"),
@@ -201,7 +201,7 @@ final class ContractTest {
                 ""
             })
     void anUnknownMessageIsLeftToGocd(String message) {
-        MlflowPackagePlugin plugin = new MlflowPackagePlugin((repository, limit) -> new ModelOfMlflow());
+        MlflowPackagePlugin plugin = new MlflowPackagePlugin((repository, limit) -> new SimulatedMlflow());
         assertThrows(
                 UnhandledRequestTypeException.class,
                 () -> plugin.handle(new DefaultGoPluginApiRequest("package-repository", "1.0", message)));

@@ -13,7 +13,7 @@ final class FakeMlflow implements Mlflow {
     private final Map<String, TaggedRun> tagged = new HashMap<>();
     private final Map<String, LoggedModel> models = new HashMap<>();
     private final Map<String, ModelVersion> aliases = new HashMap<>();
-    final List<String> questions = new ArrayList<>();
+    final List<String> calls = new ArrayList<>();
 
     /** Run `n` ends `n` seconds into 1970 and has logged a model; later runs have smaller ids. */
     static String runId(int n) {
@@ -81,37 +81,37 @@ final class FakeMlflow implements Mlflow {
 
     @Override
     public Optional<String> experiment(String name) {
-        questions.add("experiment " + name);
+        calls.add("experiment " + name);
         return name.equals("diamond-price") ? Optional.of("1") : Optional.empty();
     }
 
     @Override
     public List<TaggedRun> tagged(String experimentId, String tag) {
-        questions.add("tagged " + tag);
+        calls.add("tagged " + tag);
         return List.copyOf(tagged.values());
     }
 
     @Override
     public Optional<ModelVersion> version(String registeredModel, String alias) {
-        questions.add("version " + alias);
+        calls.add("version " + alias);
         return Optional.ofNullable(aliases.get(alias));
     }
 
     @Override
     public Run run(String id) {
-        questions.add("run");
+        calls.add("run");
         return runs.get(id);
     }
 
     @Override
     public Optional<LoggedModel> model(Run run, String name) {
-        questions.add("model " + name);
+        calls.add("model " + name);
         return Optional.ofNullable(models.get(run.id()));
     }
 
     @Override
     public Optional<LoggedModel> modelWithId(Run run, String id) {
-        questions.add("model with id");
+        calls.add("model with id");
         return models.values().stream().filter(model -> model.id().equals(id)).findFirst();
     }
 }

@@ -57,9 +57,9 @@ final class GocdReaderTest {
     @MethodSource("rows")
     void anAnswerIsReadAsTheTableSays(Row row) {
         if (REFUSED.contains(row.gocd())) {
-            assertThrows(Unreadable.class, () -> Reading.of(row.message(), row.response()));
+            assertThrows(Unreadable.class, () -> GocdOutcome.of(row.message(), row.response()));
         } else {
-            Reading reading = Reading.of(row.message(), row.response());
+            GocdOutcome reading = GocdOutcome.of(row.message(), row.response());
             assertEquals(row.gocd(), reading.gocd());
             assertEquals(row.reads(), row.reads() == null ? null : asked(row, reading.reads()));
         }

@@ -26,19 +26,19 @@ record HostileBody(String name, Maker maker) {
     }
 
     /** What a real MLflow says, with the canary in its texts. */
-    static byte[] sound(Topic topic) {
-        return planted(topic).getBytes(UTF_8);
+    static byte[] sound(Endpoint endpoint) {
+        return planted(endpoint).getBytes(UTF_8);
     }
 
-    byte[] from(Topic topic) throws IOException {
-        byte[] sound = sound(topic);
+    byte[] from(Endpoint endpoint) throws IOException {
+        byte[] sound = sound(endpoint);
         byte[] hostile = maker.make(sound);
         assertFalse(Arrays.equals(sound, hostile), "the row changes nothing");
         return hostile;
     }
 
-    static String planted(Topic topic) {
-        return topic.reply()
+    static String planted(Endpoint endpoint) {
+        return endpoint.reply()
                 .replace("\"boosted\"", "\"" + GocdAnswer.CANARY + "\"")
                 .replace("\"name\": \"price\"", "\"name\": \"" + GocdAnswer.CANARY + "\"")
                 .replaceFirst("\\{", "{\"message\": \"" + GocdAnswer.CANARY + "\",");

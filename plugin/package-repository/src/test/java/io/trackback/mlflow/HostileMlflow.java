@@ -17,39 +17,39 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** An MLflow that answers well but for one topic, and a GoCD in front of it, with its log. */
+/** An MLflow that answers well but for one endpoint, and a GoCD in front of it, with its log. */
 final class HostileMlflow implements AutoCloseable {
     private static final String TOKEN = "token-5d1c9e";
     private static final String PASSWORD = "password-7b3f20";
     private static final List<String> SECRETS =
             List.of(TOKEN, PASSWORD, Base64.getEncoder().encodeToString(("ada:" + PASSWORD).getBytes(UTF_8)));
 
-    private final RawServer server;
+    private final RawSocketServer server;
     private final PrintStream console = System.out;
     private final ByteArrayOutputStream log = new ByteArrayOutputStream();
 
     HostileMlflow() throws IOException {
-        server = new RawServer();
+        server = new RawSocketServer();
         System.setOut(new PrintStream(log, true, UTF_8));
         server.play(HostileMlflow::soundly);
     }
 
-    private static void soundly(RawServer.Asked question, OutputStream out) throws IOException {
-        HostileBody.send(out, 200, HostileBody.sound(Topic.of(question.line())));
+    private static void soundly(RawSocketServer.Request request, OutputStream out) throws IOException {
+        HostileBody.send(out, 200, HostileBody.sound(Endpoint.of(request.line())));
     }
 
-    void play(Topic topic, RawServer.Script script) {
-        server.play((question, out) -> {
-            if (Topic.of(question.line()) == topic) {
-                script.play(question, out);
+    void play(Endpoint endpoint, RawSocketServer.Script script) {
+        server.play((request, out) -> {
+            if (Endpoint.of(request.line()) == endpoint) {
+                script.play(request, out);
             } else {
-                soundly(question, out);
+                soundly(request, out);
             }
         });
     }
 
-    void play(Topic topic, int status, byte[] body) {
-        play(topic, (question, out) -> HostileBody.send(out, status, body));
+    void play(Endpoint endpoint, int status, byte[] body) {
+        play(endpoint, (request, out) -> HostileBody.send(out, status, body));
     }
 
     void playSoundly() {
@@ -61,12 +61,12 @@ final class HostileMlflow implements AutoCloseable {
     }
 
     boolean wasAskedFor(String path) {
-        return server.asked.stream().anyMatch(asked -> asked.line().contains(path));
+        return server.requests.stream().anyMatch(asked -> asked.line().contains(path));
     }
 
     /** The answer to one message, in which no secret may stand. */
-    GocdAnswer ask(MlflowPackagePlugin plugin, Topic topic, String message) {
-        GocdMaterial material = new GocdMaterial(plugin, repository(topic), topic.material());
+    GocdAnswer ask(MlflowPackagePlugin plugin, Endpoint endpoint, String message) {
+        GocdMaterial material = new GocdMaterial(plugin, repository(endpoint), endpoint.material());
         if (message.equals("latest-revision-since")) {
             material.keep(new Modification("41-00000000", Instant.EPOCH, "", "", "", Map.of("SEEN", "000000000000")));
         }
@@ -82,9 +82,9 @@ final class HostileMlflow implements AutoCloseable {
     }
 
     /** With a token for experiments, with a password for registered models. */
-    private Map<String, String> repository(Topic topic) {
+    private Map<String, String> repository(Endpoint endpoint) {
         Map<String, String> repository = new HashMap<>(Map.of("MLFLOW_URL", server.url()));
-        repository.putAll(topic.material().containsKey("EXPERIMENT")
+        repository.putAll(endpoint.material().containsKey("EXPERIMENT")
                 ? Map.of("MLFLOW_TOKEN", TOKEN)
                 : Map.of("MLFLOW_USERNAME", "ada", "MLFLOW_PASSWORD", PASSWORD));
         return repository;

@@ -41,40 +41,40 @@ final class HostileMlflowTest {
     @AfterEach
     void stop() throws IOException {
         mlflow.playSoundly();
-        for (Topic topic : List.of(Topic.RUNS, Topic.RUN)) {
-            assertEquals(Kind.REVISION, mlflow.ask(PLUGIN, topic, LATEST).kind());
+        for (Endpoint endpoint : List.of(Endpoint.RUNS, Endpoint.RUN)) {
+            assertEquals(Kind.REVISION, mlflow.ask(PLUGIN, endpoint, LATEST).kind());
         }
         mlflow.close();
     }
 
-    private void assertRefused(MlflowPackagePlugin plugin, Topic topic, String message) {
-        GocdAnswer answer = mlflow.ask(plugin, topic, message);
+    private void assertRefused(MlflowPackagePlugin plugin, Endpoint endpoint, String message) {
+        GocdAnswer answer = mlflow.ask(plugin, endpoint, message);
         assertEquals(Kind.REFUSED, answer.kind(), message + " " + answer);
         assertFalse(answer.sentence().startsWith("nothing promoted"), answer.sentence());
     }
 
-    private void assertRefused(Topic topic) {
-        assertRefused(PLUGIN, topic, LATEST);
-        assertRefused(PLUGIN, topic, SINCE);
-        if (topic.isChecked()) {
-            assertRefused(PLUGIN, topic, CHECK);
+    private void assertRefused(Endpoint endpoint) {
+        assertRefused(PLUGIN, endpoint, LATEST);
+        assertRefused(PLUGIN, endpoint, SINCE);
+        if (endpoint.isChecked()) {
+            assertRefused(PLUGIN, endpoint, CHECK);
         }
     }
 
     /** By a check of the repository too: what answers is no MLflow. */
-    private void assertRefusedAlways(Topic topic) {
-        assertRefused(topic);
-        if (topic == Topic.EXPERIMENT) {
-            assertRefused(PLUGIN, topic, "check-repository-connection");
+    private void assertRefusedAlways(Endpoint endpoint) {
+        assertRefused(endpoint);
+        if (endpoint == Endpoint.EXPERIMENT) {
+            assertRefused(PLUGIN, endpoint, "check-repository-connection");
         }
     }
 
     @ParameterizedTest(name = "{0} is waited for until the time is over")
-    @MethodSource("io.trackback.mlflow.HostileAnswer#late")
-    void anAnswerThatDoesNotComeIsWaitedForUntilTheTimeIsOver(HostileAnswer answer) {
-        mlflow.play(Topic.RUNS, answer.script());
+    @MethodSource("io.trackback.mlflow.HostileResponse#late")
+    void anAnswerThatDoesNotComeIsWaitedForUntilTheTimeIsOver(HostileResponse answer) {
+        mlflow.play(Endpoint.RUNS, answer.script());
         for (String message : List.of(LATEST, CHECK)) {
-            GocdAnswer refused = mlflow.ask(HASTY, Topic.RUNS, message);
+            GocdAnswer refused = mlflow.ask(HASTY, Endpoint.RUNS, message);
             assertTrue(refused.sentence().contains("did not answer within 0.4 s"), refused.sentence());
             mlflow.assertHungUp();
         }
@@ -82,17 +82,17 @@ final class HostileMlflowTest {
 
     @Test
     void aCheckOfAServerThatHangsGivesUpBeforeGocdDoes() {
-        mlflow.play(Topic.EXPERIMENT, (question, out) -> question.awaitHangUp());
-        GocdAnswer refused = mlflow.ask(new MlflowPackagePlugin(), Topic.EXPERIMENT, CHECK);
+        mlflow.play(Endpoint.EXPERIMENT, (request, out) -> request.awaitHangUp());
+        GocdAnswer refused = mlflow.ask(new MlflowPackagePlugin(), Endpoint.EXPERIMENT, CHECK);
         assertTrue(refused.sentence().contains("did not answer within 4.5 s"), refused.sentence());
     }
 
     @ParameterizedTest(name = "{0} is refused")
-    @MethodSource("io.trackback.mlflow.HostileAnswer#broken")
-    void aBrokenAnswerIsRefusedAndHungUpOn(HostileAnswer answer) {
-        for (Topic topic : List.of(Topic.EXPERIMENT, Topic.RUNS)) {
-            mlflow.play(topic, answer.script());
-            assertRefusedAlways(topic);
+    @MethodSource("io.trackback.mlflow.HostileResponse#broken")
+    void aBrokenAnswerIsRefusedAndHungUpOn(HostileResponse answer) {
+        for (Endpoint endpoint : List.of(Endpoint.EXPERIMENT, Endpoint.RUNS)) {
+            mlflow.play(endpoint, answer.script());
+            assertRefusedAlways(endpoint);
             mlflow.assertHungUp();
         }
     }
@@ -104,9 +104,9 @@ final class HostileMlflowTest {
         410, 418, 421, 426, 429, 451, 500, 502, 503, 504, 511, 600, 999
     })
     void aStatusThatIsNot200IsRefusedAndLeadsNowhere(int status) {
-        for (Topic topic : Topic.values()) {
-            mlflow.play(topic, status, HostileBody.sound(topic));
-            assertRefusedAlways(topic);
+        for (Endpoint endpoint : Endpoint.values()) {
+            mlflow.play(endpoint, status, HostileBody.sound(endpoint));
+            assertRefusedAlways(endpoint);
         }
         assertFalse(mlflow.wasAskedFor(GocdAnswer.CANARY), "followed a redirect");
     }
@@ -114,17 +114,17 @@ final class HostileMlflowTest {
     @ParameterizedTest(name = "{0} is refused")
     @MethodSource("io.trackback.mlflow.HostileBody#refused")
     void aBodyThatIsNoSoundObjectIsRefusedWhateverWasAsked(HostileBody body) throws IOException {
-        for (Topic topic : Topic.values()) {
-            mlflow.play(topic, 200, body.from(topic));
-            assertRefusedAlways(topic);
+        for (Endpoint endpoint : Endpoint.values()) {
+            mlflow.play(endpoint, 200, body.from(endpoint));
+            assertRefusedAlways(endpoint);
         }
     }
 
     @Test
     void aByteOrderMarkChangesNothing() {
-        for (Topic topic : Topic.values()) {
-            mlflow.play(topic, 200, ("\ufeff" + HostileBody.planted(topic)).getBytes(UTF_8));
-            assertEquals(Kind.REVISION, mlflow.ask(PLUGIN, topic, LATEST).kind());
+        for (Endpoint endpoint : Endpoint.values()) {
+            mlflow.play(endpoint, 200, ("\ufeff" + HostileBody.planted(endpoint)).getBytes(UTF_8));
+            assertEquals(Kind.REVISION, mlflow.ask(PLUGIN, endpoint, LATEST).kind());
         }
     }
 
@@ -137,9 +137,9 @@ final class HostileMlflowTest {
     })
     void anErrorThatIsNotMlflowsIsRefused(String body) {
         for (int status : new int[] {400, 404}) {
-            for (Topic topic : Topic.values()) {
-                mlflow.play(topic, status, body.getBytes(UTF_8));
-                assertRefusedAlways(topic);
+            for (Endpoint endpoint : Endpoint.values()) {
+                mlflow.play(endpoint, status, body.getBytes(UTF_8));
+                assertRefusedAlways(endpoint);
             }
         }
     }
@@ -147,34 +147,34 @@ final class HostileMlflowTest {
     @ParameterizedTest(name = "{0}")
     @MethodSource({"io.trackback.mlflow.HostileRuns#all", "io.trackback.mlflow.HostileModels#all"})
     void aHostileValueIsRefusedOrLeftOutOrMadePlain(HostileValue value) {
-        mlflow.play(value.topic(), 200, value.body());
+        mlflow.play(value.endpoint(), 200, value.body());
         switch (value.expect()) {
-            case REFUSED -> assertRefused(value.topic());
-            case NOTHING -> assertNothing(value.topic());
-            case REVISION -> assertRevision(value.topic());
+            case REFUSED -> assertRefused(value.endpoint());
+            case NOTHING -> assertNothing(value.endpoint());
+            case REVISION -> assertRevision(value.endpoint());
         }
     }
 
-    private void assertNothing(Topic topic) {
-        assertTrue(mlflow.ask(PLUGIN, topic, LATEST).sentence().startsWith("nothing promoted"));
-        assertEquals(Kind.NOTHING_NEW, mlflow.ask(PLUGIN, topic, SINCE).kind());
-        assertTrue(mlflow.ask(PLUGIN, topic, CHECK).sentence().startsWith("nothing promoted"));
+    private void assertNothing(Endpoint endpoint) {
+        assertTrue(mlflow.ask(PLUGIN, endpoint, LATEST).sentence().startsWith("nothing promoted"));
+        assertEquals(Kind.NOTHING_NEW, mlflow.ask(PLUGIN, endpoint, SINCE).kind());
+        assertTrue(mlflow.ask(PLUGIN, endpoint, CHECK).sentence().startsWith("nothing promoted"));
     }
 
-    private void assertRevision(Topic topic) {
-        assertEquals(Kind.REVISION, mlflow.ask(PLUGIN, topic, LATEST).kind());
-        assertEquals(Kind.REVISION, mlflow.ask(PLUGIN, topic, SINCE).kind());
-        assertEquals(Kind.SUCCESS, mlflow.ask(PLUGIN, topic, CHECK).kind());
+    private void assertRevision(Endpoint endpoint) {
+        assertEquals(Kind.REVISION, mlflow.ask(PLUGIN, endpoint, LATEST).kind());
+        assertEquals(Kind.REVISION, mlflow.ask(PLUGIN, endpoint, SINCE).kind());
+        assertEquals(Kind.SUCCESS, mlflow.ask(PLUGIN, endpoint, CHECK).kind());
     }
 
     @ParameterizedTest(name = "{0}")
-    @MethodSource("io.trackback.mlflow.HostileBulk#all")
-    void eightMegabytesOfOneThingFitIntoMemory(HostileBulk bulk) {
-        mlflow.play(bulk.topic(), (question, out) -> bulk.write(out));
+    @MethodSource("io.trackback.mlflow.OversizedBody#all")
+    void eightMegabytesOfOneThingFitIntoMemory(OversizedBody bulk) {
+        mlflow.play(bulk.endpoint(), (request, out) -> bulk.write(out));
         if (bulk.refused()) {
-            assertRefused(PLUGIN, bulk.topic(), LATEST);
+            assertRefused(PLUGIN, bulk.endpoint(), LATEST);
         } else {
-            assertEquals(Kind.NOTHING_NEW, mlflow.ask(PLUGIN, bulk.topic(), SINCE).kind());
+            assertEquals(Kind.NOTHING_NEW, mlflow.ask(PLUGIN, bulk.endpoint(), SINCE).kind());
         }
     }
 
@@ -197,11 +197,11 @@ final class HostileMlflowTest {
     @FieldSource("ENDLESS_TOKENS")
     void pagesThatDoNotEndAreRefused(Tokens tokens) {
         int[] pages = {0};
-        mlflow.play(Topic.RUNS, (question, out) -> {
+        mlflow.play(Endpoint.RUNS, (request, out) -> {
             String token = "{\"next_page_token\":" + tokens.token().apply(pages[0]++) + ",";
-            HostileBody.send(out, 200, HostileBody.planted(Topic.RUNS).replaceFirst("\\{", token).getBytes(UTF_8));
+            HostileBody.send(out, 200, HostileBody.planted(Endpoint.RUNS).replaceFirst("\\{", token).getBytes(UTF_8));
         });
-        assertRefused(PLUGIN, Topic.RUNS, LATEST);
+        assertRefused(PLUGIN, Endpoint.RUNS, LATEST);
         assertEquals(tokens.questions(), pages[0]);
     }
 }

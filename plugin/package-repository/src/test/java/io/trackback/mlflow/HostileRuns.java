@@ -23,33 +23,33 @@ final class HostileRuns {
 
     private static Stream<HostileValue> experiments() {
         return Stream.of(
-                        texts(Topic.EXPERIMENT, Expect.REFUSED, "experiment_id",
+                        texts(Endpoint.EXPERIMENT, Expect.REFUSED, "experiment_id",
                                 "", "x", "-1", "1/../2", "1\n", "\u0661", "1".repeat(21), GocdAnswer.CANARY),
-                        values(Topic.EXPERIMENT, Expect.REFUSED, "experiment_id", "null", "1", "true", "[\"1\"]", "{}"),
-                        values(Topic.EXPERIMENT, Expect.REFUSED, "experiment", "null", "7", "[]", "{}", "\"x\""),
-                        texts(Topic.EXPERIMENT, Expect.REFUSED, "lifecycle_stage", "deleted"))
+                        values(Endpoint.EXPERIMENT, Expect.REFUSED, "experiment_id", "null", "1", "true", "[\"1\"]", "{}"),
+                        values(Endpoint.EXPERIMENT, Expect.REFUSED, "experiment", "null", "7", "[]", "{}", "\"x\""),
+                        texts(Endpoint.EXPERIMENT, Expect.REFUSED, "lifecycle_stage", "deleted"))
                 .flatMap(rows -> rows);
     }
 
     private static Stream<HostileValue> ids() {
         return Stream.of(
-                        texts(Topic.RUNS, Expect.NOTHING, "run_id",
+                        texts(Endpoint.RUNS, Expect.NOTHING, "run_id",
                                 "", ID.toUpperCase(), ID.substring(1), ID + "0", "../" + ID.substring(3), ID + "\n",
                                 ID.replace('0', '\u0660'), "m-" + ID, GocdAnswer.CANARY),
-                        values(Topic.RUNS, Expect.NOTHING, "run_id", "null"),
-                        values(Topic.RUNS, Expect.REFUSED, "run_id", "1".repeat(32), "true", "[]", "{}"),
-                        texts(Topic.RUNS, Expect.NOTHING, "experiment_id",
+                        values(Endpoint.RUNS, Expect.NOTHING, "run_id", "null"),
+                        values(Endpoint.RUNS, Expect.REFUSED, "run_id", "1".repeat(32), "true", "[]", "{}"),
+                        texts(Endpoint.RUNS, Expect.NOTHING, "experiment_id",
                                 "", "x", "-1", "1/../1", "1\n", "\u0661", "2", GocdAnswer.CANARY),
-                        values(Topic.RUNS, Expect.REFUSED, "experiment_id", "1", "[\"1\"]"))
+                        values(Endpoint.RUNS, Expect.REFUSED, "experiment_id", "1", "[\"1\"]"))
                 .flatMap(rows -> rows);
     }
 
     private static Stream<HostileValue> statuses() {
         return Stream.of(
-                        texts(Topic.RUNS, Expect.NOTHING, "status",
+                        texts(Endpoint.RUNS, Expect.NOTHING, "status",
                                 "", "RUNNING", "RUNNINg", "finished", "FINISHED ", "UNKNOWN"),
-                        values(Topic.RUNS, Expect.NOTHING, "status", "null"),
-                        values(Topic.RUNS, Expect.REFUSED, "status", "true", "3", "[\"FINISHED\"]"))
+                        values(Endpoint.RUNS, Expect.NOTHING, "status", "null"),
+                        values(Endpoint.RUNS, Expect.REFUSED, "status", "true", "3", "[\"FINISHED\"]"))
                 .flatMap(rows -> rows);
     }
 
@@ -67,7 +67,7 @@ final class HostileRuns {
     }
 
     private static HostileValue bareTag(String time, Expect expect) {
-        return new HostileValue("a bare tag and times " + time, Topic.RUNS, expect, sound ->
+        return new HostileValue("a bare tag and times " + time, Endpoint.RUNS, expect, sound ->
                 set(set(set(sound, "value", "\"yes\""), "end_time", time), "start_time", time));
     }
 
@@ -98,7 +98,7 @@ final class HostileRuns {
 
     /** In the tags, the reason and the run's name together. */
     private static HostileValue text(String text) {
-        return new HostileValue("the text " + HostileValue.shown(text), Topic.RUNS, Expect.REVISION, sound ->
+        return new HostileValue("the text " + HostileValue.shown(text), Endpoint.RUNS, Expect.REVISION, sound ->
                 set(set(sound, "value", quoted(text)), "run_name", quoted(text)));
     }
 
@@ -146,6 +146,6 @@ final class HostileRuns {
     }
 
     private static HostileValue edit(Expect expect, String name, String pattern, String replacement) {
-        return HostileValue.edit(Topic.RUNS, expect, name, pattern, replacement);
+        return HostileValue.edit(Endpoint.RUNS, expect, name, pattern, replacement);
     }
 }

@@ -9,7 +9,7 @@ import java.util.regex.Matcher;
 import java.util.stream.Stream;
 
 /** A sound reply in which some values are not MLflow's, and what has to come of it. */
-record HostileValue(String name, Topic topic, Expect expect, UnaryOperator<String> edit) {
+record HostileValue(String name, Endpoint endpoint, Expect expect, UnaryOperator<String> edit) {
 
     enum Expect {
         REFUSED,
@@ -20,31 +20,31 @@ record HostileValue(String name, Topic topic, Expect expect, UnaryOperator<Strin
 
     @Override
     public String toString() {
-        return topic + " with " + name + ": " + expect;
+        return endpoint + " with " + name + ": " + expect;
     }
 
     byte[] body() {
-        String sound = HostileBody.planted(topic);
+        String sound = HostileBody.planted(endpoint);
         String hostile = edit.apply(sound);
         assertNotEquals(sound, hostile, "the row changes nothing");
         return hostile.getBytes(UTF_8);
     }
 
     /** Every value of the key is one of these texts. */
-    static Stream<HostileValue> texts(Topic topic, Expect expect, String key, String... texts) {
+    static Stream<HostileValue> texts(Endpoint endpoint, Expect expect, String key, String... texts) {
         return Stream.of(texts)
-                .map(text -> new HostileValue(key + " " + shown(text), topic, expect, sound -> set(sound, key,
+                .map(text -> new HostileValue(key + " " + shown(text), endpoint, expect, sound -> set(sound, key,
                         quoted(text))));
     }
 
     /** Every value of the key is one of these, as they stand. */
-    static Stream<HostileValue> values(Topic topic, Expect expect, String key, String... values) {
+    static Stream<HostileValue> values(Endpoint endpoint, Expect expect, String key, String... values) {
         return Stream.of(values)
-                .map(value -> new HostileValue(key + " " + value, topic, expect, sound -> set(sound, key, value)));
+                .map(value -> new HostileValue(key + " " + value, endpoint, expect, sound -> set(sound, key, value)));
     }
 
-    static HostileValue edit(Topic topic, Expect expect, String name, String pattern, String replacement) {
-        return new HostileValue(name, topic, expect, sound -> sound.replaceAll(pattern, replacement));
+    static HostileValue edit(Endpoint endpoint, Expect expect, String name, String pattern, String replacement) {
+        return new HostileValue(name, endpoint, expect, sound -> sound.replaceAll(pattern, replacement));
     }
 
     /** What was there moves to a key that nobody looks at. */

@@ -16,11 +16,11 @@ import org.junit.jupiter.api.Test;
 final class HttpMlflowTest {
     private static final String RUN = FakeMlflow.runId(1);
 
-    private LoopbackServer server;
+    private StubServer server;
 
     @BeforeEach
     void start() throws IOException {
-        server = new LoopbackServer();
+        server = new StubServer();
     }
 
     @AfterEach
@@ -34,7 +34,7 @@ final class HttpMlflowTest {
         assertEquals(Optional.of("7"), server.mlflow().experiment("a&b=ż #1"));
         assertEquals(
                 "GET /api/2.0/mlflow/experiments/get-by-name?experiment_name=a%26b%3D%C5%BC+%231 ",
-                server.asked.get(0));
+                server.requests.get(0));
     }
 
     @Test
@@ -42,7 +42,7 @@ final class HttpMlflowTest {
         server.answer("experiments/get-by-name", exchange -> {
             boolean deleted = exchange.getRequestURI().getQuery().endsWith("deleted");
             String missing = "{\"error_code\":\"RESOURCE_DOES_NOT_EXIST\",\"message\":\"no\"}";
-            LoopbackServer.reply(exchange, deleted ? 200 : 404, deleted ? experiment("deleted") : missing);
+            StubServer.reply(exchange, deleted ? 200 : 404, deleted ? experiment("deleted") : missing);
         });
         assertEquals(Optional.empty(), server.mlflow().experiment("deleted"));
         assertEquals(Optional.empty(), server.mlflow().experiment("missing"));
@@ -51,10 +51,10 @@ final class HttpMlflowTest {
     @Test
     void runsAreFilteredByTheServerAndReadFromAllPages() {
         server.answer("runs/search", exchange -> {
-            boolean first = server.asked.size() == 1;
+            boolean first = server.requests.size() == 1;
             String page = "{\"runs\":[" + run(first ? RUN : FakeMlflow.runId(2)) + "]"
                     + (first ? ",\"next_page_token\":\"more\"}" : "}");
-            LoopbackServer.reply(exchange, 200, page);
+            StubServer.reply(exchange, 200, page);
         });
         List<TaggedRun> runs = server.mlflow().tagged("1", "promote");
         Run run = new Run(
@@ -66,20 +66,20 @@ final class HttpMlflowTest {
                         + "\"filter\":\"tags.`promote` IS NOT NULL\","
                         + "\"run_view_type\":\"ACTIVE_ONLY\",\"order_by\":[\"attributes.start_time ASC\"],"
                         + "\"max_results\":200}",
-                server.asked.get(0));
-        assertTrue(server.asked.get(1).endsWith("\"page_token\":\"more\"}"), server.asked.get(1));
+                server.requests.get(0));
+        assertTrue(server.requests.get(1).endsWith("\"page_token\":\"more\"}"), server.requests.get(1));
     }
 
     @Test
     void moreRunsThanTenPagesAreAnError() {
-        server.answer("runs/search", exchange -> LoopbackServer.reply(
-                exchange, 200, "{\"next_page_token\":\"" + server.asked.size() + "\"}"));
+        server.answer("runs/search", exchange -> StubServer.reply(
+                exchange, 200, "{\"next_page_token\":\"" + server.requests.size() + "\"}"));
         Mlflow mlflow = server.mlflow();
-        Refusal refusal = assertThrows(Refusal.class, () -> mlflow.tagged("1", "promote"));
+        RefusedException refusal = assertThrows(RefusedException.class, () -> mlflow.tagged("1", "promote"));
         assertEquals(
                 "expected at most 2000 runs with the tag 'promote', found more: remove the tag from old runs",
                 refusal.getMessage());
-        assertEquals(10, server.asked.size());
+        assertEquals(10, server.requests.size());
     }
 
     @Test
@@ -112,7 +112,7 @@ final class HttpMlflowTest {
         Run run = new Run(RUN, "", "FINISHED", "1", Instant.EPOCH, List.of("m-" + RUN));
         LoggedModel newest = new LoggedModel("m-" + RUN, "mlflow-artifacts:/1");
         assertEquals(Optional.of(newest), server.mlflow().model(run, "model"));
-        assertTrue(server.asked.get(0).contains("\"filter\":\"source_run_id = '" + RUN + "' AND name = 'model'\""));
+        assertTrue(server.requests.get(0).contains("\"filter\":\"source_run_id = '" + RUN + "' AND name = 'model'\""));
     }
 
     @Test
@@ -129,7 +129,7 @@ final class HttpMlflowTest {
         server.answer("logged-models/search", 200, "{\"models\":[" + model("m-" + RUN, "model", RUN) + "]}");
         Run silent = new Run(RUN, "", "FINISHED", "1", Instant.EPOCH, List.of());
         assertEquals(Optional.empty(), server.mlflow().model(silent, "model"));
-        assertEquals(List.of(), server.asked);
+        assertEquals(List.of(), server.requests);
         Run other = new Run(RUN, "", "FINISHED", "1", Instant.EPOCH, List.of("m-" + FakeMlflow.runId(2)));
         assertEquals(Optional.empty(), server.mlflow().model(other, "model"));
     }
@@ -141,18 +141,18 @@ final class HttpMlflowTest {
         List<String> outputs = List.of(FakeMlflow.modelId(1), FakeMlflow.modelId(2));
         Run run = new Run(RUN, "", "FINISHED", "1", Instant.EPOCH, outputs);
         assertEquals(FakeMlflow.modelId(2), server.mlflow().model(run, "model").orElseThrow().id());
-        assertTrue(server.asked.get(0).contains("\"field_name\":\"creation_timestamp\""), server.asked.get(0));
-        assertTrue(server.asked.get(0).contains("\"ascending\":false"), server.asked.get(0));
+        assertTrue(server.requests.get(0).contains("\"field_name\":\"creation_timestamp\""), server.requests.get(0));
+        assertTrue(server.requests.get(0).contains("\"ascending\":false"), server.requests.get(0));
     }
 
     @Test
     void pageTokensThatRepeatAreNotMlflows() {
-        server.answer("runs/search", exchange -> LoopbackServer.reply(
-                exchange, 200, "{\"next_page_token\":\"" + server.asked.size() % 2 + "\"}"));
+        server.answer("runs/search", exchange -> StubServer.reply(
+                exchange, 200, "{\"next_page_token\":\"" + server.requests.size() % 2 + "\"}"));
         Mlflow mlflow = server.mlflow();
-        Refusal refusal = assertThrows(Refusal.class, () -> mlflow.tagged("1", "promote"));
+        RefusedException refusal = assertThrows(RefusedException.class, () -> mlflow.tagged("1", "promote"));
         assertTrue(refusal.getMessage().contains("did not answer as MLflow does"), refusal.getMessage());
-        assertEquals(3, server.asked.size());
+        assertEquals(3, server.requests.size());
     }
 
     @Test
@@ -161,7 +161,7 @@ final class HttpMlflowTest {
         ModelVersion expected = new ModelVersion("3", RUN, "m-" + RUN, Instant.ofEpochMilli(1795334400000L));
         assertEquals(Optional.of(expected), server.mlflow().version("a&b", "champion"));
         assertEquals(
-                "GET /api/2.0/mlflow/registered-models/alias?name=a%26b&alias=champion ", server.asked.get(0));
+                "GET /api/2.0/mlflow/registered-models/alias?name=a%26b&alias=champion ", server.requests.get(0));
     }
 
     @Test
@@ -170,7 +170,7 @@ final class HttpMlflowTest {
         String files = "mlflow-artifacts:/8/models/m-" + RUN + "/artifacts";
         server.answer("model-versions/get-download-uri", 200, "{\"artifact_uri\":\"" + files + "\"}");
         assertEquals("m-" + RUN, server.mlflow().version("prod", "champion").orElseThrow().modelId());
-        assertTrue(server.asked.get(1).contains("get-download-uri?name=prod&version=3"), server.asked.get(1));
+        assertTrue(server.requests.get(1).contains("get-download-uri?name=prod&version=3"), server.requests.get(1));
     }
 
     @Test
@@ -184,14 +184,14 @@ final class HttpMlflowTest {
         server.answer("registered-models/alias", exchange -> {
             boolean model = exchange.getRequestURI().getQuery().contains("name=prod");
             String code = model ? "INVALID_PARAMETER_VALUE" : "RESOURCE_DOES_NOT_EXIST";
-            LoopbackServer.reply(exchange, model ? 400 : 404, "{\"error_code\":\"" + code + "\"}");
+            StubServer.reply(exchange, model ? 400 : 404, "{\"error_code\":\"" + code + "\"}");
         });
         Mlflow mlflow = server.mlflow();
         assertEquals(Optional.empty(), mlflow.version("prod", "champion"));
         assertEquals(
                 "asked MLflow at " + server.url() + " for the alias 'champion' of registered model 'pro', it has none:"
                         + " create it or correct the package",
-                assertThrows(Refusal.class, () -> mlflow.version("pro", "champion")).getMessage());
+                assertThrows(RefusedException.class, () -> mlflow.version("pro", "champion")).getMessage());
     }
 
     @Test
@@ -200,7 +200,7 @@ final class HttpMlflowTest {
         Run run = server.mlflow().run(RUN);
         assertEquals("boosted", run.name());
         assertEquals(List.of("m-" + RUN), run.modelIds());
-        assertEquals("GET /api/2.0/mlflow/runs/get?run_id=" + RUN + " ", server.asked.get(0));
+        assertEquals("GET /api/2.0/mlflow/runs/get?run_id=" + RUN + " ", server.requests.get(0));
     }
 
     @Test
@@ -210,7 +210,7 @@ final class HttpMlflowTest {
         assertEquals(
                 "asked MLflow at " + server.url() + " for the run " + RUN
                         + ", it has none: create it or correct the package",
-                assertThrows(Refusal.class, () -> mlflow.run(RUN)).getMessage());
+                assertThrows(RefusedException.class, () -> mlflow.run(RUN)).getMessage());
     }
 
     @Test

@@ -20,7 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Replies of a real MLflow, spoilt at random: whatever comes, GoCD gets a promotion that really stands in them, or a
+ * Replies of a real MLflow, mutated at random: whatever comes, GoCD gets a promotion that really stands in them, or a
  * sentence. `-Dtrackback.replies` says how many polls, `-Dtrackback.seed` where to begin; a failure tells its own seed.
  */
 final class MutatedRepliesTest {
@@ -33,79 +33,79 @@ final class MutatedRepliesTest {
     private static final double MARGIN_MIB = 2;
 
     private final PrintStream console = System.out;
-    private final Map<Scene, String> seen = new EnumMap<>(Scene.class);
+    private final Map<RecordedPoll, String> seen = new EnumMap<>(RecordedPoll.class);
     private final Map<Kind, Integer> kinds = new EnumMap<>(Kind.class);
 
     // Without GoCD the plugin's log is the console, and a hundred thousand lines are no use to anyone.
     @BeforeEach
-    void silence() {
+    void discardLog() {
         System.setOut(new PrintStream(OutputStream.nullOutputStream()));
     }
 
     @AfterEach
-    void speak() {
+    void restoreLog() {
         System.setOut(console);
     }
 
     @ParameterizedTest
     @EnumSource
-    void soundRepliesMakeARevisionOnce(Scene scene) {
-        assertEquals(Kind.REVISION, scene.ask(scene.replies(), SINCE, NOTHING_SEEN).kind());
-        assertEquals(Kind.NOTHING_NEW, scene.ask(scene.replies(), SINCE, scene.allSeen()).kind());
+    void soundRepliesMakeARevisionOnce(RecordedPoll poll) {
+        assertEquals(Kind.REVISION, poll.ask(poll.replies(), SINCE, NOTHING_SEEN).kind());
+        assertEquals(Kind.NOTHING_NEW, poll.ask(poll.replies(), SINCE, poll.allSeen()).kind());
     }
 
     @Test
-    void spoiltRepliesMakeNoFalseRevisionAndNoUncaughtErrorAndTheHeapStaysAsItIs() {
-        Stream.of(Scene.values()).forEach(scene -> seen.put(scene, scene.allSeen()));
+    void mutatedRepliesMakeNoFalseRevisionAndNoUncaughtErrorAndTheHeapStaysAsItIs() {
+        Stream.of(RecordedPoll.values()).forEach(poll -> seen.put(poll, poll.allSeen()));
         List<Double> heap = new ArrayList<>();
         long start = System.nanoTime();
         for (int i = 1; i <= REPLIES; i++) {
-            spoil(SEED + i - 1);
+            mutate(SEED + i - 1);
             if (i % Math.max(1, REPLIES / MEASUREMENTS) == 0) {
                 heap.add(usedMib());
             }
         }
         System.err.printf(
-                "%d polls of spoilt replies from seed %d on, in %.1f s: %s, heap after each tenth %s MiB%n",
+                "%d polls of mutated replies from seed %d on, in %.1f s: %s, heap after each tenth %s MiB%n",
                 REPLIES, SEED, (System.nanoTime() - start) / 1e9, kinds, heap);
         assertSteady(heap);
         int revisions = kinds.getOrDefault(Kind.REVISION, 0);
-        assertTrue(REPLIES < 1000 || revisions > REPLIES / 10, "spoilt beyond use: " + kinds);
+        assertTrue(REPLIES < 1000 || revisions > REPLIES / 10, "mutated beyond use: " + kinds);
     }
 
     /** One of the replies, or every one. */
-    private void spoil(long seed) {
-        Mutator mutator = new Mutator(seed);
-        Scene scene = mutator.pick(List.of(Scene.values()));
-        Map<Topic, List<byte[]>> replies = scene.replies();
-        Topic only = mutator.pick(List.copyOf(replies.keySet()));
+    private void mutate(long seed) {
+        ReplyMutator mutator = new ReplyMutator(seed);
+        RecordedPoll poll = mutator.pick(List.of(RecordedPoll.values()));
+        Map<Endpoint, List<byte[]>> replies = poll.replies();
+        Endpoint only = mutator.pick(List.copyOf(replies.keySet()));
         boolean every = mutator.below(8) == 0;
-        replies.replaceAll((topic, pages) ->
-                every || topic == only ? pages.stream().map(mutator::mutated).toList() : pages);
+        replies.replaceAll((endpoint, pages) ->
+                every || endpoint == only ? pages.stream().map(mutator::mutated).toList() : pages);
         String message = mutator.pick(MESSAGES);
-        String before = mutator.below(2) == 0 ? seen.get(scene) : NOTHING_SEEN;
+        String before = mutator.below(2) == 0 ? seen.get(poll) : NOTHING_SEEN;
         try {
-            assertHonest(scene.ask(replies, message, before), replies, message.equals(SINCE) ? before : "");
+            assertNoFalseRevision(poll.ask(replies, message, before), replies, message.equals(SINCE) ? before : "");
         } catch (RuntimeException | AssertionError wrong) {
-            throw new AssertionError(told(seed, scene, message, replies), wrong);
+            throw new AssertionError(reproduction(seed, poll, message, replies), wrong);
         }
     }
 
-    private void assertHonest(GocdAnswer answer, Map<Topic, List<byte[]>> replies, String before) {
+    private void assertNoFalseRevision(GocdAnswer answer, Map<Endpoint, List<byte[]>> replies, String before) {
         kinds.merge(answer.kind(), 1, Integer::sum);
         if (answer.kind() == Kind.REVISION) {
-            Evidence.of(replies).assertSupports(answer.revision(), before);
+            PromotionOracle.of(replies).assertSupports(answer.revision(), before);
         }
     }
 
-    private static String told(long seed, Scene scene, String message, Map<Topic, List<byte[]>> replies) {
-        StringBuilder told = new StringBuilder(
-                "-Dtrackback.replies=1 -Dtrackback.seed=" + seed + " repeats this: " + scene + " " + message);
-        replies.forEach((topic, pages) -> pages.stream()
-                .filter(page -> !scene.replies().get(topic).contains(page))
+    private static String reproduction(long seed, RecordedPoll poll, String message, Map<Endpoint, List<byte[]>> replies) {
+        StringBuilder reproduction = new StringBuilder(
+                "-Dtrackback.replies=1 -Dtrackback.seed=" + seed + " repeats this: " + poll + " " + message);
+        replies.forEach((endpoint, pages) -> pages.stream()
+                .filter(page -> !poll.replies().get(endpoint).contains(page))
                 .map(page -> Base64.getEncoder().encodeToString(page))
-                .forEach(page -> told.append('\n').append(topic).append(' ').append(page)));
-        return told.toString();
+                .forEach(page -> reproduction.append('\n').append(endpoint).append(' ').append(page)));
+        return reproduction.toString();
     }
 
     private static double usedMib() {

@@ -5,20 +5,20 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.thoughtworks.go.plugin.api.response.GoPluginApiResponse;
 import io.trackback.mlflow.GocdReader.Modification;
-import io.trackback.mlflow.ModelOfMlflow.Asked;
+import io.trackback.mlflow.SimulatedMlflow.Call;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /** A package that GoCD polls in all the ways in which it does, or fails to; each answer is checked. */
 final class PolledPackage {
-    private final ModelOfMlflow mlflow;
+    private final SimulatedMlflow mlflow;
     private final GocdMaterial material;
-    private final Expectation expectation;
+    private final Oracle oracle;
 
-    PolledPackage(ModelOfMlflow mlflow, GocdMaterial material, Expectation expectation) {
+    PolledPackage(SimulatedMlflow mlflow, GocdMaterial material, Oracle oracle) {
         this.mlflow = mlflow;
         this.material = material;
-        this.expectation = expectation;
+        this.oracle = oracle;
     }
 
     int known() {
@@ -37,10 +37,10 @@ final class PolledPackage {
         checked(material.poll());
     }
 
-    void pollWhileFailingAt(Asked question) {
+    void pollWhileFailingAt(Call question) {
         GoPluginApiResponse[] answer = new GoPluginApiResponse[1];
         if (mlflow.whileFailingAt(question, () -> answer[0] = material.poll())) {
-            assertRefused(ModelOfMlflow.REFUSAL, answer[0]);
+            assertRefused(SimulatedMlflow.REFUSAL, answer[0]);
         } else {
             checked(answer[0]).ifPresent(this::keep);
         }
@@ -66,7 +66,7 @@ final class PolledPackage {
     }
 
     private Optional<Modification> checked(GoPluginApiResponse response) {
-        Optional<String> refusal = expectation.refusal();
+        Optional<String> refusal = oracle.refusal();
         if (refusal.isPresent()) {
             assertRefused(refusal.get(), response);
             return Optional.empty();
@@ -74,13 +74,13 @@ final class PolledPackage {
         Optional<Modification> answer = material.read(response);
         answer.ifPresent(it -> assertEquals(
                 (material.known() + 1) + "-" + it.data().get("RUN_ID").substring(0, 8), it.revision()));
-        expectation.check(answer);
+        oracle.check(answer);
         return answer;
     }
 
     private void keep(Modification answer) {
         material.keep(answer);
-        expectation.kept(answer);
+        oracle.kept(answer);
     }
 
     private static void assertRefused(String beginning, GoPluginApiResponse response) {

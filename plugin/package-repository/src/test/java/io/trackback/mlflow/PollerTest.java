@@ -14,7 +14,7 @@ final class PollerTest {
     private final Poller poller = poller("diamond-price");
 
     private Poller poller(String experiment) {
-        return new Poller(mlflow, "http://mlflow", new TagWatch(experiment, "promote", "model"));
+        return new Poller(mlflow, "http://mlflow", new TagPromotionSource(experiment, "promote", "model"));
     }
 
     private static String written(int sequence) {
@@ -38,14 +38,14 @@ final class PollerTest {
 
     @Test
     void nothingPromotedIsRefusedWithAHint() {
-        Refusal refusal = assertThrows(Refusal.class, poller::latest);
+        RefusedException refusal = assertThrows(RefusedException.class, poller::latest);
         assertEquals(
                 "nothing promoted in experiment diamond-price yet: tag a run with 'promote'", refusal.getMessage());
     }
 
     @Test
     void anUnknownExperimentIsRefusedByName() {
-        Refusal refusal = assertThrows(Refusal.class, poller("diamonds")::latest);
+        RefusedException refusal = assertThrows(RefusedException.class, poller("diamonds")::latest);
         assertEquals(
                 "expected an experiment named 'diamonds' in MLflow, found none: create it or correct EXPERIMENT",
                 refusal.getMessage());
@@ -171,7 +171,7 @@ final class PollerTest {
     void aPreviousRevisionWithoutSeenIsRefusedInsteadOfGuessed() {
         mlflow.promote(1, written(1));
         PreviousRevision lost = new PreviousRevision("3-00000000", null);
-        Refusal refusal = assertThrows(Refusal.class, () -> poller.since(lost));
+        RefusedException refusal = assertThrows(RefusedException.class, () -> poller.since(lost));
         assertEquals(
                 "expected SEEN in the data of revision '3-00000000', found none: create the package anew",
                 refusal.getMessage());
@@ -181,7 +181,7 @@ final class PollerTest {
     void aPollAsksThreeQuestionsAtMost() {
         mlflow.promote(1, written(1)).promote(2, written(2));
         poller.latest();
-        assertEquals(List.of("experiment diamond-price", "tagged promote", "model model"), mlflow.questions);
+        assertEquals(List.of("experiment diamond-price", "tagged promote", "model model"), mlflow.calls);
     }
 
     @Test

@@ -1,6 +1,6 @@
 package io.trackback.mlflow;
 
-import io.trackback.mlflow.ModelOfMlflow.Asked;
+import io.trackback.mlflow.SimulatedMlflow.Call;
 import java.util.function.Consumer;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
@@ -19,133 +19,133 @@ final class PromotionPropertyTest {
     private static final Arbitrary<String> HOW = Arbitraries.of("FINISHED", "FAILED", "KILLED");
     private static final Arbitrary<String> TAG = Arbitraries.of("promote", "preview");
     private static final Arbitrary<String> VALUE = Arbitraries.of("", "true", "#42", "3 yesterday ada");
-    private static final Arbitrary<Asked> FAILURE = Arbitraries.of(Asked.EXPERIMENT, Asked.RUNS, Asked.MODEL);
+    private static final Arbitrary<Call> FAILURE = Arbitraries.of(Call.EXPERIMENT, Call.RUNS, Call.MODEL);
 
     @Property(tries = 400)
-    void everyPromotionIsReportedOnceAndInOrder(@ForAll("stories") ActionChain<TagStory> story) {
-        TagStory told = story.run();
-        told.pollUntilQuiet();
+    void everyPromotionIsReportedOnceAndInOrder(@ForAll("scenarios") ActionChain<TagScenario> scenario) {
+        TagScenario ended = scenario.run();
+        ended.pollUntilQuiet();
         Statistics.label("more than two reports")
-                .collect(told.reports() > 2)
+                .collect(ended.reports() > 2)
                 .coverage(coverage -> coverage.check(true).percentage(share -> share > 25));
     }
 
     @Provide
-    ActionChainArbitrary<TagStory> stories() {
-        return ActionChain.startWith(TagStory::new)
-                .withAction(1, Steps.any(RUN.map(Start::new)))
-                .withAction(1, Steps.any(RUN.map(PromoteElsewhere::new)))
-                .withAction(4, Steps.any(Combinators.combine(RUN, HOW, END).as(Finish::new)))
-                .withAction(4, Steps.any(Combinators.combine(RUN, TAG).as(Promote::new)))
-                .withAction(1, Steps.any(Combinators.combine(RUN, TAG).as(PromoteUnderTheSameNumber::new)))
-                .withAction(3, Steps.any(Combinators.combine(RUN, TAG, VALUE).as(Tag::new)))
-                .withAction(1, Steps.any(Combinators.combine(RUN, TAG).as(Untag::new)))
-                .withAction(1, Steps.any(RUN.map(Delete::new)))
-                .withAction(1, Steps.any(RUN.map(Restore::new)))
-                .withAction(4, Steps.any(TAG.map(Poll::new)))
-                .withAction(2, Steps.any(TAG.map(PollInVain::new)))
-                .withAction(2, Steps.any(TAG.map(PollTwiceAtOnce::new)))
-                .withAction(2, Steps.any(Combinators.combine(TAG, FAILURE).as(PollWhileFailing::new)))
-                .withAction(2, Steps.any(Combinators.combine(TAG, RUN).as(PollWithoutListing::new)))
+    ActionChainArbitrary<TagScenario> scenarios() {
+        return ActionChain.startWith(TagScenario::new)
+                .withAction(1, Actions.any(RUN.map(Start::new)))
+                .withAction(1, Actions.any(RUN.map(PromoteElsewhere::new)))
+                .withAction(4, Actions.any(Combinators.combine(RUN, HOW, END).as(Finish::new)))
+                .withAction(4, Actions.any(Combinators.combine(RUN, TAG).as(Promote::new)))
+                .withAction(1, Actions.any(Combinators.combine(RUN, TAG).as(PromoteUnderTheSameNumber::new)))
+                .withAction(3, Actions.any(Combinators.combine(RUN, TAG, VALUE).as(Tag::new)))
+                .withAction(1, Actions.any(Combinators.combine(RUN, TAG).as(Untag::new)))
+                .withAction(1, Actions.any(RUN.map(Delete::new)))
+                .withAction(1, Actions.any(RUN.map(Restore::new)))
+                .withAction(4, Actions.any(TAG.map(Poll::new)))
+                .withAction(2, Actions.any(TAG.map(PollInVain::new)))
+                .withAction(2, Actions.any(TAG.map(PollTwiceAtOnce::new)))
+                .withAction(2, Actions.any(Combinators.combine(TAG, FAILURE).as(PollWhileFailing::new)))
+                .withAction(2, Actions.any(Combinators.combine(TAG, RUN).as(PollWithoutListing::new)))
                 .withMaxTransformations(40);
     }
 
-    private record Start(int rank) implements Consumer<TagStory> {
+    private record Start(int rank) implements Consumer<TagScenario> {
         @Override
-        public void accept(TagStory story) {
-            story.mlflow.start(rank, "1");
+        public void accept(TagScenario scenario) {
+            scenario.mlflow.start(rank, "1");
         }
     }
 
-    private record PromoteElsewhere(int rank) implements Consumer<TagStory> {
+    private record PromoteElsewhere(int rank) implements Consumer<TagScenario> {
         @Override
-        public void accept(TagStory story) {
-            story.promoteElsewhere(rank);
+        public void accept(TagScenario scenario) {
+            scenario.promoteElsewhere(rank);
         }
     }
 
-    private record Finish(int run, String how, int end) implements Consumer<TagStory> {
+    private record Finish(int run, String how, int end) implements Consumer<TagScenario> {
         @Override
-        public void accept(TagStory story) {
-            story.mlflow.job(run).finish(how, end);
+        public void accept(TagScenario scenario) {
+            scenario.mlflow.runAt(run).finish(how, end);
         }
     }
 
-    private record Promote(int run, String tag) implements Consumer<TagStory> {
+    private record Promote(int run, String tag) implements Consumer<TagScenario> {
         @Override
-        public void accept(TagStory story) {
-            story.mlflow.promote(story.mlflow.job(run), tag, story.mlflow.highestSequence(tag) + 1);
+        public void accept(TagScenario scenario) {
+            scenario.mlflow.promote(scenario.mlflow.runAt(run), tag, scenario.mlflow.highestSequence(tag) + 1);
         }
     }
 
     /** As two people do who promote at the same moment. */
-    private record PromoteUnderTheSameNumber(int run, String tag) implements Consumer<TagStory> {
+    private record PromoteUnderTheSameNumber(int run, String tag) implements Consumer<TagScenario> {
         @Override
-        public void accept(TagStory story) {
-            story.mlflow.promote(story.mlflow.job(run), tag, Math.max(1, story.mlflow.highestSequence(tag)));
+        public void accept(TagScenario scenario) {
+            scenario.mlflow.promote(scenario.mlflow.runAt(run), tag, Math.max(1, scenario.mlflow.highestSequence(tag)));
         }
     }
 
-    private record Tag(int run, String tag, String value) implements Consumer<TagStory> {
+    private record Tag(int run, String tag, String value) implements Consumer<TagScenario> {
         @Override
-        public void accept(TagStory story) {
-            story.mlflow.tag(story.mlflow.job(run), tag, value);
+        public void accept(TagScenario scenario) {
+            scenario.mlflow.tag(scenario.mlflow.runAt(run), tag, value);
         }
     }
 
-    private record Untag(int run, String tag) implements Consumer<TagStory> {
+    private record Untag(int run, String tag) implements Consumer<TagScenario> {
         @Override
-        public void accept(TagStory story) {
-            story.mlflow.job(run).tags.remove(tag);
+        public void accept(TagScenario scenario) {
+            scenario.mlflow.runAt(run).tags.remove(tag);
         }
     }
 
-    private record Delete(int run) implements Consumer<TagStory> {
+    private record Delete(int run) implements Consumer<TagScenario> {
         @Override
-        public void accept(TagStory story) {
-            story.mlflow.job(run).deleted = true;
+        public void accept(TagScenario scenario) {
+            scenario.mlflow.runAt(run).deleted = true;
         }
     }
 
-    private record Restore(int run) implements Consumer<TagStory> {
+    private record Restore(int run) implements Consumer<TagScenario> {
         @Override
-        public void accept(TagStory story) {
-            story.mlflow.job(run).deleted = false;
+        public void accept(TagScenario scenario) {
+            scenario.mlflow.runAt(run).deleted = false;
         }
     }
 
-    private record Poll(String tag) implements Consumer<TagStory> {
+    private record Poll(String tag) implements Consumer<TagScenario> {
         @Override
-        public void accept(TagStory story) {
-            story.of(tag).poll();
+        public void accept(TagScenario scenario) {
+            scenario.of(tag).poll();
         }
     }
 
-    private record PollInVain(String tag) implements Consumer<TagStory> {
+    private record PollInVain(String tag) implements Consumer<TagScenario> {
         @Override
-        public void accept(TagStory story) {
-            story.of(tag).pollInVain();
+        public void accept(TagScenario scenario) {
+            scenario.of(tag).pollInVain();
         }
     }
 
-    private record PollTwiceAtOnce(String tag) implements Consumer<TagStory> {
+    private record PollTwiceAtOnce(String tag) implements Consumer<TagScenario> {
         @Override
-        public void accept(TagStory story) {
-            story.of(tag).pollTwiceAtOnce();
+        public void accept(TagScenario scenario) {
+            scenario.of(tag).pollTwiceAtOnce();
         }
     }
 
-    private record PollWhileFailing(String tag, Asked at) implements Consumer<TagStory> {
+    private record PollWhileFailing(String tag, Call at) implements Consumer<TagScenario> {
         @Override
-        public void accept(TagStory story) {
-            story.of(tag).pollWhileFailingAt(at);
+        public void accept(TagScenario scenario) {
+            scenario.of(tag).pollWhileFailingAt(at);
         }
     }
 
-    private record PollWithoutListing(String tag, int run) implements Consumer<TagStory> {
+    private record PollWithoutListing(String tag, int run) implements Consumer<TagScenario> {
         @Override
-        public void accept(TagStory story) {
-            story.mlflow.withoutListing(story.mlflow.job(run), story.of(tag)::poll);
+        public void accept(TagScenario scenario) {
+            scenario.mlflow.withoutListing(scenario.mlflow.runAt(run), scenario.of(tag)::poll);
         }
     }
 }

@@ -28,8 +28,8 @@ final class TroubleshootingTest {
     private static final Deadline DEADLINE = Deadline.in(Duration.ofSeconds(60));
     private static final RepositoryConfig REPOSITORY =
             RepositoryConfig.of(Map.of(RepositoryConfig.URL, "http://mlflow:5000"));
-    private static final Watch RUNS = new TagWatch("diamond-price", "promote", "model");
-    private static final Watch ALIAS = new AliasWatch("diamond-price", "champion", "model");
+    private static final PromotionSource RUNS = new TagPromotionSource("diamond-price", "promote", "model");
+    private static final PromotionSource ALIAS = new AliasPromotionSource("diamond-price", "champion", "model");
 
     private static List<Pattern> rows() throws IOException {
         return Files.readAllLines(Path.of("../README.md")).stream()
@@ -45,12 +45,12 @@ final class TroubleshootingTest {
         return found.find() && !found.group(1).contains("\"") ? start + found.group(1) : "";
     }
 
-    private static String refusal(Transport transport, Consumer<Mlflow> question) {
-        Mlflow mlflow = new HttpMlflow(new Conversation(transport, REPOSITORY, DEADLINE));
-        return assertThrows(Refusal.class, () -> question.accept(mlflow)).getMessage();
+    private static String refusal(Transport transport, Consumer<Mlflow> call) {
+        Mlflow mlflow = new HttpMlflow(new MlflowSession(transport, REPOSITORY, DEADLINE));
+        return assertThrows(RefusedException.class, () -> call.accept(mlflow)).getMessage();
     }
 
-    private static String unanswered(Unanswered why) {
+    private static String notAnswered(NoResponseException why) {
         return refusal(
                 (request, bytes, deadline) -> {
                     throw why;
@@ -65,19 +65,19 @@ final class TroubleshootingTest {
     private static Transport played(int status, String body) {
         byte[] bytes = body.getBytes(UTF_8);
         return (HttpRequest request, int limit, Deadline deadline) ->
-                new Answer(status, bytes.length, new ByteArrayInputStream(bytes));
+                new Response(status, bytes.length, new ByteArrayInputStream(bytes));
     }
 
-    private static String latest(FakeMlflow mlflow, Watch watch) {
-        return assertThrows(Refusal.class, new Poller(mlflow, "http://mlflow", watch)::latest).getMessage();
+    private static String latest(FakeMlflow mlflow, PromotionSource source) {
+        return assertThrows(RefusedException.class, new Poller(mlflow, "http://mlflow", source)::latest).getMessage();
     }
 
     private static String since(PreviousRevision previous) {
         Poller poller = new Poller(new FakeMlflow(), "http://mlflow", RUNS);
-        return assertThrows(Refusal.class, () -> poller.since(previous)).getMessage();
+        return assertThrows(RefusedException.class, () -> poller.since(previous)).getMessage();
     }
 
-    private static String door(String body) throws Exception {
+    private static String handled(String body) throws Exception {
         MlflowPackagePlugin broken = new MlflowPackagePlugin((repository, limit) -> {
             throw new IllegalStateException("a defect");
         });
@@ -100,13 +100,13 @@ final class TroubleshootingTest {
         String settings = "{\"repository-configuration\":{\"MLFLOW_URL\":{\"value\":\"http://mlflow\"}},"
                 + "\"package-configuration\":{\"EXPERIMENT\":{\"value\":\"x\"}}}";
         return List.of(
-                unanswered(Unanswered.late(DEADLINE)),
-                unanswered(Unanswered.linkLocal()),
-                unanswered(Unanswered.stopped()),
-                unanswered(Unanswered.because(new ConnectException())),
-                unanswered(Unanswered.because(new SSLException("text"))),
-                unanswered(Unanswered.because(new IOException())),
-                unanswered(Unanswered.because(new CappedBody.TooLong())),
+                notAnswered(NoResponseException.timedOut(DEADLINE)),
+                notAnswered(NoResponseException.linkLocal()),
+                notAnswered(NoResponseException.interrupted()),
+                notAnswered(NoResponseException.because(new ConnectException())),
+                notAnswered(NoResponseException.because(new SSLException("text"))),
+                notAnswered(NoResponseException.because(new IOException())),
+                notAnswered(NoResponseException.because(new LimitedBodySubscriber.TooLargeException())),
                 answered(401, ""),
                 answered(403, ""),
                 answered(302, ""),
@@ -117,17 +117,17 @@ final class TroubleshootingTest {
                 answered(404, "{\"error_code\":\"RESOURCE_DOES_NOT_EXIST\"}"),
                 tooMany(),
                 latest(new FakeMlflow(), RUNS),
-                latest(new FakeMlflow(), new TagWatch("other", "promote", "model")),
+                latest(new FakeMlflow(), new TagPromotionSource("other", "promote", "model")),
                 latest(new FakeMlflow(), ALIAS),
                 latest(withoutRun, ALIAS),
-                assertThrows(Refusal.class, () -> ALIAS.found(new FakeMlflow())).getMessage(),
+                assertThrows(RefusedException.class, () -> ALIAS.connectionCheck(new FakeMlflow())).getMessage(),
                 since(null),
                 since(new PreviousRevision("abcdef", Map.of("SEEN", "000000000000"))),
                 since(new PreviousRevision("3-abcdef", Map.of())),
-                door("[]"),
-                door(""),
-                door("{}"),
-                door(settings));
+                handled("[]"),
+                handled(""),
+                handled("{}"),
+                handled(settings));
     }
 
     @Test

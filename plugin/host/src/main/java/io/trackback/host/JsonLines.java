@@ -1,0 +1,30 @@
+package io.trackback.host;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import java.io.PrintStream;
+
+/** The way out: whole lines of JSON, whichever thread they come from. */
+final class JsonLines {
+    private static final Gson GSON = new GsonBuilder().disableHtmlEscaping().create();
+
+    private final PrintStream out;
+
+    JsonLines(PrintStream out) {
+        this.out = out;
+    }
+
+    synchronized void write(Object answer) {
+        out.println(GSON.toJson(answer));
+        out.flush();
+    }
+
+    static <T> T read(String line, Class<T> shape) {
+        return GSON.fromJson(line, shape);
+    }
+
+    static String oneLine(Throwable failure) {
+        String message = failure.getMessage();
+        return message == null ? failure.getClass().getName() : message.replaceAll("\\s*\\R\\s*", " ").strip();
+    }
+}

@@ -1,6 +1,0 @@
-package io.trackback.mlflow;
-
-import java.io.InputStream;
-
-/** The whole of what came back: the status, and a body of `length` bytes. */
-record Answer(int status, int length, InputStream body) {}

@@ -1,0 +1,15 @@
+package io.trackback.mlflow;
+
+import java.time.Instant;
+
+/** MLflow's times: milliseconds since 1970, of which it takes any from its clients. */
+final class MlflowTime {
+    // GoCD refuses a year of five digits.
+    private static final long END_OF_YEAR_9999 = 253_402_300_799_999L;
+
+    private MlflowTime() {}
+
+    static Instant of(long milliseconds) {
+        return Instant.ofEpochMilli(Math.max(0, Math.min(milliseconds, END_OF_YEAR_9999)));
+    }
+}

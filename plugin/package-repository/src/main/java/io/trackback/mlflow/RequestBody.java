@@ -1,0 +1,46 @@
+package io.trackback.mlflow;
+
+import com.google.gson.JsonParseException;
+import com.google.gson.annotations.SerializedName;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** What GoCD sends: the configured values and, on later polls, the revision that it knows. */
+record RequestBody(Map<String, String> repository, Map<String, String> material, PreviousRevision previous) {
+
+    /** Values without surrounding blanks; a key without a value is absent. */
+    static RequestBody parse(String body) {
+        Body sent;
+        try {
+            sent = Json.GOCD.fromJson(body, Body.class);
+        } catch (JsonParseException notJson) {
+            throw noMessage("something else");
+        }
+        if (sent == null) {
+            throw noMessage("nothing");
+        }
+        return new RequestBody(values(sent.repository()), values(sent.material()), sent.previous());
+    }
+
+    private static RefusedException noMessage(String found) {
+        return new RefusedException("expected GoCD's message as a JSON object, found " + found
+                + ": report it with GoCD's version");
+    }
+
+    private static Map<String, String> values(Map<String, Setting> settings) {
+        Map<String, String> values = new TreeMap<>();
+        Json.orEmpty(settings).forEach((key, setting) -> {
+            if (setting != null && setting.value() != null && !setting.value().isBlank()) {
+                values.put(key, setting.value().strip());
+            }
+        });
+        return values;
+    }
+
+    private record Body(
+            @SerializedName("repository-configuration") Map<String, Setting> repository,
+            @SerializedName("package-configuration") Map<String, Setting> material,
+            @SerializedName("previous-revision") PreviousRevision previous) {}
+
+    private record Setting(String value) {}
+}

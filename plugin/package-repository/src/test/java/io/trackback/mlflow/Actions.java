@@ -1,0 +1,15 @@
+package io.trackback.mlflow;
+
+import java.util.function.Consumer;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.state.Action;
+import net.jqwik.api.state.Transformer;
+
+/** Actions of a scenario are records, so that a failed scenario reads as a list of them. */
+final class Actions {
+    private Actions() {}
+
+    static <S, T extends Consumer<S>> Action.Independent<S> any(Arbitrary<T> steps) {
+        return () -> steps.map(step -> Transformer.mutate(step.toString(), step));
+    }
+}

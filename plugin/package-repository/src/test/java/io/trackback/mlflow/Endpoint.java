@@ -1,0 +1,50 @@
+package io.trackback.mlflow;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/** What MLflow is asked about in a poll or a check, and what a real one says to it. */
+enum Endpoint {
+    EXPERIMENT("/experiments/get-by-name?", "experiment"),
+    RUNS("/runs/search", "runs-tagged"),
+    MODELS("/logged-models/search", "models-of-run-by-ids"),
+    ALIAS("/registered-models/alias?", "alias-of-copy"),
+    FILES("/model-versions/get-download-uri?", "version-files-of-copy"),
+    RUN("/runs/get?", "run"),
+    MODEL("/logged-models/m-", "model");
+
+    private final String path;
+    private final String reply;
+
+    Endpoint(String path, String reply) {
+        this.path = path;
+        this.reply = reply;
+    }
+
+    static Endpoint of(String request) {
+        return Stream.of(values()).filter(endpoint -> request.contains(endpoint.path)).findFirst().orElseThrow();
+    }
+
+    String reply() {
+        return RecordedResponse.reply(reply).body();
+    }
+
+    Map.Entry<Endpoint, List<byte[]>> recorded(String... names) {
+        return Map.entry(this, Stream.of(names).map(name -> RecordedResponse.reply(name).body().getBytes(UTF_8)).toList());
+    }
+
+    /** The package for which MLflow is asked about this. */
+    Map<String, String> material() {
+        return ordinal() < ALIAS.ordinal()
+                ? Map.of("EXPERIMENT", "diamond-price")
+                : Map.of("REGISTERED_MODEL", "price", "ALIAS", "copy");
+    }
+
+    /** A check counts promotions, and looks at no model. */
+    boolean isChecked() {
+        return this != MODELS && this != MODEL;
+    }
+}

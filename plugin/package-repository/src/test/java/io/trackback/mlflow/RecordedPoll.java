@@ -1,0 +1,62 @@
+package io.trackback.mlflow;
+
+import io.trackback.mlflow.GocdReader.Modification;
+import java.time.Instant;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+
+/** The replies of a real MLflow to one poll, by what it was asked about: one for each page. */
+enum RecordedPoll {
+    TAGS(
+            Endpoint.EXPERIMENT.recorded("experiment"),
+            Endpoint.RUNS.recorded("runs-tagged"),
+            Endpoint.MODELS.recorded("models-of-run-by-ids")),
+    PAGES(
+            Endpoint.EXPERIMENT.recorded("experiment"),
+            Endpoint.RUNS.recorded("runs-first-page", "runs-last-page"),
+            Endpoint.MODELS.recorded("models-of-run-by-ids")),
+    ALIAS(
+            Endpoint.ALIAS.recorded("alias"),
+            Endpoint.RUN.recorded("run"),
+            Endpoint.MODEL.recorded("model"),
+            Endpoint.MODELS.recorded("models-of-run")),
+    COPY(
+            Endpoint.ALIAS.recorded("alias-of-copy"),
+            Endpoint.FILES.recorded("version-files-of-copy"),
+            Endpoint.RUN.recorded("run"),
+            Endpoint.MODEL.recorded("model"),
+            Endpoint.MODELS.recorded("models-of-run"));
+
+    private final Map<Endpoint, List<byte[]>> replies = new EnumMap<>(Endpoint.class);
+
+    @SafeVarargs
+    RecordedPoll(Map.Entry<Endpoint, List<byte[]>>... recorded) {
+        for (Map.Entry<Endpoint, List<byte[]>> each : recorded) {
+            replies.put(each.getKey(), each.getValue());
+        }
+    }
+
+    Map<Endpoint, List<byte[]>> replies() {
+        return new EnumMap<>(replies);
+    }
+
+    private Map<String, String> material() {
+        return (replies.containsKey(Endpoint.ALIAS) ? Endpoint.ALIAS : Endpoint.EXPERIMENT).material();
+    }
+
+    /** The plugin's answer when MLflow replies like this; `seen` is what GoCD knows, if the message says it. */
+    GocdAnswer ask(Map<Endpoint, List<byte[]>> replayed, String message, String seen) {
+        MlflowPackagePlugin plugin = new ReplayTransport(replayed).plugin();
+        GocdMaterial material = new GocdMaterial(plugin, Map.of("MLFLOW_URL", "http://mlflow:5000"), material());
+        if (message.equals("latest-revision-since")) {
+            material.keep(new Modification("6-00000000", Instant.EPOCH, "", "", "", Map.of("SEEN", seen)));
+        }
+        return GocdAnswer.of(message, material.send(message));
+    }
+
+    /** What GoCD knows after one poll of this. */
+    String allSeen() {
+        return ask(replies, "latest-revision", "").revision().data().get("SEEN");
+    }
+}
