@@ -17,7 +17,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /** A package as GoCD keeps it: its configuration, and its newest modification, which goes along with later polls. */
-final class GocdMaterial {
+public final class GocdMaterial {
     private static final Gson GSON = new Gson();
     private static final Set<String> WITHOUT_BODY = Set.of("repository-configuration", "package-configuration");
     private static final DateTimeFormatter MILLISECONDS =
@@ -28,7 +28,7 @@ final class GocdMaterial {
     private final Set<String> revisions = new HashSet<>();
     private Modification newest;
 
-    GocdMaterial(MlflowPackagePlugin plugin, Map<String, String> repository, Map<String, String> material) {
+    public GocdMaterial(MlflowPackagePlugin plugin, Map<String, String> repository, Map<String, String> material) {
         this.plugin = plugin;
         configuration.put("repository-configuration", values(repository));
         configuration.put("package-configuration", values(material));
@@ -39,31 +39,31 @@ final class GocdMaterial {
                 .collect(Collectors.toMap(Map.Entry::getKey, entry -> Map.of("value", entry.getValue())));
     }
 
-    Optional<Modification> newest() {
+    public Optional<Modification> newest() {
         return Optional.ofNullable(newest);
     }
 
     /** How many revisions GoCD holds. */
-    int known() {
+    public int known() {
         return revisions.size();
     }
 
-    GoPluginApiResponse poll() {
+    public GoPluginApiResponse poll() {
         return newest == null ? send("latest-revision") : send("latest-revision-since");
     }
 
-    Optional<Modification> read(GoPluginApiResponse answer) {
+    public Optional<Modification> read(GoPluginApiResponse answer) {
         return newest == null ? Optional.of(GocdReader.latest(answer)) : GocdReader.since(answer);
     }
 
     /** GoCD drops a revision that it has seen, without a word. */
-    void keep(Modification modification) {
+    public void keep(Modification modification) {
         assertTrue(revisions.add(modification.revision()), "a revision that is new, not " + modification.revision());
         newest = modification;
     }
 
     /** One of the eight messages, with what GoCD says in it. */
-    GoPluginApiResponse send(String message) {
+    public GoPluginApiResponse send(String message) {
         DefaultGoPluginApiRequest request = new DefaultGoPluginApiRequest("package-repository", "1.0", message);
         request.setRequestBody(WITHOUT_BODY.contains(message) ? null : body(message));
         try {

@@ -21,7 +21,7 @@ import java.util.Optional;
  * What GoCD 26.1.0 makes of a plugin's answers. Stricter than GoCD in one way: what GoCD takes without a word and keeps
  * as something else, it refuses too.
  */
-final class GocdReader {
+public final class GocdReader {
     private static final Gson STRICT = new GsonBuilder().setStrictness(Strictness.STRICT).create();
     // The widths of GoCD's columns.
     private static final int REVISION_LIMIT = 1024;
@@ -29,7 +29,7 @@ final class GocdReader {
 
     private GocdReader() {}
 
-    record Property(
+    public record Property(
             String displayName,
             int displayOrder,
             boolean partOfIdentity,
@@ -37,11 +37,11 @@ final class GocdReader {
             boolean secure,
             String defaultValue) {}
 
-    record Fault(String key, String message) {}
+    public record Fault(String key, String message) {}
 
-    record Check(boolean success, List<String> messages) {}
+    public record Check(boolean success, List<String> messages) {}
 
-    record Modification(
+    public record Modification(
             String revision,
             Instant at,
             String user,
@@ -50,7 +50,7 @@ final class GocdReader {
             Map<String, String> data) {}
 
     /** GoCD would show this as an error, or would keep something else than what was said. */
-    static final class Unreadable extends RuntimeException {
+    public static final class Unreadable extends RuntimeException {
         private static final long serialVersionUID = 1L;
 
         Unreadable(String message) {
@@ -58,7 +58,7 @@ final class GocdReader {
         }
     }
 
-    static Map<String, Property> fields(GoPluginApiResponse response) {
+    public static Map<String, Property> fields(GoPluginApiResponse response) {
         Map<String, Property> fields = new LinkedHashMap<>();
         filled(response).asMap().forEach((key, described) -> {
             require(!key.isEmpty() && described.isJsonObject(), "a key with a map", described);
@@ -86,7 +86,7 @@ final class GocdReader {
     }
 
     /** Empty for a valid configuration. */
-    static List<Fault> faults(GoPluginApiResponse response) {
+    public static List<Fault> faults(GoPluginApiResponse response) {
         String body = body(response);
         List<Fault> faults = new ArrayList<>();
         if (body.isEmpty()) {
@@ -102,7 +102,7 @@ final class GocdReader {
         return faults;
     }
 
-    static Check check(GoPluginApiResponse response) {
+    public static Check check(GoPluginApiResponse response) {
         JsonObject map = filled(response);
         String status = text(map, "status", "");
         require(!status.isEmpty(), "a status", map);
@@ -116,12 +116,12 @@ final class GocdReader {
         return new Check(status.equalsIgnoreCase("success"), messages);
     }
 
-    static Modification latest(GoPluginApiResponse response) {
+    public static Modification latest(GoPluginApiResponse response) {
         return modification(filled(response));
     }
 
     /** Empty when nothing has changed. */
-    static Optional<Modification> since(GoPluginApiResponse response) {
+    public static Optional<Modification> since(GoPluginApiResponse response) {
         return map(response).map(GocdReader::modification);
     }
 

@@ -9,9 +9,9 @@ import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 
 /** A reply that a real MLflow gave. */
-record RecordedResponse(int status, String body) {
+public record RecordedResponse(int status, String body) {
 
-    static RecordedResponse reply(String name) {
+    public static RecordedResponse reply(String name) {
         try (InputStream file = RecordedResponse.class.getResourceAsStream("/recorded/" + name + ".json")) {
             return new Gson().fromJson(new InputStreamReader(file, UTF_8), RecordedResponse.class);
         } catch (IOException unreadable) {

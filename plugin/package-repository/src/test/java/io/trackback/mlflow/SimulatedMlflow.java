@@ -14,11 +14,11 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Predicate;
 
 /** An MLflow of plain lists, which a test changes as people and runs do, and which can fail at any call. */
-final class SimulatedMlflow implements Mlflow {
-    static final String EXPERIMENT = "diamond-price";
-    static final String REFUSAL = "asked MLflow, it failed: see its log";
+public final class SimulatedMlflow implements Mlflow {
+    public static final String EXPERIMENT = "diamond-price";
+    public static final String REFUSAL = "asked MLflow, it failed: see its log";
 
-    enum Call {
+    public enum Call {
         EXPERIMENT,
         RUNS,
         ALIAS,
@@ -27,35 +27,35 @@ final class SimulatedMlflow implements Mlflow {
     }
 
     /** `sequence` is 0 for a bare value. */
-    record Tag(String value, int sequence) {}
+    public record Tag(String value, int sequence) {}
 
-    record Version(int number, SimulatedRun run, Instant created) {}
+    public record Version(int number, SimulatedRun run, Instant created) {}
 
     /** When all numbers are written, in seconds as runs' ends are: some runs end before, some after. */
-    static final long WRITTEN_AT = 2;
+    public static final long WRITTEN_AT = 2;
 
     /** A promotion of a finished run, with what orders it. */
-    record Promotion(String runId, String value, int sequence, long ended) {}
+    public record Promotion(String runId, String value, int sequence, long ended) {}
 
     /** A run; `run` because the plugin has a Run of its own. */
-    static final class SimulatedRun {
-        final String id;
-        final String experimentId;
-        final Map<String, Tag> tags = new TreeMap<>();
-        String status = "RUNNING";
-        long ended;
-        boolean deleted;
+    public static final class SimulatedRun {
+        public final String id;
+        public final String experimentId;
+        public final Map<String, Tag> tags = new TreeMap<>();
+        public String status = "RUNNING";
+        public long ended;
+        public boolean deleted;
 
-        SimulatedRun(String id, String experimentId) {
+        public SimulatedRun(String id, String experimentId) {
             this.id = id;
             this.experimentId = experimentId;
         }
 
-        boolean isFinished() {
+        public boolean isFinished() {
             return !status.equals("RUNNING") && !status.equals("SCHEDULED");
         }
 
-        void finish(String how, long end) {
+        public void finish(String how, long end) {
             if (!isFinished()) {
                 status = how;
                 ended = end;
@@ -67,9 +67,9 @@ final class SimulatedMlflow implements Mlflow {
         }
     }
 
-    final List<SimulatedRun> runs = new ArrayList<>();
-    final List<Version> versions = new ArrayList<>();
-    final Map<String, Version> aliases = new HashMap<>();
+    public final List<SimulatedRun> runs = new ArrayList<>();
+    public final List<Version> versions = new ArrayList<>();
+    public final Map<String, Version> aliases = new HashMap<>();
     private int lastNumber;
     private long clock;
     private Call failing;
@@ -78,26 +78,26 @@ final class SimulatedMlflow implements Mlflow {
     private CyclicBarrier meeting;
 
     /** `rank` comes first in the run's id, so that runs are not ordered by age and may share their first digits. */
-    SimulatedRun start(int rank, String experimentId) {
+    public SimulatedRun start(int rank, String experimentId) {
         SimulatedRun run = new SimulatedRun(String.format("%08x%024x", rank, runs.size()), experimentId);
         runs.add(run);
         return run;
     }
 
-    SimulatedRun runAt(int index) {
+    public SimulatedRun runAt(int index) {
         return runs.get(index % runs.size());
     }
 
-    void tag(SimulatedRun run, String tag, String value) {
+    public void tag(SimulatedRun run, String tag, String value) {
         run.tags.put(tag, new Tag(value, 0));
     }
 
     /** As `trackback promote` writes it. */
-    void promote(SimulatedRun run, String tag, int sequence) {
+    public void promote(SimulatedRun run, String tag, int sequence) {
         run.tags.put(tag, new Tag(sequence + " 1970-01-01T00:00:0" + WRITTEN_AT + "Z ada", sequence));
     }
 
-    int highestSequence(String tag) {
+    public int highestSequence(String tag) {
         return runs.stream()
                 .filter(run -> run.tags.containsKey(tag))
                 .mapToInt(run -> run.tags.get(tag).sequence())
@@ -105,28 +105,28 @@ final class SimulatedMlflow implements Mlflow {
                 .orElse(0);
     }
 
-    void register(SimulatedRun run) {
+    public void register(SimulatedRun run) {
         versions.add(new Version(++lastNumber, run, Instant.ofEpochMilli(++clock)));
     }
 
     /** MLflow begins to number anew only when the whole registered model was deleted. */
-    void recreateRegisteredModel() {
+    public void recreateRegisteredModel() {
         versions.clear();
         aliases.clear();
         lastNumber = 0;
     }
 
     /** Empty when there is no version at all. */
-    Optional<Version> version(int index) {
+    public Optional<Version> version(int index) {
         return versions.isEmpty() ? Optional.empty() : Optional.of(versions.get(index % versions.size()));
     }
 
-    void delete(Version version) {
+    public void delete(Version version) {
         versions.remove(version);
         aliases.values().removeIf(version::equals);
     }
 
-    List<Promotion> promotions(String tag) {
+    public List<Promotion> promotions(String tag) {
         return visible(tag).stream()
                 .filter(SimulatedRun::isFinished)
                 .map(run -> new Promotion(
@@ -142,7 +142,7 @@ final class SimulatedMlflow implements Mlflow {
     }
 
     /** Does something while MLflow refuses one call, and says whether that call was asked. */
-    boolean whileFailingAt(Call call, Runnable doing) {
+    public boolean whileFailingAt(Call call, Runnable doing) {
         failAt(call);
         failed = false;
         doing.run();
@@ -150,19 +150,19 @@ final class SimulatedMlflow implements Mlflow {
         return failed;
     }
 
-    void failAt(Call call) {
+    public void failAt(Call call) {
         failing = call;
     }
 
     /** Does something while MLflow's lists leave a run out. */
-    void withoutListing(SimulatedRun run, Runnable doing) {
+    public void withoutListing(SimulatedRun run, Runnable doing) {
         listed = each -> each != run;
         doing.run();
         listed = each -> true;
     }
 
     /** Does something while the first answer waits until it has been asked for twice. */
-    void whileTwoAsk(Runnable doing) {
+    public void whileTwoAsk(Runnable doing) {
         meeting = new CyclicBarrier(2);
         doing.run();
         meeting = null;

@@ -16,7 +16,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
 /** Something that answers where MLflow is expected. */
-final class StubServer implements AutoCloseable {
+public final class StubServer implements AutoCloseable {
     final List<String> requests = new CopyOnWriteArrayList<>();
     private final ExecutorService threads = Executors.newCachedThreadPool();
     private final HttpServer server;
@@ -76,7 +76,7 @@ final class StubServer implements AutoCloseable {
     }
 
     /** The pace of a slow server. */
-    static void pause(long millis) throws IOException {
+    public static void pause(long millis) throws IOException {
         try {
             TimeUnit.MILLISECONDS.sleep(millis);
         } catch (InterruptedException stopped) {

@@ -1,11 +1,13 @@
-package io.trackback.mlflow;
+package io.trackback.mlflow.property;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.thoughtworks.go.plugin.api.response.GoPluginApiResponse;
+import io.trackback.mlflow.GocdMaterial;
 import io.trackback.mlflow.GocdReader.Modification;
 import io.trackback.mlflow.SimulatedMlflow.Call;
+import io.trackback.mlflow.SimulatedMlflow;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 

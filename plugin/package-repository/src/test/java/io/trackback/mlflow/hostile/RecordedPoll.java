@@ -1,10 +1,15 @@
-package io.trackback.mlflow;
+package io.trackback.mlflow.hostile;
 
+import io.trackback.mlflow.GocdMaterial;
 import io.trackback.mlflow.GocdReader.Modification;
+import io.trackback.mlflow.MlflowPackagePlugin;
+import io.trackback.mlflow.ReplayTransport;
+import io.trackback.mlflow.TestPlugins;
 import java.time.Instant;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 
 /** The replies of a real MLflow to one poll, by what it was asked about: one for each page. */
 enum RecordedPoll {
@@ -47,12 +52,22 @@ enum RecordedPoll {
 
     /** The plugin's answer when MLflow replies like this; `seen` is what GoCD knows, if the message says it. */
     GocdAnswer ask(Map<Endpoint, List<byte[]>> replayed, String message, String seen) {
-        MlflowPackagePlugin plugin = new ReplayTransport(replayed).plugin();
+        MlflowPackagePlugin plugin = TestPlugins.replaying(new ReplayTransport(inTurn(replayed)));
         GocdMaterial material = new GocdMaterial(plugin, Map.of("MLFLOW_URL", "http://mlflow:5000"), material());
         if (message.equals("latest-revision-since")) {
             material.keep(new Modification("6-00000000", Instant.EPOCH, "", "", "", Map.of("SEEN", seen)));
         }
         return GocdAnswer.of(message, material.send(message));
+    }
+
+    /** The pages of each endpoint in turn, the last of them again and again. */
+    private static Function<String, byte[]> inTurn(Map<Endpoint, List<byte[]>> pages) {
+        Map<Endpoint, Integer> asked = new EnumMap<>(Endpoint.class);
+        return address -> {
+            Endpoint endpoint = Endpoint.of(address);
+            int last = pages.get(endpoint).size() - 1;
+            return pages.get(endpoint).get(Math.min(asked.merge(endpoint, 1, Integer::sum) - 1, last));
+        };
     }
 
     /** What GoCD knows after one poll of this. */

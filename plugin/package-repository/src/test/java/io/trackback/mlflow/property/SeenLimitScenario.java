@@ -1,6 +1,9 @@
-package io.trackback.mlflow;
+package io.trackback.mlflow.property;
 
+import io.trackback.mlflow.GocdMaterial;
 import io.trackback.mlflow.SimulatedMlflow.SimulatedRun;
+import io.trackback.mlflow.SimulatedMlflow;
+import io.trackback.mlflow.TestPlugins;
 import java.util.List;
 import java.util.Map;
 
@@ -13,7 +16,7 @@ final class SeenLimitScenario {
     private final PolledPackage polled = new PolledPackage(
             mlflow,
             new GocdMaterial(
-                    new MlflowPackagePlugin((repository, limit) -> mlflow),
+                    TestPlugins.of(mlflow),
                     Map.of("MLFLOW_URL", "http://mlflow"),
                     Map.of("EXPERIMENT", SimulatedMlflow.EXPERIMENT)),
             expected);

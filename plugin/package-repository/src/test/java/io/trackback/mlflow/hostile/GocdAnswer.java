@@ -1,4 +1,4 @@
-package io.trackback.mlflow;
+package io.trackback.mlflow.hostile;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.thoughtworks.go.plugin.api.response.GoPluginApiResponse;
 import io.trackback.mlflow.GocdReader.Check;
 import io.trackback.mlflow.GocdReader.Modification;
+import io.trackback.mlflow.GocdReader;
 import java.util.regex.Pattern;
 
 /** What GoCD has after a poll or a check. To make one asserts what holds whatever MLflow sent. */

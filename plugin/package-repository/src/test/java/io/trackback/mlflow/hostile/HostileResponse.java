@@ -1,7 +1,8 @@
-package io.trackback.mlflow;
+package io.trackback.mlflow.hostile;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
+import io.trackback.mlflow.StubServer;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.stream.Stream;

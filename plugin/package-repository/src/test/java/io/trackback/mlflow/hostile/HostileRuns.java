@@ -1,11 +1,11 @@
-package io.trackback.mlflow;
+package io.trackback.mlflow.hostile;
 
-import static io.trackback.mlflow.HostileValue.quoted;
-import static io.trackback.mlflow.HostileValue.set;
-import static io.trackback.mlflow.HostileValue.texts;
-import static io.trackback.mlflow.HostileValue.values;
+import static io.trackback.mlflow.hostile.HostileValue.quoted;
+import static io.trackback.mlflow.hostile.HostileValue.set;
+import static io.trackback.mlflow.hostile.HostileValue.texts;
+import static io.trackback.mlflow.hostile.HostileValue.values;
 
-import io.trackback.mlflow.HostileValue.Expect;
+import io.trackback.mlflow.hostile.HostileValue.Expect;
 import java.util.stream.Stream;
 
 /** What a hostile server may say about an experiment and its runs. */

@@ -1,4 +1,4 @@
-package io.trackback.mlflow;
+package io.trackback.mlflow.hostile;
 
 import java.io.BufferedInputStream;
 import java.io.IOException;

@@ -1,9 +1,9 @@
-package io.trackback.mlflow;
+package io.trackback.mlflow.hostile;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.trackback.mlflow.GocdAnswer.Kind;
+import io.trackback.mlflow.hostile.GocdAnswer.Kind;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;

@@ -1,11 +1,11 @@
-package io.trackback.mlflow;
+package io.trackback.mlflow.hostile;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.trackback.mlflow.GocdReader.Modification;
-import io.trackback.mlflow.SecondReading.Value;
+import io.trackback.mlflow.hostile.SecondReading.Value;
 import java.math.BigDecimal;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;

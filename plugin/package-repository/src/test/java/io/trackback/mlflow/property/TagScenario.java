@@ -1,12 +1,16 @@
-package io.trackback.mlflow;
+package io.trackback.mlflow.property;
 
+import io.trackback.mlflow.GocdMaterial;
+import io.trackback.mlflow.MlflowPackagePlugin;
 import io.trackback.mlflow.SimulatedMlflow.SimulatedRun;
+import io.trackback.mlflow.SimulatedMlflow;
+import io.trackback.mlflow.TestPlugins;
 import java.util.Map;
 
 /** One MLflow, of which GoCD polls two packages: runs with the tag `promote`, and runs with the tag `preview`. */
 final class TagScenario {
     final SimulatedMlflow mlflow = new SimulatedMlflow();
-    private final MlflowPackagePlugin plugin = new MlflowPackagePlugin((repository, limit) -> mlflow);
+    private final MlflowPackagePlugin plugin = TestPlugins.of(mlflow);
     private final Map<String, PolledPackage> packages =
             Map.of("promote", polled("promote"), "preview", polled("preview"));
 

@@ -1,4 +1,4 @@
-package io.trackback.mlflow;
+package io.trackback.mlflow.property;
 
 import java.util.function.Consumer;
 import net.jqwik.api.Arbitraries;

@@ -1,11 +1,15 @@
-package io.trackback.mlflow;
+package io.trackback.mlflow.property;
 
+import io.trackback.mlflow.GocdMaterial;
+import io.trackback.mlflow.MlflowPackagePlugin;
+import io.trackback.mlflow.SimulatedMlflow;
+import io.trackback.mlflow.TestPlugins;
 import java.util.Map;
 
 /** One registered model, of which GoCD polls two packages: the alias `champion`, and the alias `challenger`. */
 final class AliasScenario {
     final SimulatedMlflow mlflow = new SimulatedMlflow();
-    private final MlflowPackagePlugin plugin = new MlflowPackagePlugin((repository, limit) -> mlflow);
+    private final MlflowPackagePlugin plugin = TestPlugins.of(mlflow);
     private final Map<String, PolledPackage> packages =
             Map.of("champion", polled("champion"), "challenger", polled("challenger"));
 

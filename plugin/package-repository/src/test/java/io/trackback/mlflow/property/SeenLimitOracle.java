@@ -1,10 +1,11 @@
-package io.trackback.mlflow;
+package io.trackback.mlflow.property;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.trackback.mlflow.GocdReader.Modification;
 import io.trackback.mlflow.SimulatedMlflow.Promotion;
+import io.trackback.mlflow.SimulatedMlflow;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;

@@ -1,10 +1,10 @@
-package io.trackback.mlflow;
+package io.trackback.mlflow.hostile;
 
-import static io.trackback.mlflow.HostileValue.edit;
-import static io.trackback.mlflow.HostileValue.texts;
-import static io.trackback.mlflow.HostileValue.values;
+import static io.trackback.mlflow.hostile.HostileValue.edit;
+import static io.trackback.mlflow.hostile.HostileValue.texts;
+import static io.trackback.mlflow.hostile.HostileValue.values;
 
-import io.trackback.mlflow.HostileValue.Expect;
+import io.trackback.mlflow.hostile.HostileValue.Expect;
 import java.util.stream.Stream;
 
 /** What a hostile server may say about models, versions, and the run of a version. */

@@ -1,11 +1,13 @@
-package io.trackback.mlflow;
+package io.trackback.mlflow.hostile;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.trackback.mlflow.GocdAnswer.Kind;
+import io.trackback.mlflow.MlflowPackagePlugin;
+import io.trackback.mlflow.TestPlugins;
+import io.trackback.mlflow.hostile.GocdAnswer.Kind;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -24,11 +26,8 @@ final class HostileMlflowTest {
     private static final String SINCE = "latest-revision-since";
     private static final String CHECK = "check-package-connection";
     // One for all tests, as GoCD has one: nothing that came before may harm it.
-    private static final HttpConnector HTTP = new HttpConnector(HttpTransport::new);
-    private static final MlflowPackagePlugin PLUGIN = new MlflowPackagePlugin(HTTP);
-    private static final Duration LIMIT = Duration.ofMillis(400);
-    private static final MlflowPackagePlugin HASTY =
-            new MlflowPackagePlugin((repository, limit) -> HTTP.connect(repository, LIMIT));
+    private static final MlflowPackagePlugin PLUGIN = TestPlugins.overHttp();
+    private static final MlflowPackagePlugin HASTY = TestPlugins.overHttp(Duration.ofMillis(400));
 
     private HostileMlflow mlflow;
 
@@ -70,7 +69,7 @@ final class HostileMlflowTest {
     }
 
     @ParameterizedTest(name = "{0} is waited for until the time is over")
-    @MethodSource("io.trackback.mlflow.HostileResponse#late")
+    @MethodSource("io.trackback.mlflow.hostile.HostileResponse#late")
     void anAnswerThatDoesNotComeIsWaitedForUntilTheTimeIsOver(HostileResponse answer) {
         mlflow.play(Endpoint.RUNS, answer.script());
         for (String message : List.of(LATEST, CHECK)) {
@@ -88,7 +87,7 @@ final class HostileMlflowTest {
     }
 
     @ParameterizedTest(name = "{0} is refused")
-    @MethodSource("io.trackback.mlflow.HostileResponse#broken")
+    @MethodSource("io.trackback.mlflow.hostile.HostileResponse#broken")
     void aBrokenAnswerIsRefusedAndHungUpOn(HostileResponse answer) {
         for (Endpoint endpoint : List.of(Endpoint.EXPERIMENT, Endpoint.RUNS)) {
             mlflow.play(endpoint, answer.script());
@@ -112,7 +111,7 @@ final class HostileMlflowTest {
     }
 
     @ParameterizedTest(name = "{0} is refused")
-    @MethodSource("io.trackback.mlflow.HostileBody#refused")
+    @MethodSource("io.trackback.mlflow.hostile.HostileBody#refused")
     void aBodyThatIsNoSoundObjectIsRefusedWhateverWasAsked(HostileBody body) throws IOException {
         for (Endpoint endpoint : Endpoint.values()) {
             mlflow.play(endpoint, 200, body.from(endpoint));
@@ -145,7 +144,7 @@ final class HostileMlflowTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @MethodSource({"io.trackback.mlflow.HostileRuns#all", "io.trackback.mlflow.HostileModels#all"})
+    @MethodSource({"io.trackback.mlflow.hostile.HostileRuns#all", "io.trackback.mlflow.hostile.HostileModels#all"})
     void aHostileValueIsRefusedOrLeftOutOrMadePlain(HostileValue value) {
         mlflow.play(value.endpoint(), 200, value.body());
         switch (value.expect()) {
@@ -168,7 +167,7 @@ final class HostileMlflowTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @MethodSource("io.trackback.mlflow.OversizedBody#all")
+    @MethodSource("io.trackback.mlflow.hostile.OversizedBody#all")
     void eightMegabytesOfOneThingFitIntoMemory(OversizedBody bulk) {
         mlflow.play(bulk.endpoint(), (request, out) -> bulk.write(out));
         if (bulk.refused()) {

@@ -1,11 +1,13 @@
-package io.trackback.mlflow;
+package io.trackback.mlflow.hostile;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.thoughtworks.go.plugin.api.response.GoPluginApiResponse;
+import io.trackback.mlflow.GocdMaterial;
 import io.trackback.mlflow.GocdReader.Modification;
+import io.trackback.mlflow.MlflowPackagePlugin;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;

@@ -1,10 +1,11 @@
-package io.trackback.mlflow;
+package io.trackback.mlflow.property;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.trackback.mlflow.GocdReader.Modification;
 import io.trackback.mlflow.SimulatedMlflow.Version;
+import io.trackback.mlflow.SimulatedMlflow;
 import java.util.Optional;
 
 /** A report if and only if the alias points at another version of a finished run than the last one reported. */

@@ -1,7 +1,8 @@
-package io.trackback.mlflow;
+package io.trackback.mlflow.hostile;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.trackback.mlflow.RecordedResponse;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;

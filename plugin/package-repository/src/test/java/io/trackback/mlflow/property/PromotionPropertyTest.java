@@ -1,4 +1,4 @@
-package io.trackback.mlflow;
+package io.trackback.mlflow.property;
 
 import io.trackback.mlflow.SimulatedMlflow.Call;
 import java.util.function.Consumer;
