@@ -6,6 +6,7 @@ import subprocess
 import sys
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,6 +117,24 @@ def test_what_exists_is_not_created_again(tmp_path: Path) -> None:
         assert "found duplicate packages" in again.json()["data"]["errors"]["id"][0]
         same = ci.post("admin/packages", 2, new_package("churn") | {"id": "other", "name": "other"})
         assert "found duplicate packages" in same.json()["data"]["errors"]["id"][0]
+
+
+@pytest.mark.parametrize(
+    ("path", "version", "body", "what"),
+    [
+        ("repositories/stub-repo", 1, REPOSITORY | {"repo_id": "other"}, "repository"),
+        ("packages/churn", 2, new_package("churn") | {"id": "other"}, "package"),
+    ],
+)
+def test_an_id_cannot_be_changed(tmp_path: Path, path: str, version: int, body: dict[str, Any], what: str) -> None:
+    with running(tmp_path, ONE) as ci:
+        ci.define()
+        url, headers = f"/go/api/admin/{path}", {"Accept": f"application/vnd.go.cd.v{version}+json"}
+        tag = ci.http.get(url, headers=headers).headers["ETag"]
+        refused = ci.http.put(url, headers=headers | {"If-Match": tag}, json=body)
+        message = f"Changing the {what} id is not supported by this API."
+        assert (refused.status_code, refused.json()["message"]) == (422, message)
+        assert ci.http.get(url, headers=headers).headers["ETag"] == tag
 
 
 def test_a_secret_is_never_given_back(tmp_path: Path) -> None:
