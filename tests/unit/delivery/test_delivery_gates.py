@@ -1,4 +1,7 @@
-"""The gates with planted models: each says no for the reason that was planted, and yes to a good one."""
+"""The gates with planted models: each says no for the reason that was planted, and yes to a good one.
+
+A model is asked in a child process, which imports scikit-learn: so the tests share a store, where each is asked once.
+"""
 
 import hashlib
 import json
@@ -64,6 +67,9 @@ class Bench:
         self.holdout = DataDigest(sha256=hashlib.sha256(file.read_bytes()).hexdigest(), rows=400, source="made up")
         self.store.put_holdout(file, self.holdout.sha256)
         self.root = root
+        self._logged = 0
+        self._validations: dict[str, Validation] = {}
+        self._releases: dict[str, Release] = {}
 
     def config(self, **changes: Any) -> ModelConfig:
         return ModelConfig.model_validate(
@@ -95,12 +101,8 @@ class Bench:
         return Scorer(self.store, self.root / "no environments", self.config(**changes))
 
     def candidate(self, slope: float, number: int = 1, spoil: Callable[[Path], object] | None = None) -> Candidate:
-        folder = self.root / "logged"
-        folder.mkdir()
-        model = make_pipeline(FunctionTransformer(numpy.asarray), LinearRegression())
-        model.fit(numpy.array([[0.0], [1.0]], dtype=object), [0.0, slope])
-        skops.io.dump(model, folder / "model.skops")
-        (folder / "MLmodel").write_text(MLMODEL)
+        self._logged += 1
+        folder = shutil.copytree(self._trained(slope), self.root / f"logged-{self._logged}")
         if spoil:
             spoil(folder)
         files = list_files(folder)
@@ -109,10 +111,32 @@ class Bench:
         digest = self.store.put_model(folder)
         return template.model_copy(update={"run": run, "digest": digest, "files": files})
 
-    def release(self, candidate: Candidate) -> Release:
+    def _trained(self, slope: float) -> Path:
+        """Written once, because skops writes the time into its file, which would be another model."""
+        folder = self.root / f"trained-{slope}"
+        if not folder.exists():
+            folder.mkdir()
+            model = make_pipeline(FunctionTransformer(numpy.asarray), LinearRegression())
+            model.fit(numpy.array([[0.0], [1.0]], dtype=object), [0.0, slope])
+            skops.io.dump(model, folder / "model.skops")
+            (folder / "MLmodel").write_text(MLMODEL)
+        return folder
+
+    def validation(self, candidate: Candidate) -> Validation:
+        """Made once for each model."""
+        if candidate.digest not in self._validations:
+            self._validations[candidate.digest] = validated(self.scorer(), candidate)
+        return self._validations[candidate.digest]
+
+    def package(self, candidate: Candidate, validation: Validation) -> Release:
         scorer = self.scorer()
-        validation, comparison = validated(scorer, candidate), compared(scorer, candidate, None)
-        return packaged(scorer, candidate, validation, comparison, nobody_answers)
+        return packaged(scorer, candidate, validation, compared(scorer, candidate, None), nobody_answers)
+
+    def release(self, candidate: Candidate) -> Release:
+        """Made once for each model."""
+        if candidate.digest not in self._releases:
+            self._releases[candidate.digest] = self.package(candidate, self.validation(candidate))
+        return self._releases[candidate.digest]
 
     def deployment(self, release: Release) -> Deployment:
         return Deployment(
@@ -127,8 +151,14 @@ class Bench:
         )
 
 
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return Bench(tmp_path_factory.mktemp("bench"))
+
+
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def own_bench(tmp_path: Path) -> Bench:
+    """For whoever changes what is stored."""
     return Bench(tmp_path)
 
 
@@ -141,7 +171,7 @@ def found(validation: Validation, name: str) -> str:
 
 
 def test_a_good_model_passes_every_check(bench: Bench) -> None:
-    validation = validated(bench.scorer(), bench.candidate(3.0))
+    validation = bench.validation(bench.candidate(3.0))
     assert validation.verdict is Verdict.PASS
     assert set(verdicts(validation)) == {
         "hold-out", "library", "signature", "load", "finite", "latency", "mean_absolute_error"
@@ -151,7 +181,7 @@ def test_a_good_model_passes_every_check(bench: Bench) -> None:
 
 
 def test_a_model_that_is_off_fails_at_its_threshold_only(bench: Bench) -> None:
-    validation = validated(bench.scorer(), bench.candidate(9.0))
+    validation = bench.validation(bench.candidate(9.0))
     assert validation.verdict is Verdict.FAIL
     assert [name for name, verdict in verdicts(validation).items() if verdict != "pass"] == ["mean_absolute_error"]
 
@@ -208,13 +238,13 @@ def test_a_pickle_in_place_of_a_skops_file_is_never_loaded(bench: Bench, tmp_pat
     assert not canary.exists()
 
 
-def test_a_model_whose_files_were_changed_after_fetch_is_refused(bench: Bench) -> None:
-    candidate = bench.candidate(3.0)
-    file = bench.store.model(candidate.digest) / "MLmodel"
+def test_a_model_whose_files_were_changed_after_fetch_is_refused(own_bench: Bench) -> None:
+    candidate = own_bench.candidate(3.0)
+    file = own_bench.store.model(candidate.digest) / "MLmodel"
     file.chmod(0o644)
     file.write_text(MLMODEL + "\n")
     with pytest.raises(Refused, match="its files were changed"):
-        validated(bench.scorer(), candidate)
+        validated(own_bench.scorer(), candidate)
 
 
 def test_a_good_model_passes_on_a_processor_that_is_busy_with_others(bench: Bench) -> None:
@@ -224,26 +254,26 @@ def test_a_good_model_passes_on_a_processor_that_is_busy_with_others(bench: Benc
     assert validation.verdict is Verdict.PASS, validation.checks
 
 
-def test_the_same_stage_run_again_measures_again_and_asks_the_holdout_no_more(bench: Bench) -> None:
-    candidate = bench.candidate(3.0)
-    first = validated(bench.scorer_with(latency_p99_ms=1e-6), candidate)
+def test_the_same_stage_run_again_measures_again_and_asks_the_holdout_no_more(own_bench: Bench) -> None:
+    candidate = own_bench.candidate(3.0)
+    first = validated(own_bench.scorer_with(latency_p99_ms=1e-6), candidate)
     assert verdicts(first)["latency"] == "fail"
-    kept = bench.store.scores_path(candidate.digest, bench.holdout.sha256)
+    kept = own_bench.store.scores_path(candidate.digest, own_bench.holdout.sha256)
     assert set(json.loads(kept.read_text())) == {"predictions", "edges"}
     # Nothing asks the model for these again.
     Scores.read(kept).model_copy(update={"predictions": (30.0,) * 400}).write(kept)
-    second = validated(bench.scorer(), candidate)
+    second = validated(own_bench.scorer(), candidate)
     assert verdicts(second)["latency"] == "pass"
     assert second.metrics["mean_absolute_error"] > 20
     assert second.latency_ms != first.latency_ms
 
 
-def test_answers_that_an_earlier_version_kept_with_their_time_are_asked_again(bench: Bench) -> None:
-    candidate = bench.candidate(3.0)
-    kept = bench.store.scores_path(candidate.digest, bench.holdout.sha256)
+def test_answers_that_an_earlier_version_kept_with_their_time_are_asked_again(own_bench: Bench) -> None:
+    candidate = own_bench.candidate(3.0)
+    kept = own_bench.store.scores_path(candidate.digest, own_bench.holdout.sha256)
     kept.parent.mkdir()
     kept.write_text(json.dumps({"predictions": [0.0] * 400, "edges": [0.0] * 3, "latency_ms": [294.3] * 100}))
-    validation = validated(bench.scorer(), candidate)
+    validation = validated(own_bench.scorer(), candidate)
     assert validation.verdict is Verdict.PASS
     assert "294.3" not in found(validation, "latency")
     assert "latency_ms" not in kept.read_text()
@@ -341,25 +371,24 @@ def test_a_release_holds_the_model_and_the_librarys_own_answers(bench: Bench) ->
 
 def test_the_same_release_has_the_same_digest(bench: Bench) -> None:
     candidate = bench.candidate(3.0)
-    validation = validated(bench.scorer(), candidate)
-    comparison = compared(bench.scorer(), candidate, None)
-    first, second = (packaged(bench.scorer(), candidate, validation, comparison, nobody_answers) for _ in range(2))
+    first, second = bench.release(candidate), bench.package(candidate, bench.validation(candidate))
     assert first.digest == second.digest
 
 
 def test_what_was_measured_while_validating_does_not_name_the_release(bench: Bench) -> None:
     candidate = bench.candidate(3.0)
-    comparison = compared(bench.scorer(), candidate, None)
-    first, second = (validated(bench.scorer(), candidate) for _ in range(2))
+    first, second = bench.validation(candidate), validated(bench.scorer(), candidate)
     assert first.latency_ms != second.latency_ms
-    one, other = (packaged(bench.scorer(), candidate, each, comparison, nobody_answers) for each in (first, second))
-    assert one.digest == other.digest
+    one = bench.release(candidate)
+    # Else the second would be taken for the first, which is known.
+    shutil.rmtree(bench.root / "store" / "packaged")
+    assert bench.package(candidate, second).digest == one.digest
     assert verdicts(one.manifest.validation) == verdicts(first)
 
 
 def test_nothing_is_packaged_without_a_verdict_that_passed(bench: Bench) -> None:
     candidate = bench.candidate(9.0)
-    validation = validated(bench.scorer(), candidate)
+    validation = bench.validation(candidate)
     with pytest.raises(Refused, match="expected a validation that passed, found fail"):
         refuse_unless_passed(candidate, validation)
 
@@ -370,15 +399,15 @@ def test_the_verdict_of_another_candidate_does_not_count(bench: Bench) -> None:
         refuse_unless_passed(bench.candidate(3.1, number=2), comparison)
 
 
-def test_the_store_replaces_a_damaged_copy_by_a_good_one(bench: Bench) -> None:
-    candidate = bench.candidate(3.0)
-    again = bench.root / "store" / "again"
-    shutil.copytree(bench.store.model(candidate.digest), again)
-    damaged = bench.store.model(candidate.digest) / "MLmodel"
+def test_the_store_replaces_a_damaged_copy_by_a_good_one(own_bench: Bench) -> None:
+    candidate = own_bench.candidate(3.0)
+    again = own_bench.root / "store" / "again"
+    shutil.copytree(own_bench.store.model(candidate.digest), again)
+    damaged = own_bench.store.model(candidate.digest) / "MLmodel"
     damaged.chmod(0o644)
     damaged.write_text("broken")
-    assert bench.store.put_model(again) == candidate.digest
-    assert (bench.store.model(candidate.digest) / "MLmodel").read_text() == MLMODEL
+    assert own_bench.store.put_model(again) == candidate.digest
+    assert (own_bench.store.model(candidate.digest) / "MLmodel").read_text() == MLMODEL
 
 
 def test_a_holdout_with_another_digest_never_enters_the_store(bench: Bench, tmp_path: Path) -> None:
@@ -389,7 +418,7 @@ def test_a_holdout_with_another_digest_never_enters_the_store(bench: Bench, tmp_
 
 def test_reports_show_the_numbers_and_escape_what_they_are_given(bench: Bench) -> None:
     candidate = bench.candidate(3.0)
-    validation = validated(bench.scorer(), candidate)
+    validation = bench.validation(candidate)
     evil = validation.checks[0].model_copy(update={"found": "<script>alert(1)</script>"})
     page = validation_page(validation.model_copy(update={"checks": (evil, *validation.checks[1:])}))
     assert "&lt;script&gt;" in page
