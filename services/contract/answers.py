@@ -6,8 +6,10 @@ from services.contract.row_times import Round
 
 
 class Answers(Record):
-    """An answer a row, None for a row that gets a 422 over HTTP; what single rows took; seconds from the start of the
-    process until it was loaded and tested, and its resident memory then."""
+    """`predictions` has an entry a row, None where HTTP would answer 422. `rounds` are the times of single rows.
+
+    `ready_seconds` are from the start of the process until it was loaded and tested; `memory_bytes` were resident then.
+    """
 
     predictions: tuple[Prediction | None, ...]
     rounds: tuple[Round, ...]

@@ -1,4 +1,4 @@
-"""A candidate: a promoted run whose files are here and whose origin is known."""
+"""A candidate: the files of a promoted run, with everything that went into it."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Where the checkout, or what an image holds of it, begins."""
+"""The root folder of the checkout, or of what an image holds of it."""
 
 from pathlib import Path
 

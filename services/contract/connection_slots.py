@@ -1,4 +1,4 @@
-"""The connections of a service, bounded: however many there are, there is a slot for one more that has a request."""
+"""A bound on a service's connections that cannot be used up by idle ones: the oldest of these gives its slot up."""
 
 from collections import Counter
 from typing import Protocol
@@ -10,7 +10,7 @@ class Connection(Protocol):
 
 
 class ConnectionSlots:
-    """When all are taken, or all of one peer, a new connection takes the slot of the one that is idle for longest."""
+    """`slots` for all peers together, `slots_a_peer` for each of them."""
 
     def __init__(self, slots: int, slots_a_peer: int) -> None:
         self._slots, self._slots_a_peer = slots, slots_a_peer

@@ -1,4 +1,4 @@
-"""What the rollout service and a serving process say over the control socket: one line of JSON each way.
+"""The protocol of the control socket between rollout service and serving process: one line of JSON each way.
 
 `go` brings the listening socket and `listener` takes it, as a descriptor beside the line (SCM_RIGHTS).
 """
@@ -39,7 +39,7 @@ class Status(Record):
 
 
 class Reply(Record):
-    """Either of them is given."""
+    """One of the two is set."""
 
     status: Status | None = None
     error: str | None = None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 _LONGEST = 400
-# Of this machine's disk: whoever was asked for the bytes is not to blame.
+# Errors of this machine's disk, which are no fault of the service that was asked for the bytes.
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO}
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 

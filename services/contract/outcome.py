@@ -1,4 +1,4 @@
-"""What became of a promotion: every one has exactly one outcome that a person can see."""
+"""The outcome of a promotion: each has exactly one."""
 
 from enum import StrEnum
 

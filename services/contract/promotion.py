@@ -1,4 +1,4 @@
-"""A promotion: one run, tagged once, on its way to production."""
+"""A promotion: one run, tagged once, that GoCD is to deliver."""
 
 import hashlib
 import re

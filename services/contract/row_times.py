@@ -1,4 +1,4 @@
-"""What single rows took: by the clock, and without the time in which the processors were busy with others."""
+"""Times of single rows: by the clock, and without the time in which the processors were busy with others."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -1,1 +1,1 @@
-"""The service that answers for one release. It knows neither MLflow nor who switches traffic."""
+"""The service that answers for one release. It knows neither MLflow nor the rollout service."""

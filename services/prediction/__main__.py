@@ -99,7 +99,7 @@ async def _serve(predictor: Predictor, options: argparse.Namespace) -> None:
 
 
 def _names(options: argparse.Namespace) -> Sequence[str]:
-    """In a container any: what asks is the gateway, under whatever name its clients know it."""
+    """Any in a container: the gateway passes on the name that its clients use."""
     if options.names:
         return list(split_names(options.names))
     return (ANY_NAME,) if options.host in EVERYWHERE else names_of(options.host)

@@ -1,4 +1,4 @@
-"""What the service answers over HTTP."""
+"""The HTTP API: predictions, health, metadata, and a page that documents them."""
 
 from typing import Any, Generic, TypeVar
 
@@ -17,7 +17,7 @@ from services.prediction.predictor import Predictor
 from services.prediction.request_limiter import RequestLimiter
 
 REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (400, 408, 413, 415, 422, 503)}
-# Nothing is changed by asking: rows come by POST because they are long.
+# A POST that changes nothing: rows are too long for an address.
 READ_ONLY_PATHS = ("/invocations",)
 FACTS = ("description", "library", "task", "unit", "inputs", "limits")
 

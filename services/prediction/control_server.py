@@ -12,7 +12,7 @@ from services.contract.record import first_problem
 from services.prediction.service import Service
 
 MAX_COMMAND_BYTES = 1024
-# Less than whoever asks waits for the answer.
+# Less than the rollout service waits for the answer.
 COMMAND_SECONDS = 20.0
 
 
@@ -21,7 +21,7 @@ class ControlServer:
         self._service = service
 
     async def serve(self, path: Path) -> None:
-        """Takes commands for ever. That the socket is there at all says: loaded and tested."""
+        """Takes commands until it is cancelled. The socket appears only after the release was loaded and tested."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
             listening.bind(str(path))
             listening.listen()

@@ -54,7 +54,7 @@ class Listener(uvicorn.Server):
         self.ended = asyncio.create_task(self._run(sockets))
 
     def drain(self) -> None:
-        """Accepts no more and asks clients to leave: a client that is told never meets a closed connection."""
+        """Accepts no more, and answers with `Connection: close`, so that no client meets a closed connection."""
         if self._draining:
             return
         self._draining = True

@@ -1,4 +1,4 @@
-"""The page /docs: what this model takes and gives, with a row that it answers. It needs nothing from elsewhere."""
+"""The page /docs: inputs, answers and an example request of the model. It loads nothing from other sites."""
 
 import json
 import re

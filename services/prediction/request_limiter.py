@@ -96,7 +96,7 @@ class RequestLimiter:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """The body that was read, once; then whatever else the client does."""
+    """Receives the body that was read, once; then what the client sends after it."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replayed() -> Message:

@@ -10,7 +10,10 @@ PROMOTE_AGAIN = "promote its run again to bring it back"
 
 
 def check_fence(pointer: Pointer | None, release: Sha256, number: int) -> Deployment | None:
-    """The deployment to return when the release is live already, None when it may go on. Raises Refused."""
+    """The live deployment when it is of this release, None when the release may be deployed.
+
+    `number` is the promotion's, used as a fencing token. Raises Refused when a later one was delivered before.
+    """
     if pointer is None:
         return None
     if release == pointer.live.release:

@@ -22,7 +22,7 @@ class Outage:
 class Outages:
     def __init__(self, files: ModelFiles, notifier: Notifier) -> None:
         self._files, self._notifier = files, notifier
-        self._told = False
+        self._notified = False
         self.current: Outage | None = None
 
     def load(self) -> None:
@@ -39,17 +39,17 @@ class Outages:
         if not self.current or self.current.reason != reason:
             self._files.append(JournalEntry(at=now, event=JournalEvent.DOWN, release=live.release, message=reason))
             self.current = Outage(self.current.since if self.current else now, reason)
-        if tell and not self._told:
+        if tell and not self._notified:
             self._notifier.tell(NotificationKind.DOWN, live, reason)
-            self._told = True
+            self._notified = True
 
     def came_back(self, live: Deployment) -> None:
         """What is live answers."""
         if not self.current:
             return
         now = datetime.now(UTC)
-        if self._told:
+        if self._notified:
             seconds = (now - self.current.since).total_seconds()
             self._notifier.tell(NotificationKind.UP, live, f"it answers again, after {seconds:.1f} s")
         self._files.append(JournalEntry(at=now, event=JournalEvent.BACK, release=live.release))
-        self.current, self._told = None, False
+        self.current, self._notified = None, False

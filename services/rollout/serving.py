@@ -8,7 +8,7 @@ from services.rollout.release_store import StoredRelease
 
 
 class Unreachable(Refused):
-    """A public address cannot be changed now, and what serves behind it is not to blame."""
+    """A public address cannot be changed now; what serves behind it may be well."""
 
 
 class Serving(Protocol):
@@ -21,10 +21,10 @@ class Serving(Protocol):
     def release(self) -> str: ...
 
     def alive(self) -> bool:
-        """Never raises."""
+        """Whether at least one process of it runs. Never raises."""
 
     def reachable(self) -> bool:
-        """Whether the public address leads here, once it was told to. Never raises."""
+        """Whether the public address leads here, after `go`. Never raises."""
 
     def complete(self) -> bool:
         """Whether it has as many replicas as its release asks for. Never raises."""
@@ -67,13 +67,13 @@ class Backend(Protocol):
         """Where clients ask for the model, None before it has an address."""
 
     def open_address(self, model: str) -> None:
-        """Makes the model known at its address, also while nothing answers there yet. Raises Refused."""
+        """Assigns the model its address, also while nothing answers there yet. Raises Refused."""
 
     def close_address(self, model: str) -> None:
-        """The model is not known at its address any more. Never raises."""
+        """Clients of the model are refused from here on. Never raises."""
 
     def publish(self, models: Collection[str]) -> None:
-        """Tells whoever holds the addresses that these are all the models there are. Raises Unreachable."""
+        """Publishes the list of all models to the gateway, where there is one. Raises Unreachable."""
 
     def watch(self, on_change: Callable[[], None]) -> None:
         """From here on calls `on_change` whenever something that serves, or the way to it, may have ended."""

@@ -43,7 +43,7 @@ class Differs(Exception):
 
 
 def create(folder: Path) -> int:
-    """Makes every secret that has no value yet, and gives it to readers that lack it; how many were new.
+    """Makes every secret that has no value yet, and gives it to readers that lack it. Returns how many were new.
 
     Raises Differs.
     """

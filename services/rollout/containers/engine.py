@@ -23,7 +23,7 @@ PROJECT_LABEL = "trackback.project"
 
 @dataclass(frozen=True)
 class Plan:
-    """What a container may have, and how it is called: `<project>-<name>-<something random>`."""
+    """A container's limits, and its name: `<project>-<name>-<8 random hex digits>`."""
 
     project: str
     name: str
@@ -56,7 +56,7 @@ class Container:
         return "it said nothing"
 
     def remove(self, seconds: int) -> None:
-        """Asks it to end and waits so long, then forces it."""
+        """Asks it to end, waits up to `seconds`, then forces it."""
         with contextlib.suppress(docker.errors.NotFound), _engine(f"remove the container {self.name}"):
             if seconds:
                 self._found.stop(timeout=seconds)

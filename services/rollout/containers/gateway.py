@@ -10,7 +10,7 @@ from services.rollout.serving import Unreachable
 
 ANSWER_SECONDS = 2.0
 MAP = "/usr/local/etc/haproxy/models.map"
-# What is no path of a model: the rollout service has told everything that it knows.
+# An entry that is no path of a model: it says that the map holds every model that the rollout service knows.
 PUBLISHED = "/told"
 # Checks are for containers that hang: one that ends is taken out by the engine's word. Pools, because a server that was
 # added while HAProxy runs otherwise opens a connection for every request.
@@ -31,7 +31,7 @@ class GatewayServer:
 
     @property
     def draining(self) -> bool:
-        """Takes no new requests and is kept all the same."""
+        """Takes no new requests, and stays in its slot."""
         return self.status.startswith("DRAIN")
 
 
@@ -52,7 +52,7 @@ class Gateway:
         return {model: slot for model, slot in self._map().items() if model != PUBLISHED}
 
     def publish(self, slots: Mapping[str, str]) -> None:
-        """Every model there is, with its slot; from here on any other is unknown."""
+        """Maps every model there is to its slot; from here on the gateway answers 404 for any other."""
         known = self._map()
         for model, slot in slots.items():
             if known.get(model) != slot:
@@ -88,7 +88,7 @@ class Gateway:
         self._run(f"enable server {slot}/{server}")
 
     def set_state(self, slot: str, server: str, state: str) -> None:
-        """`ready`, `drain` or `maint`."""
+        """`state` is `ready`, `drain` or `maint` (maintenance)."""
         self._run(f"set server {slot}/{server} state {state}")
 
     def delete(self, slot: str, server: str) -> bool:

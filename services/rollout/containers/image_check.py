@@ -1,4 +1,4 @@
-"""Whether an image holds the release that was recorded: told from its bytes, before any of them runs."""
+"""Checks by its bytes that an image holds the recorded release, before any of them runs."""
 
 import hashlib
 import io

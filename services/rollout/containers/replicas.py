@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Replicas:
-    """A Serving. It begins with one container, and takes in the others when that one answers."""
+    """A Serving. It begins with one container; the others are added when that one answers."""
 
     def __init__(self, containers: Sequence[ServingContainer], route: Route) -> None:
         self._containers = tuple(containers)
@@ -44,7 +44,7 @@ class Replicas:
             Thread(target=container.kill, daemon=True).start()
 
     def add(self, spare: Self) -> None:
-        """What cannot be led to is not one of us: whoever loaded it ends it."""
+        """A replica that the gateway cannot reach is not added; the caller ends it."""
         before, self._containers = self._containers, (*self._containers, *spare._containers)
         try:
             self.go()

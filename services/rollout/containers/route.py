@@ -22,13 +22,13 @@ class Route:
         self._up_seconds = up_seconds
 
     def open(self) -> str:
-        """The model's slot, by which the gateway knows it from here on."""
+        """Returns the model's slot, to which the gateway sends its requests from here on."""
         slot = self._slots.assign(self._model)
         self._gateway.map_model(self._model, slot)
         return slot
 
     def routes_to(self, servers: Iterable[str]) -> bool:
-        """To one of them at least."""
+        """Whether requests reach at least one of these servers."""
         slot = self._slots.find(self._model)
         return self._gateway.models().get(self._model) == slot and any(self._find(server).up for server in servers)
 
@@ -36,7 +36,10 @@ class Route:
         return self._find(server) != NO_SERVER
 
     def route_to(self, addresses: Mapping[str, str]) -> None:
-        """To these servers alone; no change when that is so already."""
+        """Sends requests to these servers alone; no change when that is so already.
+
+        `addresses` are those of the servers, as host:port. Raises Refused when the gateway finds one unwell.
+        """
         slot = self.open()
         for server, address in addresses.items():
             self._make_ready(slot, server, address)
@@ -89,7 +92,7 @@ class Route:
         try:
             self._gateway.set_state(slot, server, state)
         except Refused:
-            # Whoever ends its container forgets it meanwhile.
+            # The end of its container may have removed it meanwhile.
             if self._find(server) != NO_SERVER:
                 raise
 

@@ -32,14 +32,14 @@ class ServingContainer:
 
     @property
     def replicas(self) -> int:
-        """How many of its release are to answer together."""
+        """How many replicas its release asks for."""
         return int(self._container.labels.get(names.REPLICAS_LABEL, 1))
 
     def alive(self) -> bool:
         return self._container.running()
 
     def in_use(self) -> bool:
-        """Whether the gateway knows it, or it is ready to be made known. Never raises."""
+        """Whether it is a server of the gateway, or ready to become one. Never raises."""
         with contextlib.suppress(Refused):
             if self._route.has_server(self.name):
                 return True
@@ -62,7 +62,7 @@ class ServingContainer:
         replay_golden(tcp_client(self.address), release)
 
     def stop_traffic(self) -> None:
-        """The gateway sends nobody here any more. Never raises, waits for nothing."""
+        """The gateway sends no requests here any more. Never raises, does not wait."""
         with contextlib.suppress(Refused):
             self._route.take_out(self.name, 0.0)
 

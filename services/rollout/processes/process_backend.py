@@ -25,7 +25,7 @@ ENVIRONMENT = {"PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1
 
 
 class ProcessBackend:
-    """A Backend. `folder` holds the files of every process, and is nobody else's."""
+    """A Backend. `folder` holds the files of every process and nothing else."""
 
     def __init__(self, settings: Settings, folder: Path, listeners: Listeners) -> None:
         self._settings = settings
@@ -66,7 +66,7 @@ class ProcessBackend:
         self._listeners.listen(model)
 
     def publish(self, models: Collection[str]) -> None:
-        """An open socket is all that a client needs."""
+        """Nothing to do: there is no gateway, clients reach the socket itself."""
 
     def watch(self, on_change: Callable[[], None]) -> None:
         with self._lock:
@@ -99,7 +99,7 @@ class ProcessBackend:
         on_change()
 
     def _remove_leftovers(self, recorded: set[str]) -> None:
-        """What a crash left of a process that never had a record, so never loaded."""
+        """Removes what a crash left of a process without a record, which never loaded."""
         for path in self._folder.iterdir():
             if path.name.partition(".")[0] not in recorded:
                 path.unlink()
@@ -135,7 +135,7 @@ class ProcessBackend:
         return path
 
     def _allow_loading(self, child: subprocess.Popen[bytes]) -> None:
-        """The child waits for a line on stdin; if we are gone before it, it ends by itself."""
+        """The child waits for a line on stdin; when this process ends before, it ends by itself."""
         memory = self._settings.memory_bytes
         # A child that has ended already says why in its log.
         with contextlib.suppress(ProcessLookupError, BrokenPipeError):

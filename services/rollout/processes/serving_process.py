@@ -26,7 +26,7 @@ CLOSE_SECONDS = 5.0
 
 
 class ProcessRecord(Record):
-    """Written before the process may load, so that none is ever forgotten."""
+    """Written before the process may load, so that a crash of the service loses none."""
 
     model: ModelName
     release: Sha256
@@ -99,7 +99,7 @@ class ServingProcess:
         self._ask(Verb.DRAIN)
 
     def give_listener(self) -> None:
-        """What it accepts on, for a rollout service that came after the one that opened it."""
+        """Adopts the socket that it accepts on, after a restart of the rollout service."""
         if listener := send_command(self._control, Command(verb=Verb.LISTENER))[1]:
             self._listeners.adopt(self.model, listener)
 
@@ -120,7 +120,7 @@ class ServingProcess:
                 process.terminate()
 
     def stop_and_clean_up(self, seconds: float) -> None:
-        """Waits for its end, forces it after `seconds`, and clears its files away."""
+        """Waits up to `seconds` for its end, then forces it; removes its files."""
         with contextlib.suppress(NotInTime):
             wait_until(lambda: not self.alive(), f"process {self._record.pid} to end", seconds)
         if process := self._process():
