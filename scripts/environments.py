@@ -4,6 +4,7 @@ usage: bootstrap.py NEED [NEED ...] [-- COMMAND [ARGUMENT ...]]
 NEED is `platform`, `plugin`, `uv` or the name of a file in requirements/; COMMAND then takes this process' place.
 """
 
+import fcntl
 import hashlib
 import os
 import re
@@ -12,13 +13,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENTS = Path(os.environ.get("TRACKBACK_ENVIRONMENTS") or ROOT / ".venv")
 UV = ROOT / ".tools" / "uv"
 JARS = ("plugin/package-repository/target/trackback-mlflow-plugin.jar", "plugin/host/target/trackback-plugin-host.jar")
 JAVA = 17
@@ -52,47 +55,54 @@ def spark() -> None:
 
 
 def environment(name: str) -> None:
-    """`.venv/<name>` holds exactly what requirements/<name>.txt locks."""
+    """`.venv/<name>` holds exactly what requirements/<name>.txt locks; TRACKBACK_ENVIRONMENTS is another folder."""
     lock = ROOT / "requirements" / f"{name}.txt"
     if not lock.is_file():
         known = ", ".join(sorted(path.stem for path in lock.parent.glob("*.txt")))
         refuse(f"expected platform, plugin or an environment ({known}), found '{name}'")
-    folder = ROOT / ".venv" / name
+    folder = ENVIRONMENTS / name
     stamp, wanted = folder / ".lock", _digest([lock], sys.version)
     if _is(stamp, wanted):
         return
-    say(f"setting up the environment '{name}' ({_count(lock)} packages, once)")
     installer = uv()
+    with _alone(name):
+        if not _is(stamp, wanted):
+            say(f"setting up the environment '{name}' ({_count(lock)} packages, once)")
+            _install(installer, folder, lock)
+            stamp.write_text(wanted)
+
+
+def _install(installer: Path, folder: Path, lock: Path) -> None:
     run([installer, "venv", "--quiet", "--clear", "--python", sys.executable, folder])
-    run(
-        [
-            installer,
-            "pip",
-            "install",
-            "--quiet",
-            "--require-hashes",
-            "--compile-bytecode",
-            "--python",
-            folder,
-            "-r",
-            lock,
-        ]
-    )
-    stamp.write_text(wanted)
+    options = ("--quiet", "--require-hashes", "--compile-bytecode", "--python", folder, "-r", lock)
+    run([installer, "pip", "install", *options])
 
 
 def uv() -> Path:
+    """The same for every Python: it is a program of its own."""
     lock = ROOT / "requirements" / "uv.txt"
-    stamp, wanted = UV / ".lock", _digest([lock], sys.version)
-    if not _is(stamp, wanted):
-        say("setting up uv, the installer (once)")
-        if not _has_venv():
-            apt("python3-venv", "Python's venv module")
-        shutil.rmtree(UV, ignore_errors=True)
-        run([sys.executable, "-m", "venv", UV])
-        run([UV / "bin" / "python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", lock])
-        stamp.write_text(wanted)
+    stamp, wanted = UV / ".lock", _digest([lock], "")
+    if _is(stamp, wanted):
+        return UV / "bin" / "uv"
+    with _alone("uv"):
+        if not _is(stamp, wanted):
+            say("setting up uv, the installer (once)")
+            if not _has_venv():
+                apt("python3-venv", "Python's venv module")
+            shutil.rmtree(UV, ignore_errors=True)
+            run([sys.executable, "-m", "venv", UV])
+            run([UV / "bin" / "python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", lock])
+            stamp.write_text(wanted)
     return UV / "bin" / "uv"
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Two that set up the same take turns, because each begins by removing what is there."""
+    ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
+    with (ENVIRONMENTS / f".{name}.setting-up").open("wb") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield
 
 
 def _has_venv() -> bool:
@@ -106,27 +116,23 @@ def plugin() -> None:
     """The plugin's and its JVM host's jars, built from the sources that are here."""
     sources = sorted(path for path in (ROOT / "plugin").rglob("*") if path.is_file() and "target" not in path.parts)
     stamp, wanted = ROOT / "plugin" / "target" / ".sources", _digest(sources, "")
-    if _is(stamp, wanted) and all((ROOT / jar).is_file() for jar in JARS):
+
+    def built() -> bool:
+        return _is(stamp, wanted) and all((ROOT / jar).is_file() for jar in JARS)
+
+    if built():
         return
     java("javac")
     if not shutil.which("mvn"):
         apt("maven", "Maven")
-    say("building the GoCD plugin with Maven (once; the first time it downloads Maven's own parts)")
-    run(
-        [
-            "mvn",
-            "--batch-mode",
-            "--quiet",
-            "-Dstyle.color=never",
-            "-DskipTests",
-            "--file",
-            ROOT / "plugin" / "pom.xml",
-            "clean",  # or classes of sources that are gone would stay in the jar
-            "package",
-        ]
-    )
-    stamp.parent.mkdir(exist_ok=True)
-    stamp.write_text(wanted)
+    with _alone("plugin"):
+        if not built():
+            say("building the GoCD plugin with Maven (once; the first time it downloads Maven's own parts)")
+            # Without `clean`, classes of sources that are gone would stay in the jar.
+            options = ("--batch-mode", "--quiet", "-Dstyle.color=never", "-DskipTests")
+            run(["mvn", *options, "--file", ROOT / "plugin" / "pom.xml", "clean", "package"])
+            stamp.parent.mkdir(exist_ok=True)
+            stamp.write_text(wanted)
 
 
 def java(tool: str) -> None:

@@ -1,7 +1,6 @@
 """The real neighbours that integration tests share: an MLflow server of their own."""
 
 import os
-import socket
 import subprocess
 import time
 import urllib.request
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.mlflow.server import command, environment
+from tests.support.ports import free_port
 
 START_SECONDS = 300.0
 
@@ -29,13 +29,6 @@ def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(60)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _wait_until_healthy(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -15,8 +15,8 @@ import pytest
 from scripts.environments import JARS, ROOT
 from services.gocd.client import GoCD
 from services.mlflow.server import command, environment
-from tests.integration.conftest import free_port
 from tests.support.poll import poll_until
+from tests.support.ports import free_port
 
 MODEL = "a-model"
 PIPELINES = f"""

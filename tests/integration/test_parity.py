@@ -30,9 +30,9 @@ from services.delivery.verbs.compare import compared
 from services.delivery.verbs.fetch import fetched
 from services.delivery.verbs.package import packaged
 from services.delivery.verbs.validate import validated
-from tests.integration.conftest import free_port
 from tests.support.paths import ROOT
 from tests.support.poll import poll_until
+from tests.support.ports import free_port
 from training.rows import load_rows
 
 MODELS = ROOT / "training" / "models"

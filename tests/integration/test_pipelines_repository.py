@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.integration.conftest import free_port
 from tests.support.paths import ROOT
 from tests.support.poll import poll_until
+from tests.support.ports import free_port
 
 FILE = "services/gocd/pipelines.gocd.yaml"
 AUTHOR = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")

@@ -10,9 +10,9 @@ from pathlib import Path
 import pyspark
 import pytest
 
-from tests.integration.conftest import free_port
 from tests.support.paths import ROOT
 from tests.support.poll import poll_until
+from tests.support.ports import free_port
 
 SPARK = Path(pyspark.__file__).parent
 CARRIERS = ("AA", "B6", "DL", "UA")

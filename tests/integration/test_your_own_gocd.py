@@ -16,10 +16,10 @@ from scripts.environments import JARS, ROOT
 from services.contract.model_config import list_models
 from services.gocd.client import GoCD, Login
 from services.gocd.definitions import PIPELINES
-from tests.integration.conftest import free_port
 from tests.integration.test_follow import process
 from tests.support.platform_process import RunningPlatform, platform_variables, running_platform
 from tests.support.poll import poll_until
+from tests.support.ports import free_port
 
 PAGE = (ROOT / "docs" / "your-own-gocd.md").read_text()
 PASSWORDS = {"admin": "of the admin", "operator": "of the operator"}

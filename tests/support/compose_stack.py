@@ -15,7 +15,7 @@ from testcontainers.compose import DockerCompose
 
 from services.platform.settings import Urls
 from tests.support.paths import ROOT
-from tests.support.platform_process import free_ports
+from tests.support.ports import free_ports
 
 PORTS = ("MLFLOW_PORT", "GOCD_PORT", "ROLLOUT_PORT", "GATEWAY_PORT", "REGISTRY_PORT", "GRAFANA_PORT", "PROMETHEUS_PORT")
 BUILD_SECONDS = 1200

@@ -12,8 +12,8 @@ from services.contract import names
 from services.rollout.app import create_app
 from services.rollout.rollout import Rollout
 from tests.support.poll import poll_until
+from tests.support.ports import free_port
 from tests.support.rollout_fakes import FakeMachine
-from tests.support.rollout_service import free_port
 
 GATEWAY = "/gateway"
 

@@ -2,10 +2,9 @@
 
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import psutil
 
 from services.platform.settings import Urls
 from tests.support.paths import ROOT
+from tests.support.ports import free_ports
 
 START_SECONDS = 600
 
@@ -25,14 +25,6 @@ class RunningPlatform:
     state: Path
     urls: Urls
     environment: dict[str, str]
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
 
 
 def platform_variables(state: Path) -> dict[str, str]:

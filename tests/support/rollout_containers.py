@@ -19,8 +19,9 @@ from services.delivery.settings import Settings
 from services.delivery.verbs.package import with_image
 from tests.support.container_engine import image_of
 from tests.support.poll import poll_until
+from tests.support.ports import free_port
 from tests.support.release_factory import ReleasePlan, build_release
-from tests.support.rollout_service import MODEL, PROJECT, RolloutService, free_port
+from tests.support.rollout_service import MODEL, PROJECT, RolloutService
 
 RUNTIME_PORT = 9999
 PREDICTION = "prediction-sklearn"

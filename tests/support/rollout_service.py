@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -21,18 +20,13 @@ from services.contract import names
 from services.contract.deployment import Deployment, ModelState
 from tests.support.paths import ROOT
 from tests.support.poll import poll_until
+from tests.support.ports import free_port
 from tests.support.release_factory import ROWS
 
 PROJECT = ROOT
 MODEL = "diamond-price"
 QUESTION = json.dumps({"instances": ROWS}).encode()
 JSON = {"Content-Type": "application/json"}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class RolloutService:

@@ -22,9 +22,9 @@ from services.rollout.rollout import Rollout
 from tests.support.embedded_ci import create_engine, pipeline, stage
 from tests.support.embedded_fakes import FakePlugin
 from tests.support.paths import ROOT
+from tests.support.ports import free_port
 from tests.support.release_factory import build_release
 from tests.support.rollout_fakes import FakeMachine
-from tests.support.rollout_service import free_port
 
 TOKEN = "correct horse battery staple"
 KEY = {"Authorization": f"Bearer {TOKEN}"}

@@ -29,6 +29,7 @@ def test_a_lock_that_was_closed_is_free_and_names_the_next_holder_alone(tmp_path
         assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
 
 
+@pytest.mark.process
 def test_a_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
     other = multiprocessing.get_context("fork").Process(target=hold, args=(tmp_path / "lock",))
     other.start()

@@ -19,9 +19,9 @@ from services.rollout.model import ModelRollout
 from services.rollout.notifier import Notifier
 from tests.support.paths import ROOT
 from tests.support.poll import poll_until
+from tests.support.ports import free_port
 from tests.support.release_factory import ReleasePlan, build_release
 from tests.support.rollout_fakes import BACK, MODEL, FakeMachine, ask_for, three_releases
-from tests.support.rollout_service import free_port
 from tests.support.web_receiver import Receiver, receiving
 
 DOCUMENTED = ROOT / "docs" / "operations.md"

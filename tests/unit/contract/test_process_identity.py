@@ -14,6 +14,9 @@ from services.embedded.agent.process_trees import end_trees
 from services.rollout.processes.listeners import Listeners
 from services.rollout.processes.serving_process import ProcessRecord, ServingProcess
 
+pytestmark = pytest.mark.process
+
+
 PAUSED = "import signal; signal.pause()"
 
 

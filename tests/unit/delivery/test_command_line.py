@@ -11,6 +11,8 @@ import pytest
 from services.delivery.cli import VERBS
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.process
+
 
 def run(module: str, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "COLUMNS": "200", "HOME": "/", **variables}

@@ -41,6 +41,8 @@ from services.delivery.verbs.validate import validated
 from tests.support.busy_machine import busy_processor
 from tests.support.release_factory import WHEN, ReleasePlan, build_release
 
+pytestmark = pytest.mark.process
+
 MLMODEL = """\
 flavors:
   python_function: {}

@@ -23,6 +23,8 @@ from services.delivery.verbs.package import packaged
 from tests.support.delivery_bench import GATEWAY, rollout_service
 from tests.unit.delivery.test_delivery_gates import Bench, nobody_answers
 
+pytestmark = pytest.mark.process
+
 BACK = RollbackRequest(by="grace", reason="complaints")
 
 

@@ -157,6 +157,7 @@ def test_a_model_that_nobody_promoted_is_not_polled_and_has_no_health_message(sc
     assert len(scene.ci.get("server_health_messages").json()) == 2
 
 
+@pytest.mark.process
 def test_the_first_promotion_of_such_a_model_turns_its_polling_on_and_is_scheduled(scene: Scene) -> None:
     scene.models.append("c-model")
     scene.round()
@@ -211,6 +212,7 @@ def test_while_nothing_is_promoted_gocd_is_not_asked(scene: Scene) -> None:
     assert len(scene.ci.plugin.polls) == before
 
 
+@pytest.mark.process
 def test_a_tag_by_hand_is_scheduled_at_once_in_spite_of_the_back_off_and_settled_by_one_more_poll(scene: Scene) -> None:
     before = scene.polls("a-model")
     scene.mlflow.tag("a-model", "1" * 32, "yes")
@@ -222,6 +224,7 @@ def test_a_tag_by_hand_is_scheduled_at_once_in_spite_of_the_back_off_and_settled
     assert scene.said.count("a-model is promoted in MLflow: asked GoCD to poll its package") == 1
 
 
+@pytest.mark.process
 def test_one_search_a_round_serves_every_model_and_names_what_is_known(scene: Scene) -> None:
     for number in range(1, 9):
         scene.mlflow.tag("a-model", f"{number:032x}", "yes")
@@ -235,6 +238,7 @@ def test_one_search_a_round_serves_every_model_and_names_what_is_known(scene: Sc
     assert scene.mlflow.filters[-1].count("'") == 2 * (8 - AGAIN)
 
 
+@pytest.mark.process
 def test_another_value_on_a_run_that_is_known_is_found_within_as_many_rounds_as_there_are_runs(scene: Scene) -> None:
     for number in range(1, 9):
         scene.mlflow.tag("a-model", f"{number:032x}", "yes")
@@ -250,6 +254,7 @@ def test_another_value_on_a_run_that_is_known_is_found_within_as_many_rounds_as_
         assert scene.polls("a-model") > before
 
 
+@pytest.mark.process
 def test_after_an_outage_of_mlflow_each_promoted_model_is_asked_for_once_more(scene: Scene) -> None:
     scene.mlflow.tag("a-model", "1" * 32, "yes")
     scene.offer("a-model", "1-11111111")
@@ -284,6 +289,7 @@ def test_a_poll_that_goes_on_failing_is_asked_for_ever_more_rarely_and_told_once
     assert scene.polls("a-model") == before + 8
 
 
+@pytest.mark.process
 def test_a_poll_that_is_under_way_is_waited_for_and_then_asked_again(scene: Scene) -> None:
     poller = next(it for it in scene.ci.engine.materials.pollers() if it.package.id == "a-model")
     hang = scene.ci.plugin.hangs["a-model"] = threading.Event()
@@ -301,6 +307,7 @@ def test_a_poll_that_is_under_way_is_waited_for_and_then_asked_again(scene: Scen
     scene.ci.finished("a-model/1/build/1")
 
 
+@pytest.mark.process
 def test_a_poll_that_hangs_and_then_fails_is_not_taken_for_one_that_found_nothing_more(scene: Scene) -> None:
     scene.mlflow.tag("a-model", "1" * 32, "yes")
     scene.offer("a-model", "1-11111111")

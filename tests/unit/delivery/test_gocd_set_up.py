@@ -446,6 +446,7 @@ def test_a_model_that_was_renamed_is_left_over_on_the_command_line(arguments: li
     assert (found["package c-model"], found["package b-model"]) == ("created", "left over")
 
 
+@pytest.mark.process
 def test_the_config_repo_brings_the_pipelines(ci: CiWithFakePlugin, arguments: list[str], tmp_path: Path) -> None:
     source = tmp_path / "checkout"
     (source / "services" / "gocd").mkdir(parents=True)
@@ -540,6 +541,7 @@ def test_a_server_with_another_plugin_is_refused(tmp_path: Path, arguments: list
         assert ci.engine.catalog.repositories() == []
 
 
+@pytest.mark.process
 def test_it_stays_and_defines_models_that_are_added_until_it_is_ended(
     ci: CiWithFakePlugin, arguments: list[str], tmp_path: Path
 ) -> None:
@@ -557,6 +559,7 @@ def test_it_stays_and_defines_models_that_are_added_until_it_is_ended(
         assert process.wait(60) == 0
 
 
+@pytest.mark.process
 def test_on_the_command_line_a_refusal_is_one_line_and_exit_1(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
     command = [sys.executable, "-m", "services.delivery", "gocd", "set-up"]

@@ -57,6 +57,7 @@ def test_time_that_a_host_took_away_is_not_the_models_although_no_queue_shows_it
     assert judged([took(119.6, 61.0, paused=False)])[0] == "fail"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("deed", "paused"), [(lambda _: burn(5), False), (lambda _: time.sleep(0.005), True)])
 def test_a_pause_is_told_from_a_processor_that_was_taken_away(deed: Callable[[int], object], paused: bool) -> None:
     with busy_processor():
@@ -129,6 +130,7 @@ def verdict_on(deed: Callable[[], object], folder: Path, rows: int = 12) -> tupl
     return judge_latency(rounds, LIMIT_MS).verdict, rounds
 
 
+@pytest.mark.process
 @needs_queue
 def test_a_good_model_passes_beside_busy_loops_although_the_clock_says_no(tmp_path: Path) -> None:
     with busy_processor():
@@ -139,6 +141,7 @@ def test_a_good_model_passes_beside_busy_loops_although_the_clock_says_no(tmp_pa
     assert rounds[-1].percentile(0.5, own) >= LIMIT_MS / 3
 
 
+@pytest.mark.process
 @needs_queue
 @pytest.mark.parametrize("machine", [busy_processor, nullcontext], ids=["busy", "as it is"])
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ import pytest
 from services.contract.errors import Refused, Undecided
 from services.delivery.scoring.limited import Seconds, run_limited
 
+pytestmark = pytest.mark.process
+
 PYTHON = Path(sys.executable)
 
 

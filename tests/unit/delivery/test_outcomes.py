@@ -26,6 +26,8 @@ from tests.support.embedded_fakes import FakeClock, revision
 from tests.support.gocd_replay import Replay
 from tests.support.poll import poll_until
 
+pytestmark = pytest.mark.process
+
 RUN = "{number:08x}" + 24 * "0"
 # Each stage waits until its test lets its pipeline's instance go, and says no where the test has written so.
 JOB = """

@@ -16,6 +16,7 @@ from tests.support.embedded_ci import REPOSITORY, new_package, pipeline, python,
 from tests.support.embedded_fakes import RefusingPlugin, revision
 from tests.support.paths import ROOT
 from tests.support.poll import poll_until
+from tests.support.ports import free_port
 
 ONE = {"churn": pipeline(stage("one"))}
 
@@ -49,6 +50,7 @@ def test_a_site_of_another_name_is_not_answered(tmp_path: Path) -> None:
         assert ci.http.get("/go/api/v1/health", headers={"Host": "evil.example"}).status_code == 400
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("path", "version", "status", "message"),
     [
@@ -82,6 +84,7 @@ def test_an_option_of_schedule_that_is_not_known_is_refused(tmp_path: Path) -> N
         assert ci.post("pipelines/churn/schedule", 1, {"environment_variables": []}).status_code == 422
 
 
+@pytest.mark.process
 def test_history_is_paged_by_cursors(tmp_path: Path) -> None:
     with running(tmp_path, ONE) as ci:
         ci.define()
@@ -157,6 +160,7 @@ def test_an_unknown_repository_is_refused_and_an_unknown_key_is_kept(tmp_path: P
         assert (made.status_code, made.json()["configuration"][-1]) == (200, {"key": "NOPE", "value": "x"})
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("path", ["one.json%00.txt", "%00", "one/a%00b", "a" * 300, "a/" * 3000])
 def test_a_file_whose_name_no_file_can_have_is_missing(tmp_path: Path, path: str) -> None:
     with running(tmp_path, ONE) as ci:
@@ -180,6 +184,7 @@ def test_a_cursor_beyond_every_instance_is_no_error(tmp_path: Path) -> None:
             assert (answer.status_code, answer.json()) == (200, {"pipelines": []})
 
 
+@pytest.mark.process
 def test_the_value_stream_goes_from_the_package_to_the_last_pipeline(tmp_path: Path) -> None:
     online = pipeline(stage("deploy"), materials={"release": {"pipeline": "churn", "stage": "one"}})
     with running(tmp_path, ONE | {"online": online}) as ci:
@@ -198,6 +203,7 @@ def test_the_value_stream_goes_from_the_package_to_the_last_pipeline(tmp_path: P
             assert last["instances"][0]["stages"][0]["status"] == "Passed"
 
 
+@pytest.mark.process
 def test_a_link_to_a_value_stream_leads_to_its_place_on_the_page(tmp_path: Path) -> None:
     with running(tmp_path, ONE) as ci:
         ci.define()
@@ -208,6 +214,7 @@ def test_a_link_to_a_value_stream_leads_to_its_place_on_the_page(tmp_path: Path)
         assert '<div id="churn-1">' in ci.http.get("/").text
 
 
+@pytest.mark.process
 def test_the_page_shows_each_promotion_with_its_stages_reports_and_problems(tmp_path: Path) -> None:
     writes = python("open('report.html', 'w').write('fine')")
     job = {"artifacts": [{"build": {"source": "report.html"}}], "tabs": {"card": "report.html"}}
@@ -261,6 +268,7 @@ def test_a_poll_that_fails_for_another_reason_is_a_problem_on_the_page(tmp_path:
         assert sentence in page
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("promotion", "words"),
     [
@@ -343,16 +351,12 @@ def start_server(state: Path, port: int, **more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=variables | more, cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def answers(port: int) -> bool:
     with socket.socket() as connection:
         return connection.connect_ex(("127.0.0.1", port)) == 0
 
 
+@pytest.mark.process
 def test_the_server_ends_soon_when_it_is_asked_to_and_keeps_others_from_its_state(tmp_path: Path) -> None:
     port = free_port()
     with start_server(tmp_path, port) as server:
@@ -365,6 +369,7 @@ def test_the_server_ends_soon_when_it_is_asked_to_and_keeps_others_from_its_stat
         assert server.returncode == 0
 
 
+@pytest.mark.process
 def test_a_taken_port_is_one_line_and_what_to_do(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, start_server(tmp_path, taken.getsockname()[1]) as server:
         said = server.communicate(timeout=60)[1]
@@ -373,6 +378,7 @@ def test_a_taken_port_is_one_line_and_what_to_do(tmp_path: Path) -> None:
         assert "TRACKBACK_CI_PORT" in said
 
 
+@pytest.mark.process
 def test_a_missing_setting_is_one_line_with_its_name(tmp_path: Path) -> None:
     with start_server(tmp_path, 1, TRACKBACK_CI_PORT="many") as server:
         said = server.communicate(timeout=60)[1]

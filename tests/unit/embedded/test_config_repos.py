@@ -14,6 +14,8 @@ from services.embedded.polling.git_clone import GitClone
 from tests.support.embedded_ci import FAST, CiWithFakePlugin, pipeline, python, running, stage, written
 from tests.support.poll import poll_until
 
+pytestmark = pytest.mark.process
+
 FILE = "services/gocd/pipelines.gocd.yaml"
 AUTHOR = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")
 

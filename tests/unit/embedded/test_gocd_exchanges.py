@@ -17,6 +17,8 @@ from tests.unit.embedded.gocd_exchanges.recorded import Exchange, exchanges
 from tests.unit.embedded.gocd_exchanges.replay import Replay
 from tests.unit.embedded.gocd_exchanges.stand_in import stand_in
 
+pytestmark = pytest.mark.process
+
 EXCHANGES = exchanges()
 Found = dict[str, tuple[httpx.Response, list[str]]]
 

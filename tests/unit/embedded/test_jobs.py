@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import psutil
+import pytest
 
 from services.embedded.agent.console import Console
 from services.embedded.agent.exec_task import ExecRunner
@@ -14,6 +15,9 @@ from services.embedded.clock import SystemClock
 from services.embedded.pipelines.pipeline_config import Exec
 from tests.support.embedded_ci import pipeline, python, running, stage
 from tests.support.poll import poll_until
+
+pytestmark = pytest.mark.process
+
 
 ENVIRONMENT = """
     import json, os, pathlib

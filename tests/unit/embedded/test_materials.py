@@ -35,6 +35,7 @@ def test_fingerprints_are_those_of_gocd(tmp_path: Path) -> None:
         assert dependency_fingerprint("deploy-churn", "release") == DEPENDENCY
 
 
+@pytest.mark.process
 def test_a_package_that_is_not_defined_is_a_health_message_until_it_is(tmp_path: Path) -> None:
     with running(tmp_path, ONE) as ci:
         assert messages(ci)[0]["detail"] == "Failed to find package repository with package id 'churn'"
@@ -43,6 +44,7 @@ def test_a_package_that_is_not_defined_is_a_health_message_until_it_is(tmp_path:
         assert messages(ci) == []
 
 
+@pytest.mark.process
 def test_a_failed_poll_is_told_in_the_words_of_gocd_and_forgotten_after_success(tmp_path: Path) -> None:
     with running(tmp_path, ONE) as ci:
         ci.define()
@@ -80,6 +82,7 @@ def test_an_answer_that_is_no_revision_is_a_failed_poll(tmp_path: Path, offer: o
         assert ci.history("churn") == []
 
 
+@pytest.mark.process
 def test_a_revision_that_was_ever_seen_triggers_nothing(tmp_path: Path) -> None:
     with running(tmp_path, ONE) as ci:
         ci.define()
@@ -90,6 +93,7 @@ def test_a_revision_that_was_ever_seen_triggers_nothing(tmp_path: Path) -> None:
         assert messages(ci) == []
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("nothing", ["{}", "null", ""])
 def test_an_empty_answer_after_the_first_is_no_change(tmp_path: Path, nothing: str) -> None:
     with running(tmp_path, ONE) as ci:
@@ -101,6 +105,7 @@ def test_an_empty_answer_after_the_first_is_no_change(tmp_path: Path, nothing: s
         assert len(ci.history("churn")) == 1
 
 
+@pytest.mark.process
 def test_the_plugin_gets_its_previous_revision_back_with_its_data(tmp_path: Path) -> None:
     with running(tmp_path, ONE) as ci:
         ci.define()
@@ -117,6 +122,7 @@ def test_the_plugin_gets_its_previous_revision_back_with_its_data(tmp_path: Path
         assert ci.plugin.polls[0][0] == "latest-revision"
 
 
+@pytest.mark.process
 def test_a_material_is_polled_again_and_again(tmp_path: Path) -> None:
     with running(tmp_path, ONE, FAST) as ci:
         ci.define()
@@ -167,6 +173,7 @@ def test_a_poller_in_back_off_rests_as_long_as_the_clock_says(tmp_path: Path) ->
         poll_until(lambda: len(ci.plugin.polls) > 1, "a second poll", pause=0.01)
 
 
+@pytest.mark.process
 def test_a_trigger_polls_at_once_in_spite_of_the_back_off(tmp_path: Path) -> None:
     with running(tmp_path, ONE) as ci:
         ci.define()
@@ -178,6 +185,7 @@ def test_a_trigger_polls_at_once_in_spite_of_the_back_off(tmp_path: Path) -> Non
         ci.finished("churn/1/one/1")
 
 
+@pytest.mark.process
 def test_a_hanging_plugin_blocks_only_its_own_material(tmp_path: Path) -> None:
     other = pipeline(stage("one"), materials={"model": {"package": "spam"}})
     with running(tmp_path, ONE | {"spam": other}) as ci:
@@ -198,6 +206,7 @@ def test_a_trigger_of_an_unknown_material_is_not_found(tmp_path: Path) -> None:
         assert (refused.status_code, refused.json()) == (404, {"message": "Material not found"})
 
 
+@pytest.mark.process
 def test_a_package_without_auto_update_is_polled_when_asked_only(tmp_path: Path) -> None:
     with running(tmp_path, ONE, FAST) as ci:
         ci.define(auto_update=False)
@@ -206,6 +215,7 @@ def test_a_package_without_auto_update_is_polled_when_asked_only(tmp_path: Path)
         assert len(ci.plugin.polls) == 1
 
 
+@pytest.mark.process
 def test_a_package_whose_auto_update_is_turned_on_is_polled_at_once_and_from_then_on_by_the_timer(
     tmp_path: Path,
 ) -> None:
@@ -218,6 +228,7 @@ def test_a_package_whose_auto_update_is_turned_on_is_polled_at_once_and_from_the
         ci.finished("churn/1/one/1")
 
 
+@pytest.mark.process
 def test_a_package_whose_auto_update_is_turned_off_is_polled_no_more(tmp_path: Path) -> None:
     with running(tmp_path, ONE, FAST) as ci:
         ci.define()

@@ -17,6 +17,8 @@ from tests.support.embedded_ci import create_engine, pipeline, python, running, 
 from tests.support.embedded_fakes import FakePlugin, revision
 from tests.support.poll import poll_until
 
+pytestmark = pytest.mark.process
+
 SLEEPS = "import time; time.sleep(60)"
 TWO_STAGES = {"churn": pipeline(stage("one", python("print('ran')")), stage("two"))}
 

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.embedded_ci import pipeline, python, running, stage
 from tests.support.embedded_fakes import FakeClock
 from tests.support.poll import poll_until
+
+pytestmark = pytest.mark.process
 
 # A job that runs until its test lets it go: both share the file.
 WAITING = """

@@ -236,6 +236,7 @@ def test_a_password_file_without_a_password_is_refused(tmp_path: Path) -> None:
     assert read_passwords({"admin": tmp_path / "good", "operator": None}) == {"admin": "s3cret"}
 
 
+@pytest.mark.process
 def test_a_server_without_its_password_file_ends_with_one_line(variables: dict[str, str], tmp_path: Path) -> None:
     told = variables | {"TRACKBACK_CI_PASSWORD_FILE": str(tmp_path / "none")}
     command = [sys.executable, "-m", "services.embedded.server"]

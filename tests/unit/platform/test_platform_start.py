@@ -80,6 +80,7 @@ def test_a_folder_of_another_user_in_the_state_is_named(tmp_path: Path, monkeypa
         lock_state(tmp_path)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("variable", "value"),
     [("TRACKBACK_GOCD_PORT", "0"), ("TRACKBACK_GOCD_PORT", "5000"), ("TRACKBACK_STATE", "/proc/trackback")],

@@ -119,6 +119,7 @@ def test_the_command_prints_one_record_with_what_the_answers_cost(
     assert [len(one.rows) for one in found.rounds] == [len(ROWS) + 1]
 
 
+@pytest.mark.process
 def test_the_start_is_when_the_kernel_made_the_process() -> None:
     """Held against looks at the clock around its making and around the question; the kernel rounds to a hundredth."""
     module = "tests.unit.prediction.test_ask"

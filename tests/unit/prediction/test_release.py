@@ -122,6 +122,7 @@ def test_the_graph_of_another_model_is_refused(tmp_path: Path) -> None:
         load_predictor(folder_of(tmp_path, release), release.digest)
 
 
+@pytest.mark.process
 def test_serving_a_graph_imports_no_training_library(tmp_path: Path) -> None:
     release = as_a_graph(tmp_path, ReleasePlan())
     folder = folder_of(tmp_path, release)
@@ -216,6 +217,7 @@ def test_at_the_command_line_a_refusal_is_one_line_and_exit_1(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.process
 def test_an_address_that_cannot_be_listened_at_is_one_line_that_names_it(tmp_path: Path) -> None:
     release = build_release(tmp_path)
     # An address of RFC 5737, which is nobody's.
@@ -227,6 +229,7 @@ def test_an_address_that_cannot_be_listened_at_is_one_line_that_names_it(tmp_pat
     assert done.stderr.endswith(": choose another --port or --host\n")
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform != "linux", reason="reads from /proc which signals a process handles")
 def test_a_service_that_has_not_loaded_yet_ends_at_once_when_told_to(tmp_path: Path) -> None:
     release = build_release(tmp_path)

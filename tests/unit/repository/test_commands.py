@@ -40,6 +40,7 @@ def test_every_target_is_one_line_of_help_and_one_of_recipe() -> None:
     assert sorted(rules) == sorted(" ".join(re.findall(r"^\.PHONY: (.+)", TEXT, re.M)).split())
 
 
+@pytest.mark.process
 def test_help_lists_every_target_in_lines_that_fit_a_terminal() -> None:
     if not shutil.which("make"):
         (pytest.fail if "CI" in os.environ else pytest.skip)("make is missing: install it (Debian: make)")

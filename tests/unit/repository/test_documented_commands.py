@@ -30,6 +30,7 @@ def test_a_block_of_commands_says_where_it_is_run_or_why_it_is_not(block: Block)
         assert block.what in PLATFORMS
 
 
+@pytest.mark.process
 @each
 def test_a_command_is_one_that_a_shell_understands(block: Block) -> None:
     assert [command for command in block.commands if not parses(command)] == []
@@ -45,6 +46,7 @@ def test_a_test_that_is_said_to_run_a_command_names_it(block: Block) -> None:
             )
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("document", "command"), inline_commands())
 def test_a_command_in_the_text_is_one_that_a_shell_understands(document: str, command: str) -> None:
     assert parses(command), f"{document}: {command}"

@@ -18,6 +18,7 @@ def sources(dockerfile: str) -> set[str]:
     return {path.partition("/")[0] for line in lines for path in line.split()[:-1]}
 
 
+@pytest.mark.process
 def test_the_root_is_seen_at_a_glance() -> None:
     assert len({name.partition("/")[0] for name in tracked()}) <= ENTRIES
 

@@ -11,8 +11,8 @@ from services.contract.http_guard import Access
 from services.rollout.app import create_app
 from services.rollout.rollout import Rollout
 from services.rollout.settings import FOR_CONTAINERS, PREFIX, BackendName, read_settings
+from tests.support.ports import free_port
 from tests.support.rollout_fakes import FakeMachine
-from tests.support.rollout_service import free_port
 
 TOKEN = "correct horse battery staple"
 

@@ -15,8 +15,8 @@ from services.contract.prediction import number_of
 from services.rollout.checks import confirm, replay_golden
 from services.rollout.processes.unix_socket import short_path, unix_socket_client
 from services.rollout.release_store import ReleaseStore, StoredRelease
+from tests.support.ports import free_port
 from tests.support.release_factory import build_release
-from tests.support.rollout_service import free_port
 
 HANGS_UP = 0
 

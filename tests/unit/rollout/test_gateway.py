@@ -20,7 +20,7 @@ from services.rollout.serving import Unreachable
 from services.rollout.state import Address, ModelFiles
 from tests.support.fake_haproxy import FakeHaproxy, FakeServer, answering
 from tests.support.paths import ROOT
-from tests.support.rollout_service import free_port
+from tests.support.ports import free_port
 
 MODEL = "diamond-price"
 OLD, NEW = "172.30.0.3:8000", "172.30.0.4:8000"

@@ -15,9 +15,9 @@ from services.rollout.app import create_app
 from services.rollout.model import ModelRollout
 from services.rollout.rollout import Rollout
 from services.rollout.state import JournalEvent, ModelFiles
+from tests.support.ports import free_port
 from tests.support.release_factory import ReleasePlan, build_release
 from tests.support.rollout_fakes import BACK, MODEL, FakeMachine, ask_for, three_releases
-from tests.support.rollout_service import free_port
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ import pytest
 from services.rollout.model import ModelRollout
 from services.rollout.rollout import Rollout
 from tests.support.poll import poll_until
+from tests.support.ports import free_port
 from tests.support.rollout_fakes import BACK, MODEL, FakeMachine, FakeServing, ask_for, set_signal, three_releases
-from tests.support.rollout_service import free_port
 
 Told = TypeVar("Told")
 

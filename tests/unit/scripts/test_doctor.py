@@ -13,7 +13,9 @@ import pytest
 
 from scripts.docker_cli import Docker, read_variables
 from tests.support.paths import ROOT
-from tests.support.rollout_service import free_port
+from tests.support.ports import free_port
+
+pytestmark = pytest.mark.process
 
 POSTGRES, GRAFANA = "postgres:15.18-bookworm", "grafana/grafana:12.4.0"
 DIGEST, OTHER = "sha256:" + "1" * 64, "sha256:" + "2" * 64

@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:

@@ -33,6 +33,7 @@ def asked(checkout: Path) -> list[list[str]]:
     return [line.split() for line in (checkout / "asked").read_text().splitlines()]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("options", [(), ("--upgrade",)], ids=["as locked", "newest"])
 def test_every_environment_is_locked_and_dev_before_those_that_must_agree_with_it(
     checkout: Path, options: tuple[str, ...]
@@ -48,6 +49,7 @@ def test_every_environment_is_locked_and_dev_before_those_that_must_agree_with_i
     assert all("--generate-hashes" in words and "--no-emit-index-url" in words for words in found)
 
 
+@pytest.mark.process
 def test_another_word_is_refused_before_anything_is_locked(checkout: Path) -> None:
     done = lock(checkout, "--newest")
     assert (done.returncode, done.stdout) == (2, "")

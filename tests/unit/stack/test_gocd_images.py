@@ -17,6 +17,8 @@ from services.embedded.plugin.plugin_host import find_java
 from services.gocd import definitions
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.process
+
 SERVER = ROOT / "services" / "gocd" / "server"
 ENTRYPOINT = ROOT / "services" / "gocd" / "agent" / "entrypoint"
 SECRETS = {"admin-password": "pass<&>|\\/word", "operator-password": "another", "agent-key": 'key&|\\"<x>'}

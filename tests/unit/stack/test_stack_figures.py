@@ -9,6 +9,8 @@ from benchmarks.stack_figures import Container, Usage, percent, table, usage
 from scripts.docker_cli import Docker
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.process
+
 
 @pytest.mark.parametrize("cache", ["total_inactive_file", "inactive_file"])
 def test_memory_is_without_the_cache_of_files_and_cpu_is_in_seconds(cache: str) -> None:

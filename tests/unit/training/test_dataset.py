@@ -105,6 +105,7 @@ def test_the_pinned_exam_of_diamond_price_is_what_the_package_gives() -> None:
     assert split(frame, config.data, config.task, "").holdout.digest.sha256 == config.data.holdout_sha256
 
 
+@pytest.mark.process
 def test_our_digest_sees_a_change_that_the_one_of_mlflow_does_not() -> None:
     before = rows(20_000)
     after = before.copy()

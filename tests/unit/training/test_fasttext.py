@@ -147,6 +147,7 @@ def test_a_training_with_too_few_threads_is_refused_because_it_may_end_with_nan(
     )
 
 
+@pytest.mark.process
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told what fresh memory holds")
 def test_no_weight_is_what_the_memory_held_before() -> None:
     # Memory is handed out filled with 0x7f, which as a float is 3.4e38; 505 rows of 9 are no multiple of ten.
@@ -164,6 +165,7 @@ assert numpy.abs(weights).max() < 10, numpy.abs(weights).max()
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.process
 def test_a_training_that_ends_with_nan_says_what_to_do() -> None:
     # In a process of its own: when two of fastText's threads raise at once, C++ aborts all of it, which is seldom.
     code = """

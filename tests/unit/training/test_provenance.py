@@ -22,6 +22,8 @@ from training.machine import machine, peak_memory_bytes
 from training.provenance import Provenance, code_tags, library_versions
 from training.rows import Rows
 
+pytestmark = pytest.mark.process
+
 MEGABYTE = 1 << 20
 
 

@@ -205,6 +205,7 @@ def test_the_signature_is_what_is_declared() -> None:
     assert language.to_dict()[0]["type"] == "string"
 
 
+@pytest.mark.process
 def test_threads_that_wait_leave_the_cores_to_others() -> None:
     variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(MODELS.parents[1]), "OMP_DISPLAY_ENV": "verbose"}
     done = subprocess.run(

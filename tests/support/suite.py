@@ -1,0 +1,139 @@
+"""Runs the tests in parts and says what each took; scripts/test is its command."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, Self
+
+from tests.support.outcome import Case, cases, summary
+from tests.support.paths import ROOT
+
+WORKERS = os.cpu_count() or 1
+PYTEST = (sys.executable, "-m", "pytest")
+PLUGIN = ("mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "--file", "plugin/pom.xml", "verify")
+IMAGES = (sys.executable, "-m", "tests.support.compose_stack")
+EVERYTHING = ("dev", "audit", "spark", "platform")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What was run, what it took, and the command that runs what failed again; none where nothing did."""
+
+    name: str
+    seconds: float
+    again: str | None = None
+
+
+def main(arguments: Sequence[str]) -> int:
+    signal.signal(signal.SIGTERM, _stop)
+    if not arguments:
+        return everything()
+    if arguments[0] == "--quick":
+        return quick(arguments[1:])
+    return run(*PYTEST, *arguments)
+
+
+def quick(more: Sequence[str]) -> int:
+    """The units that start no process."""
+    options = ("-q", "-n", str(WORKERS), "--dist", "worksteal", "-m", "not process")
+    return run(*PYTEST, *options, *(more or ("tests/unit",)))
+
+
+def everything() -> int:
+    """Units need neither jars nor images, so both are made beside them; all that waits much then runs side by side."""
+    if run(ROOT / "scripts" / "python", ROOT / "scripts" / "environments.py", *EVERYTHING):
+        return 1
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, Beside(Path(folder)) as beside:
+        beside.start("plugin", PLUGIN, shlex.join(PLUGIN))
+        if _has_engine():
+            beside.start("images", IMAGES, f".venv/dev/bin/python {shlex.join(IMAGES[1:])}")
+        units, unit_cases = tests(Path(folder), "units", WORKERS, "worksteal", "tests/unit")
+        made = beside.finish()
+        # One more than cores: the journeys on the stack wait for its containers most of their time.
+        rest, rest_cases = tests(
+            Path(folder), "rest", WORKERS + 1, "loadgroup", "tests/journey", "tests/integration",
+            "--no-loadscope-reorder", "--progress",
+        )  # fmt: skip
+    parts = [units, *made, rest]
+    say(summary([*unit_cases, *rest_cases], time.monotonic() - began))
+    for part in parts:
+        say(f"{part.name:12} {part.seconds:6.0f} s  {f'FAILED; again with: {part.again}' if part.again else 'passed'}")
+    return int(any(part.again for part in parts))
+
+
+def tests(folder: Path, name: str, workers: int, dist: str, *words: str) -> tuple[Part, list[Case]]:
+    report, began = folder / f"{name}.xml", time.monotonic()
+    options = ("-n", str(workers), "--dist", dist, f"--junit-xml={report}", "-o", "junit_family=xunit1")
+    say(f"{name}: pytest {shlex.join(words)}, {workers} at a time")
+    failed = run(*PYTEST, *options, *words) != 0
+    found = cases(report) if report.is_file() else []
+    files = sorted({case.file for case in found if case.failed}) or words[:1]
+    again = f"scripts/test --last-failed {shlex.join(files)}" if failed else None
+    return Part(name, time.monotonic() - began, again), found
+
+
+class Beside:
+    """Commands that run beside this one, each in a process group of its own, so that all of it can be ended."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._pool = folder, ThreadPoolExecutor()
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._parts: list[Future[Part]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+        self._pool.shutdown()
+
+    def start(self, name: str, command: Sequence[str], again: str) -> None:
+        say(f"{name}: {again}, beside the units")
+        with (self._folder / name).open("wb") as said:
+            process = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said, process_group=0)
+        self._processes.append(process)
+        self._parts.append(self._pool.submit(self._part, name, again, process))
+
+    def finish(self) -> list[Part]:
+        """Each ended, with what it said."""
+        parts = [part.result() for part in self._parts]
+        for part in parts:
+            sys.stdout.write((self._folder / part.name).read_text(errors="replace"))
+        return parts
+
+    def _part(self, name: str, again: str, process: "subprocess.Popen[bytes]") -> Part:
+        began = time.monotonic()
+        failed = process.wait() != 0
+        return Part(name, time.monotonic() - began, again if failed else None)
+
+
+def run(*command: str | Path) -> int:
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _has_engine() -> bool:
+    return subprocess.run(["docker", "version"], capture_output=True, check=False).returncode == 0
+
+
+def _stop(*_: object) -> NoReturn:
+    raise SystemExit(143)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
