@@ -18,6 +18,7 @@ from services.embedded.plugin.interface import PluginFailed, PluginInfo
 from services.embedded.plugin.plugin_host import PluginHost, find_java
 from tests.support.mlflow_experiment import Experiment
 from tests.support.paths import ROOT
+from tests.support.version import VERSION
 
 PLUGIN = ROOT / "plugin"
 HOST_JAR = PLUGIN / "host/target/trackback-plugin-host.jar"
@@ -53,7 +54,7 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = 60) -> None
 
 
 def test_the_plugin_says_who_it_is(host: PluginHost) -> None:
-    assert host.plugin == PluginInfo(id="trackback.mlflow", version="0.1.0", name="Trackback MLflow")
+    assert host.plugin == PluginInfo(id="trackback.mlflow", version=VERSION, name="Trackback MLflow")
 
 
 def test_a_promoted_run_becomes_a_revision_with_its_model(experiment: Experiment) -> None:

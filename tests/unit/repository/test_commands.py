@@ -49,3 +49,15 @@ def test_help_lists_every_target_in_lines_that_fit_a_terminal() -> None:
     assert [line for line in lines if len(line) > 100] == []
     listed = [line.split()[0] for line in lines if line.startswith("  ")]
     assert listed == list(LISTED)
+
+
+def test_every_target_that_is_spoken_of_is_there() -> None:
+    pages = [
+        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / ".github").glob("*.md"),
+        ROOT / "README.md",
+        ROOT / ".pre-commit-config.yaml",
+    ]
+    named = {word for page in pages for word in re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text(), re.M)}
+    assert "quick" in named
+    assert named - LISTED.keys() == set()
