@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -42,13 +41,12 @@ def test_every_target_is_one_line_of_help_and_one_of_recipe() -> None:
 
 @pytest.mark.process
 def test_help_lists_every_target_in_lines_that_fit_a_terminal() -> None:
-    if not shutil.which("make"):
-        (pytest.fail if "CI" in os.environ else pytest.skip)("make is missing: install it (Debian: make)")
-    done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
+    # As make hands it to the shell, so that the test needs no make.
+    recipe = LISTED["help"].recipe.replace("$$", "$").replace("$(MAKEFILE_LIST)", "Makefile")
+    done = subprocess.run(["sh", "-c", recipe], cwd=ROOT, capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert [line for line in lines if len(line) > 100] == []
-    listed = [line.split()[0] for line in lines if line.startswith("  ")]
-    assert listed == list(LISTED)
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == list(LISTED)
 
 
 def test_every_target_that_is_spoken_of_is_there() -> None:
