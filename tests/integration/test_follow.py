@@ -138,7 +138,9 @@ def follower(
     set_up = [*verb, *where, "--mlflow-url", mlflow.url, "--followed"]
     variables = {"MLFLOW_TRACKING_URI": mlflow.url}
     subprocess.run(set_up, env={**os.environ, "PYTHONPATH": str(ROOT), **variables}, check=True, capture_output=True)
-    with process(["services.delivery", "gocd", "follow", *where], folder / "log", **variables) as running:
+    follow = ["services.delivery", "gocd", "follow", *where, "--ready", str(folder / "ready")]
+    with process(follow, folder / "log", **variables) as running:
+        poll_until((folder / "ready").exists, "the follower to begin", SECONDS)
         yield running
 
 
