@@ -1,23 +1,59 @@
 """The command line as a person meets it: help with an example for each verb, one line for what is refused."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from services.delivery.cli import VERBS
+import training.cli
+from services.contract.errors import Refused
+from services.delivery.cli import VERBS, build
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.process
 
 
+def training_app(_: list[str]) -> typer.Typer:
+    return training.cli.app
+
+
+APPS: dict[str, Callable[[list[str]], typer.Typer]] = {"services.delivery": build, "training": training_app}
+
+
 def run(module: str, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "COLUMNS": "200", "HOME": "/", **variables}
+    """As a person runs it: a process of its own, with its exit code and what it prints."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": "/", **variables}
     command = [sys.executable, "-m", module, *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+def shown(module: str, *arguments: str) -> str:
+    """What a command that ends well prints."""
+    app = APPS[module](list(arguments))
+    done = CliRunner().invoke(app, arguments, prog_name="trackback", env={"COLUMNS": "200"}, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def refused(*arguments: str) -> str:
+    """What a verb is refused with, in its own process one line on stderr."""
+    with pytest.raises(Refused) as refusal:
+        CliRunner().invoke(build(list(arguments)), arguments, catch_exceptions=False)
+    assert "\n" not in str(refusal.value)
+    return str(refusal.value)
+
+
+@pytest.fixture(autouse=True)
+def no_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings are the defaults, whatever runs from this checkout."""
+    monkeypatch.setenv("TRACKBACK_STATE", str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -30,65 +66,66 @@ def run(module: str, *arguments: str, **variables: str) -> "subprocess.Completed
     ],
 )
 def test_every_verb_has_help_with_an_example(module: str, verb: str) -> None:
-    done = run(module, verb, "--help")
-    assert done.returncode == 0, done.stderr
-    assert f"Usage: trackback {verb}" in done.stdout
-    assert f"Example: trackback {verb}" in " ".join(done.stdout.split())
+    text = shown(module, verb, "--help")
+    assert f"Usage: trackback {verb}" in text
+    assert f"Example: trackback {verb}" in " ".join(text.split())
 
 
 def test_help_names_every_verb() -> None:
-    shown = run("services.delivery", "--help").stdout
-    assert all(f" {verb} " in shown for verb in VERBS)
-    assert "trackback train" in shown
+    text = shown("services.delivery", "--help")
+    assert all(f" {verb} " in text for verb in VERBS)
+    assert "trackback train" in text
 
 
-@pytest.mark.parametrize("verb", ["validate", "compare"])
-def test_a_missing_file_is_one_line_and_exit_1(verb: str, tmp_path: Path) -> None:
-    done = run("services.delivery", verb, "--candidate", str(tmp_path / "no.json"))
+def test_what_is_refused_is_one_line_on_stderr_and_exit_1(tmp_path: Path) -> None:
+    done = run("services.delivery", "validate", "--candidate", str(tmp_path / "no.json"))
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr == f"{tmp_path}/no.json: expected a Candidate, cannot read it: No such file or directory\n"
 
 
-def test_fetch_outside_of_a_pipeline_says_which_variable_is_missing() -> None:
-    done = run("services.delivery", "fetch")
-    assert done.returncode == 1
-    assert done.stderr.startswith("expected GO_PACKAGE_MODEL_MODEL of a promoted run, found 'none': ")
-    assert done.stderr.count("\n") == 1
-
-
-def test_a_run_id_of_another_form_is_refused_before_mlflow_is_asked() -> None:
-    done = run("services.delivery", "promote", "diamond-price", "--run", "yesterday", "--reason", "x")
-    assert done.returncode == 1
-    assert done.stderr == (
-        "expected a run id of 32 hex digits, found 'yesterday': copy it from the run's page in MLflow\n"
+@pytest.mark.parametrize("verb", ["validate", "compare"])
+def test_a_missing_file_is_named(verb: str, tmp_path: Path) -> None:
+    path = str(tmp_path / "no.json")
+    assert refused(verb, "--candidate", path) == (
+        f"{path}: expected a Candidate, cannot read it: No such file or directory"
     )
 
 
-def test_a_rollout_service_that_is_down_is_named_with_its_address() -> None:
-    done = run("services.delivery", "trace", "diamond-price", TRACKBACK_ROLLOUT_URL="http://127.0.0.1:9")
-    assert done.returncode == 1
-    assert done.stderr.startswith("expected the rollout service at http://127.0.0.1:9, cannot reach it (")
+def test_fetch_outside_of_a_pipeline_says_which_variable_is_missing() -> None:
+    assert refused("fetch").startswith("expected GO_PACKAGE_MODEL_MODEL of a promoted run, found 'none': ")
 
 
-@pytest.mark.parametrize(
-    ("module", "arguments"),
-    [
-        ("training", ("train", "diamond-price")),
-        ("services.delivery", ("promote", "diamond-price", "--run", "a" * 32, "--reason", "x")),
-    ],
-)
-def test_an_mlflow_that_is_down_is_named_at_once(module: str, arguments: tuple[str, ...]) -> None:
+def test_a_run_id_of_another_form_is_refused_before_mlflow_is_asked() -> None:
+    assert refused("promote", "diamond-price", "--run", "yesterday", "--reason", "x") == (
+        "expected a run id of 32 hex digits, found 'yesterday': copy it from the run's page in MLflow"
+    )
+
+
+def test_a_rollout_service_that_is_down_is_named_with_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACKBACK_ROLLOUT_URL", "http://127.0.0.1:9")
+    assert refused("trace", "diamond-price").startswith(
+        "expected the rollout service at http://127.0.0.1:9, cannot reach it ("
+    )
+
+
+def test_an_mlflow_that_is_down_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     # Were it asked again and again, as MLflow's client does by itself for four minutes, this would not come back.
-    done = run(module, *arguments, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert refused("promote", "diamond-price", "--run", "a" * 32, "--reason", "x").startswith(
+        "expected MLflow at http://127.0.0.1:9, cannot reach it ("
+    )
+
+
+def test_a_training_job_names_an_mlflow_that_is_down_at_once_on_one_line() -> None:
+    done = run("training", "train", "diamond-price", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert done.returncode == 1
     assert done.stderr.startswith("expected MLflow at http://127.0.0.1:9, cannot reach it (")
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_schema_of_model_yaml_is_printed_as_json() -> None:
-    import json
-
-    schema = json.loads(run("training", "schema").stdout)
+    schema = json.loads(shown("training", "schema"))
     assert {"name", "data", "gates", "variants"} <= set(schema["properties"])
 
 
