@@ -1,4 +1,4 @@
-"""stdout is data, stderr is for people, and the exit code is the gate."""
+"""Output of the verbs: JSON on stdout, lines for people on stderr, exit 1 unless a gate passed."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""MLflow as the verbs see it; the only module of delivery that knows MLflow's client, and imports it only in need."""
+"""Runs, artifacts and model versions in MLflow. MLflow's own client is imported only for stores like `s3://`."""
 
 import json
 from collections.abc import Iterator, Mapping

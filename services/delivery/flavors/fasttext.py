@@ -1,4 +1,4 @@
-"""fastText from its own file, which must be as long as it says itself: the library loads half a file without a word."""
+"""fastText from its own file, whose length is checked first, because the library loads half a file without an error."""
 
 import mmap
 import struct

@@ -1,4 +1,4 @@
-"""The part of a container registry's HTTP API that a release image needs; no Docker daemon has a part in it.
+"""The part of a container registry's HTTP API that pushing a release image needs, without a Docker daemon.
 
 Paths, status codes and media types: OCI Distribution Specification 1.1 and Docker's Image Manifest V2, Schema 2.
 """

@@ -1,4 +1,4 @@
-"""The form in which a model answers online: asked in its own environment, accepted only when it agrees."""
+"""Chooses the form that serves a model: the first whose predictions agree with the library's and are quick enough."""
 
 import json
 import statistics

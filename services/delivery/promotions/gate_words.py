@@ -1,4 +1,4 @@
-"""With which words a stage refused a promotion: those of its verdict, else the last line of its console."""
+"""Why a stage refused a promotion: from its validation.json or comparison.json, else its console's last line."""
 
 from services.contract import names
 from services.contract.errors import Refused

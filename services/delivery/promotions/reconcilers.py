@@ -1,4 +1,4 @@
-"""What there is to look at for each model: its experiment, its package, and promotions that GoCD has not seen."""
+"""What the follower brings about for each model: its experiment, its package, and a poll of what GoCD has not seen."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

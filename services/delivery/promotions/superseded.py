@@ -1,4 +1,4 @@
-"""A look of the follower: what GoCD passed over is judged after all, and each run says what became of it."""
+"""Schedules a promotion that GoCD passed over, once all newer ones are over, and writes its outcome on each run."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -43,7 +43,7 @@ class ScheduleSuperseded:
         self._noted: dict[str, str] = {}
 
     def __call__(self, model: str) -> None:
-        """While nothing is under way two questions each `calm` seconds. Raises Refused, and looks again when called."""
+        """While nothing is under way, two requests each `calm` seconds. Raises Refused, and asks again when called."""
         if self._clock() < self._due.get(model, 0.0):
             return
         try:

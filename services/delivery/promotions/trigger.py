@@ -1,4 +1,4 @@
-"""Lets GoCD look at a package now, for whoever has just promoted something."""
+"""Asks GoCD to poll a package now, after a promotion."""
 
 from services.contract.errors import Refused
 from services.delivery.output import say

@@ -1,4 +1,4 @@
-"""Tells whoever TRACKBACK_NOTIFY_URL names of a gate that said no; it never changes what the gate said."""
+"""Posts a verdict that is no pass to TRACKBACK_NOTIFY_URL; a failed post is a note and changes no verdict."""
 
 import threading
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Importing a slow library while the verb waits for something else: delivery is counted in seconds."""
+"""Imports a slow library in a thread while the verb waits for a child process or a service."""
 
 import threading
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""The gate on how long a row takes: what is the model's own decides, not what the machine did for others meanwhile."""
+"""The latency gate: 99th percentile of a row's own milliseconds, without those that other processes took."""
 
 from collections.abc import Sequence
 

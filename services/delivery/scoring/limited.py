@@ -1,4 +1,4 @@
-"""Programs in which somebody else's model is loaded: limited, so that it may crash, hang or grow without harm.
+"""Runs a program that loads somebody else's model, with limits on processor time, memory and written bytes.
 
 Processor time judges the model. The clock is a net below it, for what waits for ever, and judges nothing.
 

@@ -1,4 +1,4 @@
-"""A model's answers to the hold-out, computed in a limited child process and kept by digest; what it takes is not."""
+"""A model's predictions for the hold-out, from a limited child process. They are stored by digest; timings are not."""
 
 import contextlib
 import json
