@@ -89,7 +89,7 @@ def test_the_model_of_the_page_becomes_a_release(checkout: Path, mlflow_url: str
     assert release.manifest.servable.form.runtime == "onnx"
 
 
-def test_the_library_of_the_page_is_one_more_file_a_room(checkout: Path, mlflow_url: str) -> None:
+def test_the_library_of_the_page_is_one_more_file_a_component(checkout: Path, mlflow_url: str) -> None:
     files = blocks(LIBRARY)
     model = checkout / "training" / "models" / "diabetes"
     files["training/models/diabetes/train.py"] = files.pop("train.py")
