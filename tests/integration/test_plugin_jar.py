@@ -1,9 +1,11 @@
 """The jar that a team installs: two builds of the same sources are the same bytes, wherever they are made."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree
 from zipfile import ZipFile
 
 import pytest
@@ -38,3 +40,24 @@ def test_the_version_comes_from_one_place() -> None:
     with ZipFile(ROOT / "plugin" / JAR) as jar:
         assert f"<version>{version}</version>" in jar.read("plugin.xml").decode()
     assert parent.count(version) == 1
+
+
+def test_every_version_of_a_library_or_of_a_part_of_maven_is_one_property_of_the_parent() -> None:
+    maven = {"m": "http://maven.apache.org/POM/4.0.0"}
+    parent, *modules = [
+        ElementTree.parse(ROOT / "plugin" / name / "pom.xml").getroot()  # noqa: S314
+        for name in (".", "package-repository", "host")
+    ]
+    used = [
+        version.text or ""
+        for kind in ("dependency", "plugin")
+        for version in parent.iterfind(f".//m:{kind}/m:version", maven)
+    ]
+    stated = {
+        f"${{{name.tag.partition('}')[2]}}}": name.text or "" for name in parent.iterfind("m:properties/*", maven)
+    }
+    assert sorted(used) == sorted(name for name in stated if name.endswith(".version}"))
+    assert [stated[name] for name in used if not re.fullmatch(r"[0-9]+(\.[0-9]+)+", stated[name])] == []
+    assert [found for module in modules for found in module.iterfind(".//m:dependency/m:version", maven)] == []
+    known = {one.text for one in parent.iterfind(".//m:plugin/m:artifactId", maven)}
+    assert {one.text for module in modules for one in module.iterfind(".//m:plugin/m:artifactId", maven)} <= known
