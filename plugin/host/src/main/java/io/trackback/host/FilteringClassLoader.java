@@ -2,11 +2,11 @@ package io.trackback.host;
 
 import java.util.List;
 
-/** Shows a plugin what GoCD's OSGi framework shows it: its plugin API, and of the JDK these packages only. */
+/** Shows a plugin the classes that GoCD's OSGi framework shows it: the plugin API and these packages of the JDK. */
 final class FilteringClassLoader extends ClassLoader {
     private static final String API = "com.thoughtworks.go.plugin.api.";
     // gocd 26.1.0, FelixGoPluginOSGiFramework: org.osgi.framework.bootdelegation.
-    // The last is for Java 17's own reflection, which asks the loader of the class that it looks into.
+    // The last is for reflection of Java 17, which loads its accessors through the reflected class's loader.
     private static final List<String> OF_THE_JDK =
             List.of("java.", "javax.", "org.xml.sax.", "org.w3c.dom.", "jdk.internal.reflect.");
 

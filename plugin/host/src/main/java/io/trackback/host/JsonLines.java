@@ -4,7 +4,7 @@ import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import java.io.PrintStream;
 
-/** The way out: whole lines of JSON, whichever thread they come from. */
+/** Reads and writes one JSON object a line; `write` may be called by any thread. */
 final class JsonLines {
     private static final Gson GSON = new GsonBuilder().disableHtmlEscaping().create();
 

@@ -9,10 +9,10 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 
-/** A plugin that is ready for messages. */
+/** A plugin that is created and initialized. */
 record LoadedPlugin(PluginDescriptor descriptor, GoPlugin plugin) {
 
-    /** Loads every class at the root of the jar, as GoCD does: one that cannot be loaded spoils the plugin. */
+    /** Loads every class at the root of the jar, as GoCD does: the plugin is invalid if one cannot be loaded. */
     static LoadedPlugin load(Path jar) throws IOException, InvalidPluginException {
         PluginJar opened = PluginJar.open(jar);
         List<Class<?>> extensions =
@@ -23,7 +23,7 @@ record LoadedPlugin(PluginDescriptor descriptor, GoPlugin plugin) {
         }
         StderrLog.install(opened.descriptor());
         GoPlugin plugin = create(extensions.get(0));
-        plugin.initializeGoApplicationAccessor(new SilentAccessor());
+        plugin.initializeGoApplicationAccessor(new NullAccessor());
         return new LoadedPlugin(opened.descriptor(), plugin);
     }
 
@@ -39,8 +39,8 @@ record LoadedPlugin(PluginDescriptor descriptor, GoPlugin plugin) {
         }
     }
 
-    /** GoCD's ear for questions of the plugin; nobody listens here. */
-    private static final class SilentAccessor extends GoApplicationAccessor {
+    /** Answers requests of the plugin to GoCD with null. */
+    private static final class NullAccessor extends GoApplicationAccessor {
         @Override
         public GoApiResponse submit(GoApiRequest request) {
             return null;

@@ -16,7 +16,7 @@ public final class Main {
 
     public static void main(String[] arguments) throws IOException {
         PrintStream answers = new PrintStream(new FileOutputStream(FileDescriptor.out), false, UTF_8);
-        // What a plugin prints must never be taken for an answer.
+        // Keeps what a plugin prints out of the answers.
         System.setOut(System.err);
         if (arguments.length != 1) {
             System.err.println("expected one argument, the plugin's jar, found " + arguments.length);

@@ -8,7 +8,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.util.List;
 
-/** Answers each message in a thread of its own, so that one that hangs holds up nothing else. */
+/** Answers each request in its own thread, so that one that hangs does not delay the others. */
 final class MessageLoop {
     private final GoPlugin plugin;
     private final JsonLines lines;
@@ -24,7 +24,7 @@ final class MessageLoop {
         this.version = versions.get(versions.size() - 1);
     }
 
-    /** Ends with the last request; threads still at work are daemons and end with the JVM. */
+    /** Returns at the end of the requests. Threads are daemons, so those still at work end with the JVM. */
     void run(BufferedReader requests) throws IOException {
         for (String line = requests.readLine(); line != null; line = requests.readLine()) {
             Request request = JsonLines.read(line, Request.class);
@@ -43,7 +43,7 @@ final class MessageLoop {
                     ? new Failure(request.id(), "The plugin sent a null response")
                     : new Answer(request.id(), response.responseCode(), response.responseBody());
         } catch (Throwable failure) {
-            // Whatever a plugin throws is an answer to whoever asked.
+            // An exception or error of the plugin is the answer to its request.
             return new Failure(request.id(), JsonLines.oneLine(failure));
         }
     }

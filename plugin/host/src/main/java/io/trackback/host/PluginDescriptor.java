@@ -9,7 +9,7 @@ import org.w3c.dom.Element;
 import org.w3c.dom.NodeList;
 import org.xml.sax.SAXException;
 
-/** Who a plugin says it is in its `plugin.xml`. */
+/** Id, version and name of a plugin, from its `plugin.xml`. */
 record PluginDescriptor(String id, String version, String name) {
 
     static PluginDescriptor parse(InputStream xml) throws IOException, InvalidPluginException {
@@ -27,7 +27,7 @@ record PluginDescriptor(String id, String version, String name) {
         }
     }
 
-    /** The vendor has a name too, so the first one, the plugin's, counts. */
+    /** Of the first element of this name, because the vendor has a `name` too. */
     private static String text(Element plugin, String tag) throws InvalidPluginException {
         NodeList found = plugin.getElementsByTagName(tag);
         if (found.getLength() == 0) {

@@ -26,7 +26,7 @@ record PluginJar(PluginDescriptor descriptor, List<Class<?>> classes) {
     }
 
     private static List<Class<?>> load(JarFile jar, Path path) throws IOException, InvalidPluginException {
-        // Stays open as long as the plugin lives, which is as long as this JVM.
+        // Not closed, because the plugin is used until the JVM ends.
         ClassLoader loader = new URLClassLoader(urls(jar, path), new FilteringClassLoader());
         List<Class<?>> classes = new ArrayList<>();
         for (JarEntry entry : jar.stream().toList()) {

@@ -3,7 +3,7 @@ package io.trackback.host;
 import com.thoughtworks.go.plugin.api.GoPluginIdentifier;
 import java.util.List;
 
-/** The first line: who was loaded and which messages it understands. */
+/** The first line of output: the loaded plugin, its extension and the versions of that. */
 record ReadyMessage(boolean ready, PluginDescriptor plugin, String extension, List<String> versions) {
 
     static ReadyMessage with(LoadedPlugin loaded) {
@@ -12,7 +12,7 @@ record ReadyMessage(boolean ready, PluginDescriptor plugin, String extension, Li
                 true, loaded.descriptor(), identifier.getExtension(), identifier.getSupportedExtensionVersions());
     }
 
-    /** The first and last line when the plugin is invalid. */
+    /** The only line of output when the plugin cannot be loaded. */
     record Failed(boolean ready, String error) {
         Failed(String error) {
             this(false, error);

@@ -9,11 +9,11 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Locale;
 
-/** Writes what a plugin logs to stderr, from the level on that GoCD's own switch names. */
+/** Writes a plugin's log to stderr, from a level on that is set as in GoCD. */
 record StderrLog(int least) {
     private static final List<String> LEVELS = List.of("debug", "info", "warn", "error");
 
-    /** The switch is the system property `plugin.<id>.log.level`, INFO unless set. */
+    /** The level is the system property `plugin.<id>.log.level`, INFO unless set. */
     static void install(PluginDescriptor plugin) {
         String level = System.getProperty("plugin." + plugin.id() + ".log.level", "INFO");
         StderrLog log = new StderrLog(LEVELS.indexOf(level.toLowerCase(Locale.ROOT)));

@@ -10,7 +10,7 @@ import com.thoughtworks.go.plugin.api.response.GoPluginApiResponse;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 
-/** A plugin that answers with what it was sent, or misbehaves by name. */
+/** A plugin that answers with what it was sent, or fails in the way that the message is named after. */
 @Extension
 public final class EchoPlugin implements GoPlugin {
     private boolean initialized;

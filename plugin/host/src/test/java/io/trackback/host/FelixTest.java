@@ -69,7 +69,7 @@ final class FelixTest {
         return bundle;
     }
 
-    /** Adds the headers that GoCD adds, but for its activator's. */
+    /** Adds the headers that GoCD adds, without its activator. */
     private static void describe(Path exploded) throws IOException {
         Path path = exploded.resolve("META-INF/MANIFEST.MF");
         Manifest manifest;
@@ -102,7 +102,7 @@ final class FelixTest {
         Class<?> extension = bundle.loadClass("io.trackback.mlflow.MlflowPackagePlugin");
         GoPlugin plugin = (GoPlugin) extension.getConstructor().newInstance();
         try (MlflowWithoutExperiment mlflow = new MlflowWithoutExperiment()) {
-            // Java 17 changes how it reflects after some fifteen uses.
+            // Java 17 generates accessor classes after about 15 reflective calls.
             for (int poll = 0; poll < 30; poll++) {
                 assertEquals(MlflowWithoutExperiment.ANSWER, mlflow.pollBy(plugin));
             }

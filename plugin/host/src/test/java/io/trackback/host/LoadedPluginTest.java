@@ -61,7 +61,7 @@ final class LoadedPluginTest {
     }
 
     @Test
-    void oneClassThatCannotBeLoadedSpoilsThePlugin() throws IOException {
+    void onePluginClassThatCannotBeLoadedMakesThePluginInvalid() throws IOException {
         String reason = invalid(TestJar.echo().with("org/broken/Main.class", "no class".getBytes(UTF_8)));
         assertTrue(reason.startsWith("Class [org.broken.Main] could not be loaded"), reason);
     }

@@ -71,7 +71,7 @@ final class MlflowPluginTest {
         }
     }
 
-    /** An agent loads it and never asks it. */
+    /** GoCD's agents load the plugin and never call it. */
     @Test
     void loadingStartsNoThread() throws Exception {
         Set<String> before = threads();

@@ -3,7 +3,7 @@ package io.trackback.mlflow;
 import java.util.List;
 import java.util.Optional;
 
-/** The version of a registered model that an alias points at is promoted. */
+/** Promotions by an alias: the version of the registered model that the alias points at. */
 record AliasPromotionSource(String registeredModel, String alias, String modelName) implements PromotionSource {
 
     @Override
@@ -17,17 +17,17 @@ record AliasPromotionSource(String registeredModel, String alias, String modelNa
                 .toList();
     }
 
-    /** Empty while the run goes on. */
+    /** Empty while the run has not ended. Raises RefusedException for a version without a run. */
     private Optional<Promotion> promotion(Mlflow mlflow, ModelVersion version) {
         if (version.runId().isEmpty()) {
-            throw new RefusedException("expected version " + version.number() + " of registered model '" + registeredModel
-                    + "' to come from a run, found none: register a model that a run logged");
+            throw new RefusedException("expected version " + version.number() + " of registered model '"
+                    + registeredModel + "' to come from a run, found none: register a model that a run logged");
         }
         return Optional.of(Promotion.of(version, mlflow.run(version.runId())))
                 .filter(promotion -> promotion.run().isFinished());
     }
 
-    /** Only the last one, because an alias that comes back to a version promotes it again. */
+    /** The last report only, because an alias that is set back to an older version promotes that version again. */
     @Override
     public SeenPromotions seenAfter(SeenPromotions before, Promotion reported, List<Promotion> present) {
         return SeenPromotions.of(List.of(reported));

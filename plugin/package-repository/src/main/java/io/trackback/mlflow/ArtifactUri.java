@@ -5,14 +5,14 @@ import java.net.URISyntaxException;
 import java.util.List;
 import java.util.Set;
 
-/** Where MLflow keeps files, as far as it may travel through GoCD. */
+/** Checks an artifact URI of MLflow before it becomes an environment variable of GoCD's jobs. */
 final class ArtifactUri {
     private static final Set<String> SCHEMES = Set.of(
             "mlflow-artifacts", "file", "s3", "r2", "b2", "gs", "wasbs", "abfss", "hdfs", "viewfs", "dbfs");
 
     private ArtifactUri() {}
 
-    /** The text as it stands, or nothing when it is no place of files, holds credentials or leads upwards. */
+    /** The text itself; empty for a scheme that MLflow does not use, credentials, a query, a fragment or "..". */
     static String validOrEmpty(String text) {
         try {
             return isValid(text.startsWith("/") ? new URI("file", null, text, null) : new URI(text)) ? text : "";

@@ -2,7 +2,7 @@ package io.trackback.mlflow;
 
 import com.google.gson.annotations.SerializedName;
 
-/** One configuration field as GoCD's pages show it. */
+/** One field of GoCD's pages for repositories and packages, in the JSON names of GoCD's package-repository API. */
 record ConfigField(
         @SerializedName("display-name") String displayName,
         @SerializedName("display-order") String displayOrder,

@@ -2,7 +2,7 @@ package io.trackback.mlflow;
 
 import java.util.List;
 
-/** The answer to "does this configuration work?". */
+/** The answer to `check-repository-connection` and `check-package-connection`. */
 record ConnectionStatus(String status, List<String> messages) {
 
     static ConnectionStatus success(String message) {
@@ -14,7 +14,7 @@ record ConnectionStatus(String status, List<String> messages) {
     }
 
     static ConnectionStatus ofRepository(Mlflow mlflow, RepositoryConfig repository) {
-        // Any name will do: MLflow shows itself by its answer, also when it has no such experiment.
+        // By any name: also the answer "no such experiment" shows that MLflow is there.
         mlflow.experiment("Default");
         return success("MLflow answers at " + repository.url());
     }

@@ -2,7 +2,7 @@ package io.trackback.mlflow;
 
 import java.time.Duration;
 
-/** When a call has to be over, and how long it had from its start. */
+/** The end of a call: `limit` after its start, and as a value of System.nanoTime(). */
 record Deadline(Duration limit, long end) {
 
     static Deadline in(Duration limit) {

@@ -1,6 +1,6 @@
 package io.trackback.mlflow;
 
-/** MLflow's answer to `experiments/get-by-name`. */
+/** What MLflow's REST API answers to `experiments/get-by-name`. */
 record GetExperimentByNameResponse(Experiment experiment) implements RestResponse {
 
     @Override

@@ -1,6 +1,6 @@
 package io.trackback.mlflow;
 
-/** MLflow's answer to `logged-models/<id>`. */
+/** What MLflow's REST API answers to `logged-models/<id>`. */
 record GetLoggedModelResponse(RestLoggedModel model) implements RestResponse {
 
     @Override

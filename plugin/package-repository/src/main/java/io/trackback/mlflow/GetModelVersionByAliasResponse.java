@@ -1,6 +1,6 @@
 package io.trackback.mlflow;
 
-/** MLflow's answer to `registered-models/alias`. */
+/** What MLflow's REST API answers to `registered-models/alias`. */
 record GetModelVersionByAliasResponse(Version modelVersion) implements RestResponse {
 
     @Override
@@ -15,7 +15,7 @@ record GetModelVersionByAliasResponse(Version modelVersion) implements RestRespo
             source = Json.orEmpty(source);
         }
 
-        /** Without a run for a version that was not made from one. The time tells the promotion from others. */
+        /** `runId` is empty for a version that was not made from a run. The time is part of the promotion's value. */
         boolean isValid() {
             return version.matches("[1-9][0-9]{0,8}") && runId.matches("|[0-9a-f]{32}") && creationTimestamp > 0;
         }

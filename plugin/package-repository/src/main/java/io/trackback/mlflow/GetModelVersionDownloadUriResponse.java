@@ -1,4 +1,4 @@
 package io.trackback.mlflow;
 
-/** MLflow's answer to `model-versions/get-download-uri`. */
+/** What MLflow's REST API answers to `model-versions/get-download-uri`. */
 record GetModelVersionDownloadUriResponse(String artifactUri) implements RestResponse {}

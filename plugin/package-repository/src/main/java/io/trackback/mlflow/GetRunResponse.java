@@ -1,6 +1,6 @@
 package io.trackback.mlflow;
 
-/** MLflow's answer to `runs/get`. */
+/** What MLflow's REST API answers to `runs/get`. */
 record GetRunResponse(RestRun run) implements RestResponse {
 
     @Override

@@ -3,7 +3,7 @@ package io.trackback.mlflow;
 import java.time.Duration;
 import java.util.function.Supplier;
 
-/** Opens conversations over one transport, which is made at the first of them. */
+/** Opens sessions over one transport, which is created with the first session. */
 final class HttpConnector implements Connector {
     private final Supplier<Transport> newTransport;
     private Transport transport;
@@ -17,8 +17,8 @@ final class HttpConnector implements Connector {
         return new HttpMlflow(new MlflowSession(transport(), repository, Deadline.in(limit)));
     }
 
-    // Not made before, because GoCD's agents load the plugin too and never ask it;
-    // kept, because a client of Java 17 cannot be closed.
+    // Not before, because GoCD's agents load the plugin too and never call it.
+    // Kept, because an HttpClient of Java 17 cannot be closed.
     private synchronized Transport transport() {
         if (transport == null) {
             transport = newTransport.get();

@@ -76,7 +76,7 @@ final class HttpMlflow implements Mlflow {
                         MlflowTime.of(version.creationTimestamp())));
     }
 
-    /** A copy of another model's version says only which, and MLflow follows it to the files. */
+    /** Empty when no logged model is named. A copied version names its original; MLflow resolves that to files. */
     private String modelId(String registeredModel, GetModelVersionByAliasResponse.Version version) {
         if (!version.source().matches("models:/[^/]+/[0-9]+")) {
             return LoggedModel.idIn(version.source());
@@ -84,7 +84,8 @@ final class HttpMlflow implements Mlflow {
         MlflowRequest request = MlflowRequest.get(
                 "the files of version " + version.version() + " of registered model '" + registeredModel + "'",
                 "model-versions/get-download-uri?name=" + encoded(registeredModel) + "&version=" + version.version());
-        return LoggedModel.idIn(Json.orEmpty(session.ask(request, GetModelVersionDownloadUriResponse.class).artifactUri()));
+        GetModelVersionDownloadUriResponse files = session.ask(request, GetModelVersionDownloadUriResponse.class);
+        return LoggedModel.idIn(Json.orEmpty(files.artifactUri()));
     }
 
     @Override
@@ -116,7 +117,7 @@ final class HttpMlflow implements Mlflow {
                 .filter(model -> model.id().equals(id));
     }
 
-    /** The order makes pages steady while new runs come in. */
+    /** Ordered by start time, so that pages do not shift when new runs come in between. */
     private record RunsSearch(
             List<String> experimentIds,
             String filter,

@@ -15,7 +15,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 
-/** HTTP/1.1 without redirects; its threads end soon after their last work, so that an unloaded plugin is let go. */
+/** HTTP/1.1, without redirects. Idle threads end after 2 s, so that an unloaded plugin can be collected. */
 final class HttpTransport implements Transport {
     private final Executor threads =
             new ThreadPoolExecutor(0, Integer.MAX_VALUE, 2, TimeUnit.SECONDS, new SynchronousQueue<>(), work -> {
@@ -48,8 +48,8 @@ final class HttpTransport implements Transport {
         try {
             return exchange(request, bytes, deadline, begun);
         } catch (NoResponseException none) {
-            // The server may have closed a connection that was kept: the client repeats a GET then, and no POST.
-            // All of ours only read.
+            // The server may have closed a kept-alive connection. HttpClient repeats a GET then, but no POST;
+            // all requests of the plugin only read, so each may be repeated.
             if (none.isBroken() && !begun.get()) {
                 return exchange(request, bytes, deadline, begun);
             }
@@ -57,7 +57,8 @@ final class HttpTransport implements Transport {
         }
     }
 
-    private Response exchange(HttpRequest request, int bytes, Deadline deadline, AtomicBoolean begun) throws NoResponseException {
+    private Response exchange(HttpRequest request, int bytes, Deadline deadline, AtomicBoolean begun)
+            throws NoResponseException {
         HttpResponse.BodyHandler<LimitedBodySubscriber.Collected> collect = head -> {
             begun.set(true);
             return new LimitedBodySubscriber(bytes);
@@ -67,7 +68,7 @@ final class HttpTransport implements Transport {
         return new Response(response.statusCode(), body.length(), body.content());
     }
 
-    /** A name that is unknown here is left to the client, which may know a proxy. */
+    /** False for a name that cannot be resolved here: HttpClient may reach it through a proxy. */
     private boolean isLinkLocal(String host) {
         try {
             return Stream.of(resolver.addresses(host)).anyMatch(InetAddress::isLinkLocalAddress);
@@ -82,19 +83,19 @@ final class HttpTransport implements Transport {
         } catch (TimeoutException late) {
             throw NoResponseException.timedOut(deadline);
         } catch (ExecutionException failure) {
-            // The client leaves a connection open that spoke no sound HTTP; what is derived from its future ends it.
+            // HttpClient leaves a connection open on which no valid HTTP came; cancelling a derived future closes it.
             coming.newIncompleteFuture().cancel(true);
             throw NoResponseException.because(failure.getCause());
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
             throw NoResponseException.interrupted();
         } finally {
-            // Ends an exchange that is still under way, so that no reply outlives the deadline.
+            // Ends an exchange that is still under way, so that nothing is read after the deadline.
             coming.cancel(true);
         }
     }
 
-    /** Finds the addresses of a name. */
+    /** Resolves a host name, as InetAddress.getAllByName does. */
     interface HostResolver {
         InetAddress[] addresses(String host) throws UnknownHostException;
     }

@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
-/** How records are spelt in GoCD's JSON and in MLflow's. */
+/** Reads and writes records as GoCD's JSON (names as declared) and as MLflow's (snake_case). */
 final class Json {
     static final Gson GOCD = strict().create();
     static final Gson MLFLOW =
@@ -27,7 +27,7 @@ final class Json {
         return new GsonBuilder().setStrictness(Strictness.STRICT).disableHtmlEscaping();
     }
 
-    /** MLflow's reply; raises JsonParseException for anything but one JSON object of this shape in UTF-8. */
+    /** Reads a response of MLflow. Raises JsonParseException unless it is one JSON object of this shape in UTF-8. */
     static <T> T parse(InputStream body, Class<T> shape) {
         try (StrictJsonReader reader = new StrictJsonReader(new InputStreamReader(body, UTF_8.newDecoder()))) {
             T reply = MLFLOW.fromJson(reader, shape);
@@ -40,7 +40,7 @@ final class Json {
         }
     }
 
-    /** What a sender left out or set to null is empty. */
+    /** Empty for a value that is absent or null. */
     static String orEmpty(String text) {
         return Objects.requireNonNullElse(text, "");
     }

@@ -14,7 +14,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Flow.Subscription;
 
-/** Collects a body piece by piece, and hangs up when it grows beyond its limit. */
+/** Collects a body piece by piece; above `limit` bytes it cancels the exchange and raises TooLargeException. */
 final class LimitedBodySubscriber implements BodySubscriber<LimitedBodySubscriber.Collected> {
     private final int limit;
     private final Queue<InputStream> pieces = new ArrayDeque<>();
@@ -67,7 +67,7 @@ final class LimitedBodySubscriber implements BodySubscriber<LimitedBodySubscribe
         body.complete(new Collected(length, new SequenceInputStream(new Taken(pieces))));
     }
 
-    /** Lets go of each piece when the next is read, because what is made of them needs the memory. */
+    /** Drops each piece when the next one is read, so that the body and what is parsed from it share the heap. */
     private record Taken(Queue<InputStream> pieces) implements Enumeration<InputStream> {
         @Override
         public boolean hasMoreElements() {

@@ -5,7 +5,7 @@ import java.util.regex.Pattern;
 
 /** A model that a run logged. */
 record LoggedModel(String id, String artifactUri) {
-    /** Stands in data for a run without the wanted model; the pipeline refuses it with the reason. */
+    /** For a run that did not log the configured model; the pipeline's `fetch` refuses it. */
     static final LoggedModel NONE = new LoggedModel("", "");
 
     private static final Pattern ID = Pattern.compile("m-[0-9a-f]{32}");
@@ -15,7 +15,7 @@ record LoggedModel(String id, String artifactUri) {
         return ID.matcher(text).matches();
     }
 
-    /** The id in `models:/<id>` or in the place where MLflow keeps a model's files, empty for any other place. */
+    /** The id in `models:/<id>` or in the location of a model's files; empty for any other location. */
     static String idIn(String location) {
         Matcher found = LOCATION.matcher(location);
         return found.matches() ? found.group(1) : "";

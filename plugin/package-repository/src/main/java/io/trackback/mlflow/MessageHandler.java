@@ -6,11 +6,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 
-/** Turns each message's body into a configuration and asks whoever knows the answer. */
+/** Answers GoCD's package-repository messages: one method a message, which takes its body. */
 final class MessageHandler {
     private static final Logger LOG = Log.of(MessageHandler.class);
     private static final Duration POLL_LIMIT = Duration.ofSeconds(15);
-    // Someone waits in front of GoCD's page for a check.
+    // GoCD's page waits for a check.
     private static final Duration CHECK_LIMIT = Duration.ofMillis(4500);
 
     private final Connector connector;
@@ -47,7 +47,7 @@ final class MessageHandler {
         return logged(poller(RequestBody.parse(body)).latest());
     }
 
-    /** An empty object tells GoCD that nothing has changed. */
+    /** An empty object when nothing is new, as GoCD's API asks for. */
     Object latestRevisionSince(String body) {
         RequestBody request = RequestBody.parse(body);
         return poller(request)

@@ -3,12 +3,12 @@ package io.trackback.mlflow;
 import java.util.List;
 import java.util.Optional;
 
-/** What the plugin asks of MLflow; every question may raise a RefusedException. */
+/** What the plugin needs of MLflow's REST API. Every method may raise RefusedException. */
 interface Mlflow {
     /** The id of the experiment, empty when there is none of this name. */
     Optional<String> experiment(String name);
 
-    /** Every run of the experiment that carries the tag, deleted ones excepted. */
+    /** Every run of the experiment that has the tag, except deleted runs. */
     List<TaggedRun> tagged(String experimentId, String tag);
 
     /** The version that the alias points at, empty when the registered model has no such alias. */

@@ -11,7 +11,7 @@ import com.thoughtworks.go.plugin.api.response.DefaultGoPluginApiResponse;
 import com.thoughtworks.go.plugin.api.response.GoPluginApiResponse;
 import java.util.List;
 
-/** GoCD's way in: names each message and hands it on. No logic lives here. */
+/** The plugin's entry point: one line for each message of GoCD's package-repository API. */
 @Extension
 public final class MlflowPackagePlugin implements GoPlugin {
     private static final Logger LOG = Log.of(MlflowPackagePlugin.class);
@@ -28,7 +28,7 @@ public final class MlflowPackagePlugin implements GoPlugin {
 
     @Override
     public void initializeGoApplicationAccessor(GoApplicationAccessor accessor) {
-        // The plugin asks nothing of GoCD.
+        // The plugin sends no requests to GoCD.
     }
 
     @Override
@@ -44,7 +44,7 @@ public final class MlflowPackagePlugin implements GoPlugin {
         } catch (RefusedException refusal) {
             return DefaultGoPluginApiResponse.error(refusal.getMessage());
         } catch (RuntimeException | Error bug) {
-            // Thrown on, it would reach a thread of GoCD and might show an operator MLflow's own text.
+            // Not rethrown, because it would reach a thread of GoCD and could show MLflow's own text to an operator.
             LOG.error("cannot answer " + request.requestName(), bug);
             return DefaultGoPluginApiResponse.error("the plugin failed at this message: see its log");
         } finally {

@@ -7,7 +7,7 @@ import java.net.URLEncoder;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 
-/** What MLflow is asked, in description for people and as a request of its REST API; `body` is null for a GET. */
+/** A request to MLflow's REST API: `description` is for messages, `body` is null for a GET. */
 record MlflowRequest(String description, String path, Object body) {
 
     static MlflowRequest get(String description, String path) {

@@ -4,7 +4,7 @@ import com.google.gson.JsonParseException;
 import com.thoughtworks.go.plugin.api.logging.Logger;
 import java.util.Optional;
 
-/** The questions of one call: one deadline and one allowance of bytes for all of them. */
+/** The requests of one call of GoCD, which share one deadline and one limit of 8 MiB of responses. */
 final class MlflowSession {
     private static final Logger LOG = Log.of(MlflowSession.class);
     private static final int BYTES = 8 << 20;
@@ -26,43 +26,43 @@ final class MlflowSession {
         return find(request, shape, "").orElseThrow(() -> notMlflow(request));
     }
 
-    /** Empty when MLflow says that there is none, which it does by this error code. */
+    /** Empty when MLflow answers with status 400 or 404 and the error code `noneCode`. */
     <T extends RestResponse> Optional<T> find(MlflowRequest request, Class<T> shape, String noneCode) {
-        Response answer = send(request);
-        if (answer.status() == 400 || answer.status() == 404) {
-            ErrorReply error = parse(request, answer, ErrorReply.class);
+        Response response = send(request);
+        if (response.status() == 400 || response.status() == 404) {
+            ErrorResponse error = parse(request, response, ErrorResponse.class);
             if (noneCode.equals(error.errorCode())) {
                 return Optional.empty();
             }
             throw refusal(request, error.isMissing() ? "it has none: create it or correct the package" : NOT_MLFLOW);
         }
-        if (answer.status() != 200) {
-            throw refusal(request, refused(answer.status()));
+        if (response.status() != 200) {
+            throw refusal(request, refused(response.status()));
         }
-        return Optional.of(parse(request, answer, shape));
+        return Optional.of(parse(request, response, shape));
     }
 
     private Response send(MlflowRequest request) {
         long start = System.nanoTime();
         try {
-            Response answer = transport.send(request.to(repository), bytesLeft, deadline);
-            bytesLeft -= answer.length();
-            LOG.debug("asked MLflow for " + request.description() + ": status " + answer.status() + ", " + answer.length()
-                    + " bytes, " + Log.millisecondsSince(start) + " ms");
-            return answer;
+            Response response = transport.send(request.to(repository), bytesLeft, deadline);
+            bytesLeft -= response.length();
+            LOG.debug("asked MLflow for " + request.description() + ": status " + response.status() + ", "
+                    + response.length() + " bytes, " + Log.millisecondsSince(start) + " ms");
+            return response;
         } catch (NoResponseException none) {
             throw refusal(request, none.getMessage());
         }
     }
 
-    private <T extends RestResponse> T parse(MlflowRequest request, Response answer, Class<T> shape) {
+    private <T extends RestResponse> T parse(MlflowRequest request, Response response, Class<T> shape) {
         try {
-            T reply = Json.parse(answer.body(), shape);
+            T reply = Json.parse(response.body(), shape);
             if (reply.isValid()) {
                 return reply;
             }
         } catch (JsonParseException notJson) {
-            // Told below: its text is MLflow's own.
+            // Refused below, without the exception's text, which quotes MLflow's.
         }
         throw notMlflow(request);
     }
@@ -85,10 +85,11 @@ final class MlflowSession {
     }
 
     private RefusedException refusal(MlflowRequest request, String found) {
-        return new RefusedException("asked MLflow at " + repository.url() + " for " + request.description() + ", " + found);
+        return new RefusedException(
+                "asked MLflow at " + repository.url() + " for " + request.description() + ", " + found);
     }
 
-    private record ErrorReply(String errorCode) implements RestResponse {
+    private record ErrorResponse(String errorCode) implements RestResponse {
         boolean isMissing() {
             return "RESOURCE_DOES_NOT_EXIST".equals(errorCode);
         }

@@ -2,7 +2,7 @@ package io.trackback.mlflow;
 
 import java.time.Instant;
 
-/** MLflow's times: milliseconds since 1970, of which it takes any from its clients. */
+/** MLflow's times: milliseconds since 1970, any value of a long. Limited to the years 1970 to 9999. */
 final class MlflowTime {
     // GoCD refuses a year of five digits.
     private static final long END_OF_YEAR_9999 = 253_402_300_799_999L;

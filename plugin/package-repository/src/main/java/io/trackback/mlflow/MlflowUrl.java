@@ -6,13 +6,13 @@ import java.net.UnknownHostException;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
-/** The rules for MLflow's addresses; names are looked up when MLflow is asked, not before. */
+/** Checks a configured address of MLflow without resolving its host name. */
 final class MlflowUrl {
     private static final Pattern LITERAL = Pattern.compile("[0-9]{1,10}(\\.[0-9]{1,10}){0,3}|\\[[0-9A-Fa-f:.]+]");
 
     private MlflowUrl() {}
 
-    /** What is wrong, without the text itself, which may hold a password; empty for a good one. */
+    /** What was found instead of an address, without the text, which may hold a password; empty for a valid one. */
     static Optional<String> problem(String text) {
         try {
             return text.isEmpty() ? Optional.of("none") : problem(URI.create(text));

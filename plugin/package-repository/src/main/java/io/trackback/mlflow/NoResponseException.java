@@ -6,7 +6,7 @@ import java.net.NoRouteToHostException;
 import java.net.UnknownHostException;
 import javax.net.ssl.SSLException;
 
-/** No answer came back; the text says what was found instead and what to do, and begins in the middle of a sentence. */
+/** MLflow did not answer. The message is the second half of a sentence: what was found, and what to do. */
 final class NoResponseException extends Exception {
     private static final long serialVersionUID = 1L;
 
@@ -21,7 +21,7 @@ final class NoResponseException extends Exception {
         this.broken = broken;
     }
 
-    /** Whether there was a connection, which ended or spoke something else. */
+    /** Whether a connection was made that then broke off or carried no HTTP. */
     boolean isBroken() {
         return broken;
     }
@@ -42,7 +42,8 @@ final class NoResponseException extends Exception {
 
     static NoResponseException because(Throwable failure) {
         if (failure instanceof LimitedBodySubscriber.TooLargeException) {
-            return new NoResponseException("it sent more than 8 MiB: remove the tag from old runs, and check that it is MLflow");
+            return new NoResponseException(
+                    "it sent more than 8 MiB: remove the tag from old runs, and check that it is MLflow");
         }
         if (failure instanceof ConnectException
                 || failure instanceof NoRouteToHostException
@@ -51,10 +52,10 @@ final class NoResponseException extends Exception {
                     "it cannot be reached: check that it runs, and the address in " + RepositoryConfig.URL);
         }
         if (failure instanceof SSLException) {
-            return new NoResponseException("its certificate is not trusted: add it to the trust store of GoCD's JVM, or set "
-                    + RepositoryConfig.URL + " to http");
+            return new NoResponseException("its certificate is not trusted: add it to the trust store of GoCD's JVM,"
+                    + " or set " + RepositoryConfig.URL + " to http");
         }
-        // The client lets the second one through: a Content-Length that is no number.
+        // HttpClient raises the second one for a Content-Length that is no number.
         if (failure instanceof IOException || failure instanceof NumberFormatException) {
             return new NoResponseException(
                     "its answer broke off or is no HTTP: check its log, and the address in " + RepositoryConfig.URL,

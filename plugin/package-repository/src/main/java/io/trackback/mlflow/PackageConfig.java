@@ -7,7 +7,7 @@ import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/** The fields of a package: either an experiment whose tagged runs are watched, or an alias of a registered model. */
+/** The fields of a package: an experiment and a tag, or a registered model and an alias. */
 final class PackageConfig {
     static final String EXPERIMENT = "EXPERIMENT";
     static final String TAG = "TAG";
@@ -25,11 +25,11 @@ final class PackageConfig {
             MODEL_NAME, ConfigField.identity(4, "Name of the logged model", DEFAULT_MODEL_NAME)));
 
     private static final Pattern ANY_NAME = Pattern.compile("[^\\p{Cntrl}]{1,500}");
-    // Both stand inside quotes in MLflow's filters, so no quote may be in them.
+    // TAG and MODEL_NAME are quoted in MLflow's search filters, so they may hold no quotes.
     private static final Pattern TAG_KEY = Pattern.compile("[A-Za-z0-9_./: -]{1,200}");
     private static final Pattern LOGGED_MODEL_NAME = Pattern.compile("[^/:.%\"'`\\\\\\p{Cntrl}]{1,200}");
     private static final Pattern REGISTERED_NAME = Pattern.compile("[^/:\\p{Cntrl}]{1,250}");
-    // MLflow keeps v1, v2, … for itself.
+    // MLflow reserves v1, v2, …
     private static final Pattern ALIAS_NAME = Pattern.compile("(?!(?i:v)[0-9]+$)[A-Za-z0-9_-]{1,250}");
 
     private PackageConfig() {}

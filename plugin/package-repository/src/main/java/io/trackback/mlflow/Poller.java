@@ -3,7 +3,7 @@ package io.trackback.mlflow;
 import java.util.List;
 import java.util.Optional;
 
-/** Finds the promotion that GoCD does not know yet. It remembers nothing: GoCD sends back what was seen. */
+/** Finds the next promotion to report. Keeps no state: GoCD sends back the data of the previous revision. */
 final class Poller {
     private final Mlflow mlflow;
     private final String uiUrl;
@@ -15,14 +15,14 @@ final class Poller {
         this.source = source;
     }
 
-    /** The first poll: the newest promotion; all others count as seen. */
+    /** The first poll: the newest promotion; all others count as seen. Raises RefusedException when there is none. */
     Revision latest() {
         List<Promotion> present = source.promotions(mlflow);
         Promotion newest = Promotion.newest(present).orElseThrow(() -> new RefusedException(source.nothingPromoted()));
         return revision(1, newest, SeenPromotions.of(present));
     }
 
-    /** The oldest promotion that was not seen; the others follow in later polls, so that none is lost. */
+    /** The oldest promotion that is not seen, one a poll; empty when there is none. */
     Optional<Revision> since(PreviousRevision previous) {
         if (previous == null) {
             throw new RefusedException("expected the previous revision in GoCD's message, found none:"

@@ -10,27 +10,30 @@ import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.Optional;
 
-/** One promotion: this run has this value. `modelId` is empty unless the promotion names a model itself. */
+/**
+ * One promotion: the pair of a run and the value of its tag or alias. `written` holds the parts of a value of
+ * `trackback promote`; a value without them is called bare. `modelId` is empty unless the promotion names a model.
+ */
 record Promotion(Run run, String value, String reason, Instant at, String modelId, Optional<TagValue> written) {
-    /** Written ones by sequence, then bare ones by end time, then by run. */
+    /** Written ones by sequence, then bare ones by the end of their run, then by run id. */
     static final Comparator<Promotion> OLDEST_FIRST = Comparator.comparingInt(Promotion::order)
             .thenComparing(promotion -> promotion.isWritten() ? Instant.EPOCH : promotion.run.ended())
             .thenComparing(promotion -> promotion.run.id());
 
-    /** MLflow does not say when a tag was set, so a bare one counts from the end of its run. */
+    /** A bare value has the time of its run's end, because MLflow keeps no time of a tag. */
     static Promotion of(TaggedRun tagged) {
         Optional<TagValue> written = TagValue.parse(tagged.value());
         Instant at = written.map(TagValue::at).orElse(tagged.run().ended());
         return new Promotion(tagged.run(), tagged.value(), tagged.reason(), at, "", written);
     }
 
-    /** With the time, because a registered model that is deleted and created again numbers from 1 again. */
+    /** The value has the version's time, because a registered model that is created again numbers from 1 again. */
     static Promotion of(ModelVersion version, Run run) {
         String value = "version " + version.number() + " of " + version.created();
         return new Promotion(run, value, "", version.created(), version.modelId(), Optional.empty());
     }
 
-    /** The last written one, unless a bare one's run ended after that was written: it must have been set later. */
+    /** The last written one, unless a bare one's run ended after that was written: its tag is later still. */
     static Optional<Promotion> newest(Collection<Promotion> promotions) {
         Optional<Promotion> lastWritten = promotions.stream().filter(Promotion::isWritten).max(OLDEST_FIRST);
         return promotions.stream()

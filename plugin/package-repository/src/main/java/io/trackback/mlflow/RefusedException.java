@@ -1,6 +1,6 @@
 package io.trackback.mlflow;
 
-/** A message that cannot be answered; its text is one sentence for the operator of GoCD. */
+/** A message of GoCD that cannot be answered. The text is one sentence for the operator. */
 final class RefusedException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

@@ -10,7 +10,7 @@ import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/** Where MLflow is and how to sign in; `authorization` is the HTTP header, empty when nobody signs in. */
+/** The fields of a repository. `authorization` is the value of the HTTP header, empty without credentials. */
 record RepositoryConfig(String url, String uiUrl, String authorization) {
     static final String URL = "MLFLOW_URL";
     static final String UI_URL = "MLFLOW_UI_URL";
@@ -28,7 +28,7 @@ record RepositoryConfig(String url, String uiUrl, String authorization) {
     private static final Pattern HEADER_TEXT = Pattern.compile("[!-~]*");
     private static final Pattern USER_NAME = Pattern.compile("[^:\\p{Cntrl}]*");
 
-    /** Every value is checked here again, because GoCD does not have configuration from XML validated. */
+    /** Raises RefusedException for an invalid value, because GoCD does not ask plugins to validate its XML. */
     static RepositoryConfig of(Map<String, String> settings) {
         ValidationError.refuse(validate(settings));
         String url = withoutSlash(settings.get(URL));
@@ -50,15 +50,20 @@ record RepositoryConfig(String url, String uiUrl, String authorization) {
         String token = settings.getOrDefault(TOKEN, "");
         boolean together = user.isEmpty() != settings.containsKey(PASSWORD);
         return Stream.of(
-                ValidationError.unless(together, USERNAME, "expected user name and password together, found only one of them"),
-                ValidationError.unless(USER_NAME.matcher(user).matches(), USERNAME, "expected a name without ':', found one"),
-                ValidationError.unless(token.isEmpty() || user.isEmpty(), TOKEN, "expected a token or a user name, found both"),
-                ValidationError.unless(HEADER_TEXT.matcher(token).matches(), TOKEN, "expected printable ASCII, found more"));
+                ValidationError.unless(
+                        together, USERNAME, "expected user name and password together, found only one of them"),
+                ValidationError.unless(
+                        USER_NAME.matcher(user).matches(), USERNAME, "expected a name without ':', found one"),
+                ValidationError.unless(
+                        token.isEmpty() || user.isEmpty(), TOKEN, "expected a token or a user name, found both"),
+                ValidationError.unless(
+                        HEADER_TEXT.matcher(token).matches(), TOKEN, "expected printable ASCII, found more"));
     }
 
     private static Optional<ValidationError> urlError(String key, String address) {
         return MlflowUrl.problem(address)
-                .map(found -> new ValidationError(key, "expected an address such as http://mlflow:5000, found " + found));
+                .map(found ->
+                        new ValidationError(key, "expected an address such as http://mlflow:5000, found " + found));
     }
 
     private static String authorization(Map<String, String> settings) {

@@ -5,10 +5,10 @@ import com.google.gson.annotations.SerializedName;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** What GoCD sends: the configured values and, on later polls, the revision that it knows. */
+/** The body of GoCD's messages: the configured values and, in `latest-revision-since`, the previous revision. */
 record RequestBody(Map<String, String> repository, Map<String, String> material, PreviousRevision previous) {
 
-    /** Values without surrounding blanks; a key without a value is absent. */
+    /** Strips blanks around values and leaves out keys without a value. Raises RefusedException for no JSON object. */
     static RequestBody parse(String body) {
         Body sent;
         try {

@@ -2,10 +2,10 @@ package io.trackback.mlflow;
 
 import java.util.Optional;
 
-/** One logged model as MLflow tells it. */
+/** The structure LoggedModel of MLflow's REST API. */
 record RestLoggedModel(Info info) {
 
-    /** Only a model that says itself that it is this run's. */
+    /** Empty unless the model's `source_run_id` is this run. */
     Optional<LoggedModel> of(Run run) {
         return Optional.ofNullable(info)
                 .filter(it -> run.id().equals(it.sourceRunId()) && LoggedModel.isId(Json.orEmpty(it.modelId())))

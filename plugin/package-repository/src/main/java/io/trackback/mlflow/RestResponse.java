@@ -1,8 +1,8 @@
 package io.trackback.mlflow;
 
-/** A reply of MLflow as far as the plugin reads it; anything in it may be missing. */
+/** The fields of a response of MLflow's REST API that the plugin reads; each may be absent. */
 interface RestResponse {
-    /** False for JSON that MLflow would not have sent. */
+    /** False for JSON that no MLflow sends. */
     default boolean isValid() {
         return true;
     }

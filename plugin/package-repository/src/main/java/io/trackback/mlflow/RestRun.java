@@ -6,7 +6,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
-/** One run as MLflow tells it. */
+/** The structure Run of MLflow's REST API. */
 record RestRun(Info info, Data data, Outputs outputs) {
 
     boolean isValid() {
@@ -18,7 +18,7 @@ record RestRun(Info info, Data data, Outputs outputs) {
         return new Run(info.runId(), info.runName(), info.status(), info.experimentId(), info.ended(), modelIds);
     }
 
-    /** Empty for a run without the tag or with ids that MLflow would not give. */
+    /** Empty for a run without the tag, or with ids that no MLflow gives. */
     Optional<TaggedRun> tagged(String tag) {
         if (!isValid() || data == null) {
             return Optional.empty();
@@ -46,7 +46,7 @@ record RestRun(Info info, Data data, Outputs outputs) {
             return RUN_ID.matcher(runId).matches() && EXPERIMENT_ID.matcher(experimentId).matches();
         }
 
-        /** A killed run may have no end, then its start. */
+        /** The start of a run that has no end, as a killed one may. */
         Instant ended() {
             return MlflowTime.of(endTime > 0 ? endTime : startTime);
         }

@@ -6,7 +6,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** What GoCD records of one promotion, in GoCD's words. */
+/** One promotion as a package revision of GoCD, in the JSON names of GoCD's API. */
 record Revision(
         String revision,
         String timestamp,
@@ -17,7 +17,13 @@ record Revision(
     private static final DateTimeFormatter TIMESTAMP =
             DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSS'Z'").withZone(ZoneOffset.UTC);
 
-    static Revision of(int number, Promotion promotion, LoggedModel model, PromotionSource source, String uiUrl, SeenPromotions seen) {
+    static Revision of(
+            int number,
+            Promotion promotion,
+            LoggedModel model,
+            PromotionSource source,
+            String uiUrl,
+            SeenPromotions seen) {
         Run run = promotion.run();
         return new Revision(
                 number + "-" + run.shortId(),
@@ -36,7 +42,8 @@ record Revision(
         Run run = promotion.run();
         String reason = promotion.reason().isBlank() ? "" : ": " + promotion.reason();
         return SafeText.text(
-                source.model() + ": run " + run.name() + " (" + run.shortId() + ") " + source.describe(promotion) + reason);
+                source.model() + ": run " + run.name() + " (" + run.shortId() + ") " + source.describe(promotion)
+                        + reason);
     }
 
     private static Map<String, String> data(Promotion promotion, LoggedModel model, String name, SeenPromotions seen) {
@@ -55,7 +62,7 @@ record Revision(
         data.put("REASON", promotion.reason());
         data.put("SEQUENCE", promotion.sequence());
         data.replaceAll((key, value) -> SafeText.text(value));
-        // It holds our own digests only and must stay whole.
+        // Not shortened: it holds digests only, and a part of them would report old promotions again.
         data.put("SEEN", seen.text());
         return data;
     }

@@ -3,7 +3,7 @@ package io.trackback.mlflow;
 import java.util.List;
 import java.util.Optional;
 
-/** MLflow's answer to `logged-models/search`, newest first. */
+/** What MLflow's REST API answers to `logged-models/search`; asked for with the newest first. */
 record SearchLoggedModelsResponse(List<RestLoggedModel> models) implements RestResponse {
 
     SearchLoggedModelsResponse {

@@ -3,7 +3,7 @@ package io.trackback.mlflow;
 import java.util.List;
 import java.util.Optional;
 
-/** MLflow's answer to `runs/search`. */
+/** What MLflow's REST API answers to `runs/search`. */
 record SearchRunsResponse(List<RestRun> runs, String nextPageToken) implements RestResponse {
 
     SearchRunsResponse {

@@ -6,7 +6,7 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** The ids of the promotions that were reported; it travels in the revision's data and is the plugin's only memory. */
+/** The ids of the promotions that were reported: the value SEEN in the revision's data. */
 record SeenPromotions(Set<String> ids) {
     static final int LIMIT = 2000;
 
@@ -22,8 +22,10 @@ record SeenPromotions(Set<String> ids) {
         return ids.contains(promotion.id());
     }
 
-    /** Above the limit only those that are still present stay; below it nothing is forgotten,
-     * so that a short reply of MLflow never promotes an old model again. */
+    /**
+     * Adds `promotion`. Above 2,000 ids only those in `present` stay. Below, none is dropped, because a response that
+     * leaves runs out would report them again later.
+     */
     SeenPromotions with(Promotion promotion, Collection<Promotion> present) {
         Set<String> all = new TreeSet<>(ids);
         all.add(promotion.id());

@@ -12,14 +12,15 @@ import java.util.HashSet;
 import java.util.Set;
 
 /**
- * Refuses JSON that no MLflow sends: a key twice in one object, of which another reader might take the other value,
- * another type than is asked for, and more or longer values than fit into memory. What no record asks for is skipped.
+ * A JsonReader that raises MalformedJsonException for a key twice in one object (two readers may take different
+ * values), for another type than is asked for, and for more or longer values than fit into 64 MB of heap. Values that
+ * no record has a field for are skipped and not counted.
  */
 final class StrictJsonReader extends JsonReader {
-    // 8 MiB of MLflow's own JSON, which is indented, hold no more.
+    // 8 MiB of MLflow's JSON, which is indented, hold no more.
     private static final int VALUES = 100_000;
     private static final int NAMES = 1_000;
-    // MLflow's own limit for a tag's value is 8,000; older ones were kept whole.
+    // Characters. MLflow limits a tag's value to 8,000; older versions did not.
     private static final int TEXT = 1 << 20;
 
     private final Characters in;
@@ -81,7 +82,7 @@ final class StrictJsonReader extends JsonReader {
         return super.nextLong();
     }
 
-    /** Gson would take it as a text. */
+    /** No record has a boolean; Gson would read one as a text. */
     @Override
     public boolean nextBoolean() throws IOException {
         throw new MalformedJsonException("true or false where a record has neither");
@@ -112,7 +113,7 @@ final class StrictJsonReader extends JsonReader {
         String next() throws IOException;
     }
 
-    /** Stops in the middle of a text, which the reader would collect as a whole. */
+    /** Ends the reading in the middle of a text, which JsonReader would first collect as a whole. */
     private static final class Characters extends FilterReader {
         private int left = Integer.MAX_VALUE;
 

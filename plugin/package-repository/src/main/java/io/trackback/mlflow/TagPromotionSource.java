@@ -3,7 +3,7 @@ package io.trackback.mlflow;
 import java.util.List;
 import java.util.Optional;
 
-/** Runs of an experiment are promoted by a tag; `modelName` is the name under which they log their model. */
+/** Promotions by a tag on runs of an experiment; `modelName` is the name under which runs log their model. */
 record TagPromotionSource(String experiment, String tag, String modelName) implements PromotionSource {
 
     @Override
@@ -13,7 +13,7 @@ record TagPromotionSource(String experiment, String tag, String modelName) imple
 
     @Override
     public List<Promotion> promotions(Mlflow mlflow) {
-        // By name every time: of an id that is gone, MLflow only says that it has no runs.
+        // By name at every poll, because MLflow answers a search in a deleted experiment with no runs.
         String id = mlflow.experiment(experiment)
                 .orElseThrow(() -> new RefusedException("expected an experiment named '" + experiment
                         + "' in MLflow, found none: create it or correct " + PackageConfig.EXPERIMENT));
@@ -35,7 +35,9 @@ record TagPromotionSource(String experiment, String tag, String modelName) imple
 
     @Override
     public String describe(Promotion promotion) {
-        return promotion.isWritten() ? "promoted by " + promotion.who() : "has the tag " + tag + " = " + promotion.value();
+        return promotion.isWritten()
+                ? "promoted by " + promotion.who()
+                : "has the tag " + tag + " = " + promotion.value();
     }
 
     @Override

@@ -8,13 +8,13 @@ import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** The value that a written promotion has: `<sequence> <UTC time> <who>`. */
+/** The value that `trackback promote` gives the promoting tag: `<sequence> <UTC time> <who>`. */
 record TagValue(int sequence, Instant at, String who) {
     private static final Pattern WRITTEN = Pattern.compile(
             "([1-9][0-9]{0,8}) ((?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})Z (\\S.*)",
             Pattern.UNIX_LINES | Pattern.UNICODE_CHARACTER_CLASS);
 
-    /** Empty for a bare value, such as one typed in MLflow's pages. */
+    /** Empty for any other value, such as one typed in MLflow's UI. */
     static Optional<TagValue> parse(String text) {
         Matcher written = WRITTEN.matcher(text);
         if (!written.matches()) {

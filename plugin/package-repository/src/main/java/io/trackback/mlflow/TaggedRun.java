@@ -1,4 +1,4 @@
 package io.trackback.mlflow;
 
-/** A run and the value of the tag that promotes it, both as they stand in MLflow. */
+/** A run, the value of its promoting tag, and the reason that belongs to that value. */
 record TaggedRun(Run run, String value, String reason) {}

@@ -2,8 +2,8 @@ package io.trackback.mlflow;
 
 import java.net.http.HttpRequest;
 
-/** Carries one question to MLflow and brings the whole answer back. */
+/** Sends one HTTP request and returns the complete response. */
 interface Transport {
-    /** Reads `bytes` bytes at most. */
+    /** Raises NoResponseException for a body of more than `bytes` bytes, and when the deadline has passed. */
     Response send(HttpRequest request, int bytes, Deadline deadline) throws NoResponseException;
 }

@@ -3,7 +3,7 @@ package io.trackback.mlflow;
 import java.util.List;
 import java.util.Optional;
 
-/** What is wrong with one configured value. */
+/** One error of GoCD's `validate-…` messages: the configuration key, and what is wrong with its value. */
 record ValidationError(String key, String message) {
 
     static Optional<ValidationError> unless(boolean valid, String key, String message) {

@@ -17,13 +17,13 @@ import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
-/** A server may close a connection that it kept just as the next question is on its way. */
+/** A server closes a kept-alive connection while the next request is on its way. */
 final class ClosedConnectionTest {
     private static final byte[] ANSWER = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}".getBytes(UTF_8);
 
     private final HttpTransport transport = new HttpTransport();
 
-    /** Answers so many requests on each connection, and closes it at the next one without a word. */
+    /** Answers this many requests on each connection and closes it at the next one without an answer. */
     private static void serve(ServerSocket server, int... answers) {
         for (int count : answers) {
             try (Socket connection = server.accept();
@@ -55,7 +55,7 @@ final class ClosedConnectionTest {
     }
 
     @Test
-    void aQuestionOnAConnectionThatIsClosedIsAskedAgain() throws IOException, NoResponseException {
+    void aRequestOnAConnectionThatIsClosedIsSentAgain() throws IOException, NoResponseException {
         try (ServerSocket server = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
             CompletableFuture.runAsync(() -> serve(server, 1, 1));
             assertEquals(200, ask(server).status());
@@ -64,7 +64,7 @@ final class ClosedConnectionTest {
     }
 
     @Test
-    void aServerThatOnlyClosesConnectionsIsAskedTwiceAndThenTold() throws IOException {
+    void aServerThatOnlyClosesConnectionsGetsTwoRequestsAndIsRefused() throws IOException {
         try (ServerSocket server = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
             CompletableFuture.runAsync(() -> serve(server, 0, 0, 1));
             NoResponseException none = assertThrows(NoResponseException.class, () -> ask(server));

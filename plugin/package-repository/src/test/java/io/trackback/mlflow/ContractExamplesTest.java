@@ -14,7 +14,7 @@ import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-/** The examples that the Python side reads too. */
+/** The plugin agrees with services/contract/examples, which Python tests read too. */
 final class ContractExamplesTest {
     private static final Path EXAMPLES = Path.of("../../services/contract/examples");
 

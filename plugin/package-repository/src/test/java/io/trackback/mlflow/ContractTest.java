@@ -76,10 +76,10 @@ final class ContractTest {
                 failing(Call.RUN, BY_ALIAS, aliased(1)));
     }
 
-    private static Situation failing(Call question, Map<String, String> material, Consumer<SimulatedMlflow> before) {
-        return new Situation(question + " fails", MLFLOW, material, before, mlflow -> {
+    private static Situation failing(Call call, Map<String, String> material, Consumer<SimulatedMlflow> before) {
+        return new Situation(call + " fails", MLFLOW, material, before, mlflow -> {
             before.accept(mlflow);
-            mlflow.failAt(question);
+            mlflow.failAt(call);
         });
     }
 
@@ -156,7 +156,7 @@ final class ContractTest {
             assertTrue(key.matches("[A-Z_]+"), key);
             assertTrue(key.equals("SEEN") || value.getAsString().getBytes(UTF_8).length <= 4096, key);
         });
-        // GoCD puts all three into one namespace, LABEL being its own.
+        // GoCD puts fields, data and its own LABEL into one namespace of variables.
         Set<String> taken = configured();
         taken.add("LABEL");
         assertTrue(Collections.disjoint(taken, data.keySet()), data.keySet().toString());

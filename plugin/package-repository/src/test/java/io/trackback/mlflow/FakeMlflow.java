@@ -61,7 +61,7 @@ final class FakeMlflow implements Mlflow {
         return this;
     }
 
-    /** The alias points at version `number`, which is the model of the run, from now on. */
+    /** Sets the alias to version `number`, which is the model of the run. */
     FakeMlflow alias(String alias, int number, int run, String status) {
         promote(run, "unused", status).remove(run);
         return alias(

@@ -16,7 +16,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** A package as GoCD keeps it: its configuration, and its newest modification, which goes along with later polls. */
+/** A package material as GoCD keeps it: its configuration, and the newest modification, which later polls send. */
 public final class GocdMaterial {
     private static final Gson GSON = new Gson();
     private static final Set<String> WITHOUT_BODY = Set.of("repository-configuration", "package-configuration");
@@ -43,7 +43,7 @@ public final class GocdMaterial {
         return Optional.ofNullable(newest);
     }
 
-    /** How many revisions GoCD holds. */
+    /** The number of stored revisions. */
     public int known() {
         return revisions.size();
     }
@@ -56,13 +56,13 @@ public final class GocdMaterial {
         return newest == null ? Optional.of(GocdReader.latest(answer)) : GocdReader.since(answer);
     }
 
-    /** GoCD drops a revision that it has seen, without a word. */
+    /** Fails for a revision that is stored already, because GoCD silently drops it. */
     public void keep(Modification modification) {
         assertTrue(revisions.add(modification.revision()), "a revision that is new, not " + modification.revision());
         newest = modification;
     }
 
-    /** One of the eight messages, with what GoCD says in it. */
+    /** Sends one of the eight messages with the body that GoCD gives it. */
     public GoPluginApiResponse send(String message) {
         DefaultGoPluginApiRequest request = new DefaultGoPluginApiRequest("package-repository", "1.0", message);
         request.setRequestBody(WITHOUT_BODY.contains(message) ? null : body(message));

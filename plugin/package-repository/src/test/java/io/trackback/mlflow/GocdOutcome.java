@@ -11,7 +11,7 @@ import io.trackback.mlflow.GocdReader.Fault;
 import io.trackback.mlflow.GocdReader.Modification;
 import java.util.List;
 
-/** What GoCD has after an answer: the word that the table has for it, and what was read, in the table's spelling. */
+/** What GoCD reads from an answer, as plugin_answers.json has it: its word `gocd`, and the values that were read. */
 record GocdOutcome(String gocd, JsonElement reads) {
     static final List<String> MESSAGES = List.of(
             "repository-configuration",

@@ -18,12 +18,12 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What GoCD 26.1.0 makes of a plugin's answers. Stricter than GoCD in one way: what GoCD takes without a word and keeps
- * as something else, it refuses too.
+ * Reads a plugin's answers as GoCD 26.1.0 does. Stricter than GoCD in one way: it also raises Unreadable where GoCD
+ * would silently store another value than the one sent.
  */
 public final class GocdReader {
     private static final Gson STRICT = new GsonBuilder().setStrictness(Strictness.STRICT).create();
-    // The widths of GoCD's columns.
+    // The widths of GoCD's database columns.
     private static final int REVISION_LIMIT = 1024;
     private static final int USER_LIMIT = 255;
 
@@ -49,7 +49,7 @@ public final class GocdReader {
             String trackbackUrl,
             Map<String, String> data) {}
 
-    /** GoCD would show this as an error, or would keep something else than what was said. */
+    /** An answer that is an error in GoCD, or that GoCD would store as another value. */
     public static final class Unreadable extends RuntimeException {
         private static final long serialVersionUID = 1L;
 
@@ -120,7 +120,7 @@ public final class GocdReader {
         return modification(filled(response));
     }
 
-    /** Empty when nothing has changed. */
+    /** Empty for "no new revision". */
     public static Optional<Modification> since(GoPluginApiResponse response) {
         return map(response).map(GocdReader::modification);
     }
@@ -163,7 +163,7 @@ public final class GocdReader {
         return map(response).orElseThrow(() -> new Unreadable("Empty response body"));
     }
 
-    /** Empty for what GoCD takes as nothing. */
+    /** Empty for a body that GoCD reads as no map: none, null or {}. */
     private static Optional<JsonObject> map(GoPluginApiResponse response) {
         String body = body(response);
         JsonElement read = body.isEmpty() ? null : json(body);

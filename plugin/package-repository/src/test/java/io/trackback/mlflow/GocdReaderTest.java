@@ -20,12 +20,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The reader follows the table of answers that the Python side reads too. */
+/** GocdReader reads each row of plugin_answers.json as the table says; Python tests read the same table. */
 final class GocdReaderTest {
     private static final Path TABLE = Path.of("../../services/contract/examples/plugin_answers.json");
     private static final Set<String> REFUSED = Set.of("error", "spoilt");
 
-    /** One row for one of its messages. GoCD tells an error; a spoilt answer it takes, and keeps something else. */
+    /** A row for one of its messages. `error`: GoCD shows one; `spoilt`: GoCD stores another value than was sent. */
     record Row(String message, GoPluginApiResponse response, String gocd, JsonElement reads) {
         static Stream<Row> of(JsonObject row) {
             DefaultGoPluginApiResponse response =
@@ -65,7 +65,7 @@ final class GocdReaderTest {
         }
     }
 
-    /** Of a revision, the table says only what the row is about. */
+    /** For a revision, the table has only the fields that the row is about. */
     private static JsonElement asked(Row row, JsonElement reads) {
         if (row.gocd().equals("revision")) {
             reads.getAsJsonObject().keySet().retainAll(row.reads().getAsJsonObject().keySet());

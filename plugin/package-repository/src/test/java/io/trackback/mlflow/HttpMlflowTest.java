@@ -12,7 +12,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What is asked of MLflow, and what is made of its replies. */
+/** The requests that are sent to MLflow, and what is read from its responses. */
 final class HttpMlflowTest {
     private static final String RUN = FakeMlflow.runId(1);
 
@@ -91,7 +91,7 @@ final class HttpMlflowTest {
     }
 
     @Test
-    void anEndThatNobodyCanMeanIsBroughtIntoGocdsRange() {
+    void anEndOutsideOfGocdsRangeIsBroughtIntoIt() {
         server.answer("runs/search", 200, "{\"runs\":[" + run(RUN).replace("1795334460000", "9223372036854775807") + ","
                 + run(FakeMlflow.runId(2)).replace("1795334460000", "-5").replace("1795334400000", "-7") + "]}");
         List<TaggedRun> runs = server.mlflow().tagged("1", "promote");
@@ -125,7 +125,7 @@ final class HttpMlflowTest {
     }
 
     @Test
-    void aModelThatTheRunDidNotPutOutIsNotTakenAndNotAskedFor() {
+    void aModelThatIsNoOutputOfTheRunIsNotTakenAndNotSearchedFor() {
         server.answer("logged-models/search", 200, "{\"models\":[" + model("m-" + RUN, "model", RUN) + "]}");
         Run silent = new Run(RUN, "", "FINISHED", "1", Instant.EPOCH, List.of());
         assertEquals(Optional.empty(), server.mlflow().model(silent, "model"));
@@ -180,7 +180,7 @@ final class HttpMlflowTest {
     }
 
     @Test
-    void aMissingAliasIsAbsentAndAMissingModelIsTold() {
+    void aMissingAliasIsAbsentAndAMissingRegisteredModelIsRefused() {
         server.answer("registered-models/alias", exchange -> {
             boolean model = exchange.getRequestURI().getQuery().contains("name=prod");
             String code = model ? "INVALID_PARAMETER_VALUE" : "RESOURCE_DOES_NOT_EXIST";
@@ -204,7 +204,7 @@ final class HttpMlflowTest {
     }
 
     @Test
-    void aRunThatIsGoneForGoodIsTold() {
+    void aRunThatWasDeletedForGoodIsRefused() {
         server.answer("runs/get", 404, "{\"error_code\":\"RESOURCE_DOES_NOT_EXIST\"}");
         Mlflow mlflow = server.mlflow();
         assertEquals(
@@ -225,14 +225,14 @@ final class HttpMlflowTest {
     }
 
     @Test
-    void aReplyAboutAnotherModelThanWasAskedForIsNotTaken() {
+    void aResponseWithAnotherModelThanRequestedIsNotTaken() {
         server.answer("logged-models/m-" + RUN, 200, "{\"model\":" + model(FakeMlflow.modelId(2), "any", RUN) + "}");
         Run run = new Run(RUN, "", "FINISHED", "1", Instant.EPOCH, List.of());
         assertEquals(Optional.empty(), server.mlflow().modelWithId(run, "m-" + RUN));
     }
 
     @Test
-    void aPlaceWithAPasswordInItIsLeftOut() {
+    void anArtifactUriWithAPasswordInItIsLeftOut() {
         String reply = "{\"model\":" + model("m-" + RUN, "any", RUN) + "}";
         String place = reply.replace("mlflow-artifacts:/1", "s3://key:secret@bucket/1");
         server.answer("logged-models/m-" + RUN, 200, place);

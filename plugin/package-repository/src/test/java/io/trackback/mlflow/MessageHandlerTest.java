@@ -46,7 +46,7 @@ final class MessageHandlerTest {
     }
 
     @Test
-    void itSpeaksForPackageRepositories() {
+    void itIsAnExtensionForPackageRepositories() {
         assertEquals("package-repository", plugin.pluginIdentifier().getExtension());
     }
 
@@ -93,7 +93,7 @@ final class MessageHandlerTest {
     }
 
     @Test
-    void aCheckAnswersWithAStatusAndWords() throws UnhandledRequestTypeException {
+    void aCheckAnswersWithAStatusAndAMessage() throws UnhandledRequestTypeException {
         assertEquals(
                 "{\"status\":\"success\",\"messages\":[\"MLflow answers at http://mlflow\"]}",
                 good("check-repository-connection", "{" + REPOSITORY + "}"));
@@ -108,13 +108,13 @@ final class MessageHandlerTest {
     }
 
     @Test
-    void aCheckOfAnUnknownExperimentFailsInWords() throws UnhandledRequestTypeException {
+    void aCheckOfAnUnknownExperimentFailsWithAMessage() throws UnhandledRequestTypeException {
         String answer = good("check-package-connection", BOTH.replace("diamond-price", "diamonds") + "}");
         assertTrue(answer.startsWith("{\"status\":\"failure\",\"messages\":[\"expected an experiment named"), answer);
     }
 
     @Test
-    void theFirstPollWithoutAPromotionIsAnErrorInWords() throws UnhandledRequestTypeException {
+    void theFirstPollWithoutAPromotionIsAnErrorWithAMessage() throws UnhandledRequestTypeException {
         assertEquals(
                 "nothing promoted in experiment diamond-price yet: tag a run with 'promote'",
                 bad("latest-revision", BOTH + "}"));
@@ -161,7 +161,7 @@ final class MessageHandlerTest {
     }
 
     @Test
-    void aFaultOfThePluginIsToldWithoutItsText() throws UnhandledRequestTypeException {
+    void anErrorOfThePluginIsReportedWithoutItsText() throws UnhandledRequestTypeException {
         MlflowPackagePlugin broken = new MlflowPackagePlugin((repository, limit) -> {
             throw new IllegalStateException("text of MLflow");
         });

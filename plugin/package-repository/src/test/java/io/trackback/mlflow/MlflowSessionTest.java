@@ -18,7 +18,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** The HTTP client against a server that misbehaves in one way at a time. */
+/** The sentence for each way in which a server can fail to answer as MLflow does. */
 final class MlflowSessionTest {
     private static final String NOT_MLFLOW =
             "it did not answer as MLflow does: check the address in MLFLOW_URL, and any proxy in between";
@@ -134,7 +134,7 @@ final class MlflowSessionTest {
     }
 
     @Test
-    void nobodyThereIsUnreachable() {
+    void aClosedPortIsUnreachable() {
         server.close();
         assertEquals(
                 "it cannot be reached: check that it runs, and the address in MLFLOW_URL",
@@ -172,7 +172,7 @@ final class MlflowSessionTest {
     }
 
     @Test
-    void theDeadlineHoldsForAllQuestionsTogether() {
+    void theDeadlineHoldsForAllRequestsTogether() {
         server.answer("runs/search", exchange -> {
             StubServer.pause(150);
             StubServer.reply(exchange, 200, "{\"next_page_token\":\"" + server.requests.size() + "\"}");
@@ -206,7 +206,7 @@ final class MlflowSessionTest {
     }
 
     @Test
-    void aNameThatLeadsToALinkLocalAddressIsNotAsked() {
+    void aHostThatResolvesToALinkLocalAddressGetsNoRequest() {
         String url = "http://localhost:" + URI.create(server.url()).getPort();
         server.answer("experiments/get-by-name", 200, "{}");
         InetAddress[] metadata = {InetAddress.getLoopbackAddress(), linkLocal()};

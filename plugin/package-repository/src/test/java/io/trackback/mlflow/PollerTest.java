@@ -178,7 +178,7 @@ final class PollerTest {
     }
 
     @Test
-    void aPollAsksThreeQuestionsAtMost() {
+    void aPollCallsMlflowThreeTimesAtMost() {
         mlflow.promote(1, written(1)).promote(2, written(2));
         poller.latest();
         assertEquals(List.of("experiment diamond-price", "tagged promote", "model model"), mlflow.calls);

@@ -8,7 +8,7 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 
-/** A reply that a real MLflow gave. */
+/** A recorded response of a real MLflow, from src/test/resources/recorded. */
 public record RecordedResponse(int status, String body) {
 
     public static RecordedResponse reply(String name) {

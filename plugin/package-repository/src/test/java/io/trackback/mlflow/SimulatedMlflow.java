@@ -13,7 +13,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Predicate;
 
-/** An MLflow of plain lists, which a test changes as people and runs do, and which can fail at any call. */
+/** A model of MLflow for property tests: lists that a scenario changes, and calls that can be made to fail. */
 public final class SimulatedMlflow implements Mlflow {
     public static final String EXPERIMENT = "diamond-price";
     public static final String REFUSAL = "asked MLflow, it failed: see its log";
@@ -31,13 +31,13 @@ public final class SimulatedMlflow implements Mlflow {
 
     public record Version(int number, SimulatedRun run, Instant created) {}
 
-    /** When all numbers are written, in seconds as runs' ends are: some runs end before, some after. */
+    /** When every written promotion is written, in seconds since 1970; runs end before and after that. */
     public static final long WRITTEN_AT = 2;
 
-    /** A promotion of a finished run, with what orders it. */
+    /** A promotion of a finished run; `sequence` and `ended` order it. */
     public record Promotion(String runId, String value, int sequence, long ended) {}
 
-    /** A run; `run` because the plugin has a Run of its own. */
+    /** A run that can change, in contrast to the plugin's Run. */
     public static final class SimulatedRun {
         public final String id;
         public final String experimentId;
@@ -109,7 +109,7 @@ public final class SimulatedMlflow implements Mlflow {
         versions.add(new Version(++lastNumber, run, Instant.ofEpochMilli(++clock)));
     }
 
-    /** MLflow begins to number anew only when the whole registered model was deleted. */
+    /** Versions number from 1 again, as in MLflow after the registered model was deleted. */
     public void recreateRegisteredModel() {
         versions.clear();
         aliases.clear();
@@ -141,7 +141,7 @@ public final class SimulatedMlflow implements Mlflow {
                 .toList();
     }
 
-    /** Does something while MLflow refuses one call, and says whether that call was asked. */
+    /** Runs `doing` while `call` fails; whether it was called. */
     public boolean whileFailingAt(Call call, Runnable doing) {
         failAt(call);
         failed = false;
@@ -154,14 +154,14 @@ public final class SimulatedMlflow implements Mlflow {
         failing = call;
     }
 
-    /** Does something while MLflow's lists leave a run out. */
+    /** Runs `doing` while searches leave the run out. */
     public void withoutListing(SimulatedRun run, Runnable doing) {
         listed = each -> each != run;
         doing.run();
         listed = each -> true;
     }
 
-    /** Does something while the first answer waits until it has been asked for twice. */
+    /** Runs `doing`, in which two polls have to make their first call at the same time. */
     public void whileTwoAsk(Runnable doing) {
         meeting = new CyclicBarrier(2);
         doing.run();

@@ -15,7 +15,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
-/** Something that answers where MLflow is expected. */
+/** An HTTP server on 127.0.0.1 whose answers a test sets by path. */
 public final class StubServer implements AutoCloseable {
     final List<String> requests = new CopyOnWriteArrayList<>();
     private final ExecutorService threads = Executors.newCachedThreadPool();

@@ -23,7 +23,7 @@ import java.util.stream.Stream;
 import javax.net.ssl.SSLException;
 import org.junit.jupiter.api.Test;
 
-/** Every sentence that an operator may read is in the table of the README, and every row of it can be read. */
+/** The README's troubleshooting tables have every sentence of the plugin, and no other. */
 final class TroubleshootingTest {
     private static final Deadline DEADLINE = Deadline.in(Duration.ofSeconds(60));
     private static final RepositoryConfig REPOSITORY =

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 
-/** What MLflow is asked about in a poll or a check, and what a real one says to it. */
+/** The endpoints of MLflow's REST API that polls and checks call, with a recorded reply of each. */
 enum Endpoint {
     EXPERIMENT("/experiments/get-by-name?", "experiment"),
     RUNS("/runs/search", "runs-tagged"),
@@ -34,17 +34,18 @@ enum Endpoint {
     }
 
     Map.Entry<Endpoint, List<byte[]>> recorded(String... names) {
-        return Map.entry(this, Stream.of(names).map(name -> RecordedResponse.reply(name).body().getBytes(UTF_8)).toList());
+        return Map.entry(
+                this, Stream.of(names).map(name -> RecordedResponse.reply(name).body().getBytes(UTF_8)).toList());
     }
 
-    /** The package for which MLflow is asked about this. */
+    /** The configuration of a package whose polls call this endpoint. */
     Map<String, String> material() {
         return ordinal() < ALIAS.ordinal()
                 ? Map.of("EXPERIMENT", "diamond-price")
                 : Map.of("REGISTERED_MODEL", "price", "ALIAS", "copy");
     }
 
-    /** A check counts promotions, and looks at no model. */
+    /** Whether `check-package-connection` calls it. */
     boolean isChecked() {
         return this != MODELS && this != MODEL;
     }

@@ -11,16 +11,16 @@ import io.trackback.mlflow.GocdReader.Modification;
 import io.trackback.mlflow.GocdReader;
 import java.util.regex.Pattern;
 
-/** What GoCD has after a poll or a check. To make one asserts what holds whatever MLflow sent. */
+/** What GoCD reads from a poll or a check. `of` asserts what has to hold for every answer. */
 record GocdAnswer(Kind kind, String sentence, Modification revision) {
-    /** Stands in every hostile reply, and never in a sentence. */
+    /** A text that is in every hostile reply and must be in no sentence. */
     static final String CANARY = "kanarek";
 
-    // Ends of lines, controls of all kinds and of direction, and halves of characters.
+    // Control characters, line separators, marks of direction, and lone surrogates.
     private static final Pattern MISLEADING = Pattern.compile(
             "[\\p{Cc}\\p{Cs}\\u2028\\u2029\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]");
     private static final int VALUE_LIMIT = 4096;
-    // No job starts with a longer variable.
+    // Linux starts no process with a variable of more than 128 KiB.
     private static final int SEEN_LIMIT = 100 << 10;
 
     enum Kind {
@@ -46,7 +46,7 @@ record GocdAnswer(Kind kind, String sentence, Modification revision) {
                         .orElse(new GocdAnswer(Kind.NOTHING_NEW, "", null));
     }
 
-    /** One line, one sentence, and nothing of MLflow's in it. */
+    /** A sentence of one line, without text of MLflow's. */
     private static GocdAnswer said(Kind kind, String sentence) {
         assertFalse(sentence.isBlank(), "expected a sentence, found nothing");
         assertFalse(MISLEADING.matcher(sentence).find(), sentence);

@@ -13,11 +13,11 @@ import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
 
-/** A body that is no single sound JSON object: made from a sound reply, or from nothing. */
+/** A body that is not exactly one valid JSON object in UTF-8. `maker` makes it from a valid reply. */
 record HostileBody(String name, Maker maker) {
 
     interface Maker {
-        byte[] make(byte[] sound) throws IOException;
+        byte[] make(byte[] valid) throws IOException;
     }
 
     @Override
@@ -25,15 +25,15 @@ record HostileBody(String name, Maker maker) {
         return name;
     }
 
-    /** What a real MLflow says, with the canary in its texts. */
-    static byte[] sound(Endpoint endpoint) {
+    /** A recorded reply of MLflow with the canary in its texts. */
+    static byte[] valid(Endpoint endpoint) {
         return planted(endpoint).getBytes(UTF_8);
     }
 
     byte[] from(Endpoint endpoint) throws IOException {
-        byte[] sound = sound(endpoint);
-        byte[] hostile = maker.make(sound);
-        assertFalse(Arrays.equals(sound, hostile), "the row changes nothing");
+        byte[] valid = valid(endpoint);
+        byte[] hostile = maker.make(valid);
+        assertFalse(Arrays.equals(valid, hostile), "the row changes nothing");
         return hostile;
     }
 
@@ -51,7 +51,7 @@ record HostileBody(String name, Maker maker) {
         out.write(body);
     }
 
-    /** Refused whatever was asked. */
+    /** Refused by every endpoint. */
     static Stream<HostileBody> refused() {
         return Stream.of(noJson(), otherJson(), brokenJson(), deep(), badBytes()).flatMap(rows -> rows);
     }
@@ -63,7 +63,7 @@ record HostileBody(String name, Maker maker) {
                 text("nothing", ""),
                 text("blanks", " \r\n\t "),
                 text("NULs", "\0".repeat(1000)),
-                of("a sound reply, zipped though nobody asked for that", HostileBody::zipped));
+                of("a valid reply, zipped though nobody asked for that", HostileBody::zipped));
     }
 
     private static Stream<HostileBody> otherJson() {
@@ -73,26 +73,26 @@ record HostileBody(String name, Maker maker) {
                 text("a number", "7"),
                 text("a text", "\"" + GocdAnswer.CANARY + "\""),
                 text("a list", "[]"),
-                edit("a sound reply in a list", sound -> "[" + sound + "]"),
-                edit("two sound replies", sound -> sound + "\n" + sound),
-                edit("a sound reply and a word", sound -> sound + GocdAnswer.CANARY),
-                edit("a sound reply and a brace", sound -> sound + "}"));
+                edit("a valid reply in a list", valid -> "[" + valid + "]"),
+                edit("two valid replies", valid -> valid + "\n" + valid),
+                edit("a valid reply and a word", valid -> valid + GocdAnswer.CANARY),
+                edit("a valid reply and a brace", valid -> valid + "}"));
     }
 
     private static Stream<HostileBody> brokenJson() {
         return Stream.of(
-                edit("half a sound reply", sound -> sound.substring(0, sound.length() / 2)),
-                edit("a sound reply without its last brace", sound -> sound.substring(0, sound.lastIndexOf('}'))),
-                edit("everything twice", sound -> sound.replaceFirst("(?s)\\{(.*)}", "{$1,$1}")),
-                edit("a comma too many", sound -> sound.replaceFirst("(?s)}\\s*$", ",}")),
-                edit("a comment", sound -> "/* " + GocdAnswer.CANARY + " */" + sound),
-                edit("a prefix against scripts", sound -> ")]}'\n" + sound),
-                edit("single quotes", sound -> sound.replace('"', '\'')),
-                edit("keys without quotes", sound -> sound.replaceAll("\"([a-z_]+)\":", "$1:")),
-                edit("NaN where nobody looks", sound -> sound.replaceFirst("\\{", "{\"x\": NaN,")),
-                edit("a number with a leading zero", sound -> sound.replaceFirst("\\{", "{\"x\": 07,")),
-                edit("an escape that does not exist", sound -> sound.replaceFirst("\\{", "{\"x\": \"\\\\q\",")),
-                edit("half an escape at the end", sound -> sound.replaceFirst("(?s)}\\s*$", ",\"x\": \"\\\\u00")));
+                edit("half a valid reply", valid -> valid.substring(0, valid.length() / 2)),
+                edit("a valid reply without its last brace", valid -> valid.substring(0, valid.lastIndexOf('}'))),
+                edit("everything twice", valid -> valid.replaceFirst("(?s)\\{(.*)}", "{$1,$1}")),
+                edit("a comma too many", valid -> valid.replaceFirst("(?s)}\\s*$", ",}")),
+                edit("a comment", valid -> "/* " + GocdAnswer.CANARY + " */" + valid),
+                edit("a prefix against scripts", valid -> ")]}'\n" + valid),
+                edit("single quotes", valid -> valid.replace('"', '\'')),
+                edit("keys without quotes", valid -> valid.replaceAll("\"([a-z_]+)\":", "$1:")),
+                edit("NaN where nobody looks", valid -> valid.replaceFirst("\\{", "{\"x\": NaN,")),
+                edit("a number with a leading zero", valid -> valid.replaceFirst("\\{", "{\"x\": 07,")),
+                edit("an escape that does not exist", valid -> valid.replaceFirst("\\{", "{\"x\": \"\\\\q\",")),
+                edit("half an escape at the end", valid -> valid.replaceFirst("(?s)}\\s*$", ",\"x\": \"\\\\u00")));
     }
 
     private static Stream<HostileBody> deep() {
@@ -100,21 +100,21 @@ record HostileBody(String name, Maker maker) {
                 text("100,000 lists", "[".repeat(100_000)),
                 text("100,000 lists that are closed", "[".repeat(100_000) + "]".repeat(100_000)),
                 text("100,000 objects", ("{\"" + GocdAnswer.CANARY + "\":").repeat(100_000)),
-                edit("100,000 lists where nobody looks", sound -> sound.replaceFirst(
+                edit("100,000 lists where nobody looks", valid -> valid.replaceFirst(
                         "\\{", "{\"x\":" + "[".repeat(100_000) + "]".repeat(100_000) + ",")));
     }
 
     private static Stream<HostileBody> badBytes() {
         return Stream.of(
-                of("a byte that is no UTF-8", sound -> within(sound, 0xff)),
-                of("an overlong slash", sound -> within(sound, 0xc0, 0xaf)),
-                of("half a surrogate pair in UTF-8", sound -> within(sound, 0xed, 0xa0, 0x80)),
-                of("a letter beyond Unicode", sound -> within(sound, 0xf4, 0x90, 0x80, 0x80)),
-                of("half a letter at the end", sound -> joined(sound, new byte[] {(byte) 0xc5})),
-                of("Latin-1", sound -> within(sound, 0xe9)),
-                of("UTF-16", sound -> new String(sound, UTF_8).getBytes(UTF_16)),
-                of("UTF-16 that is told by nothing", sound -> new String(sound, UTF_8).getBytes("UTF-16LE")),
-                of("UTF-32", sound -> new String(sound, UTF_8).getBytes("UTF-32")));
+                of("a byte that is no UTF-8", valid -> within(valid, 0xff)),
+                of("an overlong slash", valid -> within(valid, 0xc0, 0xaf)),
+                of("half a surrogate pair in UTF-8", valid -> within(valid, 0xed, 0xa0, 0x80)),
+                of("a letter beyond Unicode", valid -> within(valid, 0xf4, 0x90, 0x80, 0x80)),
+                of("half a letter at the end", valid -> joined(valid, new byte[] {(byte) 0xc5})),
+                of("Latin-1", valid -> within(valid, 0xe9)),
+                of("UTF-16", valid -> new String(valid, UTF_8).getBytes(UTF_16)),
+                of("UTF-16 without a byte order mark", valid -> new String(valid, UTF_8).getBytes("UTF-16LE")),
+                of("UTF-32", valid -> new String(valid, UTF_8).getBytes("UTF-32")));
     }
 
     private static HostileBody of(String name, Maker maker) {
@@ -122,21 +122,21 @@ record HostileBody(String name, Maker maker) {
     }
 
     private static HostileBody text(String name, String body) {
-        return of(name, sound -> body.getBytes(UTF_8));
+        return of(name, valid -> body.getBytes(UTF_8));
     }
 
     private static HostileBody edit(String name, UnaryOperator<String> edit) {
-        return of(name, sound -> edit.apply(new String(sound, UTF_8)).getBytes(UTF_8));
+        return of(name, valid -> edit.apply(new String(valid, UTF_8)).getBytes(UTF_8));
     }
 
-    /** The bytes in a text that nobody looks at. */
-    private static byte[] within(byte[] sound, int... bytes) {
+    /** The bytes in a text of a key that no record reads. */
+    private static byte[] within(byte[] valid, int... bytes) {
         byte[] strange = new byte[bytes.length];
         for (int i = 0; i < bytes.length; i++) {
             strange[i] = (byte) bytes[i];
         }
         byte[] start = joined("{\"x\": \"".getBytes(UTF_8), strange);
-        return joined(joined(start, "\",".getBytes(UTF_8)), Arrays.copyOfRange(sound, 1, sound.length));
+        return joined(joined(start, "\",".getBytes(UTF_8)), Arrays.copyOfRange(valid, 1, valid.length));
     }
 
     private static byte[] joined(byte[] first, byte[] second) {
@@ -145,10 +145,10 @@ record HostileBody(String name, Maker maker) {
         return both;
     }
 
-    private static byte[] zipped(byte[] sound) throws IOException {
+    private static byte[] zipped(byte[] valid) throws IOException {
         ByteArrayOutputStream zipped = new ByteArrayOutputStream();
         try (GZIPOutputStream zip = new GZIPOutputStream(zipped)) {
-            zip.write(sound);
+            zip.write(valid);
         }
         return zipped.toByteArray();
     }

@@ -19,7 +19,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** An MLflow that answers well but for one endpoint, and a GoCD in front of it, with its log. */
+/** An MLflow with valid answers except at one endpoint, the GoCD that polls it, and the plugin's log. */
 final class HostileMlflow implements AutoCloseable {
     private static final String TOKEN = "token-5d1c9e";
     private static final String PASSWORD = "password-7b3f20";
@@ -33,11 +33,11 @@ final class HostileMlflow implements AutoCloseable {
     HostileMlflow() throws IOException {
         server = new RawSocketServer();
         System.setOut(new PrintStream(log, true, UTF_8));
-        server.play(HostileMlflow::soundly);
+        server.play(HostileMlflow::replyValidly);
     }
 
-    private static void soundly(RawSocketServer.Request request, OutputStream out) throws IOException {
-        HostileBody.send(out, 200, HostileBody.sound(Endpoint.of(request.line())));
+    private static void replyValidly(RawSocketServer.Request request, OutputStream out) throws IOException {
+        HostileBody.send(out, 200, HostileBody.valid(Endpoint.of(request.line())));
     }
 
     void play(Endpoint endpoint, RawSocketServer.Script script) {
@@ -45,7 +45,7 @@ final class HostileMlflow implements AutoCloseable {
             if (Endpoint.of(request.line()) == endpoint) {
                 script.play(request, out);
             } else {
-                soundly(request, out);
+                replyValidly(request, out);
             }
         });
     }
@@ -54,8 +54,8 @@ final class HostileMlflow implements AutoCloseable {
         play(endpoint, (request, out) -> HostileBody.send(out, status, body));
     }
 
-    void playSoundly() {
-        server.play(HostileMlflow::soundly);
+    void playValidReplies() {
+        server.play(HostileMlflow::replyValidly);
     }
 
     void assertHungUp() {
@@ -66,7 +66,7 @@ final class HostileMlflow implements AutoCloseable {
         return server.requests.stream().anyMatch(asked -> asked.line().contains(path));
     }
 
-    /** The answer to one message, in which no secret may stand. */
+    /** The answer to one message; fails when a secret is in it. */
     GocdAnswer ask(MlflowPackagePlugin plugin, Endpoint endpoint, String message) {
         GocdMaterial material = new GocdMaterial(plugin, repository(endpoint), endpoint.material());
         if (message.equals("latest-revision-since")) {

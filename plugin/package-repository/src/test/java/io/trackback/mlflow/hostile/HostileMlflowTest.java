@@ -20,12 +20,12 @@ import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The whole plugin against a server that breaks every rule, over real sockets: GoCD must be none the worse for it. */
+/** The plugin over real sockets against hostile servers: it answers with a sentence, in time, and polls on. */
 final class HostileMlflowTest {
     private static final String LATEST = "latest-revision";
     private static final String SINCE = "latest-revision-since";
     private static final String CHECK = "check-package-connection";
-    // One for all tests, as GoCD has one: nothing that came before may harm it.
+    // One plugin for all tests, as in GoCD, so that state left behind by one answer shows in the next.
     private static final MlflowPackagePlugin PLUGIN = TestPlugins.overHttp();
     private static final MlflowPackagePlugin HASTY = TestPlugins.overHttp(Duration.ofMillis(400));
 
@@ -36,10 +36,10 @@ final class HostileMlflowTest {
         mlflow = new HostileMlflow();
     }
 
-    /** Whatever it was, the next poll is answered. */
+    /** After each test a valid MLflow is polled with success. */
     @AfterEach
     void stop() throws IOException {
-        mlflow.playSoundly();
+        mlflow.playValidReplies();
         for (Endpoint endpoint : List.of(Endpoint.RUNS, Endpoint.RUN)) {
             assertEquals(Kind.REVISION, mlflow.ask(PLUGIN, endpoint, LATEST).kind());
         }
@@ -60,7 +60,7 @@ final class HostileMlflowTest {
         }
     }
 
-    /** By a check of the repository too: what answers is no MLflow. */
+    /** By a check of the repository too. */
     private void assertRefusedAlways(Endpoint endpoint) {
         assertRefused(endpoint);
         if (endpoint == Endpoint.EXPERIMENT) {
@@ -104,7 +104,7 @@ final class HostileMlflowTest {
     })
     void aStatusThatIsNot200IsRefusedAndLeadsNowhere(int status) {
         for (Endpoint endpoint : Endpoint.values()) {
-            mlflow.play(endpoint, status, HostileBody.sound(endpoint));
+            mlflow.play(endpoint, status, HostileBody.valid(endpoint));
             assertRefusedAlways(endpoint);
         }
         assertFalse(mlflow.wasAskedFor(GocdAnswer.CANARY), "followed a redirect");
@@ -112,7 +112,7 @@ final class HostileMlflowTest {
 
     @ParameterizedTest(name = "{0} is refused")
     @MethodSource("io.trackback.mlflow.hostile.HostileBody#refused")
-    void aBodyThatIsNoSoundObjectIsRefusedWhateverWasAsked(HostileBody body) throws IOException {
+    void aBodyThatIsNoValidObjectIsRefusedByEveryEndpoint(HostileBody body) throws IOException {
         for (Endpoint endpoint : Endpoint.values()) {
             mlflow.play(endpoint, 200, body.from(endpoint));
             assertRefusedAlways(endpoint);
@@ -177,7 +177,7 @@ final class HostileMlflowTest {
         }
     }
 
-    record Tokens(String name, int questions, IntFunction<String> token) {
+    record Tokens(String name, int requests, IntFunction<String> token) {
         @Override
         public String toString() {
             return name;
@@ -201,6 +201,6 @@ final class HostileMlflowTest {
             HostileBody.send(out, 200, HostileBody.planted(Endpoint.RUNS).replaceFirst("\\{", token).getBytes(UTF_8));
         });
         assertRefused(PLUGIN, Endpoint.RUNS, LATEST);
-        assertEquals(tokens.questions(), pages[0]);
+        assertEquals(tokens.requests(), pages[0]);
     }
 }

@@ -26,7 +26,7 @@ final class HostileModels {
                 loggedModels()).flatMap(rows -> rows);
     }
 
-    /** A run whose model is none is reported without one. */
+    /** A run without a valid model is reported with empty model data. */
     private static Stream<HostileValue> models() {
         String list = "(?s)\"models\": \\[.*]";
         return Stream.of(
@@ -49,11 +49,11 @@ final class HostileModels {
 
     private static Stream<HostileValue> versions() {
         return Stream.of(
-                        texts(Endpoint.ALIAS, Expect.REFUSED, "version", "", "0", "-1", "1.5", "1 ", "x", "1\n", "\u0661",
-                                "1".repeat(10), GocdAnswer.CANARY),
+                        texts(Endpoint.ALIAS, Expect.REFUSED, "version", "", "0", "-1", "1.5", "1 ", "x", "1\n",
+                                "\u0661", "1".repeat(10), GocdAnswer.CANARY),
                         values(Endpoint.ALIAS, Expect.REFUSED, "version", "1", "null", "true", "[]"),
-                        texts(Endpoint.ALIAS, Expect.REFUSED, "run_id", "", GocdAnswer.CANARY, RUN + "\n", "AB".repeat(16),
-                                RUN.substring(1), RUN + "0", "../" + RUN.substring(3)),
+                        texts(Endpoint.ALIAS, Expect.REFUSED, "run_id", "", GocdAnswer.CANARY, RUN + "\n",
+                                "AB".repeat(16), RUN.substring(1), RUN + "0", "../" + RUN.substring(3)),
                         values(Endpoint.ALIAS, Expect.REFUSED, "run_id", "null", "7"),
                         values(Endpoint.ALIAS, Expect.REFUSED, "model_version", "null", "[]", "{}", "\"x\""))
                 .flatMap(rows -> rows);

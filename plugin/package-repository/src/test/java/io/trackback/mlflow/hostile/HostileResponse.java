@@ -7,7 +7,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.util.stream.Stream;
 
-/** An answer that breaks HTTP or does not end. What it says, where it says anything, would be a sound reply. */
+/** A response that is invalid HTTP or does not end; its body, if any, is a valid reply. */
 record HostileResponse(String name, RawSocketServer.Script script) {
     private static final byte[] MEGABYTE = "x".repeat(1 << 20).getBytes(ISO_8859_1);
     private static final String OK = "HTTP/1.1 200 OK\r\n";
@@ -17,7 +17,7 @@ record HostileResponse(String name, RawSocketServer.Script script) {
         return name;
     }
 
-    /** Refused when the time is over. */
+    /** Refused at the end of the time limit. */
     static Stream<HostileResponse> late() {
         return Stream.of(
                 row("silence", out -> {}),
@@ -106,7 +106,7 @@ record HostileResponse(String name, RawSocketServer.Script script) {
         void write(OutputStream out) throws IOException;
     }
 
-    /** Stays open afterwards: it is the plugin that has to hang up. */
+    /** Leaves the connection open, so that the plugin has to close it. */
     private static HostileResponse row(String name, Writer writer) {
         return new HostileResponse(name, (request, out) -> {
             writer.write(out);
@@ -122,7 +122,7 @@ record HostileResponse(String name, RawSocketServer.Script script) {
         return new HostileResponse(name, (request, out) -> write(out, answer));
     }
 
-    /** A sound reply under a header that is wrong. */
+    /** A valid reply under a header that is wrong. */
     private static HostileResponse under(String name, String header) {
         HostileResponse wrong = around(name, header, "");
         return new HostileResponse(name, (request, out) -> {
@@ -131,11 +131,11 @@ record HostileResponse(String name, RawSocketServer.Script script) {
         });
     }
 
-    /** A sound reply with one thing wrong around it. */
+    /** A valid reply with one thing wrong around it. */
     private static HostileResponse around(String name, String header, String beforeBody) {
         return new HostileResponse(name, (request, out) -> {
             write(out, OK + "Connection: close\r\n" + header + "\r\n\r\n" + beforeBody);
-            out.write(HostileBody.sound(Endpoint.of(request.line())));
+            out.write(HostileBody.valid(Endpoint.of(request.line())));
             out.flush();
         });
     }

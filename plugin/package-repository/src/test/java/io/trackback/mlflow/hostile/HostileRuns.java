@@ -25,7 +25,8 @@ final class HostileRuns {
         return Stream.of(
                         texts(Endpoint.EXPERIMENT, Expect.REFUSED, "experiment_id",
                                 "", "x", "-1", "1/../2", "1\n", "\u0661", "1".repeat(21), GocdAnswer.CANARY),
-                        values(Endpoint.EXPERIMENT, Expect.REFUSED, "experiment_id", "null", "1", "true", "[\"1\"]", "{}"),
+                        values(Endpoint.EXPERIMENT, Expect.REFUSED, "experiment_id",
+                                "null", "1", "true", "[\"1\"]", "{}"),
                         values(Endpoint.EXPERIMENT, Expect.REFUSED, "experiment", "null", "7", "[]", "{}", "\"x\""),
                         texts(Endpoint.EXPERIMENT, Expect.REFUSED, "lifecycle_stage", "deleted"))
                 .flatMap(rows -> rows);
@@ -53,7 +54,7 @@ final class HostileRuns {
                 .flatMap(rows -> rows);
     }
 
-    /** Of bare tags, whose time is the end of their run. */
+    /** For bare tags, whose time is the end of their run. */
     private static Stream<HostileValue> times() {
         Stream<String> possible = Stream.of(
                 "4070908800000", "0", "-1", "1", "1e3", "253402300800000", "9223372036854775807",
@@ -67,8 +68,8 @@ final class HostileRuns {
     }
 
     private static HostileValue bareTag(String time, Expect expect) {
-        return new HostileValue("a bare tag and times " + time, Endpoint.RUNS, expect, sound ->
-                set(set(set(sound, "value", "\"yes\""), "end_time", time), "start_time", time));
+        return new HostileValue("a bare tag and times " + time, Endpoint.RUNS, expect, valid ->
+                set(set(set(valid, "value", "\"yes\""), "end_time", time), "start_time", time));
     }
 
     private static Stream<HostileValue> bareTexts() {
@@ -96,10 +97,10 @@ final class HostileRuns {
                 .map(HostileRuns::text);
     }
 
-    /** In the tags, the reason and the run's name together. */
+    /** The text in the tag, the reason and the run's name together. */
     private static HostileValue text(String text) {
-        return new HostileValue("the text " + HostileValue.shown(text), Endpoint.RUNS, Expect.REVISION, sound ->
-                set(set(sound, "value", quoted(text)), "run_name", quoted(text)));
+        return new HostileValue("the text " + HostileValue.shown(text), Endpoint.RUNS, Expect.REVISION, valid ->
+                set(set(valid, "value", quoted(text)), "run_name", quoted(text)));
     }
 
     private static Stream<HostileValue> lists() {

@@ -8,12 +8,12 @@ import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.stream.Stream;
 
-/** A sound reply in which some values are not MLflow's, and what has to come of it. */
+/** A valid reply with some values that no MLflow sends, and the expected outcome. */
 record HostileValue(String name, Endpoint endpoint, Expect expect, UnaryOperator<String> edit) {
 
     enum Expect {
         REFUSED,
-        /** As if nobody had promoted anything. */
+        /** The same as without promotions. */
         NOTHING,
         REVISION
     }
@@ -24,30 +24,30 @@ record HostileValue(String name, Endpoint endpoint, Expect expect, UnaryOperator
     }
 
     byte[] body() {
-        String sound = HostileBody.planted(endpoint);
-        String hostile = edit.apply(sound);
-        assertNotEquals(sound, hostile, "the row changes nothing");
+        String valid = HostileBody.planted(endpoint);
+        String hostile = edit.apply(valid);
+        assertNotEquals(valid, hostile, "the row changes nothing");
         return hostile.getBytes(UTF_8);
     }
 
-    /** Every value of the key is one of these texts. */
+    /** One row a text: it replaces every value of the key. */
     static Stream<HostileValue> texts(Endpoint endpoint, Expect expect, String key, String... texts) {
         return Stream.of(texts)
-                .map(text -> new HostileValue(key + " " + shown(text), endpoint, expect, sound -> set(sound, key,
+                .map(text -> new HostileValue(key + " " + shown(text), endpoint, expect, valid -> set(valid, key,
                         quoted(text))));
     }
 
-    /** Every value of the key is one of these, as they stand. */
+    /** One row a piece of JSON: it replaces every value of the key. */
     static Stream<HostileValue> values(Endpoint endpoint, Expect expect, String key, String... values) {
         return Stream.of(values)
-                .map(value -> new HostileValue(key + " " + value, endpoint, expect, sound -> set(sound, key, value)));
+                .map(value -> new HostileValue(key + " " + value, endpoint, expect, valid -> set(valid, key, value)));
     }
 
     static HostileValue edit(Endpoint endpoint, Expect expect, String name, String pattern, String replacement) {
-        return new HostileValue(name, endpoint, expect, sound -> sound.replaceAll(pattern, replacement));
+        return new HostileValue(name, endpoint, expect, valid -> valid.replaceAll(pattern, replacement));
     }
 
-    /** What was there moves to a key that nobody looks at. */
+    /** The replaced value moves to the key `was_<key>`, which no record reads. */
     static String set(String json, String key, String value) {
         String before = "\"" + key + "\": ";
         return json.replaceAll(before, Matcher.quoteReplacement(before + value + ", \"was_" + key + "\": "));

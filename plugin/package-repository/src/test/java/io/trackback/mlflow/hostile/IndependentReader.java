@@ -13,8 +13,11 @@ import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Reads JSON by its grammar, to say whether something really stands in a reply; it shares no code with the plugin. */
-final class SecondReading {
+/**
+ * Reads JSON by the grammar of RFC 8259, without code of the plugin or of Gson. Also reads texts that stricter parsers
+ * refuse, such as a key with half a surrogate pair, because the plugin may skip them.
+ */
+final class IndependentReader {
     private static final Pattern BLANKS = Pattern.compile("[ \\t\\r\\n]*");
     private static final Pattern NUMBER = Pattern.compile("-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][+-]?[0-9]+)?");
     private static final Pattern ESCAPE = Pattern.compile("\\\\(?:([\"\\\\/bfnrt])|u([0-9a-fA-F]{4}))");
@@ -26,17 +29,17 @@ final class SecondReading {
     private final Matcher at;
     private int position;
 
-    private SecondReading(String text) {
+    private IndependentReader(String text) {
         this.text = text;
         this.at = BLANKS.matcher(text);
     }
 
-    /** Raised for what is no JSON. */
+    /** Raised for text that is not JSON. */
     static final class NoJson extends RuntimeException {
         private static final long serialVersionUID = 1L;
     }
 
-    /** A part of a reply; a part that is not there, or that is there twice, is a part too, with nothing in it. */
+    /** A part of a reply. One that is absent, or whose key is there twice, is a part without content. */
     record Value(Object content) {
         Value get(String key) {
             return content instanceof Map<?, ?> map && map.get(key) instanceof Value value ? value : NONE;
@@ -63,14 +66,14 @@ final class SecondReading {
         }
     }
 
-    /** Nothing when it is no JSON in UTF-8. */
+    /** Without content unless the bytes are one JSON document in UTF-8. */
     static Value of(byte[] bytes) {
         try {
             String text = UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
-            SecondReading reading = new SecondReading(text.startsWith("\ufeff") ? text.substring(1) : text);
-            Value whole = reading.value(0);
-            reading.take(BLANKS);
-            return reading.position == reading.text.length() ? whole : NONE;
+            IndependentReader reader = new IndependentReader(text.startsWith("\ufeff") ? text.substring(1) : text);
+            Value whole = reader.value(0);
+            reader.take(BLANKS);
+            return reader.position == reader.text.length() ? whole : NONE;
         } catch (CharacterCodingException | NoJson unreadable) {
             return NONE;
         }

@@ -20,8 +20,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Replies of a real MLflow, mutated at random: whatever comes, GoCD gets a promotion that really stands in them, or a
- * sentence. `-Dtrackback.replies` says how many polls, `-Dtrackback.seed` where to begin; a failure tells its own seed.
+ * Recorded responses of MLflow with random mutations: GoCD gets a promotion that is in them, or a sentence.
+ * `-Dtrackback.replies` sets the number of polls, `-Dtrackback.seed` the first seed; a failure names its own seed.
  */
 final class MutatedRepliesTest {
     private static final int REPLIES = Integer.getInteger("trackback.replies", 20_000);
@@ -36,7 +36,7 @@ final class MutatedRepliesTest {
     private final Map<RecordedPoll, String> seen = new EnumMap<>(RecordedPoll.class);
     private final Map<Kind, Integer> kinds = new EnumMap<>(Kind.class);
 
-    // Without GoCD the plugin's log is the console, and a hundred thousand lines are no use to anyone.
+    // Without GoCD the plugin logs to the console, a line or more a poll.
     @BeforeEach
     void discardLog() {
         System.setOut(new PrintStream(OutputStream.nullOutputStream()));
@@ -49,7 +49,7 @@ final class MutatedRepliesTest {
 
     @ParameterizedTest
     @EnumSource
-    void soundRepliesMakeARevisionOnce(RecordedPoll poll) {
+    void validRepliesMakeARevisionOnce(RecordedPoll poll) {
         assertEquals(Kind.REVISION, poll.ask(poll.replies(), SINCE, NOTHING_SEEN).kind());
         assertEquals(Kind.NOTHING_NEW, poll.ask(poll.replies(), SINCE, poll.allSeen()).kind());
     }
@@ -73,7 +73,7 @@ final class MutatedRepliesTest {
         assertTrue(REPLIES < 1000 || revisions > REPLIES / 10, "mutated beyond use: " + kinds);
     }
 
-    /** One of the replies, or every one. */
+    /** Mutates the responses of one endpoint, or of every one. */
     private void mutate(long seed) {
         ReplyMutator mutator = new ReplyMutator(seed);
         RecordedPoll poll = mutator.pick(List.of(RecordedPoll.values()));
@@ -98,7 +98,8 @@ final class MutatedRepliesTest {
         }
     }
 
-    private static String reproduction(long seed, RecordedPoll poll, String message, Map<Endpoint, List<byte[]>> replies) {
+    private static String reproduction(
+            long seed, RecordedPoll poll, String message, Map<Endpoint, List<byte[]>> replies) {
         StringBuilder reproduction = new StringBuilder(
                 "-Dtrackback.replies=1 -Dtrackback.seed=" + seed + " repeats this: " + poll + " " + message);
         replies.forEach((endpoint, pages) -> pages.stream()

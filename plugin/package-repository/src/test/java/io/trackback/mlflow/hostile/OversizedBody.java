@@ -9,8 +9,9 @@ import java.util.function.IntFunction;
 import java.util.stream.Stream;
 
 /**
- * Just less than 8 MiB of one thing at the … in a reply, with ' for ". It is written piece by piece, because the test
- * has as little memory as the plugin; a letter beyond Latin-1, Ł, makes Java keep every letter of a text in two bytes.
+ * A body of just less than 8 MiB: `around`, with ' for " and copies of `piece` in place of …. It is written piece by
+ * piece, because the test has the plugin's heap of 64 MB. Ł is beyond Latin-1, so Java keeps a text with it in two
+ * bytes a character.
  */
 record OversizedBody(String name, Endpoint endpoint, boolean refused, String around, IntFunction<String> piece) {
     private static final int BYTES = (8 << 20) - 2000;
@@ -47,14 +48,17 @@ record OversizedBody(String name, Endpoint endpoint, boolean refused, String aro
     private static Stream<OversizedBody> texts() {
         return Stream.of(
                 refused("an id of 8 MiB", Endpoint.EXPERIMENT, "{'experiment':{'experiment_id':'Ł…'}}", TEXT),
-                refused("an id in escapes", Endpoint.EXPERIMENT, "{'experiment':{'experiment_id':'…'}}", i -> "\\u0141"),
+                refused("an id in escapes", Endpoint.EXPERIMENT, "{'experiment':{'experiment_id':'…'}}",
+                        i -> "\\u0141"),
                 refused("a page token of 8 MiB", Endpoint.RUNS, "{'next_page_token':'Ł…'}", TEXT),
                 refused("a tag's key of 8 MiB", Endpoint.RUNS, "{'runs':[{'data':{'tags':[{'key':'Ł…'}]}}]}", TEXT),
-                refused("a tag's value of 8 MiB", Endpoint.RUNS, "{'runs':[{'data':{'tags':[{'value':'Ł…'}]}}]}", TEXT),
+                refused("a tag's value of 8 MiB", Endpoint.RUNS, "{'runs':[{'data':{'tags':[{'value':'Ł…'}]}}]}",
+                        TEXT),
                 refused("a run's id of 8 MiB", Endpoint.RUNS, "{'runs':[{'info':{'run_id':'Ł…'}}]}", TEXT),
                 refused("an id that never ends", Endpoint.RUNS, "{'runs':[{'info':{'run_id':'Ł…", TEXT),
                 refused("a time of 8 MiB", Endpoint.RUNS, "{'runs':[{'info':{'end_time':'Ł…'}}]}", TEXT),
-                refused("a number of 8 MiB", Endpoint.RUNS, "{'runs':[{'info':{'end_time':…1}}]}", i -> "1".repeat(99)),
+                refused("a number of 8 MiB", Endpoint.RUNS, "{'runs':[{'info':{'end_time':…1}}]}",
+                        i -> "1".repeat(99)),
                 refused("a key of 8 MiB", Endpoint.RUNS, "{'Ł…':1}", TEXT),
                 refused("a text of 8 MiB in place of everything", Endpoint.RUNS, "'Ł…'", TEXT),
                 skipped("a text of 8 MiB where nobody looks", "{'x':'Ł…'}", TEXT),

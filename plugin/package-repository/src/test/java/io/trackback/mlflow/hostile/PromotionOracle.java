@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.trackback.mlflow.GocdReader.Modification;
-import io.trackback.mlflow.hostile.SecondReading.Value;
+import io.trackback.mlflow.hostile.IndependentReader.Value;
 import java.math.BigDecimal;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -20,7 +20,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
-/** Which promotions really stand in the replies, read a second time; a revision of anything else is a false one. */
+/** The promotions in the replies, found without code of the plugin; a revision of any other is an error. */
 record PromotionOracle(Map<Endpoint, List<Value>> replies) {
     private static final Set<String> FINISHED = Set.of("FINISHED", "FAILED", "KILLED");
     // The end of the year 9999.
@@ -28,11 +28,11 @@ record PromotionOracle(Map<Endpoint, List<Value>> replies) {
 
     static PromotionOracle of(Map<Endpoint, List<byte[]>> replies) {
         Map<Endpoint, List<Value>> read = new HashMap<>();
-        replies.forEach((endpoint, pages) -> read.put(endpoint, pages.stream().map(SecondReading::of).toList()));
+        replies.forEach((endpoint, pages) -> read.put(endpoint, pages.stream().map(IndependentReader::of).toList()));
         return new PromotionOracle(read);
     }
 
-    /** `before` is what GoCD knew, empty at a first poll. */
+    /** `before` is SEEN of the previous revision, empty at a first poll. */
     void assertSupports(Modification revision, String before) {
         Map<String, String> promotions = replies.containsKey(Endpoint.ALIAS) ? ofAlias() : ofTags();
         Set<String> reported = ids(revision.data().get("SEEN"));
@@ -51,7 +51,7 @@ record PromotionOracle(Map<Endpoint, List<Value>> replies) {
         return new HashSet<>(Arrays.asList(seen.split(" ")));
     }
 
-    /** The runs, by the ids of their promotions. */
+    /** Run ids, by the ids of their promotions. */
     private Map<String, String> ofTags() {
         String experiment = first(Endpoint.EXPERIMENT).get("experiment").get("experiment_id").text().orElse("");
         Map<String, String> promotions = new HashMap<>();
@@ -85,7 +85,7 @@ record PromotionOracle(Map<Endpoint, List<Value>> replies) {
         return Map.of(digest(id, "version " + version.get("version").text().orElse("") + " of " + at), id);
     }
 
-    /** The ids of models that say that they are the run's, and are its outputs or what the version was made from. */
+    /** Ids of models whose `source_run_id` is the run and that are its outputs or what the version was made from. */
     private Set<String> models(String run) {
         Set<String> named = new HashSet<>();
         Stream.concat(runs(), all(Endpoint.RUN).map(it -> it.get("run")))

@@ -17,7 +17,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
-/** Sends any bytes at all where MLflow is expected, as no server library would. One question a connection. */
+/** A server that sends any bytes, also invalid HTTP; one request a connection. */
 final class RawSocketServer implements AutoCloseable {
     final List<Request> requests = new CopyOnWriteArrayList<>();
     private final ExecutorService threads = Executors.newCachedThreadPool();
@@ -25,7 +25,7 @@ final class RawSocketServer implements AutoCloseable {
     private final ServerSocket socket;
     private volatile Script script = (request, out) -> {};
 
-    /** Writes what it likes; the connection ends with it. */
+    /** Writes the answer to a request; the connection is closed after it. */
     interface Script {
         void play(Request request, OutputStream out) throws IOException;
     }
@@ -71,7 +71,7 @@ final class RawSocketServer implements AutoCloseable {
         notifyAll();
     }
 
-    /** Whether all connections end, from the other side if not from this one. */
+    /** Whether every connection is closed, by the plugin or by the end of its script, within the limit. */
     synchronized boolean isHungUpOn(Duration limit) {
         long end = System.nanoTime() + limit.toNanos();
         try {
@@ -90,7 +90,7 @@ final class RawSocketServer implements AutoCloseable {
             requests.add(request);
             script.play(request, connection.getOutputStream());
         } catch (IOException hungUp) {
-            // The plugin need not listen to the end.
+            // The plugin may close the connection early.
         } finally {
             ended(connection);
         }
@@ -112,7 +112,7 @@ final class RawSocketServer implements AutoCloseable {
         StringBuilder line = new StringBuilder();
         for (int next = in.read(); next != '\n'; next = in.read()) {
             if (next < 0) {
-                throw new IOException("hung up in the middle of a question");
+                throw new IOException("hung up in the middle of a request");
             }
             line.append((char) next);
         }

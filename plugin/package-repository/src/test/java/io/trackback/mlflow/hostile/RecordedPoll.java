@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 
-/** The replies of a real MLflow to one poll, by what it was asked about: one for each page. */
+/** The recorded responses of a real MLflow to one poll: for each endpoint, its pages. */
 enum RecordedPoll {
     TAGS(
             Endpoint.EXPERIMENT.recorded("experiment"),
@@ -50,7 +50,7 @@ enum RecordedPoll {
         return (replies.containsKey(Endpoint.ALIAS) ? Endpoint.ALIAS : Endpoint.EXPERIMENT).material();
     }
 
-    /** The plugin's answer when MLflow replies like this; `seen` is what GoCD knows, if the message says it. */
+    /** The plugin's answer to `message` when MLflow sends `replayed`; `seen` is SEEN of the previous revision. */
     GocdAnswer ask(Map<Endpoint, List<byte[]>> replayed, String message, String seen) {
         MlflowPackagePlugin plugin = TestPlugins.replaying(new ReplayTransport(inTurn(replayed)));
         GocdMaterial material = new GocdMaterial(plugin, Map.of("MLFLOW_URL", "http://mlflow:5000"), material());
@@ -70,7 +70,7 @@ enum RecordedPoll {
         };
     }
 
-    /** What GoCD knows after one poll of this. */
+    /** SEEN after one poll with the recorded responses. */
     String allSeen() {
         return ask(replies, "latest-revision", "").revision().data().get("SEEN");
     }

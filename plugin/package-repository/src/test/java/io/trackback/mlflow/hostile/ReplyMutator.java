@@ -16,7 +16,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 
-/** Spoils a reply in one to three ways; the same seed spoils alike. */
+/** Mutates a reply one to three times; a seed gives the same mutations each time. */
 final class ReplyMutator {
     private static final int REPEATED_BYTES = 50_000;
     private static final String TWICE = "@twice@";
@@ -93,7 +93,7 @@ final class ReplyMutator {
         return overwritten;
     }
 
-    /** The reply up to one place, something, and the reply again from another place on. */
+    /** reply[start:end] + between + reply[rest:]. */
     private static byte[] joined(byte[] reply, int start, int end, byte[] between, int rest) {
         ByteArrayOutputStream joined = new ByteArrayOutputStream();
         joined.write(reply, start, end - start);
@@ -102,7 +102,7 @@ final class ReplyMutator {
         return joined.toByteArray();
     }
 
-    /** As it was when it is no JSON any more. */
+    /** The reply itself when it is no JSON. */
     private byte[] mutatedJson(byte[] reply) {
         try {
             JsonElement root = JsonParser.parseString(new String(reply, UTF_8));
@@ -117,7 +117,7 @@ final class ReplyMutator {
         }
     }
 
-    /** All objects and lists that have something in them. */
+    /** Collects all objects and lists that are not empty. */
     private static void collect(JsonElement element, List<JsonElement> into) {
         if (element.isJsonObject() && !element.getAsJsonObject().isEmpty()) {
             into.add(element);

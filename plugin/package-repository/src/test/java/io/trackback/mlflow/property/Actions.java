@@ -5,7 +5,7 @@ import net.jqwik.api.Arbitrary;
 import net.jqwik.api.state.Action;
 import net.jqwik.api.state.Transformer;
 
-/** Actions of a scenario are records, so that a failed scenario reads as a list of them. */
+/** Makes jqwik actions of records, so that a failed scenario is printed as a list of them. */
 final class Actions {
     private Actions() {}
 

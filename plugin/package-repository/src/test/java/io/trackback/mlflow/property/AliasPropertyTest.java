@@ -12,7 +12,7 @@ import net.jqwik.api.state.ActionChain;
 import net.jqwik.api.state.ActionChainArbitrary;
 import net.jqwik.api.statistics.Statistics;
 
-/** Whatever people and jobs do to the versions and aliases of a registered model, and whatever fails in between. */
+/** For any sequence of changes to versions and aliases, polls and failures: each move of an alias is reported. */
 final class AliasPropertyTest {
     private static final Arbitrary<Integer> ANY = Arbitraries.integers().between(0, 4);
     private static final Arbitrary<String> ALIAS = Arbitraries.of("champion", "challenger");

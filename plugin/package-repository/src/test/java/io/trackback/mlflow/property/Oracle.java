@@ -3,14 +3,14 @@ package io.trackback.mlflow.property;
 import io.trackback.mlflow.GocdReader.Modification;
 import java.util.Optional;
 
-/** What a package has to report, worked out from what was done to the model of MLflow, by no code of the plugin. */
+/** The expected answer to a poll, computed from SimulatedMlflow without code of the plugin. */
 interface Oracle {
-    /** How the sentence begins with which this poll has to be refused; empty when it has to be answered. */
+    /** The start of the expected refusal; empty when the poll has to be answered. */
     Optional<String> refusal();
 
-    /** Fails unless this is the right answer now; empty when the plugin reports nothing new. */
+    /** Fails unless this is the expected answer; `answer` is empty for "no new revision". */
     void check(Optional<Modification> answer);
 
-    /** GoCD has kept the answer. */
+    /** Called when the answer is stored. */
     void kept(Modification answer);
 }

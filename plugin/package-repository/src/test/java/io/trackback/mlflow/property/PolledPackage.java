@@ -11,7 +11,7 @@ import io.trackback.mlflow.SimulatedMlflow;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
-/** A package that GoCD polls in all the ways in which it does, or fails to; each answer is checked. */
+/** A package material that is polled, also at once and with failures; the oracle checks each answer. */
 final class PolledPackage {
     private final SimulatedMlflow mlflow;
     private final GocdMaterial material;
@@ -27,28 +27,28 @@ final class PolledPackage {
         return material.known();
     }
 
-    /** Whether there was something to keep. */
+    /** Whether a revision was reported and stored. */
     boolean poll() {
         Optional<Modification> answer = checked(material.poll());
         answer.ifPresent(this::keep);
         return answer.isPresent();
     }
 
-    /** GoCD ends before it has kept the answer. */
+    /** GoCD ends before it stores the answer. */
     void pollInVain() {
         checked(material.poll());
     }
 
-    void pollWhileFailingAt(Call question) {
+    void pollWhileFailingAt(Call call) {
         GoPluginApiResponse[] answer = new GoPluginApiResponse[1];
-        if (mlflow.whileFailingAt(question, () -> answer[0] = material.poll())) {
+        if (mlflow.whileFailingAt(call, () -> answer[0] = material.poll())) {
             assertRefused(SimulatedMlflow.REFUSAL, answer[0]);
         } else {
             checked(answer[0]).ifPresent(this::keep);
         }
     }
 
-    /** Both know the same previous revision, and GoCD keeps one of the answers. */
+    /** Both polls send the same previous revision, and one of the answers is stored. */
     void pollTwiceAtOnce() {
         GoPluginApiResponse[] answers = new GoPluginApiResponse[2];
         mlflow.whileTwoAsk(() -> {

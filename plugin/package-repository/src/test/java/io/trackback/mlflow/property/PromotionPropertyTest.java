@@ -12,7 +12,7 @@ import net.jqwik.api.state.ActionChain;
 import net.jqwik.api.state.ActionChainArbitrary;
 import net.jqwik.api.statistics.Statistics;
 
-/** Whatever people and jobs do to runs and tags, and whatever fails in between. */
+/** For any sequence of changes to runs and tags, polls and failures: every promotion is reported once, in order. */
 final class PromotionPropertyTest {
     private static final Arbitrary<Integer> RUN = Arbitraries.integers().between(0, 7);
     private static final Arbitrary<Integer> END = Arbitraries.integers().between(0, 3);
@@ -78,7 +78,7 @@ final class PromotionPropertyTest {
         }
     }
 
-    /** As two people do who promote at the same moment. */
+    /** Two people promote at the same moment. */
     private record PromoteUnderTheSameNumber(int run, String tag) implements Consumer<TagScenario> {
         @Override
         public void accept(TagScenario scenario) {

@@ -12,7 +12,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** Each promotion once; but of more than 2,000, one that was gone may be reported again when it is back. */
+/** Every promotion is reported once; above 2,000, one that was absent may be reported again when it is back. */
 final class SeenLimitOracle implements Oracle {
     private static final int LIMIT = 2000;
 

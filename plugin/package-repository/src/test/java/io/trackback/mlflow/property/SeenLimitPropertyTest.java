@@ -12,7 +12,7 @@ import net.jqwik.api.state.ActionChain;
 import net.jqwik.api.state.ActionChainArbitrary;
 import net.jqwik.api.statistics.Statistics;
 
-/** Promotions that come and go while there are more of them than SEEN takes. */
+/** For more promotions than SEEN has entries for: one that is present is never reported twice. */
 final class SeenLimitPropertyTest {
     private static final Arbitrary<Integer> FEW = Arbitraries.integers().between(1, 5);
     private static final Arbitrary<Integer> FROM = Arbitraries.integers().between(0, 1990);

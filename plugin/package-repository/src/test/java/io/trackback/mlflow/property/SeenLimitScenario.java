@@ -7,7 +7,7 @@ import io.trackback.mlflow.TestPlugins;
 import java.util.List;
 import java.util.Map;
 
-/** An experiment with almost as many promotions as SEEN takes, all of them seen. */
+/** An experiment with four promotions less than SEEN has entries for, all of them seen. */
 final class SeenLimitScenario {
     private static final int SEEN_AT_FIRST = 1996;
 

@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
-/** Each promotion once: written ones by number, then bare ones by the end of their run, then by run. */
+/** Every promotion is reported once: written ones by number, then bare ones by the end of their run, then by run. */
 final class TagOracle implements Oracle {
     private static final Comparator<Promotion> WRITTEN =
             Comparator.comparing(Promotion::sequence).thenComparing(Promotion::runId);
@@ -43,7 +43,7 @@ final class TagOracle implements Oracle {
         answer.ifPresent(it -> checkSeen(entries(it)));
     }
 
-    /** One more than before; at first, all that are present. */
+    /** SEEN has one entry more than before; after the first poll, one for each promotion. */
     private void checkSeen(Set<String> after) {
         assertEquals(polled ? entries.size() + 1 : mlflow.promotions(tag).size(), after.size(), "entries of SEEN");
         assertTrue(after.containsAll(entries), "SEEN forgets nothing");

@@ -30,7 +30,7 @@ final class TagScenario {
         return packages.get(tag);
     }
 
-    /** A run that nobody may report: promoted in another experiment. */
+    /** A run with the tag in another experiment, which must not be reported. */
     void promoteElsewhere(int rank) {
         SimulatedRun run = mlflow.start(rank, "2");
         run.finish("FINISHED", rank);

@@ -1,6 +1,6 @@
 package com.thoughtworks.go.plugin.internal.api;
 
-/** What GoCD's plugin API writes its log lines to; the API names it and leaves it to GoCD, and here to the host. */
+/** Where GoCD's plugin API writes log lines. The API jar refers to this interface and does not contain it. */
 public interface LoggingService {
     void debug(String pluginId, String logger, String message);
 
