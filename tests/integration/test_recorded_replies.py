@@ -1,4 +1,4 @@
-"""The replies that Java tests are fed are still those of the MLflow that is installed."""
+"""The recorded responses that the Java tests read are those of the installed MLflow."""
 
 import json
 from collections.abc import Iterator

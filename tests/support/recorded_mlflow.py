@@ -1,7 +1,7 @@
-"""Real MLflow's replies to what the plugin asks, for Java tests that have no MLflow: one JSON file a reply.
+"""Records a real MLflow's responses to the plugin's requests for the Java tests: one JSON file a response.
 
 `.venv/dev/bin/python -m tests.support.recorded_mlflow` records them again from a server of its own: after an upgrade of
-MLflow, and when a question is added here.
+MLflow, and when a request is added here.
 """
 
 import json
@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Question:
+class MlflowRequest:
     """A request below MLflow's REST root; `body` is None for a GET."""
 
     path: str
@@ -38,8 +38,8 @@ class Question:
         return {"method": "GET" if self.body is None else "POST", "path": f"/api/2.0/mlflow/{self.path}", **sent}
 
 
-class Scene:
-    """What MLflow holds while it is recorded. Names end in `-<suffix>`, because the server may be in use."""
+class SeededMlflow:
+    """Writes the experiments, runs and models to record. Names end in `-<suffix>`, because the server may be in use."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
@@ -134,25 +134,25 @@ class Scene:
         return found
 
 
-def questions(scene: Scene) -> Iterator[tuple[str, Question]]:
-    """Each with the name of its file."""
-    yield from _of_experiments(scene)
-    yield from _of_runs(scene)
-    yield from _of_models(scene)
-    yield from _of_versions(scene)
+def requests(seeded: SeededMlflow) -> Iterator[tuple[str, MlflowRequest]]:
+    """Each request with the name of its file."""
+    yield from _of_experiments(seeded)
+    yield from _of_runs(seeded)
+    yield from _of_models(seeded)
+    yield from _of_versions(seeded)
 
 
-def _of_experiments(scene: Scene) -> Iterator[tuple[str, Question]]:
-    names = {"": scene.name, "-with-quotes": scene.quoted, "-deleted": scene.deleted, "-missing": "nowhere"}
+def _of_experiments(seeded: SeededMlflow) -> Iterator[tuple[str, MlflowRequest]]:
+    names = {"": seeded.name, "-with-quotes": seeded.quoted, "-deleted": seeded.deleted, "-missing": "nowhere"}
     for kind, name in names.items():
-        yield f"experiment{kind}", Question(f"experiments/get-by-name?experiment_name={quote(name)}")
+        yield f"experiment{kind}", MlflowRequest(f"experiments/get-by-name?experiment_name={quote(name)}")
 
 
-def _of_runs(scene: Scene) -> Iterator[tuple[str, Question]]:
-    def tagged(tag: str, most: int = 200, experiment: str = scene.experiments[0], **more: str) -> Question:
-        asked = {"experiment_ids": [experiment], "filter": f"tags.`{tag}` IS NOT NULL", "run_view_type": "ACTIVE_ONLY"}
+def _of_runs(seeded: SeededMlflow) -> Iterator[tuple[str, MlflowRequest]]:
+    def tagged(tag: str, most: int = 200, experiment: str = seeded.experiments[0], **more: str) -> MlflowRequest:
+        search = {"experiment_ids": [experiment], "filter": f"tags.`{tag}` IS NOT NULL", "run_view_type": "ACTIVE_ONLY"}
         order = {"order_by": ["attributes.start_time ASC"], "max_results": most}
-        return Question("runs/search", {**asked, **order, **more})
+        return MlflowRequest("runs/search", {**search, **order, **more})
 
     yield "runs-tagged", tagged("promote")
     yield "runs-tagged-one", tagged("preview")
@@ -162,56 +162,56 @@ def _of_runs(scene: Scene) -> Iterator[tuple[str, Question]]:
     yield "runs-last-page", tagged("promote", 3, page_token="eyJvZmZzZXQiOiAzfQ==")  # {"offset": 3}
     yield "runs-page-token-refused", tagged("promote", page_token="nonsense")
     for kind, run in {"": 0, "-with-two-models": 1, "-failed": 2, "-running": 3, "-deleted": 5}.items():
-        yield f"run{kind}", Question(f"runs/get?run_id={scene.runs[run]}")
-    yield "run-missing", Question(f"runs/get?run_id={'0' * 32}")
+        yield f"run{kind}", MlflowRequest(f"runs/get?run_id={seeded.runs[run]}")
+    yield "run-missing", MlflowRequest(f"runs/get?run_id={'0' * 32}")
 
 
-def _of_models(scene: Scene) -> Iterator[tuple[str, Question]]:
-    def search(text: str) -> Question:
+def _of_models(seeded: SeededMlflow) -> Iterator[tuple[str, MlflowRequest]]:
+    def search(text: str) -> MlflowRequest:
         order = [{"field_name": "creation_timestamp", "ascending": False}]
-        found = {"experiment_ids": [scene.experiments[0]], "filter": text, "order_by": order, "max_results": 1}
-        return Question("logged-models/search", found)
+        found = {"experiment_ids": [seeded.experiments[0]], "filter": text, "order_by": order, "max_results": 1}
+        return MlflowRequest("logged-models/search", found)
 
-    (linear, boosted), ids = scene.runs[:2], "', '".join(scene.models[1:])
+    (linear, boosted), ids = seeded.runs[:2], "', '".join(seeded.models[1:])
     yield "models-of-run", search(f"source_run_id = '{linear}' AND name = 'model'")
     yield "models-of-run-by-ids", search(f"source_run_id = '{boosted}' AND name = 'model' AND model_id IN ('{ids}')")
     yield "models-none", search(f"source_run_id = '{linear}' AND name = 'nosuch'")
     yield "models-filter-refused", search("name = 'it's'")
-    yield "model", Question(f"logged-models/{scene.models[0]}")
-    yield "model-unfinished", Question(f"logged-models/{scene.models[2]}")
-    yield "model-missing", Question(f"logged-models/m-{'0' * 32}")
+    yield "model", MlflowRequest(f"logged-models/{seeded.models[0]}")
+    yield "model-unfinished", MlflowRequest(f"logged-models/{seeded.models[2]}")
+    yield "model-missing", MlflowRequest(f"logged-models/m-{'0' * 32}")
 
 
-def _of_versions(scene: Scene) -> Iterator[tuple[str, Question]]:
+def _of_versions(seeded: SeededMlflow) -> Iterator[tuple[str, MlflowRequest]]:
     for name, alias in {"alias": "champion", "alias-of-copy": "copy", "alias-of-files": "elsewhere"}.items():
-        yield name, Question(f"registered-models/alias?name={scene.registered}&alias={alias}")
-    yield "alias-missing", Question(f"registered-models/alias?name={scene.registered}&alias=nosuch")
-    yield "alias-of-no-model", Question("registered-models/alias?name=nosuch&alias=champion")
+        yield name, MlflowRequest(f"registered-models/alias?name={seeded.registered}&alias={alias}")
+    yield "alias-missing", MlflowRequest(f"registered-models/alias?name={seeded.registered}&alias=nosuch")
+    yield "alias-of-no-model", MlflowRequest("registered-models/alias?name=nosuch&alias=champion")
     for name, version in {"version-files": 1, "version-files-of-copy": 2, "version-files-missing": 9}.items():
-        yield name, Question(f"model-versions/get-download-uri?name={scene.registered}&version={version}")
+        yield name, MlflowRequest(f"model-versions/get-download-uri?name={seeded.registered}&version={version}")
 
 
 def record(url: str) -> dict[str, Json]:
     """What the files hold, by name: request, status and raw body, with ids and times that are always the same."""
     with httpx.Client(base_url=f"{url}/api/2.0/mlflow/", timeout=60, trust_env=False) as client:
-        scene = Scene(client)
-        return {name: _recorded(client, question, scene) for name, question in questions(scene)}
+        seeded = SeededMlflow(client)
+        return {name: _recorded(client, request, seeded) for name, request in requests(seeded)}
 
 
-def _recorded(client: httpx.Client, question: Question, scene: Scene) -> Json:
-    reply = client.get(question.path) if question.body is None else client.post(question.path, json=question.body)
-    request = json.loads(_steady(json.dumps(question.as_json()), scene))
-    return {"request": request, "status": reply.status_code, "body": _steady(reply.text, scene)}
+def _recorded(client: httpx.Client, request: MlflowRequest, seeded: SeededMlflow) -> Json:
+    reply = client.get(request.path) if request.body is None else client.post(request.path, json=request.body)
+    sent = json.loads(_steady(json.dumps(request.as_json()), seeded))
+    return {"request": sent, "status": reply.status_code, "body": _steady(reply.text, seeded)}
 
 
-def _steady(text: str, scene: Scene) -> str:
-    """The text with the scene's n-th experiment, run and model called always the same."""
-    steady = {f"-{scene.suffix}": ""}
-    steady |= {run: f"{number:02x}" * 16 for number, run in enumerate(scene.runs, 1)}
-    steady |= {model: "m-" + f"{number:02x}" * 16 for number, model in enumerate(scene.models, 0xA1)}
+def _steady(text: str, seeded: SeededMlflow) -> str:
+    """The text with steady ids in place of those of the n-th experiment, run and model."""
+    steady = {f"-{seeded.suffix}": ""}
+    steady |= {run: f"{number:02x}" * 16 for number, run in enumerate(seeded.runs, 1)}
+    steady |= {model: "m-" + f"{number:02x}" * 16 for number, model in enumerate(seeded.models, 0xA1)}
     for found, replaced in steady.items():
         text = text.replace(found, replaced)
-    experiments = {found: str(number) for number, found in enumerate(scene.experiments, 1)}
+    experiments = {found: str(number) for number, found in enumerate(seeded.experiments, 1)}
     text = _EXPERIMENT.sub(lambda found: found[1] + experiments.get(found[2], found[2]), text)
     return _SERVER_TIME.sub(rf"\g<1>{STARTED}", text)
 
@@ -221,7 +221,7 @@ _SERVER_TIME = re.compile(r'("(?:creation_time|last_update_time|(?:creation|last
 
 
 def write(recorded: Mapping[str, Json], folder: Path) -> None:
-    """Exactly these files: what is not asked any more goes away."""
+    """Writes these files and removes all others from the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.json"):
         old.unlink()
