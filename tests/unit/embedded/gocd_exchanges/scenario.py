@@ -253,6 +253,8 @@ class Scenario:
         self._in.result("scratch/6/build/1")
 
     def _mlflow_back(self) -> None:
+        """Not before the last request was served, or that one would find MLflow back."""
+        self._no_request_waits()
         self._in.plugin.away = False
         self._in.poll_all()
         self._no_request_waits()
