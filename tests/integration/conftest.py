@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from services.mlflow.server import command, environment
+from tests.support.poll import PATIENCE
 from tests.support.ports import free_port
-
-START_SECONDS = 300.0
 
 
 @pytest.fixture(scope="session")
@@ -32,10 +31,10 @@ def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _wait_until_healthy(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + PATIENCE
     while not _is_healthy(url):
         if server.poll() is not None or time.monotonic() > deadline:
-            pytest.fail(f"MLflow at {url} is not healthy after {START_SECONDS:g} s; its log ends:\n{_tail(log)}")
+            pytest.fail(f"MLflow at {url} is not healthy after {PATIENCE:g} s; its log ends:\n{_tail(log)}")
         time.sleep(0.1)
 
 

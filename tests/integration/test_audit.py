@@ -15,6 +15,8 @@ import pytest
 
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.needs("audit", "spark")
+
 ENVIRONMENTS = Path(os.environ.get("TRACKBACK_ENVIRONMENTS", ROOT / ".venv"))
 CLOSED = "http://127.0.0.1:9/v1/query"
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\\\;]+)", re.MULTILINE)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.container_engine import engine
 from tests.support.paths import ROOT
+from tests.support.poll import PATIENCE
 
 __all__ = ["engine"]
 
@@ -21,7 +22,9 @@ def services(profile: str, *files: str) -> dict[str, Any]:
     options = [word for file in (".env", *files) for word in ("--env-file", file)]
     environment = {**os.environ, "COMPOSE_PROFILES": profile}
     command = ["docker", "compose", *options, "config", "--format", "json"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
     assert done.returncode == 0, done.stderr
     assert "variable is not set" not in done.stderr
     return dict(json.loads(done.stdout)["services"])

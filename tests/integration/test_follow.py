@@ -15,7 +15,7 @@ import pytest
 from scripts.environments import JARS, ROOT
 from services.gocd.client import GoCD
 from services.mlflow.server import command, environment
-from tests.support.poll import poll_until
+from tests.support.poll import PATIENCE, poll_until
 from tests.support.ports import free_port
 
 MODEL = "a-model"
@@ -29,10 +29,9 @@ pipelines:
     stages:
       - build: {{jobs: {{build: {{resources: [python], tasks: [{{exec: {{command: "true"}}}}]}}}}}}
 """
-# Of a GoCD that nobody has configured: a poll each minute, a rest of five minutes and more after one that failed.
-GOCD_SECONDS = {"POLL": "60", "BACKOFF": "300", "BACKOFF_MAX": "3600"}
-# Far above what it takes, and below the minute after which GoCD would have polled by itself.
-SECONDS = 50
+# GoCD polls each minute and rests for five and more after a poll that failed. Here both take longer than any test
+# waits, so what is seen does not come of GoCD's own polls, however slow the machine is.
+GOCD_SECONDS = {"POLL": "36000", "BACKOFF": "36000", "BACKOFF_MAX": "36000"}
 
 
 class Mlflow:
@@ -53,7 +52,7 @@ class Mlflow:
     def stop(self) -> None:
         if self._process:
             self._process.terminate()
-            self._process.wait(30)
+            self._process.wait(PATIENCE)
 
     def post(self, path: str, **body: object) -> dict[str, Any]:
         answer = httpx.post(f"{self.url}/api/2.0/mlflow/{path}", json=body, timeout=30)
@@ -94,7 +93,7 @@ def process(arguments: list[str], log: Path, **variables: str) -> Iterator["subp
         yield started
     finally:
         started.terminate()
-        started.wait(30)
+        started.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +120,7 @@ def gocd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoCD]:
         process(["services.embedded.server"], folder / "ci.log", **variables),
         GoCD(f"http://127.0.0.1:{port}/go") as client,
     ):
-        poll_until(client.is_up, "the CI server", 60)
+        poll_until(client.is_up, "the CI server")
         yield client
 
 
@@ -140,7 +139,7 @@ def follower(
     subprocess.run(set_up, env={**os.environ, "PYTHONPATH": str(ROOT), **variables}, check=True, capture_output=True)
     follow = ["services.delivery", "gocd", "follow", *where, "--ready", str(folder / "ready")]
     with process(follow, folder / "log", **variables) as running:
-        poll_until((folder / "ready").exists, "the follower to begin", SECONDS)
+        poll_until((folder / "ready").exists, "the follower to begin")
         yield running
 
 
@@ -176,7 +175,7 @@ def test_a_model_that_nobody_promoted_has_no_health_message_and_its_first_promot
     assert material
     assert (health(gocd), material["modification"], auto_update(gocd)) == ([], None, False)
     mlflow.promote(run_id)
-    poll_until(lambda: scheduled(gocd, run_id), "the promotion to be scheduled", SECONDS)
+    poll_until(lambda: scheduled(gocd, run_id), "the promotion to be scheduled")
     assert (health(gocd), auto_update(gocd)) == ([], True)
 
 
@@ -187,12 +186,12 @@ def test_a_promotion_is_scheduled_at_once_although_gocd_rests_after_a_failed_pol
     assert material
     experiment = mlflow.experiment()
     mlflow.post("experiments/update", experiment_id=experiment, new_name="away")
-    poll_until(lambda: gocd.trigger_update(material["config"]["fingerprint"]), "a poll that fails", SECONDS)
-    poll_until(lambda: message(gocd), "the poll to fail", SECONDS)
+    poll_until(lambda: gocd.trigger_update(material["config"]["fingerprint"]), "a poll that fails")
+    poll_until(lambda: message(gocd), "the poll to fail")
     mlflow.post("experiments/update", experiment_id=experiment, new_name=MODEL)
     mlflow.promote(run_id)
-    poll_until(lambda: scheduled(gocd, run_id), "the promotion to be scheduled", SECONDS)
-    poll_until(lambda: message(gocd) is None, "the message to be gone", SECONDS)
+    poll_until(lambda: scheduled(gocd, run_id), "the promotion to be scheduled")
+    poll_until(lambda: message(gocd) is None, "the message to be gone")
 
 
 @pytest.mark.usefixtures("follower")
@@ -203,9 +202,9 @@ def test_two_runs_that_are_tagged_together_and_one_that_is_tagged_anew_are_all_s
     for run_id in runs:
         mlflow.promote(run_id)
     for run_id in runs:
-        poll_until(lambda run_id=run_id: scheduled(gocd, run_id), "both to be scheduled", SECONDS)  # type: ignore[misc]
+        poll_until(lambda run_id=run_id: scheduled(gocd, run_id), "both to be scheduled")  # type: ignore[misc]
     mlflow.promote(runs[0], "once more")
-    poll_until(lambda: scheduled(gocd, runs[0], 2), "the run that is promoted again", SECONDS)
+    poll_until(lambda: scheduled(gocd, runs[0], 2), "the run that is promoted again")
 
 
 @pytest.mark.usefixtures("follower")
@@ -214,14 +213,14 @@ def test_a_promotion_after_an_outage_of_mlflow_is_scheduled_at_once(mlflow: Mlfl
     material = gocd.package_material(MODEL)
     assert material
     mlflow.stop()
-    poll_until(lambda: gocd.trigger_update(material["config"]["fingerprint"]), "a poll during the outage", SECONDS)
-    assert "it cannot be reached" in poll_until(lambda: message(gocd), "the poll to fail", SECONDS)
+    poll_until(lambda: gocd.trigger_update(material["config"]["fingerprint"]), "a poll during the outage")
+    assert "it cannot be reached" in poll_until(lambda: message(gocd), "the poll to fail")
     mlflow.start()
     mlflow.promote(run_id)
-    poll_until(lambda: scheduled(gocd, run_id), "the promotion to be scheduled", SECONDS)
-    poll_until(lambda: message(gocd) is None, "the message to be gone", SECONDS)
+    poll_until(lambda: scheduled(gocd, run_id), "the promotion to be scheduled")
+    poll_until(lambda: message(gocd) is None, "the message to be gone")
 
 
 def test_the_follower_ends_when_it_is_asked_to(follower: "subprocess.Popen[bytes]") -> None:
     follower.send_signal(signal.SIGTERM)
-    assert follower.wait(20) == 0
+    assert follower.wait(PATIENCE) == 0

@@ -8,8 +8,9 @@ import httpx
 from tests.support.embedded_ci import FAST, pipeline, python, running, stage, written
 from tests.support.poll import poll_until
 from tests.support.release_factory import ReleasePlan, build_release
-from tests.support.rollout_service import RolloutService, SteadyClient
+from tests.support.rollout_service import QUESTION, RolloutService
 from tests.support.rollout_service import running as running_rollout
+from tests.support.steady_client import SteadyClient
 
 NEW = "language-id"
 TOKEN = "correct horse battery staple"
@@ -38,7 +39,7 @@ def test_a_model_is_added_while_another_answers_without_a_failed_request(tmp_pat
     with running_rollout(rollout), running(tmp_path / "ci", before, FAST) as ci:
         rollout.http.timeout = httpx.Timeout(300)
         rollout.deployed(old.digest)
-        with SteadyClient(rollout.url) as client:
+        with SteadyClient(rollout.url, QUESTION) as client:
             client.heard(old.digest)
             added = delivery(str(rollout.http.base_url).rstrip("/"), token, new.digest)
             (tmp_path / "ci" / "pipelines.gocd.yaml").write_text(written(before | {NEW: added}))

@@ -31,9 +31,11 @@ from services.delivery.verbs.fetch import fetched
 from services.delivery.verbs.package import packaged
 from services.delivery.verbs.validate import validated
 from tests.support.paths import ROOT
-from tests.support.poll import poll_until
+from tests.support.poll import PATIENCE, poll_until
 from tests.support.ports import free_port
 from training.rows import load_rows
+
+pytestmark = pytest.mark.needs("spark")
 
 MODELS = ROOT / "training" / "models"
 ASKED = 200
@@ -155,7 +157,7 @@ def serving(shipped: Shipped) -> Iterator[str]:
         yield url
     finally:
         service.terminate()
-        service.wait(60)
+        service.wait(PATIENCE)
 
 
 def is_ready(url: str) -> bool:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.poll import poll_until
+from tests.support.poll import PATIENCE, poll_until
 from tests.support.ports import free_port
 
 FILE = "services/gocd/pipelines.gocd.yaml"
@@ -59,7 +59,7 @@ def served(checkout: Path, folder: Path) -> Iterator[tuple[str, "subprocess.Pope
         yield url, process
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
 
 
 def main_of(url: str) -> str | None:
@@ -156,7 +156,7 @@ def test_sigterm_ends_the_daemon_as_well(checkout: Path, tmp_path: Path) -> None
         daemons = psutil.Process(process.pid).children(recursive=True)
         assert daemons
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
         poll_until(lambda: not any(daemon.is_running() for daemon in daemons), "the end of the daemon")
         assert main_of(url) is None
 
@@ -164,6 +164,6 @@ def test_sigterm_ends_the_daemon_as_well(checkout: Path, tmp_path: Path) -> None
 def test_a_daemon_that_dies_ends_the_service(checkout: Path, tmp_path: Path) -> None:
     with served(checkout, tmp_path / "served") as (_, process):
         os.killpg(psutil.Process(process.pid).children()[0].pid, signal.SIGKILL)
-        assert process.wait(60) == 1
+        assert process.wait(PATIENCE) == 1
         assert process.stderr
         assert "git daemon at 127.0.0.1" in process.stderr.read()

@@ -13,9 +13,10 @@ import pytest
 
 from services.contract.deployment import Action
 from services.contract.release import Release, Servable
-from tests.support.poll import poll_until
+from tests.support.poll import PATIENCE, poll_until
 from tests.support.release_factory import ReleasePlan, build_release, expected_predictions
-from tests.support.rollout_service import RolloutService, SteadyClient, ask, running
+from tests.support.rollout_service import QUESTION, RolloutService, ask, running
+from tests.support.steady_client import SteadyClient
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_a_deployed_release_answers_with_its_identity(rollout: RolloutService) -
 def test_a_switch_and_a_rollback_fail_no_request(rollout: RolloutService) -> None:
     first, second = releases(rollout, 2)
     rollout.deployed(first.digest)
-    with SteadyClient(rollout.url) as client:
+    with SteadyClient(rollout.url, QUESTION) as client:
         client.heard(first.digest)
         rollout.deployed(second.digest)
         client.heard(second.digest)
@@ -76,7 +77,7 @@ def test_bad_candidates_are_refused_and_the_live_one_goes_on(rollout: RolloutSer
     )
     batch = ReleasePlan(number=5, servable=Servable(form=None, notes=("onnx: a machine it does not know",)))
     offline = build_release(rollout.store, batch)
-    with SteadyClient(rollout.url) as client:
+    with SteadyClient(rollout.url, QUESTION) as client:
         reasons = {
             "for batch only: onnx: a machine it": offline,
             "golden row 0": wrong,
@@ -106,7 +107,7 @@ def test_a_killed_rollout_service_is_not_noticed_and_the_next_one_takes_over(rol
     rollout.deployed(first.digest)
     rollout.deployed(second.digest)
     before = {process.pid for process in rollout.serving()}
-    with SteadyClient(rollout.url) as client:
+    with SteadyClient(rollout.url, QUESTION) as client:
         client.heard(second.digest)
         rollout.kill()
         client.heard(second.digest)
@@ -147,7 +148,7 @@ def test_a_stop_during_a_deploy_refuses_it_and_leaves_no_process(rollout: Rollou
 
 def test_a_second_service_on_the_same_state_is_refused_in_one_line(rollout: RolloutService) -> None:
     second = rollout.spawn()
-    assert second.wait(60) == 1
+    assert second.wait(PATIENCE) == 1
     assert f"found the one of process {rollout.pid}: end that one" in rollout.log().splitlines()[-1]
 
 
@@ -187,7 +188,7 @@ def test_a_rollout_service_killed_during_a_deploy_leaves_exactly_one_release_ans
 ) -> None:
     first, second = releases(rollout, 2)
     rollout.deployed(first.digest)
-    with SteadyClient(rollout.url) as client:
+    with SteadyClient(rollout.url, QUESTION) as client:
         client.heard(first.digest)
         deploy = Thread(target=deploy_or_lose, args=(rollout, second))
         deploy.start()

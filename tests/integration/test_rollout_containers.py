@@ -20,7 +20,8 @@ from tests.support.container_engine import engine  # noqa: F401  a fixture
 from tests.support.poll import poll_until
 from tests.support.release_factory import ReleasePlan, expected_predictions, train
 from tests.support.rollout_containers import PREDICTION, RUNTIME_PORT, TAG, ContainerRollout, Neighbours, neighbours
-from tests.support.rollout_service import MODEL, SteadyClient, ask, running
+from tests.support.rollout_service import MODEL, QUESTION, ask, running
+from tests.support.steady_client import SteadyClient
 
 SWITCHES = 10
 
@@ -47,13 +48,13 @@ def recorded(rollout: ContainerRollout, count: int) -> list[Release]:
     return [rollout.recorded(ReleasePlan(number=number, estimator=estimator)) for number in range(1, count + 1)]
 
 
-def answers(rollout: ContainerRollout, release: Release, seconds: float = 60) -> bool:
-    """Whether the release answers within so many seconds; until then there may be errors."""
+def answers(rollout: ContainerRollout, release: Release) -> bool:
+    """Waits until the release answers; until then there may be errors."""
 
     def look() -> bool:
         return identity(rollout.url) == release.digest
 
-    return poll_until(look, f"{release.digest[:8]} at {rollout.url}", seconds=seconds, pause=0.05)
+    return poll_until(look, f"{release.digest[:8]} at {rollout.url}", pause=0.05)
 
 
 def test_the_bases_are_in_the_registry_when_it_is_healthy_and_are_not_pushed_twice(rollout: ContainerRollout) -> None:
@@ -84,7 +85,7 @@ def test_a_deployed_release_answers_at_the_gateway_with_its_identity(rollout: Co
 def test_switches_fail_no_request(rollout: ContainerRollout) -> None:
     releases = recorded(rollout, SWITCHES + 1)
     rollout.deployed(releases[0].digest)
-    with SteadyClient(rollout.url, kept=2, fresh=1) as client:
+    with SteadyClient(rollout.url, QUESTION, kept=2, fresh=1) as client:
         client.heard(releases[0].digest)
         for release in releases[1:]:
             rollout.deployed(release.digest)
@@ -99,7 +100,7 @@ def test_a_rollback_needs_no_new_container_and_fails_no_request(rollout: Contain
     rollout.deployed(first.digest)
     rollout.deployed(second.digest)
     before = {container.id for container in rollout.everything()}
-    with SteadyClient(rollout.url) as client:
+    with SteadyClient(rollout.url, QUESTION) as client:
         client.heard(second.digest)
         answer = rollout.rollback()
         client.heard(first.digest)
@@ -175,19 +176,19 @@ def test_a_container_that_dies_costs_no_request_where_a_replica_is_left(rollout:
     first = rollout.recorded(ReleasePlan(number=1, estimator=estimator, limits=two))
     rollout.deployed(first.digest)
     for _ in range(2):
-        poll_until(lambda: len(up(rollout)) == 2, "two replicas that answer", seconds=60)
-        with SteadyClient(rollout.url, kept=2, fresh=1) as client:
+        poll_until(lambda: len(up(rollout)) == 2, "two replicas that answer")
+        with SteadyClient(rollout.url, QUESTION, kept=2, fresh=1) as client:
             client.heard(first.digest)
             victim = rollout.everything()[0]
             victim.kill("SIGKILL")
             client.heard(first.digest, more=200)
         assert client.failures == []
-        poll_until(partial(gone, rollout, victim), "its end", seconds=60)
+        poll_until(partial(gone, rollout, victim), "its end")
     second = rollout.recorded(ReleasePlan(number=2, estimator=estimator, limits=two))
-    with SteadyClient(rollout.url) as client:
+    with SteadyClient(rollout.url, QUESTION) as client:
         rollout.deployed(second.digest)
         client.heard(second.digest)
-        poll_until(lambda: len(up(rollout)) == 2, "two replicas of the second", seconds=60)
+        poll_until(lambda: len(up(rollout)) == 2, "two replicas of the second")
         rollout.rollback()
         client.heard(first.digest)
     assert client.failures == []
@@ -207,7 +208,7 @@ def test_a_gateway_that_was_not_told_yet_knows_of_no_model_that_it_is_not_there(
     rollout.deployed(first.digest)
     rollout.kill()
     rollout.neighbours.gateway.restart(timeout=0)
-    poll_until(rollout.neighbours.gateway_answers, "the gateway's health", seconds=20, pause=0.02)
+    poll_until(rollout.neighbours.gateway_answers, "the gateway's health", pause=0.02)
     for path in (f"/models/{MODEL}/metadata", "/models/never-trained/metadata"):
         answer = httpx.get(rollout.neighbours.url + path, trust_env=False)
         assert (answer.status_code, answer.headers.get("retry-after")) == (503, "1")
@@ -216,7 +217,7 @@ def test_a_gateway_that_was_not_told_yet_knows_of_no_model_that_it_is_not_there(
     rollout.start()
     assert answers(rollout, first)
     unknown = f"{rollout.neighbours.url}/models/never-trained/metadata"
-    poll_until(lambda: httpx.get(unknown, trust_env=False).status_code == 404, "the end of the doubt", seconds=20)
+    poll_until(lambda: httpx.get(unknown, trust_env=False).status_code == 404, "the end of the doubt")
 
 
 def test_a_model_without_a_release_is_unknown_at_the_gateway(around: Neighbours) -> None:
@@ -247,7 +248,7 @@ def test_a_killed_rollout_service_is_not_noticed_and_the_next_one_adopts_its_con
     rollout.deployed(first.digest)
     rollout.deployed(second.digest)
     before = {container.id for container in rollout.everything()}
-    with SteadyClient(rollout.url) as client:
+    with SteadyClient(rollout.url, QUESTION) as client:
         client.heard(second.digest)
         rollout.kill()
         image = around.engine.images.get(around.base)
@@ -303,7 +304,7 @@ def test_after_a_stop_no_container_is_left_and_the_next_service_answers_with_wha
 def test_a_rollout_service_killed_during_a_deploy_leaves_one_release_answering(rollout: ContainerRollout) -> None:
     first, second = recorded(rollout, 2)
     rollout.deployed(first.digest)
-    with SteadyClient(rollout.url) as client:
+    with SteadyClient(rollout.url, QUESTION) as client:
         client.heard(first.digest)
         deploy = Thread(target=lambda: pytest.raises(httpx.TransportError, rollout.deploy, second.digest))
         deploy.start()

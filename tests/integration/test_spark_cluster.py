@@ -11,8 +11,10 @@ import pyspark
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.poll import poll_until
+from tests.support.poll import PATIENCE, poll_until
 from tests.support.ports import free_port
+
+pytestmark = pytest.mark.needs("spark")
 
 SPARK = Path(pyspark.__file__).parent
 CARRIERS = ("AA", "B6", "DL", "UA")
@@ -29,7 +31,7 @@ def jvm(log: Path, role: str, *arguments: str) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(PATIENCE)
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ from services.delivery.flavors import find_flavor
 from services.delivery.flavors import spark as delivery
 from training.flavors import spark as training
 
+pytestmark = pytest.mark.needs("spark")
+
 INPUTS = (
     Column(name="cut", type="string"),
     Column(name="place", type="string"),

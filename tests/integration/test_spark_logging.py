@@ -22,6 +22,8 @@ from services.contract.release import Column
 from services.delivery.flavors import spark as delivery
 from training.flavors import spark as training
 
+pytestmark = pytest.mark.needs("spark")
+
 INPUTS = (Column(name="hour", type="long"), Column(name="wind", type="double", required=False))
 REQUIREMENTS = [f"mlflow=={mlflow.__version__}", "pyspark==4.3.0", "numpy"]
 SIGNATURE = ModelSignature(Schema([ColSpec(column.type, column.name, required=column.required) for column in INPUTS]))

@@ -18,12 +18,11 @@ from services.gocd.client import GoCD, Login
 from services.gocd.definitions import PIPELINES
 from tests.integration.test_follow import process
 from tests.support.platform_process import RunningPlatform, platform_variables, running_platform
-from tests.support.poll import poll_until
+from tests.support.poll import PATIENCE, poll_until
 from tests.support.ports import free_port
 
 PAGE = (ROOT / "docs" / "your-own-gocd.md").read_text()
 PASSWORDS = {"admin": "of the admin", "operator": "of the operator"}
-SECONDS = 300
 
 
 def command(word: str) -> str:
@@ -97,7 +96,7 @@ def server_settings(folder: Path, port: int) -> dict[str, str]:
     settings = {"PORT": str(port), "STATE": str(folder / "gocd"), "PLUGIN_JAR": plugin_jar, "HOST_JAR": host_jar}
     settings |= {"PASSWORD_FILE": str(folder / "admin-password")}
     settings |= {"OPERATOR_PASSWORD_FILE": str(folder / "operator-password"), "NAME": "127.0.0.1"}
-    settings |= {"POLL_SECONDS": "60", "BACKOFF_SECONDS": "300", "BACKOFF_MAX_SECONDS": "3600"}
+    settings |= {"POLL_SECONDS": "36000", "BACKOFF_SECONDS": "36000", "BACKOFF_MAX_SECONDS": "36000"}
     return {f"TRACKBACK_CI_{name}": value for name, value in settings.items()}
 
 
@@ -127,7 +126,7 @@ def test_the_operators_token_shows_the_models_as_soon_as_the_config_repo_was_rea
         done = site.run(command("status --text"))
         return done.stdout if done.returncode == 0 else None
 
-    lines = poll_until(shown, "the status of every model", SECONDS).splitlines()
+    lines = poll_until(shown, "the status of every model").splitlines()
     assert [line for line in lines if line.startswith("diamond-price: nothing")]
 
 
@@ -153,14 +152,14 @@ def test_a_run_that_is_tagged_by_hand_is_scheduled_at_once_by_the_process_that_s
     ):
         try:
             said = site.folder / "follow.log"
-            poll_until(lambda: "following the models" in said.read_text(), "the process that stays", SECONDS)
+            poll_until(lambda: "following the models" in said.read_text(), "the process that stays")
             run_id = tagged_run(site.platform.urls.mlflow)
             with GoCD(site.gocd, (site.folder / "operator-token").read_text().strip()) as gocd:
-                history = poll_until(lambda: gocd.history("diamond-price"), "the run to be scheduled", SECONDS)
+                history = poll_until(lambda: gocd.history("diamond-price"), "the run to be scheduled")
             assert history[0]["label"] == f"1-1-{run_id[:8]}"
         finally:
             it.terminate()
-            assert it.wait(SECONDS) == 0
+            assert it.wait(PATIENCE) == 0
 
 
 def tagged_run(mlflow: str) -> str:

@@ -1,4 +1,4 @@
-"""The platforms that the journey is told on: the one that the environment names, else each of ours."""
+"""The platforms that the journey is taken on: the one that the environment names, else each of ours."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -9,8 +9,8 @@ import pytest
 from services.platform.settings import Urls
 from tests.support.compose_stack import Stack, running_stack
 from tests.support.container_engine import engine
+from tests.support.platform_client import TRACKBACK, Access, PlatformClient
 from tests.support.platform_process import RunningPlatform, running_platform
-from tests.support.traveller import TRACKBACK, Access, Traveller
 
 __all__ = ["engine"]
 
@@ -18,7 +18,10 @@ _VARIABLES = ("TRACKBACK_MLFLOW_URL", "TRACKBACK_GOCD_URL", "TRACKBACK_ROLLOUT_U
 # After failed polls GoCD polls a material again within 60 minutes; then come the stages and their agents.
 GOCD_RESTS_SECONDS = 3600
 GIVEN = all(name in os.environ for name in _VARIABLES)
-PLATFORMS = ("given",) if GIVEN else ("one-machine", "compose")
+# Tests on one platform run in their order, on one worker; those on another run beside them.
+ON_THE_MACHINE, ON_THE_STACK = pytest.mark.xdist_group("one-machine"), pytest.mark.xdist_group("compose")
+OURS = [pytest.param("one-machine", marks=ON_THE_MACHINE), pytest.param("compose", marks=ON_THE_STACK)]
+PLATFORMS = ["given"] if GIVEN else OURS
 
 
 @pytest.fixture(scope="session")
@@ -44,8 +47,8 @@ def access(request: pytest.FixtureRequest) -> Access:
 
 
 @pytest.fixture(scope="module")
-def traveller(access: Access) -> Traveller:
-    return Traveller(access)
+def client(access: Access) -> PlatformClient:
+    return PlatformClient(access)
 
 
 def given(say: Callable[[str], None]) -> Access:

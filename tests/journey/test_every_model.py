@@ -7,9 +7,8 @@ import pytest
 from services.contract import names
 from services.contract.trace import Trace
 from services.contract.verdict import Comparison
-from tests.journey.conftest import GIVEN
-from tests.support.asking_client import KeepsAsking
-from tests.support.traveller import Json, Traveller
+from tests.journey.conftest import GIVEN, ON_THE_MACHINE, ON_THE_STACK
+from tests.support.platform_client import Json, PlatformClient
 
 ALL_PASSED = {"fetch": "Passed", "validate": "Passed", "compare": "Passed", "package": "Passed"}
 STOPPED_AT_COMPARE = {"fetch": "Passed", "validate": "Passed", "compare": "Failed", "package": "not run"}
@@ -46,38 +45,42 @@ FLIGHT = Subject(
 
 
 # Each library on one platform, because what differs between platforms does not know of libraries.
-WAYS = [("given", LANGUAGE), ("given", FLIGHT)] if GIVEN else [("compose", LANGUAGE), ("one-machine", FLIGHT)]
+OURS = [
+    pytest.param("compose", LANGUAGE, marks=ON_THE_STACK),
+    pytest.param("one-machine", FLIGHT, marks=ON_THE_MACHINE),
+]
+WAYS = [("given", LANGUAGE), ("given", FLIGHT)] if GIVEN else OURS
 
 
-def deliver(traveller: Traveller, run_id: str, reason: str) -> Json:
-    before = traveller.newest(traveller.model)
-    traveller.promote(run_id, reason)
-    return traveller.delivered(before, run_id)
+def deliver(client: PlatformClient, run_id: str, reason: str) -> Json:
+    before = client.newest(client.model)
+    client.promote(run_id, reason)
+    return client.delivered(before, run_id)
 
 
 @pytest.mark.parametrize(("access", "subject"), WAYS, indirect=["access"], ids=str)
 def test_a_good_model_answers_a_worse_one_is_stopped_and_the_data_is_proven(
-    traveller: Traveller, subject: Subject
+    client: PlatformClient, subject: Subject
 ) -> None:
-    guide = traveller.with_model(subject.model)
-    good, worse = guide.train("--variant", subject.good), guide.train("--variant", subject.worse)
-    assert guide.stages(deliver(guide, good, "the best we have")) == ALL_PASSED
-    first = guide.ask()
-    stopped = deliver(guide, worse, "smaller is beautiful")
-    assert guide.stages(stopped) == STOPPED_AT_COMPARE
-    comparison = Comparison.from_json(guide.artifact(stopped, "compare", names.COMPARISON_FILE).content)
+    client = client.with_model(subject.model)
+    good, worse = client.train("--variant", subject.good), client.train("--variant", subject.worse)
+    assert client.stages(deliver(client, good, "the best we have")) == ALL_PASSED
+    first = client.ask()
+    stopped = deliver(client, worse, "smaller is beautiful")
+    assert client.stages(stopped) == STOPPED_AT_COMPARE
+    comparison = Comparison.from_json(client.artifact(stopped, "compare", names.COMPARISON_FILE).content)
     assert comparison.interval is not None
     assert comparison.interval[1] < 0
-    with KeepsAsking(guide) as client:
-        assert guide.stages(deliver(guide, good, "once more")) == ALL_PASSED
-    second = guide.ask()
-    assert client.failures == []
+    with client.keeps_asking() as asking:
+        assert client.stages(deliver(client, good, "once more")) == ALL_PASSED
+    second = client.ask()
+    assert asking.failures == []
     assert second.headers[names.REVISION_HEADER] != first.headers[names.REVISION_HEADER]
     assert second.json()["predictions"] == first.json()["predictions"]
-    trace = Trace.model_validate(guide.trackback("trace", subject.model))
+    trace = Trace.model_validate(client.trackback("trace", subject.model))
     assert trace.servable.form is not None
     assert trace.servable.form.runtime == subject.runtime
     assert trace.candidate.run.run_id == good
-    assert guide.champion() == good
-    verified = guide.trackback("verify-data", good)
+    assert client.champion() == good
+    verified = client.trackback("verify-data", good)
     assert verified["holdout"]["sha256"] == trace.candidate.run.holdout.sha256

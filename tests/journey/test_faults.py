@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from services.contract import names
-from tests.support.asking_client import KeepsAsking
+from tests.support.platform_client import MODEL, Access, PlatformClient
 from tests.support.platform_process import (
     RunningPlatform,
     family,
@@ -20,10 +20,7 @@ from tests.support.platform_process import (
     running_platform,
     says,
 )
-from tests.support.poll import poll_until
-from tests.support.traveller import MODEL, Access, Traveller, example
-
-BACK_SECONDS = 60.0
+from tests.support.poll import PATIENCE, poll_until
 
 
 @dataclass
@@ -31,7 +28,7 @@ class Scene:
     """A platform of our own, because these tests kill its processes, and two runs to promote in turn."""
 
     platform: RunningPlatform
-    traveller: Traveller
+    client: PlatformClient
     runs: list[str]
 
     def next_run(self) -> str:
@@ -53,7 +50,7 @@ class Scene:
         def look() -> bool:
             return any(
                 one["name"] == stage and one.get("status") in ("Building", "Passed")
-                for build in self.traveller.instances(MODEL) + self.traveller.instances(f"{MODEL}-online")
+                for build in self.client.instances(MODEL) + self.client.instances(f"{MODEL}-online")
                 if build["counter"] > after
                 for one in build["stages"]
             )
@@ -64,21 +61,21 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with running_platform(tmp_path_factory.mktemp("faults") / "state") as platform:
-        traveller = Traveller(Access(platform.urls, platform.environment))
-        runs = [traveller.train("--variant", variant) for variant in ("boosted", "boosted-slow")]
-        scene = Scene(platform, traveller, runs)
-        traveller.promote(scene.next_run(), "to begin with")
-        traveller.delivered(0, scene.runs[0])
+        client = PlatformClient(Access(platform.urls, platform.environment))
+        runs = [client.train("--variant", variant) for variant in ("boosted", "boosted-slow")]
+        scene = Scene(platform, client, runs)
+        client.promote(scene.next_run(), "to begin with")
+        client.delivered(0, scene.runs[0])
         yield scene
 
 
 def delivered_once(scene: Scene, before: int, run_id: str) -> None:
-    scene.traveller.delivered(before, run_id)
-    assert scene.traveller.newest(MODEL) == before + 1
-    assert scene.traveller.newest(f"{MODEL}-online") == before + 1
-    revision = scene.traveller.ask().headers[names.REVISION_HEADER]
+    scene.client.delivered(before, run_id)
+    assert scene.client.newest(MODEL) == before + 1
+    assert scene.client.newest(f"{MODEL}-online") == before + 1
+    revision = scene.client.ask().headers[names.REVISION_HEADER]
     assert revision == f"{before + 1}-{run_id[:8]}"
-    assert scene.traveller.champion() == run_id
+    assert scene.client.champion() == run_id
 
 
 @pytest.mark.parametrize(
@@ -92,38 +89,38 @@ def delivered_once(scene: Scene, before: int, run_id: str) -> None:
     ids=["ci-server", "jvm-host", "rollout-service", "mlflow"],
 )
 def test_a_part_that_is_killed_costs_no_request_and_no_promotion(scene: Scene, victim: str, during: str) -> None:
-    run_id, before = scene.next_run(), scene.traveller.newest(MODEL)
-    with KeepsAsking(scene.traveller) as client:
-        scene.traveller.promote(run_id, f"while {victim} is killed")
+    run_id, before = scene.next_run(), scene.client.newest(MODEL)
+    with scene.client.keeps_asking() as asking:
+        scene.client.promote(run_id, f"while {victim} is killed")
         poll_until(scene.stage_runs(during, before), f"stage {during} to run", pause=0.02)
         scene.kill(victim)
         delivered_once(scene, before, run_id)
-    assert client.failures == []
-    assert f"{before + 1}-{run_id[:8]}" in client.answers
+    assert asking.failures == []
+    assert f"{before + 1}-{run_id[:8]}" in asking.answers
 
 
 def test_a_promotion_that_the_dying_jvm_host_never_saw_is_delivered_all_the_same(scene: Scene) -> None:
-    run_id, before = scene.next_run(), scene.traveller.newest(MODEL)
+    run_id, before = scene.next_run(), scene.client.newest(MODEL)
     scene.kill("trackback-plugin-host.jar")
-    scene.traveller.tag(run_id, f"by hand at {time.time_ns()}")
+    scene.client.tag(run_id, f"by hand at {time.time_ns()}")
     delivered_once(scene, before, run_id)
 
 
 def test_a_killed_serving_process_is_back_and_the_promotion_is_delivered(scene: Scene) -> None:
-    run_id, before = scene.next_run(), scene.traveller.newest(MODEL)
-    old = scene.traveller.ask().headers[names.REVISION_HEADER]
-    url = scene.traveller.invocations_url()
-    scene.traveller.promote(run_id, "while the serving process is killed")
+    run_id, before = scene.next_run(), scene.client.newest(MODEL)
+    old = scene.client.ask().headers[names.REVISION_HEADER]
+    url = scene.client.invocations_url()
+    scene.client.promote(run_id, "while the serving process is killed")
     poll_until(scene.stage_runs("validate", before), "stage validate to run", pause=0.02)
     scene.kill("services.prediction")
 
     def answer() -> httpx.Response | None:
         try:
-            return httpx.post(url, json={"dataframe_records": [example(MODEL)]}, timeout=BACK_SECONDS)
+            return httpx.post(url, json={"dataframe_records": [example(MODEL)]}, timeout=PATIENCE)
         except httpx.HTTPError:
             return None
 
-    back = poll_until(answer, "an answer after the kill", seconds=BACK_SECONDS)
+    back = poll_until(answer, "an answer after the kill")
     assert back.headers[names.REVISION_HEADER] == old
     delivered_once(scene, before, run_id)
 
@@ -131,14 +128,14 @@ def test_a_killed_serving_process_is_back_and_the_promotion_is_delivered(scene: 
 def test_a_platform_whose_supervisor_is_killed_starts_again_with_the_same_answer(tmp_path: Path) -> None:
     state, variables = tmp_path / "state", platform_variables(tmp_path / "state")
     with running_platform(state, variables) as platform:
-        traveller = Traveller(Access(platform.urls, platform.environment))
-        traveller.promote(traveller.train("--variant", "linear"), "to have something live")
-        poll_until(lambda: traveller.newest(f"{MODEL}-online") > 0, "the deployment to begin")
+        client = PlatformClient(Access(platform.urls, platform.environment))
+        client.promote(client.train("--variant", "linear"), "to have something live")
+        poll_until(lambda: client.newest(f"{MODEL}-online") > 0, "the deployment to begin")
         platform.process.kill()
     with running_platform(state, variables) as platform:
-        traveller = Traveller(Access(platform.urls, platform.environment))
-        answered = poll_until(lambda: traveller.state()["live"], "the unfinished delivery to go live", seconds=60)
-        assert traveller.ask().headers[names.REVISION_HEADER] == answered["revision"]
-        leftover = [process.pid for process in Scene(platform, traveller, []).processes("services.rollout")]
+        client = PlatformClient(Access(platform.urls, platform.environment))
+        answered = poll_until(lambda: client.state()["live"], "the unfinished delivery to go live")
+        assert client.ask().headers[names.REVISION_HEADER] == answered["revision"]
+        leftover = [process.pid for process in Scene(platform, client, []).processes("services.rollout")]
         assert len(leftover) == 1
     assert processes_of(state) == []

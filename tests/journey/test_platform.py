@@ -14,9 +14,7 @@ import pytest
 
 from tests.support.paths import ROOT
 from tests.support.platform_process import family, platform_variables, processes_of
-from tests.support.poll import poll_until
-
-GONE_SECONDS = 60.0
+from tests.support.poll import PATIENCE, poll_until
 
 
 @contextmanager
@@ -59,11 +57,11 @@ def test_a_stop_at_any_moment_leaves_no_process_behind(
 ) -> None:
     state, log = tmp_path / "state", tmp_path / "log"
     with started("platform", state, log) as process:
-        poll_until(lambda: moment(process, log), moment.__name__, seconds=120, pause=0.02)
+        poll_until(lambda: moment(process, log), moment.__name__, pause=0.02)
         members = family(process.pid)
         process.send_signal(stop)
-        process.wait(GONE_SECONDS)
-        left = psutil.wait_procs(members, timeout=GONE_SECONDS)[1]
+        process.wait(PATIENCE)
+        left = psutil.wait_procs(members, timeout=PATIENCE)[1]
     assert left == []
     assert processes_of(state) == []
     assert b"Traceback" not in log.read_bytes()
@@ -95,7 +93,7 @@ def test_a_second_platform_on_the_same_state_is_refused_by_name(tmp_path: Path) 
         poll_until(lambda: is_starting(process, log), "the first platform to start")
         done = run_platform(platform_variables(state))
         process.send_signal(signal.SIGTERM)
-        process.wait(GONE_SECONDS)
+        process.wait(PATIENCE)
     assert done.returncode == 1
     assert f"found the one of process {process.pid}: stop it, or set TRACKBACK_STATE" in done.stderr
 

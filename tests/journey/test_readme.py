@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.journey.conftest import GIVEN, of_stack
+from tests.journey.conftest import GIVEN, ON_THE_MACHINE, ON_THE_STACK, of_stack
 from tests.support.compose_stack import Stack
 from tests.support.documented import Block, blocks
 from tests.support.paths import ROOT
+from tests.support.platform_client import MODEL, Access, PlatformClient
 from tests.support.platform_process import RunningPlatform
-from tests.support.traveller import MODEL, Access, Traveller
 
 SECONDS = 400
 
@@ -24,12 +24,12 @@ class Reader:
 
     def __init__(self, access: Access, at: Callable[[str], str] = str) -> None:
         self._environment, self._at = access.environment, at
-        self._traveller = Traveller(access)
+        self._client = PlatformClient(access)
         self._run_id = ""
 
     def follow(self, block: Block) -> None:
         if block.what.endswith("after tagging the run"):
-            self._delivers(lambda: self._traveller.tag(self._run_id, f"by hand for {block}"))
+            self._delivers(lambda: self._client.tag(self._run_id, f"by hand for {block}"))
         for command in block.commands:
             if " promote " in command:
                 self._delivers(lambda copied=command: self._run(copied))  # type: ignore[misc]
@@ -38,9 +38,9 @@ class Reader:
 
     def begins_with_something_live(self) -> None:
         """As after the demo, which is where the docs begin on one machine."""
-        if not self._traveller.state()["live"]:
-            self._run_id = self._traveller.train("--variant", "boosted")
-            self._delivers(lambda: self._traveller.promote(self._run_id, "as the demo does"))
+        if not self._client.state()["live"]:
+            self._run_id = self._client.train("--variant", "boosted")
+            self._delivers(lambda: self._client.promote(self._run_id, "as the demo does"))
 
     def _run(self, command: str) -> None:
         done = subprocess.run(
@@ -53,10 +53,10 @@ class Reader:
             self._run_id = json.loads(done.stdout)["run_id"]
 
     def _delivers(self, act: Callable[[], None]) -> None:
-        before = self._traveller.newest(MODEL)
+        before = self._client.newest(MODEL)
         act()
-        build = self._traveller.delivered(before, self._run_id)
-        assert set(self._traveller.stages(build).values()) == {"Passed"}
+        build = self._client.delivered(before, self._run_id)
+        assert set(self._client.stages(build).values()) == {"Passed"}
 
 
 def on(platform: str) -> list[Block]:
@@ -65,6 +65,7 @@ def on(platform: str) -> list[Block]:
     return found
 
 
+@ON_THE_MACHINE
 def test_the_commands_for_one_machine_can_be_followed(platform: RunningPlatform) -> None:
     reader = Reader(Access(platform.urls, platform.environment))
     reader.begins_with_something_live()
@@ -72,6 +73,7 @@ def test_the_commands_for_one_machine_can_be_followed(platform: RunningPlatform)
         reader.follow(block)
 
 
+@ON_THE_STACK
 def test_the_commands_for_the_stack_can_be_followed(stack: Stack) -> None:
     usual = variables_of_env()
 

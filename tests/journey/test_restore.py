@@ -10,33 +10,35 @@ from typing import Any
 import pytest
 
 from services.contract import names
-from tests.journey.conftest import GIVEN, of_stack
-from tests.support.asking_client import KeepsAsking
+from tests.journey.conftest import GIVEN, ON_THE_STACK, of_stack
 from tests.support.compose_stack import Stack, environment, run
 from tests.support.paths import ROOT
+from tests.support.platform_client import MODEL, PlatformClient
 from tests.support.poll import poll_until
-from tests.support.traveller import MODEL, Traveller
 
 SECONDS = 600
 
-pytestmark = pytest.mark.skipif(GIVEN, reason="nobody's own stack is taken down: unset TRACKBACK_MLFLOW_URL")
+pytestmark = [
+    ON_THE_STACK,
+    pytest.mark.skipif(GIVEN, reason="nobody's own stack is taken down: unset TRACKBACK_MLFLOW_URL"),
+]
 
 
 @pytest.fixture
-def traveller(stack: Stack) -> Iterator[Traveller]:
+def client(stack: Stack) -> Iterator[PlatformClient]:
     """On the stack of the other journeys, which is why this file comes behind theirs; commands mean that stack."""
-    found = Traveller(of_stack(stack))
+    found = PlatformClient(of_stack(stack))
     with environment(stack.variables):
         if not found.state()["live"]:
             deliver(found, "boosted")
         yield found
 
 
-def deliver(traveller: Traveller, variant: str) -> str:
-    run_id, before = traveller.train("--variant", variant), traveller.newest(MODEL)
-    traveller.promote(run_id, f"{variant} is what we want")
-    build = traveller.delivered(before, run_id)
-    assert set(traveller.stages(build).values()) == {"Passed"}
+def deliver(client: PlatformClient, variant: str) -> str:
+    run_id, before = client.train("--variant", variant), client.newest(MODEL)
+    client.promote(run_id, f"{variant} is what we want")
+    build = client.delivered(before, run_id)
+    assert set(client.stages(build).values()) == {"Passed"}
     return run_id
 
 
@@ -54,28 +56,28 @@ def refusal(*words: str | Path) -> str:
     return done.stderr
 
 
-def everything_told(traveller: Traveller) -> dict[str, object]:
+def everything_told(client: PlatformClient) -> dict[str, object]:
     """What is live, where it came from, and what each server remembers of it."""
-    answer = traveller.ask()
-    trace = traveller.trackback("trace", MODEL)
-    run_id = traveller.champion()
+    answer = client.ask()
+    trace = client.trackback("trace", MODEL)
+    run_id = client.champion()
     return {
         "revision": answer.headers[names.REVISION_HEADER],
         "answer": answer.json(),
         "trace": trace,
-        "run": settled(traveller, run_id),
-        "verified": traveller.trackback("verify-data", run_id),
-        "builds": traveller.newest(MODEL),
-        "deployments": traveller.newest(f"{MODEL}-online"),
+        "run": settled(client, run_id),
+        "verified": client.trackback("verify-data", run_id),
+        "builds": client.newest(MODEL),
+        "deployments": client.newest(f"{MODEL}-online"),
         "secrets": run("scripts/secrets", "show", seconds=60),
     }
 
 
-def settled(traveller: Traveller, run_id: str) -> Any:
+def settled(client: PlatformClient, run_id: str) -> Any:
     """With its outcome, which is told a little later, and with its tags in one order: MLflow keeps none."""
 
     def told() -> Any:
-        found = traveller.run(run_id)
+        found = client.run(run_id)
         tags = found["data"]["tags"]
         tags.sort(key=lambda tag: tag["key"])
         return found if any(tag["key"] == names.OUTCOME_TAG for tag in tags) else None
@@ -83,12 +85,12 @@ def settled(traveller: Traveller, run_id: str) -> Any:
     return poll_until(told, f"the outcome on run {run_id}", SECONDS)
 
 
-def test_what_was_delivered_is_back_and_delivery_goes_on(stack: Stack, traveller: Traveller, tmp_path: Path) -> None:
-    before, folder = everything_told(traveller), tmp_path / "backup"
+def test_what_was_delivered_is_back_and_delivery_goes_on(stack: Stack, client: PlatformClient, tmp_path: Path) -> None:
+    before, folder = everything_told(client), tmp_path / "backup"
 
-    with KeepsAsking(traveller) as client:
+    with client.keeps_asking() as asking:
         run("scripts/backup", str(folder), seconds=SECONDS)
-    assert client.failures == []
+    assert asking.failures == []
     assert not re.findall("starting|unhealthy|Paused", stack.command("ps", "--format", "{{.Status}}"))
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
@@ -97,12 +99,12 @@ def test_what_was_delivered_is_back_and_delivery_goes_on(stack: Stack, traveller
     lose_everything(stack)
     run("scripts/restore", str(folder), seconds=SECONDS)
     stack.command("up", "--detach", "--wait")
-    poll_until(lambda: traveller.state()["answering"], "what was live to answer again")
-    assert everything_told(traveller) == before
+    poll_until(lambda: client.state()["answering"], "what was live to answer again")
+    assert everything_told(client) == before
 
-    builds = traveller.newest(MODEL)
-    again = deliver(traveller, "boosted-slow")
-    assert traveller.ask().headers[names.REVISION_HEADER] == f"{builds + 1}-{again[:8]}"
+    builds = client.newest(MODEL)
+    again = deliver(client, "boosted-slow")
+    assert client.ask().headers[names.REVISION_HEADER] == f"{builds + 1}-{again[:8]}"
 
 
 def test_a_backup_that_was_changed_is_not_restored(tmp_path: Path) -> None:

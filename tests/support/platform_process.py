@@ -12,9 +12,8 @@ import psutil
 
 from services.platform.settings import Urls
 from tests.support.paths import ROOT
+from tests.support.poll import PATIENCE
 from tests.support.ports import free_ports
-
-START_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def running_platform(
         yield RunningPlatform(process, state, urls, verbs)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        process.wait(PATIENCE)
         assert process.stdout
         process.stdout.close()
 

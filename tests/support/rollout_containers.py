@@ -116,7 +116,7 @@ def neighbours(engine: docker.DockerClient) -> Iterator[Neighbours]:
         found = Neighbours(
             engine, project, f"127.0.0.1:{registry_port}", base, containers[1], gateway_port, releases, control
         )
-        poll_until(found.gateway_answers, "the gateway's health", seconds=20)
+        poll_until(found.gateway_answers, "the gateway's health")
         yield found
     finally:
         for container in containers:

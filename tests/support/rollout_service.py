@@ -1,17 +1,13 @@
-"""A real rollout service for tests, and a client that keeps asking while it switches."""
+"""A real rollout service for tests."""
 
 import json
 import os
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -19,7 +15,7 @@ import psutil
 from services.contract import names
 from services.contract.deployment import Deployment, ModelState
 from tests.support.paths import ROOT
-from tests.support.poll import poll_until
+from tests.support.poll import PATIENCE, poll_until
 from tests.support.ports import free_port
 from tests.support.release_factory import ROWS
 
@@ -84,7 +80,7 @@ class RolloutService:
     def stop(self) -> int:
         assert self._process
         self._process.terminate()
-        return self._process.wait(60)
+        return self._process.wait(PATIENCE)
 
     def deploy(self, digest: str) -> httpx.Response:
         return self.http.post(f"/models/{MODEL}/deploy", json={"release": digest, "by": "ada"})
@@ -136,55 +132,3 @@ def ask(url: str) -> tuple[str, list[Any]]:
     answer = httpx.post(f"{url}/invocations", content=QUESTION, headers=JSON, timeout=60, trust_env=False)
     assert answer.status_code == 200, answer.text
     return answer.headers[names.RELEASE_HEADER], answer.json()["predictions"]
-
-
-class SteadyClient:
-    """Asks without pause over connections it keeps and over new ones; nothing is asked twice."""
-
-    def __init__(self, url: str, kept: int = 4, fresh: int = 2) -> None:
-        address = urlsplit(url)
-        self._address, self._path = address.netloc, f"{address.path}/invocations"
-        self._stop = Event()
-        self.answers: Counter[str] = Counter()
-        self.failures: list[str] = []
-        ways = [self._keep] * kept + [self._renew] * fresh
-        self._threads: Sequence[Thread] = [Thread(target=way) for way in ways]
-
-    def __enter__(self) -> "SteadyClient":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def heard(self, release: str, more: int = 50) -> None:
-        """Waits until `release` has answered `more` times from now on."""
-        goal = self.answers[release] + more
-        poll_until(lambda: self.answers[release] >= goal, f"{more} answers of {release[:8]}", pause=0.02)
-
-    def _keep(self) -> None:
-        connection = HTTPConnection(self._address, timeout=60)
-        while not self._stop.wait(0.01):
-            self._ask(connection)
-        connection.close()
-
-    def _renew(self) -> None:
-        while not self._stop.wait(0.01):
-            connection = HTTPConnection(self._address, timeout=60)
-            self._ask(connection)
-            connection.close()
-
-    def _ask(self, connection: HTTPConnection) -> None:
-        try:
-            connection.request("POST", self._path, QUESTION, JSON)
-            answer = connection.getresponse()
-            answer.read()
-            self.answers[answer.headers[names.RELEASE_HEADER]] += 1
-            if answer.status != 200:
-                self.failures.append(f"status {answer.status}")
-        except (OSError, HTTPException) as error:
-            self.failures.append(f"{type(error).__name__}: {error}")
-            connection.close()

@@ -1,8 +1,9 @@
-"""What a person can do from outside, through MLflow's, GoCD's and the service's public interfaces only."""
+"""What a person can do from outside, through the public interfaces of MLflow, GoCD and the rollout service only."""
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from services.contract.model_config import load_model_config
 from services.platform.settings import Urls
 from tests.support.paths import MODELS, ROOT
 from tests.support.poll import poll_until
+from tests.support.steady_client import SteadyClient
 
 Json = dict[str, Any]
 MODEL = "diamond-price"
@@ -42,15 +44,15 @@ class Access:
     say: Callable[[str], None] = lambda _: None
 
 
-class Traveller:
-    """Travels with one model, and asks it the example of its model.yaml."""
+class PlatformClient:
+    """Acts on one model, and asks it the example of its model.yaml."""
 
     def __init__(self, access: Access, model: str = MODEL) -> None:
         self._access, self._urls = access, access.urls
         self.model, self.question = model, {"dataframe_records": [example(model)]}
 
-    def with_model(self, model: str) -> "Traveller":
-        return Traveller(self._access, model)
+    def with_model(self, model: str) -> "PlatformClient":
+        return PlatformClient(self._access, model)
 
     def trackback(self, *arguments: str) -> Json:
         command = [*self._access.trackback, *arguments]
@@ -111,6 +113,14 @@ class Traveller:
 
     def ask(self) -> httpx.Response:
         return httpx.post(self.invocations_url(), json=self.question).raise_for_status()
+
+    @contextmanager
+    def keeps_asking(self) -> Iterator[SteadyClient]:
+        """All the time of the block, from the first answers on; `answers` are counted by revision."""
+        question = json.dumps(self.question).encode()
+        with SteadyClient(self.state()["url"], question, names.REVISION_HEADER, kept=2, fresh=2) as asking:
+            asking.heard_any()
+            yield asking
 
     def champion(self) -> str:
         """The run that MLflow's alias names."""

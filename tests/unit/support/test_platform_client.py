@@ -4,12 +4,12 @@ import pytest
 
 from services.platform.settings import Urls
 from tests.journey import conftest
-from tests.support.traveller import Access, Json, Traveller
+from tests.support.platform_client import Access, Json, PlatformClient
 
 URLS = Urls(mlflow="http://mlflow:5000", gocd="http://gocd:8153/go", rollout="http://rollout:8154")
 
 
-class Idle(Traveller):
+class Idle(PlatformClient):
     """On a platform where nothing ever runs."""
 
     def instances(self, pipeline: str) -> list[Json]:  # noqa: ARG002  the same for each
@@ -18,9 +18,9 @@ class Idle(Traveller):
 
 def test_a_delivery_is_waited_for_as_long_as_the_platform_may_take_and_the_wait_is_told() -> None:
     said: list[str] = []
-    traveller = Idle(Access(URLS, {}, patience=0, say=said.append))
+    client = Idle(Access(URLS, {}, patience=0, say=said.append))
     with pytest.raises(AssertionError, match="waited 0 s for an instance of diamond-price to end"):
-        traveller.delivered(0, "f" * 32)
+        client.delivered(0, "f" * 32)
     assert said == ["waiting up to 0 s for an instance of diamond-price to end"]
 
 
