@@ -1,0 +1,50 @@
+"""How the parts of a full run are named, timed and told to be run again."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import suite
+from tests.support.suite import Beside, Part
+
+
+@pytest.mark.process
+def test_what_runs_beside_the_units_is_waited_for_and_a_failure_names_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Beside(tmp_path) as beside:
+        beside.start("good", (sys.executable, "-c", "print('made')"), "make good")
+        beside.start("bad", (sys.executable, "-c", "raise SystemExit('no jar')"), "make bad")
+        good, bad = beside.finish()
+    assert (good.name, good.again) == ("good", None)
+    assert (bad.name, bad.again) == ("bad", "make bad")
+    said = capsys.readouterr().out
+    assert "made\n" in said
+    assert "no jar\n" in said
+
+
+@pytest.mark.process
+def test_what_runs_beside_is_ended_when_the_run_is(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), Beside(tmp_path) as beside:
+        beside.start("hangs", (sys.executable, "-c", "import time; time.sleep(3600)"), "again")
+        raise KeyboardInterrupt
+    assert (tmp_path / "hangs").read_text() == ""
+
+
+@pytest.mark.process
+def test_a_part_that_failed_names_the_files_to_run_again(tmp_path: Path) -> None:
+    file = tmp_path / "test_it.py"
+    file.write_text("def test_good():\n    pass\n\ndef test_bad():\n    assert False\n")
+    part, found = suite.tests(tmp_path, "some", 1, "load", str(file), f"--rootdir={tmp_path}", "-p", "no:cacheprovider")
+    assert {case.name: case.outcome for case in found} == {"test_good": "passed", "test_bad": "failed"}
+    assert part == Part("some", part.seconds, "scripts/test --last-failed test_it.py")
+
+
+def test_words_that_are_no_mode_go_to_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[tuple[object, ...]] = []
+    monkeypatch.setattr(suite, "run", lambda *command: ran.append(command) or 0)
+    assert suite.main(["tests/unit/rollout", "-k", "digest"]) == 0
+    assert suite.main(["--quick", "tests/unit/rollout"]) == 0
+    assert ran[0] == (*suite.PYTEST, "tests/unit/rollout", "-k", "digest")
+    assert ran[1][-3:] == ("-m", "not process", "tests/unit/rollout")
