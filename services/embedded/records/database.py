@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +14,14 @@ Row = sqlite3.Row
 
 
 class Database:
+    """Open for as long as anybody holds it, a poll that hangs for instance."""
+
     def __init__(self, path: Path) -> None:
         path.touch(mode=0o600)
         self._lock = threading.RLock()
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        # Python from 3.13 on says of a connection that it was left open.
+        weakref.finalize(self, self._connection.close).atexit = False
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
