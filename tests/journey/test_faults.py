@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from services.contract import names
-from tests.support.platform_client import MODEL, Access, PlatformClient
+from tests.support.platform_client import MODEL, Access, PlatformClient, example
 from tests.support.platform_process import (
     RunningPlatform,
     family,

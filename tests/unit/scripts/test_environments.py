@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,32 @@ def test_a_plugin_that_was_built_from_these_sources_is_not_built_again(checkout:
     (checkout / "plugin" / "pom.xml").write_text("<project><!-- changed --></project>")
     assert set_up(checkout, "plugin").returncode == 0
     assert (checkout / "builds").read_text() == "once\nonce\n"
+
+
+def test_two_set_ups_at_once_build_once(checkout: Path) -> None:
+    fake(checkout, "java", "echo 'openjdk version \"17.0.15\" 2025-04-15' >&2")
+    fake(checkout, "javac", "true")
+    jars = "plugin/package-repository/target/trackback-mlflow-plugin.jar plugin/host/target/trackback-plugin-host.jar"
+    build = f"cd {checkout} && for jar in {jars}; do /bin/mkdir -p $(/usr/bin/dirname $jar); : > $jar; done"
+    fake(checkout, "mvn", f"echo once >> {checkout}/builds; /bin/sleep 1; {build}")
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda _: set_up(checkout, "plugin"), range(2)))
+    assert [one.returncode for one in done] == [0, 0]
+    assert (checkout / "builds").read_text() == "once\n"
+
+
+def python(checkout: Path, version: str) -> "subprocess.CompletedProcess[str]":
+    environment = {"PATH": f"{checkout / 'bin'}:/usr/bin:/bin", "TRACKBACK_PYTHON": version}
+    command = [str(checkout / "scripts" / "python"), "-c", "a word"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+
+
+def test_another_python_is_the_one_that_is_named(checkout: Path) -> None:
+    fake(checkout, "python3.99", '[ "$2" = "" ] || echo "3.99 is given $2"')
+    assert python(checkout, "3.99").stdout == "3.99 is given a word\n"
+
+
+def test_a_python_that_is_not_there_is_named_with_what_to_do(checkout: Path) -> None:
+    done = python(checkout, "3.98")
+    assert done.returncode == 1
+    assert done.stderr == ("expected python3.98 (TRACKBACK_PYTHON), found none: install it, or unset the variable\n")
