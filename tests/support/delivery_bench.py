@@ -35,7 +35,7 @@ def rollout_service(folder: Path, store: Path) -> Iterator[str]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        poll_until(lambda: server.started, "the rollout service", seconds=30, pause=0.01)
+        poll_until(lambda: server.started, "the rollout service", pause=0.01)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True

@@ -167,12 +167,12 @@ def test_a_service_looks_at_what_answers_while_it_makes_it_whole(machine: FakeMa
         (live,) = machine.backend.all
         machine.backend.may_load, live.torn = Event(), True
         machine.backend.wake()
-        poll_until(lambda: len(machine.backend.all) == 2, "a replica that loads", seconds=30, pause=0.01)
+        poll_until(lambda: len(machine.backend.all) == 2, "a replica that loads", pause=0.01)
         live.lost = True
         machine.backend.wake()
-        poll_until(lambda: not live.lost, "its address put back", seconds=20, pause=0.01)
+        poll_until(lambda: not live.lost, "its address put back", pause=0.01)
         machine.backend.may_load.set()
-        poll_until(live.complete, "all replicas", seconds=30, pause=0.01)
+        poll_until(live.complete, "all replicas", pause=0.01)
     finally:
         machine.backend.may_load.set()
         rollout.close()

@@ -48,3 +48,32 @@ def test_words_that_are_no_mode_go_to_pytest(monkeypatch: pytest.MonkeyPatch) ->
     assert suite.main(["--quick", "tests/unit/rollout"]) == 0
     assert ran[0] == (*suite.PYTEST, "tests/unit/rollout", "-k", "digest")
     assert ran[1][-3:] == ("-m", "not process", "tests/unit/rollout")
+
+
+CASE = '<testcase name="{name}" file="tests/{name}.py" time="1">{inside}</testcase>'
+
+
+@pytest.mark.process
+def test_a_full_run_ends_with_the_slowest_the_time_of_each_part_and_how_to_run_again_what_failed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*words: object) -> int:
+        report = next((str(word).partition("=")[2] for word in words if str(word).startswith("--junit-xml=")), None)
+        if report is None:
+            return 0
+        failed = "units" in report
+        inside, name = ("<failure/>", "test_bad") if failed else ("", "test_good")
+        Path(report).write_text(f"<testsuite>{CASE.format(name=name, inside=inside)}</testsuite>")
+        return int(failed)
+
+    monkeypatch.setattr(suite, "run", run)
+    monkeypatch.setattr(suite, "PLUGIN", (sys.executable, "-c", "raise SystemExit(3)"))
+    monkeypatch.setattr(suite, "_has_engine", lambda: False)
+    assert suite.main([]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    end = lines[lines.index("the 2 slowest tests:") :]
+    assert end[3] == "1 passed, 1 failed, 0 skipped in 0.0 min"
+    parts = {line.split()[0]: line.split(maxsplit=3)[3] for line in end[4:]}
+    assert parts["units"] == "FAILED; again with: scripts/test --last-failed tests/test_bad.py"
+    assert parts["plugin"].startswith("FAILED; again with: ")
+    assert parts["rest"] == "passed"
