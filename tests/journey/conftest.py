@@ -18,9 +18,9 @@ _VARIABLES = ("TRACKBACK_MLFLOW_URL", "TRACKBACK_GOCD_URL", "TRACKBACK_ROLLOUT_U
 # After failed polls GoCD polls a material again within 60 minutes; then come the stages and their agents.
 GOCD_RESTS_SECONDS = 3600
 GIVEN = all(name in os.environ for name in _VARIABLES)
-# Tests on one platform run in their order, on one worker; those on another run beside them.
-ON_THE_MACHINE, ON_THE_STACK = pytest.mark.xdist_group("one-machine"), pytest.mark.xdist_group("compose")
-OURS = [pytest.param("one-machine", marks=ON_THE_MACHINE), pytest.param("compose", marks=ON_THE_STACK)]
+# One stack for all of them, in their order; the tests on other platforms run beside.
+ON_THE_STACK = pytest.mark.stack
+OURS = ["one-machine", pytest.param("compose", marks=ON_THE_STACK)]
 PLATFORMS = ["given"] if GIVEN else OURS
 
 

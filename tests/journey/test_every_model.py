@@ -7,7 +7,7 @@ import pytest
 from services.contract import names
 from services.contract.trace import Trace
 from services.contract.verdict import Comparison
-from tests.journey.conftest import GIVEN, ON_THE_MACHINE, ON_THE_STACK
+from tests.journey.conftest import GIVEN, ON_THE_STACK
 from tests.support.platform_client import Json, PlatformClient
 
 ALL_PASSED = {"fetch": "Passed", "validate": "Passed", "compare": "Passed", "package": "Passed"}
@@ -47,7 +47,7 @@ FLIGHT = Subject(
 # Each library on one platform, because what differs between platforms does not know of libraries.
 OURS = [
     pytest.param("compose", LANGUAGE, marks=ON_THE_STACK),
-    pytest.param("one-machine", FLIGHT, marks=ON_THE_MACHINE),
+    ("one-machine", FLIGHT),
 ]
 WAYS = [("given", LANGUAGE), ("given", FLIGHT)] if GIVEN else OURS
 

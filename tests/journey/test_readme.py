@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.journey.conftest import GIVEN, ON_THE_MACHINE, ON_THE_STACK, of_stack
+from tests.journey.conftest import GIVEN, ON_THE_STACK, of_stack
 from tests.support.compose_stack import Stack
 from tests.support.documented import Block, blocks
 from tests.support.paths import ROOT
@@ -65,7 +65,6 @@ def on(platform: str) -> list[Block]:
     return found
 
 
-@ON_THE_MACHINE
 def test_the_commands_for_one_machine_can_be_followed(platform: RunningPlatform) -> None:
     reader = Reader(Access(platform.urls, platform.environment))
     reader.begins_with_something_live()

@@ -20,6 +20,7 @@ WORKERS = os.cpu_count() or 1
 PYTEST = (sys.executable, "-m", "pytest")
 PLUGIN = ("mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "--file", "plugin/pom.xml", "verify")
 IMAGES = (sys.executable, "-m", "tests.support.compose_stack")
+STACK = ("tests/journey", "-m", "stack", "--verbose")
 EVERYTHING = ("dev", "audit", "spark", "platform")
 
 
@@ -58,13 +59,16 @@ def everything() -> int:
             beside.start("images", IMAGES, f".venv/dev/bin/python {shlex.join(IMAGES[1:])}")
         units, unit_cases = tests(Path(folder), "units", WORKERS, "worksteal", "tests/unit")
         made = beside.finish()
-        # One more than cores: the journeys on the stack wait for its containers most of their time.
+        # The journeys on the stack wait for its containers most of their time, and share it in their order.
+        report = Path(folder) / "stack.xml"
+        beside.start("stack", (*PYTEST, *STACK, *reporting(report)), f"scripts/test {shlex.join(STACK)}")
         rest, rest_cases = tests(
-            Path(folder), "rest", WORKERS + 1, "loadgroup", "tests/journey", "tests/integration",
-            "--no-loadscope-reorder", "--progress",
+            Path(folder), "rest", WORKERS, "loadfile", "tests/journey", "tests/integration",
+            "-m", "not stack", "--no-loadscope-reorder", "--verbose",
         )  # fmt: skip
-    parts = [units, *made, rest]
-    say(summary([*unit_cases, *rest_cases], time.monotonic() - began))
+        parts = [units, *made, rest, *beside.finish()]
+        found = [*unit_cases, *rest_cases, *cases(report)]
+    say(summary(found, time.monotonic() - began))
     for part in parts:
         say(f"{part.name:12} {part.seconds:6.0f} s  {f'FAILED; again with: {part.again}' if part.again else 'passed'}")
     return int(any(part.again for part in parts))
@@ -72,13 +76,17 @@ def everything() -> int:
 
 def tests(folder: Path, name: str, workers: int, dist: str, *words: str) -> tuple[Part, list[Case]]:
     report, began = folder / f"{name}.xml", time.monotonic()
-    options = ("-n", str(workers), "--dist", dist, f"--junit-xml={report}", "-o", "junit_family=xunit1")
+    options = ("-n", str(workers), "--dist", dist, *reporting(report))
     say(f"{name}: pytest {shlex.join(words)}, {workers} at a time")
     failed = run(*PYTEST, *options, *words) != 0
-    found = cases(report) if report.is_file() else []
+    found = cases(report)
     files = sorted({case.file for case in found if case.failed}) or words[:1]
     again = f"scripts/test --last-failed {shlex.join(files)}" if failed else None
     return Part(name, time.monotonic() - began, again), found
+
+
+def reporting(report: Path) -> tuple[str, ...]:
+    return (f"--junit-xml={report}", "-o", "junit_family=xunit1")
 
 
 class Beside:
@@ -99,7 +107,7 @@ class Beside:
         self._pool.shutdown()
 
     def start(self, name: str, command: Sequence[str], again: str) -> None:
-        say(f"{name}: {again}, beside the units")
+        say(f"{name}: {again}, beside the other tests")
         with (self._folder / name).open("wb") as said:
             process = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said, process_group=0)
         self._processes.append(process)
@@ -108,6 +116,7 @@ class Beside:
     def finish(self) -> list[Part]:
         """Each ended, with what it said."""
         parts = [part.result() for part in self._parts]
+        self._parts.clear()
         for part in parts:
             sys.stdout.write((self._folder / part.name).read_text(errors="replace"))
         return parts

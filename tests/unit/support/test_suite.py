@@ -68,6 +68,7 @@ def test_a_full_run_ends_with_the_slowest_the_time_of_each_part_and_how_to_run_a
 
     monkeypatch.setattr(suite, "run", run)
     monkeypatch.setattr(suite, "PLUGIN", (sys.executable, "-c", "raise SystemExit(3)"))
+    monkeypatch.setattr(suite, "PYTEST", (sys.executable, "-c", "raise SystemExit(1)"))
     monkeypatch.setattr(suite, "_has_engine", lambda: False)
     assert suite.main([]) == 1
     lines = capsys.readouterr().out.splitlines()
@@ -77,3 +78,4 @@ def test_a_full_run_ends_with_the_slowest_the_time_of_each_part_and_how_to_run_a
     assert parts["units"] == "FAILED; again with: scripts/test --last-failed tests/test_bad.py"
     assert parts["plugin"].startswith("FAILED; again with: ")
     assert parts["rest"] == "passed"
+    assert parts["stack"] == "FAILED; again with: scripts/test tests/journey -m stack --verbose"
