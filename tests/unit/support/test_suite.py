@@ -43,7 +43,12 @@ def test_a_part_that_failed_names_the_files_to_run_again(tmp_path: Path) -> None
 
 def test_words_that_are_no_mode_go_to_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[tuple[object, ...]] = []
-    monkeypatch.setattr(suite, "run", lambda *command: ran.append(command) or 0)
+
+    def run(*command: object) -> int:
+        ran.append(command)
+        return 0
+
+    monkeypatch.setattr(suite, "run", run)
     assert suite.main(["tests/unit/rollout", "-k", "digest"]) == 0
     assert suite.main(["--quick", "tests/unit/rollout"]) == 0
     assert ran[0] == (*suite.PYTEST, "tests/unit/rollout", "-k", "digest")
