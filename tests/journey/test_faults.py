@@ -70,7 +70,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 def delivered_once(scene: Scene, before: int, run_id: str) -> None:
-    scene.client.delivered(before, run_id)
+    build = scene.client.delivered(before, run_id)
+    assert set(scene.client.stages(build).values()) == {"Passed"}, scene.client.stages(build)
     assert scene.client.newest(MODEL) == before + 1
     assert scene.client.newest(f"{MODEL}-online") == before + 1
     revision = scene.client.ask().headers[names.REVISION_HEADER]
