@@ -78,7 +78,7 @@ class Settings(BaseSettings):
         description="tag of `trackback/prediction-<runtime>`, the base of an image; the project's version if not set",
     )
     notify_url: SecretStr | None = Field(
-        None, description="[who is told](#who-is-told) of a gate that said no; the rollout service reads it, too"
+        None, description="[who is told](#notifications) of a gate that said no; the rollout service reads it, too"
     )
     models: Path = Field(ROOT / "training" / "models", description="a folder for each model")
     store: Path = Field(ROOT / ".trackback" / "store", description="models, hold-outs and releases")

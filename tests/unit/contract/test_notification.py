@@ -85,7 +85,7 @@ def test_a_gate_that_passes_tells_nobody(receiver: Receiver, candidate: Candidat
 
 
 def test_the_json_that_is_documented_is_the_one_that_is_sent() -> None:
-    text = DOCUMENTED.read_text().partition("### Who is told")[2].partition("```json\n")[2].partition("```")[0]
+    text = DOCUMENTED.read_text().partition("### Notifications")[2].partition("```json\n")[2].partition("```")[0]
     assert json.loads(Notification.from_json(text).to_json()) == json.loads(text)
 
 

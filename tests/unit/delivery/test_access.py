@@ -125,7 +125,7 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_bases_have_the_version_of_the_project_as_their_tag() -> None:
     project = (ROOT / "pyproject.toml").read_text()
-    assert f'\nversion = "{Settings().base_tag}"\n' in project
+    assert f'\nversion = "{Settings().base_tag}"' in project
 
 
 def test_the_rollout_service_is_shown_the_token(rollout: Asked, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import pytest
 from services.delivery.cli import GROUPS, VERBS
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.process
+
 SLOW = {
     "mlflow",
     "pandas",

@@ -287,6 +287,7 @@ def test_a_row_says_when_it_was_promoted_and_by_whom(tmp_path: Path, promotion: 
         assert ("alice" in page) is (promotion is None)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>\"'", "</title>&amp;"])
 def test_nothing_that_comes_from_outside_becomes_markup_on_the_page(tmp_path: Path, hostile: str) -> None:
     with running(tmp_path, {"churn": pipeline(stage("one"), label_template="${model}")}) as ci:
@@ -311,6 +312,7 @@ def test_only_web_addresses_become_links(url: object) -> None:
     assert web_url(url) is None
 
 
+@pytest.mark.process
 def test_a_web_address_cannot_leave_its_attribute(tmp_path: Path) -> None:
     url = 'https://x/"onclick="y'
     with running(tmp_path, {"churn": pipeline(stage("one"))}) as ci:
@@ -323,6 +325,7 @@ def test_a_web_address_cannot_leave_its_attribute(tmp_path: Path) -> None:
         assert '<a href="https://x/&#34;onclick=&#34;y" rel="noreferrer">r1</a>' in page
 
 
+@pytest.mark.process
 def test_a_report_whose_name_is_markup_is_a_link_and_no_markup(tmp_path: Path) -> None:
     hostile = "<script>.html"
     writes = python(f"open({hostile!r}, 'w').write('fine')")

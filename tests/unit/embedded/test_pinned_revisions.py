@@ -9,6 +9,8 @@ import pytest
 from tests.support.embedded_ci import CiWithFakePlugin, pipeline, running, stage
 from tests.support.poll import poll_until
 
+pytestmark = pytest.mark.process
+
 LABELLED = pipeline(stage("one"), label_template="${COUNT}-${model}")
 ONLINE = pipeline(stage("deploy"), materials={"release": {"pipeline": "churn", "stage": "one"}})
 

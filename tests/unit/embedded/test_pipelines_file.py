@@ -9,6 +9,8 @@ import pytest
 from tests.support.embedded_ci import FAST, CiWithFakePlugin, pipeline, python, running, stage, written
 from tests.support.poll import poll_until
 
+pytestmark = pytest.mark.process
+
 CHURN = {"churn": pipeline(stage("fetch", python("print('churn')")))}
 CREDIT = {"credit": pipeline(stage("fetch", python("print('credit')")), materials={"model": {"package": "credit"}})}
 

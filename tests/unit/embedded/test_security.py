@@ -120,6 +120,7 @@ def test_a_token_lives_as_long_as_its_user(tmp_path: Path) -> None:
         assert gocd.user() == "operator"
 
 
+@pytest.mark.process
 def test_an_operator_runs_pipelines_and_configures_nothing(ci: CiWithFakePlugin) -> None:
     confirmed = {**VERSION_1, "X-GoCD-Confirm": "true"}
     for path, body in (("repositories", REPOSITORY), ("packages", new_package("churn"))):
@@ -136,6 +137,7 @@ def test_an_operator_runs_pipelines_and_configures_nothing(ci: CiWithFakePlugin)
     ci.finished("churn/2/one/1")
 
 
+@pytest.mark.process
 def test_jobs_are_told_who_let_them_run(ci: CiWithFakePlugin) -> None:
     ci.http.auth = httpx.BasicAuth(*ADMIN)
     ci.define()
@@ -150,6 +152,7 @@ def test_jobs_are_told_who_let_them_run(ci: CiWithFakePlugin) -> None:
     assert ci.history("churn")[0]["build_cause"]["trigger_message"] == "Forced by operator"
 
 
+@pytest.mark.process
 def test_an_operator_sees_and_runs_the_group_of_models_and_no_other(ci: CiWithFakePlugin) -> None:
     ci.http.auth = httpx.BasicAuth(*ADMIN)
     ci.define()

@@ -28,6 +28,7 @@ def test_a_place_that_repeats_the_version_has_the_one_of_the_project(place: str)
     assert found[1] == VERSION
 
 
+@pytest.mark.process
 def test_no_other_file_has_it() -> None:
     wanted = re.compile(rf"(?<![\d.]){re.escape(VERSION)}(?!\.?\d)")
     names = [name for name in tracked() if not ELSEWHERE.match(name)]

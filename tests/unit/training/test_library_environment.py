@@ -10,6 +10,8 @@ import pytest
 from tests.support.paths import ROOT
 from training.settings import Settings
 
+pytestmark = pytest.mark.process
+
 CODE = """
 import sys
 from pathlib import Path
