@@ -1,1 +1,1 @@
-"""The services of the platform; each folder is a room, and rooms meet through HTTP, files, MLflow and GoCD."""
+"""The services of the platform: components that meet through HTTP, files, MLflow and GoCD."""

@@ -19,7 +19,7 @@ _CELL_TYPES = {"double": (int, float), "long": (int,), "string": (str,), "boolea
 
 
 class Data(Record):
-    """`columns` are the inputs in order; `holdout_sha256` is null until the first exam is pinned.
+    """`columns` are the inputs in order; `holdout_sha256` is null until the first hold-out is pinned.
 
     `packages` are the files that the rows are made from: a distribution's name and a pattern of its paths. Rows that
     are alike in the column `split_by`, which is no input, fall on one side of the split; without it, equal rows do.

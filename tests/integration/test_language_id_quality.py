@@ -120,7 +120,7 @@ def test_the_gates_let_the_cheap_variant_pass_and_stop_one_that_learnt_shuffled_
         assert bad[name] < 0.1 < threshold.min < good[name], name
 
 
-def test_the_service_gives_the_answers_of_the_training_library_to_the_whole_exam(
+def test_the_service_gives_the_answers_of_the_training_library_to_the_whole_hold_out(
     dataset: Dataset, model: Any, folder: Path
 ) -> None:
     expected = training.predict(model, dataset.holdout.inputs)

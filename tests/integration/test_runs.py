@@ -117,7 +117,7 @@ def test_the_logged_model_has_a_signature_an_example_pinned_libraries_and_no_pic
     assert not list(folder.glob("*.pkl"))
 
 
-def test_fetch_brings_model_and_exam_into_the_store(bench: Bench) -> None:
+def test_fetch_brings_model_and_hold_out_into_the_store(bench: Bench) -> None:
     candidate = bench.fetch()
     store = Store(bench.settings.store)
     assert (store.model(candidate.digest) / "model.skops").is_file()

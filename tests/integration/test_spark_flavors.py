@@ -275,5 +275,5 @@ def test_rows_are_parted_by_their_number_and_not_by_the_cores_of_a_machine(fitte
     assert session.createDataFrame(pyarrow.table({"x": range(100_000)})).rdd.getNumPartitions() == 2
 
 
-def test_both_rooms_find_the_flavor_by_its_name() -> None:
+def test_both_components_find_the_flavor_by_its_name() -> None:
     assert find_flavor("spark").to_onnx is delivery.to_onnx

@@ -1,4 +1,4 @@
-"""One story, told from outside: a promoted run reaches production, and every answer traces back."""
+"""One scenario, told from outside: a promoted run reaches production, and every answer traces back."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

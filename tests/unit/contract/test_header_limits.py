@@ -96,10 +96,10 @@ async def serving(limits: HeadLimits, protocol: type[LimitedProtocol] | None = N
     await server.shutdown()
 
 
-def tell(limits: HeadLimits, story: Callable[[Service], Awaitable[None]]) -> None:
+def tell(limits: HeadLimits, scenario: Callable[[Service], Awaitable[None]]) -> None:
     async def run() -> None:
         async with serving(limits) as service:
-            await story(service)
+            await scenario(service)
 
     asyncio.run(run())
 
@@ -114,13 +114,13 @@ ENDLESS = {
 
 @pytest.mark.parametrize("case", ENDLESS)
 def test_headers_without_an_end_are_refused_after_so_many_bytes(case: str) -> None:
-    async def story(service: Service) -> None:
+    async def scenario(service: Service) -> None:
         answer = await service.whole_answer(iter([*ENDLESS[case], *repeat(b"a" * 1000, 40_000)]))
         assert answer.startswith((b"HTTP/1.1 431 Request Header Fields Too Large\r\n", b"HTTP/1.1 400 ")), answer[:100]
         assert answer.startswith(b"HTTP/1.1 431 ") or case == "a method without an end"
         assert await service.is_answered()
 
-    tell(SLOW, story)
+    tell(SLOW, scenario)
 
 
 @pytest.mark.parametrize(
@@ -129,29 +129,29 @@ def test_headers_without_an_end_are_refused_after_so_many_bytes(case: str) -> No
     ids=["too many", "one too long", "too long together"],
 )
 def test_headers_that_end_are_counted_as_well(headers: bytes) -> None:
-    async def story(service: Service) -> None:
+    async def scenario(service: Service) -> None:
         answer = await service.whole_answer(iter([WHOLE[:-2] + headers + b"\r\n"]))
         assert answer.startswith(b"HTTP/1.1 431 ")
         assert b'"expected at most 20 headers in 4000 bytes, found more: send fewer"' in answer
 
-    tell(SLOW, story)
+    tell(SLOW, scenario)
 
 
 @pytest.mark.parametrize(
     "rest", [b"0\r\nX-Trailer: ", b"1;note=", b"0\r\n"], ids=["a trailer", "a note beside a chunk", "trailers"]
 )
 def test_what_comes_beside_a_body_has_limits_too(rest: bytes) -> None:
-    async def story(service: Service) -> None:
+    async def scenario(service: Service) -> None:
         endless = repeat(b"a: b\r\n" * 100 if rest == b"0\r\n" else b"a" * 1000, 40_000)
         answer = await service.whole_answer(iter([CHUNKED + rest, *endless]))
         assert b" 200 " not in answer
         assert await service.is_answered()
 
-    tell(SLOW, story)
+    tell(SLOW, scenario)
 
 
 def test_many_requests_on_one_connection_are_counted_one_by_one() -> None:
-    async def story(service: Service) -> None:
+    async def scenario(service: Service) -> None:
         reader, writer = await service.connect()
         writer.write((WHOLE[:-2] + b"a: b\r\n" * 19 + b"\r\n") * 50)
         for _ in range(50):
@@ -160,7 +160,7 @@ def test_many_requests_on_one_connection_are_counted_one_by_one() -> None:
         assert (await asyncio.wait_for(reader.readuntil(b"ok"), NET_SECONDS)).startswith(b"HTTP/1.1 200 ")
         writer.close()
 
-    tell(SLOW, story)
+    tell(SLOW, scenario)
 
 
 @pytest.mark.parametrize(
@@ -175,24 +175,24 @@ def test_many_requests_on_one_connection_are_counted_one_by_one() -> None:
     ids=["nothing", "empty lines", "half a head", "a request and an empty line", "a request and half a head"],
 )
 def test_headers_that_do_not_come_end_the_connection(sent: bytes, first: bytes, last: bytes) -> None:
-    async def story(service: Service) -> None:
+    async def scenario(service: Service) -> None:
         answer = await service.whole_answer(iter([sent]))
         assert answer.startswith(first or last)
         assert last in answer
 
-    tell(QUICK, story)
+    tell(QUICK, scenario)
 
 
 def test_a_body_that_nobody_reads_ends_the_connection() -> None:
-    async def story(service: Service) -> None:
+    async def scenario(service: Service) -> None:
         sent = HEAD.replace(b" / ", b" /deaf ") + b"Content-Length: 1000000000\r\n\r\n"
         assert (await service.whole_answer(iter([sent, *repeat(b"x" * 1000, 10_000)]))).startswith(b"HTTP/1.1 200 ")
 
-    tell(SLOW, story)
+    tell(SLOW, scenario)
 
 
-def test_half_sent_headers_make_room_for_whoever_asks() -> None:
-    async def story(service: Service) -> None:
+def test_half_sent_headers_give_way_to_whoever_asks() -> None:
+    async def scenario(service: Service) -> None:
         flood = []
         for number in range(40):
             flood.append(client := await service.connect())
@@ -204,11 +204,11 @@ def test_half_sent_headers_make_room_for_whoever_asks() -> None:
         for _, writer in flood:
             writer.close()
 
-    tell(SLOW, story)
+    tell(SLOW, scenario)
 
 
 def test_who_asks_and_who_has_asked_stays_while_others_only_connect() -> None:
-    async def story(service: Service) -> None:
+    async def scenario(service: Service) -> None:
         resting, asking = await service.connect(), await service.connect()
         resting[1].write(WHOLE)
         assert b"ok" in await asyncio.wait_for(resting[0].readuntil(b"ok"), NET_SECONDS)
@@ -222,11 +222,11 @@ def test_who_asks_and_who_has_asked_stays_while_others_only_connect() -> None:
         for _, writer in (resting, asking, *flood):
             writer.close()
 
-    tell(SLOW, story)
+    tell(SLOW, scenario)
 
 
 def test_one_more_than_can_be_answered_at_once_is_told_so() -> None:
-    async def story(service: Service) -> None:
+    async def scenario(service: Service) -> None:
         places = [await service.connect() for _ in range(SLOW.connections_a_peer)]
         for _, writer in places:
             writer.write(WHOLE.replace(b" / ", b" /wait "))
@@ -242,7 +242,7 @@ def test_one_more_than_can_be_answered_at_once_is_told_so() -> None:
         for _, writer in (*places, other):
             writer.close()
 
-    tell(SLOW, story)
+    tell(SLOW, scenario)
 
 
 class Connection:

@@ -97,7 +97,7 @@ def ask(app: ASGIApp, method: str, path: str, headers: object = None) -> httpx.R
 def test_there_is_no_other_http_service() -> None:
     made = {str(file.relative_to(ROOT)) for file in sources() if "FastAPI(" in file.read_text()}
     assert made == set(SERVICES)
-    # Its server is started by `mlflow server`: tests/integration/test_mlflow_door.py knocks at that one.
+    # Its server is started by `mlflow server`: tests/integration/test_mlflow_access.py knocks at that one.
     assert [file.name for file in sources() if '"mlflow", "server"' in file.read_text()] == [
         "container.py",
         "server.py",

@@ -57,10 +57,10 @@ def url_of(listener: socket.socket) -> str:
     return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def talk(predictor: Predictor, story: Callable[[httpx.AsyncClient, socket.socket], Awaitable[None]]) -> None:
+def talk(predictor: Predictor, scenario: Callable[[httpx.AsyncClient, socket.socket], Awaitable[None]]) -> None:
     async def run() -> None:
         async with serving(predictor) as (_, listener), httpx.AsyncClient(base_url=url_of(listener)) as client:
-            await story(client, listener)
+            await scenario(client, listener)
 
     asyncio.run(run())
 
@@ -76,35 +76,35 @@ async def raw(listener: socket.socket, request: bytes) -> bytes:
 
 
 def test_an_answer_has_predictions_and_the_models_identity(store: Path, release: Release, predictor: Predictor) -> None:
-    async def story(client: httpx.AsyncClient, _: socket.socket) -> None:
+    async def scenario(client: httpx.AsyncClient, _: socket.socket) -> None:
         answer = await client.post("/invocations", content=QUESTION, headers=JSON)
         assert answer.json() == {
             "predictions": pytest.approx(list(expected_predictions(store, release))),
             "model": {"name": "diamond-price", "revision": "1-aaaaaaaa", "release": release.digest},
         }
 
-    talk(predictor, story)
+    talk(predictor, scenario)
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metadata", "/docs", "/openapi.json", "/nowhere"])
 def test_every_answer_names_model_revision_and_release(path: str, release: Release, predictor: Predictor) -> None:
-    async def story(client: httpx.AsyncClient, _: socket.socket) -> None:
+    async def scenario(client: httpx.AsyncClient, _: socket.socket) -> None:
         answer = await client.get(path)
         assert answer.status_code == (404 if path == "/nowhere" else 200)
         headers = (names.MODEL_HEADER, names.REVISION_HEADER, names.RELEASE_HEADER)
         assert [answer.headers[name] for name in headers] == ["diamond-price", "1-aaaaaaaa", release.digest]
 
-    talk(predictor, story)
+    talk(predictor, scenario)
 
 
 def test_metadata_say_what_the_model_takes_and_where_it_came_from(predictor: Predictor) -> None:
-    async def story(client: httpx.AsyncClient, _: socket.socket) -> None:
+    async def scenario(client: httpx.AsyncClient, _: socket.socket) -> None:
         found = (await client.get("/metadata")).json()
         assert (found["run_id"], found["unit"], found["limits"]["max_rows"]) == ("a" * 32, "dollars", 5)
         assert (found["library"], found["runtime"], found["task"]) == ("sklearn", "sklearn", "regression")
         assert [column["name"] for column in found["inputs"]] == ["carat", "cut", "grade"]
 
-    talk(predictor, story)
+    talk(predictor, scenario)
 
 
 class Judge:
@@ -135,12 +135,12 @@ def judging(predictor: Predictor, task: str, judge: Judge) -> Predictor:
 def test_a_classifier_answers_a_label_and_its_probability(
     task: str, judge: Judge, labels: list[int | str], predictor: Predictor
 ) -> None:
-    async def story(client: httpx.AsyncClient, _: socket.socket) -> None:
+    async def scenario(client: httpx.AsyncClient, _: socket.socket) -> None:
         answer = await client.post("/invocations", json={"instances": [[0.5, "Ideal", 1], [2, "Ideal", 1]]})
         assert answer.json()["predictions"] == [{"label": label, "probability": 0.25} for label in labels]
         assert (await client.get("/metadata")).json()["task"] == task
 
-    talk(judging(predictor, task, judge), story)
+    talk(judging(predictor, task, judge), scenario)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_classifier_answers_a_label_and_its_probability(
 def test_the_description_of_the_interface_says_what_this_task_answers(
     task: str, kind: str, predictor: Predictor
 ) -> None:
-    async def story(client: httpx.AsyncClient, _: socket.socket) -> None:
+    async def scenario(client: httpx.AsyncClient, _: socket.socket) -> None:
         found = (await client.get("/openapi.json")).json()
         answer = found["paths"]["/invocations"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
         items = resolved(found, answer)["properties"]["predictions"]["items"]
@@ -158,13 +158,13 @@ def test_the_description_of_the_interface_says_what_this_task_answers(
             ["label", "probability"] if kind == "object" else []
         )
 
-    talk(judging(predictor, task, Judge()), story)
+    talk(judging(predictor, task, Judge()), scenario)
 
 
 def test_the_page_of_a_model_needs_nothing_from_elsewhere_and_has_an_example_that_is_answered(
     predictor: Predictor,
 ) -> None:
-    async def story(client: httpx.AsyncClient, listener: socket.socket) -> None:
+    async def scenario(client: httpx.AsyncClient, listener: socket.socket) -> None:
         page = (await client.get("/docs")).text
         assert re.findall(r'(?:src|href|action)="([^"]+)', page) == ["openapi.json", "metadata", "health/ready"]
         assert re.findall(r"https?://[^\s/]+", page) == [url_of(listener)]
@@ -174,7 +174,7 @@ def test_the_page_of_a_model_needs_nothing_from_elsewhere_and_has_an_example_tha
         schema = (await client.get("/openapi.json")).json()["paths"]["/invocations"]["post"]["requestBody"]
         assert schema["content"]["application/json"]["schema"]["example"] == json.loads(example)
 
-    talk(predictor, story)
+    talk(predictor, scenario)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_the_page_of_a_model_needs_nothing_from_elsewhere_and_has_an_example_tha
 def test_the_page_and_the_description_know_where_a_gateway_put_them(
     prefix: str, expected: str, predictor: Predictor
 ) -> None:
-    async def story(client: httpx.AsyncClient, _: socket.socket) -> None:
+    async def scenario(client: httpx.AsyncClient, _: socket.socket) -> None:
         headers = {"X-Forwarded-Prefix": prefix, "Host": "models.example.org:8080"}
         page = (await client.get("/docs", headers=headers)).text
         assert f"http://models.example.org:8080{expected}/invocations" in page
@@ -191,7 +191,7 @@ def test_the_page_and_the_description_know_where_a_gateway_put_them(
         servers = (await client.get("/openapi.json", headers=headers)).json()["servers"]
         assert servers == [{"url": expected or "/"}]
 
-    talk(predictor, story)
+    talk(predictor, scenario)
 
 
 def resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -225,7 +225,7 @@ BAD = {
 def test_a_hostile_request_gets_a_4xx_with_identity_and_the_next_one_an_answer(
     case: str, release: Release, predictor: Predictor
 ) -> None:
-    async def story(client: httpx.AsyncClient, listener: socket.socket) -> None:
+    async def scenario(client: httpx.AsyncClient, listener: socket.socket) -> None:
         request, status = BAD[case]
         answer = await raw(listener, request)
         assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer
@@ -233,11 +233,11 @@ def test_a_hostile_request_gets_a_4xx_with_identity_and_the_next_one_an_answer(
         assert b"connection: close" in answer.lower()
         assert (await client.post("/invocations", content=QUESTION, headers=JSON)).status_code == 200
 
-    talk(predictor, story)
+    talk(predictor, scenario)
 
 
 def test_more_requests_at_once_than_allowed_are_sent_away_and_health_still_answers(predictor: Predictor) -> None:
-    async def story(client: httpx.AsyncClient, listener: socket.socket) -> None:
+    async def scenario(client: httpx.AsyncClient, listener: socket.socket) -> None:
         slow = asyncio.create_task(raw(listener, sent("Content-Length: 10", b"{")))
         while (answer := await client.post("/invocations", content=QUESTION, headers=JSON)).status_code == 200:
             assert not slow.done(), "expected 503 while the only allowed request was still being sent"
@@ -245,7 +245,7 @@ def test_more_requests_at_once_than_allowed_are_sent_away_and_health_still_answe
         assert (await client.get("/health/live")).status_code == 200
         await slow
 
-    talk(predictor, story)
+    talk(predictor, scenario)
 
 
 def test_a_drained_service_asks_its_clients_to_leave_and_can_go_again(predictor: Predictor) -> None:

@@ -27,7 +27,6 @@ RETIRED = {
     "means": "dependencies",
     "sight": "what was found",
     "rhythm": "interval",
-    "rounds": "loop, measurements",
     "see_off": "stop and clean up",
     "sound_reader": "strict JSON reader",
     "conversation": "session",
@@ -35,19 +34,6 @@ RETIRED = {
 # Retired in every text. The others have their usual sense there too (it means; make room), so that only names and
 # headings count.
 PROSE = ("exam", "story", "tale", "chapter", "traveller", "crown", "rhythm")
-# TEMPORARY: what other branches rename. To be emptied when all of them are merged, and then removed with its test.
-NOT_YET_RENAMED: tuple[str, ...] = (
-    "services/embedded/",
-    "services/rollout/",
-    "services/prediction/",
-    "services/contract/",
-    "services/delivery/",
-    "plugin/",
-    "tests/",
-    "scripts/help/",
-    "scripts/test",
-    "scripts/environments.py",
-)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _JAVA_NAME = re.compile(r"\b[A-Za-z_]\w*\b")
 _JAVA_TEXT = re.compile(r'"""(?s:.*?)"""|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\])+\'|/\*(?s:.*?)\*/|//[^\n]*')
@@ -62,7 +48,7 @@ def tracked() -> list[str]:
 
 
 def is_checked(name: str) -> bool:
-    return not name.startswith(NOT_YET_RENAMED) and name != Path(__file__).relative_to(ROOT).as_posix()
+    return name != Path(__file__).relative_to(ROOT).as_posix()
 
 
 FILES = [name for name in tracked() if is_checked(name)]
@@ -114,7 +100,6 @@ def names_of(file: str) -> Iterator[str]:
         ("history", []),
         ("broom", []),
         ("KMeansModel", []),
-        ("rounded", []),
     ],
 )
 def test_a_retired_word_is_found_as_a_part_of_a_name_only(name: str, found: list[str]) -> None:
@@ -148,7 +133,3 @@ def test_no_text_has_a_retired_word() -> None:
     texts = {file: (ROOT / file).read_text(encoding="utf-8") for file in FILES if not file.startswith("requirements/")}
     assert {file: words for file, text in texts.items() if (words := prose(text))} == {}
     assert {file: words for file, text in texts.items() if file.endswith(".md") and (words := headings(text))} == {}
-
-
-def test_what_is_not_renamed_yet_is_still_there() -> None:
-    assert [start for start in NOT_YET_RENAMED if not any(file.startswith(start) for file in tracked())] == []

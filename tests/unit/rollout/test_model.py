@@ -178,7 +178,7 @@ def test_the_api_answers_in_records_and_refuses_in_one_line(machine: FakeMachine
     rollout = Rollout(machine.dependencies())
     transport = httpx.ASGITransport(app=create_app(rollout))
 
-    async def story() -> list[httpx.Response]:
+    async def scenario() -> list[httpx.Response]:
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return [
                 await client.get("/health"),
@@ -191,7 +191,7 @@ def test_the_api_answers_in_records_and_refuses_in_one_line(machine: FakeMachine
                 await client.get("/models/diamond-price/deployments"),
             ]
 
-    answers = asyncio.run(story())
+    answers = asyncio.run(scenario())
     rollout.close()
     assert [answer.status_code for answer in answers] == [200, 200, 409, 422, 422, 200, 200, 200]
     assert answers[1].json()["live"] is None

@@ -11,7 +11,7 @@ def test_the_kernel_gives_none_of_them_to_an_outgoing_connection() -> None:
     assert all(port < first_of_the_kernel for worker in range(WORKERS) for port in ports_of(worker))
 
 
-def test_no_two_workers_share_a_port_and_each_has_room_behind_it() -> None:
+def test_no_two_workers_share_a_port_and_each_has_space_behind_it() -> None:
     found = sorted(port for worker in range(WORKERS) for port in ports_of(worker))
     assert all(other - port >= APART for port, other in zip(found, found[1:], strict=False))
 

@@ -97,7 +97,7 @@ def test_the_digest_is_that_of_the_canonical_csv() -> None:
     assert holdout.digest.rows == len(holdout.csv.splitlines()) - 1
 
 
-def test_the_pinned_exam_of_diamond_price_is_what_the_package_gives() -> None:
+def test_the_pinned_hold_out_of_diamond_price_is_what_the_package_gives() -> None:
     from plotnine.data import diamonds
 
     config = load_model_config(MODELS, "diamond-price")

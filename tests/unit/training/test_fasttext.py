@@ -1,4 +1,4 @@
-"""fastText in its three rooms: the same words are read everywhere, and what it would do silently is refused."""
+"""fastText in its three components: the same words are read everywhere, and what it would do silently is refused."""
 
 import math
 import os
@@ -260,7 +260,7 @@ class TakesStringsOnly:
         return self._labels, [0.5] * len(self._labels)
 
 
-def test_every_room_asks_the_library_in_the_form_that_its_build_takes() -> None:
+def test_every_component_asks_the_library_in_the_form_that_its_build_takes() -> None:
     expected = [Labelled(label="en", probability=0.5)]
     assert training.predict(TakesListsOnly(), pandas.DataFrame({"text": ["hello"]})) == expected
     assert delivery.predict(TakesListsOnly(), [["hello"]], INPUTS) == expected

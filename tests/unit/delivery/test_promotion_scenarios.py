@@ -1,4 +1,4 @@
-"""Stories of promotions, told at random to a CI server that merges revisions as GoCD does.
+"""Scenarios of promotions, told at random to a CI server that merges revisions as GoCD does.
 
 Whatever order things happen in, every promotion has one outcome in the end, and what is live is the newest good one.
 """
@@ -57,8 +57,8 @@ class Into(httpx.BaseTransport):
         return httpx.Response(answer.status_code, content=await answer.aread())
 
 
-class Story:
-    """A server whose jobs end when the story says so, a rollout service with the fence of ours, and a follower."""
+class Scenario:
+    """A server whose jobs end when the scenario says so, a rollout service with the fence of ours, and a follower."""
 
     def __init__(self, state: Path, seed: int) -> None:
         self.state, self.chance = state, random.Random(seed)
@@ -154,7 +154,7 @@ class Story:
             if not self.engine.stages.waiting_jobs():
                 return
             self.end_a_job()
-        raise AssertionError("the story does not end")
+        raise AssertionError("the scenario does not end")
 
     def runs(self) -> list[tuple[str, bool]]:
         """Each revision that was run, in order, and whether a stage of its build refused it."""
@@ -170,29 +170,29 @@ def _number(revision: str) -> int:
     return int(revision.partition("-")[0])
 
 
-def tell(story: Story, promotions: int) -> None:
-    deeds = [story.promote] * 3 + [story.end_a_job] * 6 + [story.follow, story.follow_twice] * 2
-    deeds += [story.restart_follower, story.restart_server]
-    while len(story.bad) < promotions:
-        story.chance.choice(deeds)()
-    story.end()
+def tell(scenario: Scenario, promotions: int) -> None:
+    deeds = [scenario.promote] * 3 + [scenario.end_a_job] * 6 + [scenario.follow, scenario.follow_twice] * 2
+    deeds += [scenario.restart_follower, scenario.restart_server]
+    while len(scenario.bad) < promotions:
+        scenario.chance.choice(deeds)()
+    scenario.end()
 
 
-def check(story: Story) -> None:
-    found = {one.revision: one for one in story.outcomes()}
-    good = [revision for revision, stage in story.bad.items() if stage is None]
-    live = max(map(_number, story.answered), default=0)
+def check(scenario: Scenario) -> None:
+    found = {one.revision: one for one in scenario.outcomes()}
+    good = [revision for revision, stage in scenario.bad.items() if stage is None]
+    live = max(map(_number, scenario.answered), default=0)
     assert live == max(map(_number, good), default=0)
     # Promotions before what answers may be out of sight; each of the others is there once.
-    assert {revision for revision in story.bad if _number(revision) >= live} <= set(found)
+    assert {revision for revision in scenario.bad if _number(revision) >= live} <= set(found)
     for outcome in found.values():
         assert not outcome.open
-        assert (outcome.fate is Fate.DELIVERED) == (outcome.revision in story.answered)
+        assert (outcome.fate is Fate.DELIVERED) == (outcome.revision in scenario.answered)
         if outcome.number > live:
             assert outcome.fate is Fate.REFUSED
-            assert outcome.stage == story.bad[outcome.revision]
+            assert outcome.stage == scenario.bad[outcome.revision]
     # Judged again only when another one went on in its place before anything was said of it.
-    runs = story.runs()
+    runs = scenario.runs()
     refused = [revision for revision, was_refused in runs if was_refused]
     assert len(refused) == len(set(refused))
     for place, (revision, was_refused) in enumerate(runs):
@@ -201,16 +201,18 @@ def check(story: Story) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_no_promotion_is_lost_and_what_is_live_is_the_newest_good_one(tmp_path: Path, seed: int) -> None:
-    story = Story(tmp_path, seed)
-    tell(story, promotions=8)
-    check(story)
+    scenario = Scenario(tmp_path, seed)
+    tell(scenario, promotions=8)
+    check(scenario)
 
 
 def test_of_thirty_promotions_during_one_first_stage_each_is_judged_until_one_is_good(tmp_path: Path) -> None:
-    story = Story(tmp_path, 0)
+    scenario = Scenario(tmp_path, 0)
     for _ in range(30):
-        story.promote()
-    story.bad = dict.fromkeys(story.bad, "fetch") | {f"2-{2:08x}": None}
-    story.end()
-    check(story)
-    assert [revision for revision, _ in story.runs()] == [f"{number}-{number:08x}" for number in (1, *range(30, 1, -1))]
+        scenario.promote()
+    scenario.bad = dict.fromkeys(scenario.bad, "fetch") | {f"2-{2:08x}": None}
+    scenario.end()
+    check(scenario)
+    assert [revision for revision, _ in scenario.runs()] == [
+        f"{number}-{number:08x}" for number in (1, *range(30, 1, -1))
+    ]
