@@ -21,7 +21,7 @@ trackback: ## The command line: make trackback ARGS="status --text"
 	scripts/trackback $(ARGS)
 
 ##@ Change it
-.PHONY: setup quick test check coverage all-checks hooks help-texts
+.PHONY: setup quick test check coverage all-checks hooks help-texts docs-tables
 setup: ## Set up what a developer needs: the environment with all libraries and checks
 	scripts/setup dev $(ARGS)
 quick: ## Run after each edit: the unit tests that need neither a JVM nor a child process
@@ -38,6 +38,8 @@ hooks: ## Let git run `make check` before each commit (needs pre-commit)
 	pre-commit install $(ARGS)
 help-texts: ## Write scripts/help anew, after a change of a command or its options
 	.venv/dev/bin/python -m scripts.help_texts $(ARGS)
+docs-tables: ## Write the docs' tables of variables and services anew, after a change of either
+	.venv/dev/bin/python -m scripts.docs_tables $(ARGS)
 
 ##@ Depend on others
 .PHONY: lock upgrade audit sbom image-digests
