@@ -29,8 +29,8 @@ def test_the_checkout_can_only_be_read_and_the_caches_are_kept(asked: list[str])
     assert volumes == [
         "/var/lib/docker",
         f"{ROOT}:/given:ro",
-        "/home/ada/.cache:/root/.cache",
-        "/home/ada/.m2:/root/.m2",
+        "/home/ada/.cache:/caches/.cache",
+        "/home/ada/.m2:/caches/.m2",
     ]
     assert {"--rm", "--privileged", "CI=true"} <= set(asked)
 
