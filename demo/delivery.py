@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from services.contract.errors import Refused
 from services.gocd.client import GoCD, Json
+from services.gocd.instances import OVER, has_ended, has_passed, is_downstream, promotes, results
 
 # A net: the gates have limits of their own.
 DELIVERY_SECONDS = 1800
@@ -22,8 +22,8 @@ class Delivery:
     @property
     def stopped_at(self) -> str | None:
         """The stage that failed, None when all passed."""
-        stages = [*self.build["stages"], *(self.online["stages"] if self.online else [])]
-        return next((stage["name"] for stage in stages if stage.get("result") == "Failed"), None)
+        found = {**results(self.build), **(results(self.online) if self.online else {})}
+        return next((stage for stage, result in found.items() if result == "Failed"), None)
 
 
 class DeliveryFollower:
@@ -34,21 +34,20 @@ class DeliveryFollower:
 
     def follow(self, model: str, run_id: str) -> Delivery:
         """Returns when the model is live or a gate has failed. Raises Refused when neither happens in time."""
-        build = self._follow(model, _promotes(run_id))
-        if any(stage.get("result") != "Passed" for stage in build["stages"]):
+        build = self._follow(model, lambda instance: promotes(instance, run_id))
+        if not has_passed(build):
             return Delivery(build, None)
-        return Delivery(build, self._follow(f"{model}-online", _caused_by(build)))
+        return Delivery(build, self._follow(f"{model}-online", lambda instance: is_downstream(instance, build)))
 
     def _follow(self, pipeline: str, is_ours: Callable[[Json], bool]) -> Json:
         shown: set[str] = set()
         for instance in self._instances(pipeline, is_ours):
-            for stage in instance["stages"]:
-                result = stage.get("result", "Unknown")
-                if stage["name"] not in shown and result in ("Passed", "Failed", "Cancelled"):
-                    shown.add(stage["name"])
-                    self._say(f"  {pipeline} {instance['counter']}  {stage['name']:9} {result}")
-            results = [stage.get("result", "Unknown") for stage in instance["stages"]]
-            if "Failed" in results or "Cancelled" in results or set(results) == {"Passed"}:
+            over = {stage: result for stage, result in results(instance).items() if result in OVER}
+            for stage, result in over.items():
+                if stage not in shown:
+                    self._say(f"  {pipeline} {instance['counter']}  {stage:9} {result}")
+            shown |= over.keys()
+            if has_ended(instance):
                 return instance
         raise Refused(f"expected pipeline {pipeline} to end within {DELIVERY_SECONDS} s: see {self._url}")
 
@@ -58,22 +57,3 @@ class DeliveryFollower:
             while time.monotonic() < deadline:
                 yield from (instance for instance in gocd.history(pipeline)[:1] if is_ours(instance))
                 time.sleep(0.1)
-
-
-def _promotes(run_id: str) -> Callable[[Json], bool]:
-    def is_ours(instance: Json) -> bool:
-        return bool(_revision(instance).endswith(f"-{run_id[:8]}"))
-
-    return is_ours
-
-
-def _caused_by(build: Json) -> Callable[[Json], bool]:
-    def is_ours(instance: Json) -> bool:
-        return _revision(instance).startswith(f"{build['name']}/{build['counter']}/")
-
-    return is_ours
-
-
-def _revision(instance: Json) -> str:
-    revisions: list[Any] = instance["build_cause"]["material_revisions"]
-    return str(revisions[0]["modifications"][0]["revision"]) if revisions else ""

@@ -11,6 +11,7 @@ import httpx
 
 from services.contract import names
 from services.contract.model_config import load_model_config
+from services.gocd.instances import has_ended, has_passed, is_downstream, promotes, results
 from services.platform.settings import Urls
 from tests.support.paths import MODELS, ROOT
 from tests.support.poll import poll_until
@@ -19,7 +20,6 @@ from tests.support.steady_client import SteadyClient
 Json = dict[str, Any]
 MODEL = "diamond-price"
 TRACKBACK = str(ROOT / "scripts" / "trackback")
-_ENDED = ("Passed", "Failed", "Cancelled")
 
 
 def example(model: str) -> Json:
@@ -83,17 +83,14 @@ class PlatformClient:
 
     def delivered(self, after: int, run_id: str) -> Json:
         """The build of this run that came after counter `after`, ended, with its deployment ended when it passed."""
-        build = self._ended(
-            self.model, lambda one: one["counter"] > after and _revision(one).endswith(f"-{run_id[:8]}")
-        )
-        if _results(build) == {"Passed"}:
-            origin = f"{self.model}/{build['counter']}/"
-            online = self._ended(f"{self.model}-online", lambda one: _revision(one).startswith(origin))
-            assert _results(online) == {"Passed"}, self.console(online, "deploy")
+        build = self._ended(self.model, lambda one: one["counter"] > after and promotes(one, run_id))
+        if has_passed(build):
+            online = self._ended(f"{self.model}-online", lambda one: is_downstream(one, build))
+            assert has_passed(online), self.console(online, "deploy")
         return build
 
     def stages(self, build: Json) -> dict[str, str]:
-        return {stage["name"]: stage.get("result", "not run") for stage in build["stages"]}
+        return results(build)
 
     def console(self, instance: Json, stage: str) -> str:
         counter = next(one["counter"] for one in instance["stages"] if one["name"] == stage)
@@ -151,21 +148,8 @@ class PlatformClient:
 
     def _ended(self, pipeline: str, wanted: Callable[[Json], bool]) -> Json:
         def look() -> Json | None:
-            return next((one for one in self.instances(pipeline) if wanted(one) and _has_ended(one)), None)
+            return next((one for one in self.instances(pipeline) if wanted(one) and has_ended(one)), None)
 
         what = f"an instance of {pipeline} to end"
         self._access.say(f"waiting up to {self._access.patience:g} s for {what}")
         return poll_until(look, what, seconds=self._access.patience)
-
-
-def _revision(instance: Json) -> str:
-    return str(instance["build_cause"]["material_revisions"][0]["modifications"][0]["revision"])
-
-
-def _results(instance: Json) -> set[str]:
-    return {stage.get("result", "not run") for stage in instance["stages"]}
-
-
-def _has_ended(instance: Json) -> bool:
-    results = [stage.get("result", "not run") for stage in instance["stages"]]
-    return "Failed" in results or "Cancelled" in results or all(result in _ENDED for result in results)

@@ -1,0 +1,39 @@
+"""What an instance of a pipeline says of itself, as `GET /api/pipelines/{name}/history` lists it.
+
+Fields: api.gocd.org, "The pipeline instance object".
+"""
+
+from services.gocd.client import Json
+
+OVER = ("Passed", "Failed", "Cancelled")
+
+
+def promotes(instance: Json, run_id: str) -> bool:
+    """Whether it was made of a promotion of this run: the revision of one ends in the first eight digits of its id."""
+    return _revision(instance).endswith(f"-{run_id[:8]}")
+
+
+def is_downstream(instance: Json, build: Json) -> bool:
+    """Whether it was made of what `build` passed on: that revision is `pipeline/counter/stage/counter`."""
+    return _revision(instance).startswith(f"{build['name']}/{build['counter']}/")
+
+
+def results(instance: Json) -> dict[str, str]:
+    """By stage in their order; `Unknown` of one that runs, `not run` of one for which GoCD names none."""
+    return {stage["name"]: stage.get("result", "not run") for stage in instance["stages"]}
+
+
+def has_passed(instance: Json) -> bool:
+    return set(results(instance).values()) == {"Passed"}
+
+
+def has_ended(instance: Json) -> bool:
+    """Every stage passed, or one of them did not: GoCD runs none of those that come after it."""
+    found = results(instance).values()
+    return "Failed" in found or "Cancelled" in found or has_passed(instance)
+
+
+def _revision(instance: Json) -> str:
+    """Of its first material; empty where it has none yet."""
+    revisions = instance["build_cause"]["material_revisions"]
+    return str(revisions[0]["modifications"][0]["revision"]) if revisions else ""
