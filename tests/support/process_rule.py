@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "os.exec"}
-# joblib counts the cores once an interpreter, in whichever test is the first that fits a model.
-BY_THE_WAY = "lscpu"
+# Once an interpreter, in whichever test is the first: joblib counts the cores where a model is fitted, and GitPython
+# looks for git where MLflow's client imports it.
+BY_THE_WAY = ("lscpu", "git version")
 LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -26,8 +27,7 @@ class ProcessRule:
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self._seen is None:
             return
-        what = str(arguments[0] if arguments else "")
-        if event in STARTS and what != BY_THE_WAY:
+        if event in STARTS and not (what := _command(arguments)).startswith(BY_THE_WAY):
             self._seen.append(f"{event} of {what[:100]}")
         elif event == "socket.connect" and _is_beyond(arguments[1]):
             self._seen.append(f"a connection to {arguments[1][0]}")
@@ -49,6 +49,12 @@ class ProcessRule:
                 " mark it with @pytest.mark.process, or call in this process",
                 pytrace=False,
             )
+
+
+def _command(arguments: tuple[Any, ...]) -> str:
+    """The words where the event has them, else its first argument, such as the command of os.system."""
+    words = arguments[1] if len(arguments) > 1 else None
+    return " ".join(map(str, words)) if isinstance(words, list | tuple) else str(*arguments[:1])
 
 
 def _is_bound(item: pytest.Item) -> bool:

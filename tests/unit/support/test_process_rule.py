@@ -22,8 +22,8 @@ TESTS = """
 import contextlib, socket, subprocess, threading
 import pytest
 
-def start():
-    subprocess.run(["true"], check=True)
+def start(*command):
+    subprocess.run(command or ["true"], check=True)
 
 def test_quiet():
     socket.create_server(("127.0.0.1", 0)).close()
@@ -48,6 +48,12 @@ def test_away():
     with socket.socket(type=socket.SOCK_DGRAM) as one, contextlib.suppress(OSError):
         one.connect(("192.0.2.1", 9))
 
+def test_git():
+    start("git", "rev-parse", "--git-dir")
+
+def test_import_of_gitpython():
+    start("git", "version")
+
 @pytest.mark.process
 def test_marked():
     start()
@@ -55,7 +61,7 @@ def test_marked():
 
 
 @pytest.mark.parametrize(
-    ("folder", "failed"), [("unit", {"start", "thread", "fixture", "away"}), ("integration", set())]
+    ("folder", "failed"), [("unit", {"start", "thread", "fixture", "away", "git"}), ("integration", set())]
 )
 def test_units_without_the_marker_start_no_process_and_stay_on_this_machine(
     tmp_path: Path, folder: str, failed: set[str]
@@ -68,4 +74,4 @@ def test_units_without_the_marker_start_no_process_and_stay_on_this_machine(
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
     said = [line for line in done.stdout.splitlines() if line.startswith("ERROR")]
     assert {line.split("test_it.py::test_")[1].split()[0] for line in said} == failed, done.stdout
-    assert "6 passed" in done.stdout
+    assert "8 passed" in done.stdout
