@@ -69,6 +69,7 @@ def train(request: TrainRequest, say: Say) -> TrainedRun:
     variant, chosen = _variant(config, request.variant)
     folder = request.models / config.name
     plan = _plan(folder, variant, chosen)
+    _check(plan, flavor, config, folder)
     say(f"{config.name}: reading {request.csv or config.data.source}")
     rows = load_rows(config, folder, request.csv)
     training, holdout = rows.dataset.training.digest, rows.dataset.holdout.digest
@@ -96,6 +97,13 @@ def _plan(folder: Path, variant: str, chosen: dict[str, Parameter]) -> Any:
             f"{folder / 'train.py'}: expected `build` to take the variant '{variant}' of model.yaml, found "
             f"{type(error).__name__}: {error}"
         ) from error
+
+
+def _check(plan: Any, flavor: Flavor, config: ModelConfig, folder: Path) -> None:
+    try:
+        flavor.check(plan, config)
+    except Refused as refused:
+        raise Refused(f"{folder / 'train.py'}: {refused}") from refused
 
 
 def _unpinned_holdout(config: ModelConfig, found: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Protocol, cast
 import pandas
 from mlflow.models import ModelSignature
 
-from services.contract.model_config import Data
+from services.contract.model_config import Data, ModelConfig
 from services.contract.modules import find_module
 from services.contract.prediction import Prediction
 from services.contract.task import Task
@@ -21,6 +21,12 @@ class Flavor(Protocol):
 
     def read(self, path: Path, data: Data, task: Task) -> pandas.DataFrame:
         """A user's own file. Raises Refused, naming the column or row that is wrong."""
+
+    def check(self, plan: Any, config: ModelConfig) -> None:
+        """Looks at a plan before anything is read or fitted. Raises Refused, in one sentence that says what `build` is
+        to return, for one that the library cannot fit, the form of the model cannot hold or a later step would refuse.
+        The caller puts the path of the model's train.py before it.
+        """
 
     def fit(self, plan: Any, inputs: pandas.DataFrame, target: pandas.Series, master: str | None) -> Any:
         """`plan` is what `build` in the model's train.py gives; `master` is a cluster's URL, None for this machine."""

@@ -25,7 +25,7 @@ if __name__ != LOADER:
     from services.contract.prediction import Labelled
     from training.dataset import read_csv
 if TYPE_CHECKING:
-    from services.contract.model_config import Data
+    from services.contract.model_config import Data, ModelConfig
     from services.contract.prediction import Prediction
     from services.contract.task import Task
 
@@ -89,6 +89,12 @@ def _row(words: list[str], where: str) -> tuple[str, str]:
     if not text:
         raise Refused(f"{where}: expected a text beside {labels[0]}, found none")
     return labels[0].removeprefix(_PREFIX), text
+
+
+def check(plan: Any, config: ModelConfig) -> None:  # noqa: ARG001
+    """Raises Refused unless `plan` holds arguments by name."""
+    if not isinstance(plan, dict):
+        raise Refused(f"expected `build` to return a dict of arguments of train_supervised, found {plan!r}")
 
 
 def fit(plan: dict[str, Any], inputs: pandas.DataFrame, target: pandas.Series, master: str | None) -> Any:  # noqa: ARG001

@@ -11,8 +11,9 @@ from sklearn import metrics
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from services.contract import names
+from services.contract.errors import Refused
 from services.contract.estimator import SKLEARN_TRUSTED, ask_estimator
-from services.contract.model_config import Data
+from services.contract.model_config import Data, ModelConfig
 from services.contract.prediction import Prediction
 from services.contract.task import Task
 from training.dataset import read_csv
@@ -23,6 +24,12 @@ RUNS_ON_A_CLUSTER = False
 
 def read(path: Path, data: Data, task: Task) -> pandas.DataFrame:
     return read_csv(path, data, task)
+
+
+def check(plan: Any, config: ModelConfig) -> None:  # noqa: ARG001
+    """Raises Refused unless `plan` is an object with fit and predict."""
+    if isinstance(plan, type) or not hasattr(plan, "fit") or not hasattr(plan, "predict"):
+        raise Refused(f"expected `build` to return an unfitted estimator or pipeline, found {plan!r}")
 
 
 def fit(plan: Any, inputs: pandas.DataFrame, target: pandas.Series, master: str | None) -> Any:  # noqa: ARG001

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pandas
@@ -21,7 +22,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from services.contract import names
 from services.contract.errors import Refused, jvm_reason
-from services.contract.model_config import Data
+from services.contract.model_config import Data, ModelConfig
 from services.contract.prediction import Prediction
 from services.contract.spark import (
     LOCALHOST,
@@ -59,6 +60,12 @@ appender.stderr.layout.pattern = %p %c{1}: %m%n%ex{1}
 def read(path: Path, data: Data, task: Task) -> pandas.DataFrame:
     """The declared columns of a CSV file. Raises Refused, naming the column or row that is wrong."""
     return read_csv(path, data, task)
+
+
+def check(plan: Any, config: ModelConfig) -> None:  # noqa: ARG001
+    """Raises Refused unless `plan` can be called: there is no pipeline before there is a session."""
+    if not callable(plan):
+        raise Refused(f"expected `build` to return a function that returns an unfitted Pipeline, found {plan!r}")
 
 
 def fit(

@@ -104,6 +104,13 @@ def test_a_file_without_its_function_is_refused(tmp_path: Path) -> None:
         find_function(models / "gems", "data.py", "load")
 
 
+@pytest.mark.parametrize("plan", ["None", "Ridge", "7", "{'lr': 1}"])
+def test_a_plan_that_the_library_cannot_fit_is_refused_before_the_rows_are_read(tmp_path: Path, plan: str) -> None:
+    train_py = f"from sklearn.linear_model import Ridge\ndef build(alpha): return {plan}\n"
+    with pytest.raises(Refused, match=r"gems/train\.py: expected `build` to return an unfitted estimator or pipeline"):
+        train(TrainRequest(model_folder(tmp_path, train_py), "gems"), quiet)
+
+
 @pytest.mark.parametrize("labels", [["x", "y", "z"] * 100, [0, 1, 1] * 100, [0.5, 1.5, 2.5] * 100])
 def test_shuffled_labels_are_the_same_labels_on_other_rows(labels: list[Any]) -> None:
     target = pandas.Series(labels, index=range(7, 307), name="label")
