@@ -11,18 +11,21 @@ import pandas
 from services.contract.candidate import DataDigest, DataSchema
 from services.contract.errors import Refused
 from services.contract.model_config import Data
+from services.contract.moments import MOMENTS
 from services.contract.task import TARGETS, Task
 from training.cells import convert
+from training.columns import moments_or_numbers, texts, typed
 from training.csv_table import Table, read_table
 
-_PANDAS_TYPES = {"double": "float64", "long": "int64", "string": "str", "boolean": "bool"}
+_TARGET_KINDS: dict[Task, str] = {"regression": "double", "classification": "name", "binary-classification": "label"}
 
 
 @dataclass(frozen=True)
 class Part:
     """Inputs and target of one side of the split, and its canonical CSV bytes with their digest.
 
-    Canonical is UTF-8, `\\n` for every line break, the shortest floats that read back the same, nothing for NaN.
+    Canonical is UTF-8, `\\n` for every line break, the shortest floats that read back the same, ISO 8601 in UTC for a
+    moment, nothing for what is missing.
     """
 
     inputs: pandas.DataFrame
@@ -44,6 +47,7 @@ def schema(data: Data, task: Task) -> DataSchema:
         target=data.target,
         target_type=TARGETS[task],
         split_by=data.split_by,
+        split_by_time=data.split_by_time,
         holdout_percent=data.holdout_percent,
     )
 
@@ -53,41 +57,59 @@ def read_csv(path: Path, data: Data, task: Task) -> pandas.DataFrame:
 
     Raises Refused, naming the column that is missing or the line that is wrong.
     """
-    table = read_table(path, [*data.columns, data.target], data.split_by)
-    return pandas.DataFrame({name: _converted(table, name, _kind(name, data, task)) for name in table.columns})
+    table = read_table(path, _needed(data), data.split_by)
+    return pandas.DataFrame({name: _converted(table, name, data, task) for name in table.columns})
+
+
+def _needed(data: Data) -> list[str]:
+    return list(dict.fromkeys([*data.columns, data.target, *([data.split_by_time] if data.split_by_time else [])]))
 
 
 def _kind(name: str, data: Data, task: Task) -> str:
     if name == data.target:
         return "label" if task == "binary-classification" else TARGETS[task]
-    return "optional double" if name in data.optional else data.columns.get(name, "string")
+    return data.columns.get(name, "string")
 
 
-def _converted(table: Table, name: str, kind: str) -> list[Any]:
-    values = []
+def _converted(table: Table, name: str, data: Data, task: Task) -> pandas.Series:
+    kind, optional = _kind(name, data, task), name in data.optional
+    values: list[Any] = []
     for line, text in zip(table.lines, table.columns[name], strict=True):
         try:
-            values.append(convert(text, kind))
+            values.append(convert(text, kind, optional))
         except ValueError as error:
             raise Refused(f"{table.path}:{line}: column '{name}': {error}") from None
-    return values
+    # Else pandas would make floats of whole numbers beside which one is missing.
+    return pandas.Series(values, dtype="object" if optional and kind != "double" else None)
 
 
 def split(frame: pandas.DataFrame, data: Data, task: Task, source: str) -> Dataset:
-    """Splits by a hash, the same on every machine: of `split_by` where the frame has it, else of the whole row.
+    """Holds out the last rows by `split_by_time`, or splits by a hash, the same on every machine: of `split_by` where
+    the frame has it, else of the whole row.
 
     Raises Refused when a column is not what model.yaml declares or when a side lacks rows or labels.
     """
-    rows = _declared(frame.reset_index(drop=True), data, task, source)
-    keys = frame[[data.split_by]] if data.split_by in frame.columns else rows
-    held = numpy.array([_bucket(key) < data.holdout_percent for key in keys.itertuples(index=False, name=None)])
+    frame = frame.reset_index(drop=True)
+    rows = _declared(frame, data, task, source)
+    canonical = rows.assign(
+        **{name: texts(rows[name], kind, name in data.optional) for name, kind in data.columns.items()}
+    )
+    held = _last(frame, data, source) if data.split_by_time else _chosen(frame, canonical, data)
     if held.all() or not held.any():
         raise Refused(f"{source}: expected enough rows for a training set and a hold-out, found {len(rows)}")
-    sides = {"training set": rows[~held], "hold-out": rows[held]}
+    sides = {"training set": ~held, "hold-out": held}
     if task != "regression":
-        _refuse_single_label(sides, data.target, source)
-    training, holdout = (_part(side, data, source) for side in sides.values())
+        _refuse_single_label({side: rows[which] for side, which in sides.items()}, data.target, source)
+    training, holdout = (_part(rows[which], canonical[which], data, source) for which in sides.values())
     return Dataset(training, holdout)
+
+
+def _chosen(frame: pandas.DataFrame, canonical: pandas.DataFrame, data: Data) -> Any:
+    """The rows that a hash holds out."""
+    keys = frame[[data.split_by]] if data.split_by in frame.columns else canonical
+    if data.columns.get(data.split_by or "") in MOMENTS:
+        keys = canonical[[data.split_by]]
+    return numpy.array([_bucket(key) < data.holdout_percent for key in keys.itertuples(index=False, name=None)])
 
 
 def _bucket(key: tuple[object, ...]) -> int:
@@ -95,36 +117,33 @@ def _bucket(key: tuple[object, ...]) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) % 100
 
 
+def _last(frame: pandas.DataFrame, data: Data, source: str) -> Any:
+    """The last `holdout_percent` of the rows by time; those that are as old as the oldest of them belong to them."""
+    name = str(data.split_by_time)
+    if name not in frame.columns:
+        raise Refused(f"{source}: expected the column '{name}' that data.split_by_time names, found none")
+    try:
+        times = moments_or_numbers(frame[name])
+    except ValueError as error:
+        raise Refused(f"{source}: column '{name}', by which the rows are split: {error}") from None
+    first = numpy.sort(times)[-max(1, round(len(times) * data.holdout_percent / 100))] if len(times) else 0
+    return times >= first
+
+
 def _declared(frame: pandas.DataFrame, data: Data, task: Task, source: str) -> pandas.DataFrame:
-    types: dict[str, str] = {**data.columns, data.target: TARGETS[task]}
+    types: dict[str, str] = {**data.columns, data.target: _TARGET_KINDS[task]}
     if missing := [name for name in types if name not in frame.columns]:
         raise Refused(f"{source}: expected columns {', '.join(types)}; missing: {', '.join(missing)}")
-    rows = pandas.DataFrame(
+    return pandas.DataFrame(
         {name: _typed(frame[name], kind, name in data.optional, source) for name, kind in types.items()}
     )
-    if task == "binary-classification" and not rows[data.target].isin([0, 1]).all():
-        raise Refused(f"{source}: column '{data.target}': expected 0 or 1, found other numbers")
-    return rows
 
 
 def _typed(column: pandas.Series, kind: str, optional: bool, source: str) -> pandas.Series:
-    where = f"{source}: column '{column.name}'"
-    if not optional and (without := int((column.isna() | (column == "")).sum())):
-        raise Refused(f"{where}: expected a value in every row, found {without} without")
     try:
-        typed = column.astype(_PANDAS_TYPES[kind])
-    except (ValueError, TypeError) as error:
-        raise Refused(f"{where}: expected values of type {kind}, found others: {error}") from error
-    if kind in ("long", "boolean") and (typed != column).any():
-        raise Refused(f"{where}: expected values of type {kind}, found others")
-    if kind == "double" and numpy.isinf(typed).any():
-        raise Refused(f"{where}: expected finite numbers, found an infinite one")
-    # A bare carriage return would end the row for whoever reads the canonical CSV.
-    return typed.str.replace(r"\r\n?", "\n", regex=True) if kind == "string" and _has_return(typed) else typed
-
-
-def _has_return(texts: pandas.Series) -> bool:
-    return bool(texts.str.contains("\r", regex=False).any())
+        return typed(column, kind, optional)
+    except ValueError as error:
+        raise Refused(f"{source}: column '{column.name}': {error}") from error
 
 
 def _refuse_single_label(sides: dict[str, pandas.DataFrame], target: str, source: str) -> None:
@@ -136,7 +155,7 @@ def _refuse_single_label(sides: dict[str, pandas.DataFrame], target: str, source
             )
 
 
-def _part(rows: pandas.DataFrame, data: Data, source: str) -> Part:
-    content = rows.to_csv(index=False, lineterminator="\n").encode()
+def _part(rows: pandas.DataFrame, canonical: pandas.DataFrame, data: Data, source: str) -> Part:
+    content = canonical.to_csv(index=False, lineterminator="\n").encode()
     digest = DataDigest(sha256=hashlib.sha256(content).hexdigest(), rows=len(rows), source=source)
     return Part(inputs=rows[list(data.columns)], target=rows[data.target], csv=content, digest=digest)

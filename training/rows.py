@@ -1,14 +1,18 @@
 """Loads a model's rows: from files of installed packages, or from one file that the user gives."""
 
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas
 
 from services.contract.candidate import Sources
 from services.contract.errors import Refused
 from services.contract.model_config import ModelConfig
-from training.dataset import Dataset, split
+from training.dataset import Dataset, read_csv, split
 from training.flavors import find_flavor
 from training.model_code import find_function
 from training.sources import file_sources, package_files, package_sources
@@ -35,4 +39,13 @@ def _from_packages(config: ModelConfig, folder: Path) -> pandas.DataFrame:
     files = package_files(config.data.packages)
     if missing := [name for name, path in files.items() if not path.is_file()]:
         raise Refused(f"expected {missing[0]}, which its package lists, found no such file: install the package again")
-    return find_function(folder, "data.py", "load")(list(files.values()))
+    load = find_function(folder, "data.py", "load")
+    return load(list(files.values()), *_readers(load, config))
+
+
+def _readers(load: Callable[..., Any], config: ModelConfig) -> list[Callable[[Path], pandas.DataFrame]]:
+    """One for a `load` that has a second parameter: it reads a CSV file with the types that model.yaml declares."""
+    wanted = list(inspect.signature(load).parameters.values())[1:2]
+    if not wanted or wanted[0].kind not in (wanted[0].POSITIONAL_ONLY, wanted[0].POSITIONAL_OR_KEYWORD):
+        return []
+    return [partial(read_csv, data=config.data, task=config.task)]

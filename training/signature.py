@@ -3,6 +3,7 @@
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 
+from services.contract.cells import model_type
 from services.contract.model_config import ModelConfig
 from services.contract.task import TARGETS
 
@@ -12,6 +13,6 @@ def signature(config: ModelConfig) -> ModelSignature:
     kind = TARGETS[config.task]
     labelled = Schema([ColSpec(kind, "label"), ColSpec("double", "probability")])
     return ModelSignature(
-        inputs=Schema([ColSpec(column.type, column.name, required=column.required) for column in config.inputs]),
+        inputs=Schema([ColSpec(model_type(column), column.name, required=column.required) for column in config.inputs]),
         outputs=Schema([ColSpec(kind)]) if config.task == "regression" else labelled,
     )

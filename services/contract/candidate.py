@@ -18,7 +18,7 @@ class DataDigest(Record):
 class DataSchema(Record):
     """How rows are declared and split: inputs in order with their types, those that may be missing, the target.
 
-    `split_by` is None when whole rows were hashed.
+    `split_by` is None when whole rows were hashed, `split_by_time` unless the last rows by it were held out.
     """
 
     columns: dict[str, str]
@@ -26,6 +26,7 @@ class DataSchema(Record):
     target: str
     target_type: str
     split_by: str | None
+    split_by_time: str | None = None
     holdout_percent: int
 
 

@@ -1,18 +1,20 @@
 """`model.yaml`: what a team declares of its model; only a commit can change it."""
 
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from services.contract.errors import Refused
 from services.contract.located_yaml import load_yaml
+from services.contract.moments import MOMENTS, moment_text
 from services.contract.record import ModelName, Record, Sha256
 from services.contract.release import Column, ServingLimits
 from services.contract.task import COMPARED, Task
 
 MODEL_FILE = "model.yaml"
-ColumnType = Literal["double", "long", "string", "boolean"]
+ColumnType = Literal["double", "long", "string", "boolean", "date", "datetime"]
 Parameter = bool | int | float | str
 Cell = bool | int | float | str | None
 _CELL_TYPES = {"double": (int, float), "long": (int,), "string": (str,), "boolean": (bool,)}
@@ -22,7 +24,9 @@ class Data(Record):
     """`columns` are the inputs in order; `holdout_sha256` is null until the first hold-out is pinned.
 
     `packages` are the files that the rows are made from: a distribution's name and a pattern of its paths. Rows that
-    are alike in the column `split_by`, which is no input, fall on one side of the split; without it, equal rows do.
+    are alike in the column `split_by` fall on one side of the split; without it, equal rows do. With `split_by_time`
+    the last rows by that column are held out instead. Neither column needs to be an input. Values of the columns in
+    `optional` may be missing.
     """
 
     source: str
@@ -32,14 +36,20 @@ class Data(Record):
     columns: Annotated[dict[str, ColumnType], Field(min_length=1)]
     optional: tuple[str, ...] = ()
     split_by: str | None = None
+    split_by_time: str | None = None
     holdout_percent: Annotated[int, Field(ge=1, le=50)] = 20
     holdout_sha256: Sha256 | None
 
     @model_validator(mode="after")
     def _declared(self) -> Self:
-        for name in self.optional:
-            if self.columns.get(name) != "double":
-                raise ValueError(f"optional: expected columns of type double, found '{name}'")
+        if unknown := [name for name in self.optional if name not in self.columns]:
+            raise ValueError(f"optional: expected names of columns, found '{unknown[0]}'")
+        if self.split_by and self.split_by_time:
+            raise ValueError("expected split_by or split_by_time, found both: a row can fall on one side only")
+        if self.split_by_time in self.optional:
+            raise ValueError(f"split_by_time: expected a column that is never missing, found '{self.split_by_time}'")
+        if self.split_by_time and self.columns.get(self.split_by_time) in ("string", "boolean"):
+            raise ValueError(f"split_by_time: expected dates, datetimes or numbers, found '{self.split_by_time}'")
         return self
 
 
@@ -99,6 +109,14 @@ class ModelConfig(Record):
             )
         return self
 
+    @field_validator("example", mode="before")
+    @classmethod
+    def _with_moments_as_texts(cls, example: Any) -> Any:
+        """YAML reads 2013-12-27 as a date."""
+        if not isinstance(example, dict):
+            return example
+        return {name: value.isoformat() if isinstance(value, date) else value for name, value in example.items()}
+
     @field_validator("example")
     @classmethod
     def _fits_the_columns(cls, example: dict[str, Cell] | None, before: ValidationInfo) -> dict[str, Cell] | None:
@@ -121,7 +139,16 @@ class ModelConfig(Record):
 
 
 def _fits(value: Cell, kind: ColumnType, optional: bool) -> bool:
-    return optional if value is None else type(value) in _CELL_TYPES[kind]
+    if value is None:
+        return optional
+    return _is_moment(value, kind) if kind in MOMENTS else type(value) in _CELL_TYPES[kind]
+
+
+def _is_moment(value: Cell, kind: ColumnType) -> bool:
+    try:
+        return isinstance(value, str) and bool(moment_text(value, kind))
+    except ValueError:
+        return False
 
 
 def load_model_config(models: Path, name: str) -> ModelConfig:

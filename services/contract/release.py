@@ -16,9 +16,9 @@ ImageDigest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")
 
 
 class Column(Record):
-    """An input column; `type` is MLflow's name for it: `double`, `long`, `string` or `boolean`.
+    """An input column; `type` is `double`, `long`, `string`, `boolean`, `date` or `datetime`.
 
-    Only a `double` may be left out (`required` false); it is null in JSON and NaN for a model.
+    What may be left out (`required` false) is null in JSON. A date or datetime is a text of ISO 8601 there.
     """
 
     name: str

@@ -1,9 +1,15 @@
-"""Checks the values of the four column types; none is converted, because a service must not guess what is meant."""
+"""Checks the values of the column types; none is converted, because a service must not guess what is meant.
 
+A moment may be written in several ways, which are one text to a model.
+"""
+
+import json
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
+from services.contract.moments import EXAMPLES, moment_text
 from services.contract.release import Column
 from services.prediction.invalid import describe, refuse_if
 from services.prediction.runtimes import Cell
@@ -45,7 +51,20 @@ def _boolean(value: Any) -> bool:
     return value
 
 
-KINDS: dict[str, Callable[[Any], Cell]] = {"double": _double, "long": _long, "string": _string, "boolean": _boolean}
+def _moment(value: Any, kind: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected a {kind} such as {json.dumps(EXAMPLES[kind])}, found {describe(value)}")
+    return moment_text(value, kind)
+
+
+KINDS: dict[str, Callable[[Any], Cell]] = {
+    "double": _double,
+    "long": _long,
+    "string": _string,
+    "boolean": _boolean,
+    "date": partial(_moment, kind="date"),
+    "datetime": partial(_moment, kind="datetime"),
+}
 
 
 def check_rows(rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[list[Cell]]:
@@ -67,6 +86,7 @@ def _check(rows: Sequence[Sequence[Any]], inputs: Sequence[Column], checked: lis
 
 
 def _cell(value: Any, column: Column) -> Cell:
-    if value is None and not column.required:
+    # An empty text is missing in the training data, where a file has no other way to say so.
+    if not column.required and (value is None or (value == "" and column.type == "string")):
         return math.nan
     return KINDS[column.type](value)

@@ -65,8 +65,6 @@ def _form(servable: Servable) -> Form:
 def _check_inputs(inputs: Sequence[Column]) -> None:
     if unknown := {column.type for column in inputs} - set(KINDS):
         raise Refused(f"expected inputs of {', '.join(KINDS)}, found {', '.join(sorted(unknown))}")
-    if wrong := [column.name for column in inputs if not column.required and column.type != "double"]:
-        raise Refused(f"expected optional inputs of type double only, found {', '.join(wrong)}")
 
 
 def _model_file(folder: Path, form: Form) -> Path:

@@ -139,7 +139,16 @@ def _marked(label: Any) -> str:
 
 def _texts(inputs: pandas.DataFrame) -> list[str]:
     _refuse_unless_one(list(inputs.columns))
-    return [one_line(text) for text in inputs.iloc[:, 0]]
+    if inputs.dtypes.iloc[0] != "object":
+        raise Refused(
+            f"expected one column of type string, found '{inputs.columns[0]}' of another: fastText reads one text a row"
+        )
+    return _lines_of(inputs)
+
+
+def _lines_of(table: pandas.DataFrame) -> list[str]:
+    """A text that is missing is an empty one: fastText answers it with what it knows of no word."""
+    return [one_line(text if isinstance(text, str) else "") for text in table.iloc[:, 0]]
 
 
 def _refuse_unless_one(columns: list[str]) -> None:
@@ -242,7 +251,7 @@ class Classifier:
         For `k` other than 1 both columns hold lists, highest probability first; `k` of -1 is all labels.
         """
         asked = {"k": 1, "threshold": 0.0, **(params or {})}
-        answers = _answers(self._model, [one_line(text) for text in table.iloc[:, 0]], **asked)
+        answers = _answers(self._model, _lines_of(table), **asked)
         if asked["k"] == 1:
             found: list[tuple[Any, Any]] = [answer[0] if answer else (None, math.nan) for answer in answers]
         else:

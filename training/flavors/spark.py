@@ -38,6 +38,7 @@ from training.dataset import read_csv
 LIBRARIES = ("mlflow", "pyspark", "pyarrow", "numpy", "pandas", "grpcio", "grpcio-status", "zstandard")
 RUNS_ON_A_CLUSTER = True
 
+_EPOCH, _SECOND = pandas.Timestamp(0), pandas.Timedelta(seconds=1)
 _SETTINGS = {
     **SESSION_SETTINGS,
     # Rows in a partition, however many cores there are: trees take their thresholds from a sample of each.
@@ -145,10 +146,20 @@ def _columns(inputs: pandas.DataFrame) -> dict[str, pandas.Series]:
 
 
 def _frame(session: SparkSession, columns: Mapping[str, pandas.Series]) -> DataFrame:
-    # By way of arrays, because from a DataFrame Arrow would make null of NaN, which is not what serving gives a model.
-    return session.createDataFrame(
-        pyarrow.table({name: pyarrow.array(values.to_numpy()) for name, values in columns.items()})
-    )
+    return session.createDataFrame(pyarrow.table({name: _array(values) for name, values in columns.items()}))
+
+
+def _array(values: pandas.Series) -> pyarrow.Array:
+    """As gates and service give it: null for a missing text, NaN for a missing number, seconds since 1970 for a moment.
+
+    No stage of Spark's takes a date, and its numbers may be NaN.
+    """
+    if values.dtype == "object":
+        return pyarrow.array(values, from_pandas=True)
+    if values.dtype.kind == "M":
+        return pyarrow.array(((values - _EPOCH) / _SECOND).to_numpy())
+    # By way of an array, because from a Series Arrow would make null of NaN.
+    return pyarrow.array(values.to_numpy())
 
 
 def _session(master: str | None) -> SparkSession:

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import fasttext
 
+from services.contract.cells import text
 from services.contract.errors import Refused
 from services.contract.fasttext_text import labelled, one_line
 from services.contract.prediction import Prediction
@@ -41,7 +42,7 @@ def load(folder: Path) -> Any:
 
 def predict(model: Any, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:  # noqa: ARG001
     """Raises ValueError for a row that is not one text, of which the model knows no word, or whose answer is NaN."""
-    texts = [one_line(text) for (text,) in rows]
+    texts = [one_line(text(cell)) for (cell,) in rows]
     try:
         # Always a list: on a single string most builds of fastText fail with NumPy 2.
         labels, probabilities = model.predict(texts)

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy
-
+from services.contract.errors import Refused
 from services.contract.estimator import ask_estimator, load_estimator
+from services.contract.moments import MOMENTS
 from services.contract.prediction import Prediction
 from services.contract.release import Column, Form
+from services.contract.typed_rows import matrix
 
 MODEL_FILE = "model.skops"
 NATIVE: Form | None = Form(runtime="sklearn", file=f"model/{MODEL_FILE}", tolerance=1e-9)
@@ -18,16 +19,14 @@ def load(folder: Path) -> Any:
     return load_estimator(folder / MODEL_FILE)
 
 
-def predict(
-    model: Any,
-    rows: Sequence[Sequence[Any]],
-    inputs: Sequence[Column],  # noqa: ARG001  an estimator knows its columns
-) -> list[Prediction]:
-    return ask_estimator(model, numpy.array(rows, dtype=object))
+def predict(model: Any, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:
+    return ask_estimator(model, matrix(rows, inputs))
 
 
 def to_onnx(model: Any, folder: Path, inputs: Sequence[Column]) -> bytes:  # noqa: ARG001  the model says it all
-    """Raises Refused, with the reason, for a step that skl2onnx does not know and for splits by category."""
+    """Raises Refused, with the reason, for a step that skl2onnx does not know, splits by category and moments."""
+    if moments := [column.name for column in inputs if column.type in MOMENTS]:
+        raise Refused(f"{moments[0]} is a date or datetime, which scikit-learn knows as such and a graph does not")
     # Takes longer to import than a hold-out takes to answer, which needs none of it.
     from services.delivery.onnx.sklearn import write_estimator
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import pyarrow
 
+from services.contract.cells import columns_of, is_missing, number
 from services.contract.errors import Refused, jvm_reason
+from services.contract.moments import MOMENTS
 from services.contract.prediction import Prediction
 from services.contract.release import Column, Form
 from services.contract.spark import (
@@ -52,7 +54,6 @@ _UID = re.compile(r"\w+")
 _ARROW = {
     "double": pyarrow.float64(),
     "long": pyarrow.int64(),
-    "string": pyarrow.string(),
     "boolean": pyarrow.bool_(),
 }
 # What reading files raises that are not as Spark writes them.
@@ -158,13 +159,20 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _table(rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> pyarrow.Table:
-    cells = list(zip(*rows, strict=True)) or [()] * len(inputs)
+    cells = zip(inputs, columns_of(rows, inputs), strict=True)
     try:
-        return pyarrow.table(
-            {column.name: pyarrow.array(each, _ARROW[column.type]) for column, each in zip(inputs, cells, strict=True)}
-        )
+        return pyarrow.table({column.name: _array(each, column) for column, each in cells})
     except pyarrow.ArrowException as error:
         raise ValueError(str(error)) from error
+
+
+def _array(cells: Sequence[Any], column: Column) -> pyarrow.Array:
+    """A text that is missing is null, a number NaN; a moment is a number."""
+    if column.type == "string":
+        return pyarrow.array([None if is_missing(cell) else cell for cell in cells], pyarrow.string())
+    if column.type in MOMENTS or not column.required:
+        return pyarrow.array([number(cell, column) for cell in cells], pyarrow.float64())
+    return pyarrow.array(cells, _ARROW[column.type])
 
 
 def _session() -> Any:

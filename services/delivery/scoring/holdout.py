@@ -8,19 +8,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from services.contract.cells import is_missing
 from services.contract.errors import Refused
 from services.contract.model_config import ModelConfig
+from services.contract.moments import moment_text
 from services.contract.release import Column
 from services.contract.task import TARGETS
 
 Row = list[Any]
 _CONVERT: dict[str, Callable[[str], Any]] = {
-    "double": lambda text: float(text) if text else math.nan,
+    "double": float,
     "long": int,
     "string": str,
     "boolean": lambda text: text == "True",
+    "date": lambda text: moment_text(text, "date"),
+    "datetime": lambda text: moment_text(text, "datetime"),
 }
-_EXTREMES: dict[str, tuple[Any, ...]] = {"double": (0.0, -1e9, 1e9), "long": (0, -(10**9), 10**9)}
+_EXTREMES: dict[str, tuple[Any, ...]] = {
+    "double": (0.0, -1e9, 1e9),
+    "long": (0, -(10**9), 10**9),
+    "date": ("1700-01-01", "2200-12-31"),
+    "datetime": ("1700-01-01T00:00:00Z", "2200-12-31T23:59:59.999999Z"),
+}
 _UNSEEN = "never seen before, \u2603"
 
 
@@ -42,7 +51,7 @@ def read_holdout(path: Path, config: ModelConfig) -> Holdout:
         if header != [*data.columns, data.target]:
             raise Refused(f"{path}: expected columns {', '.join([*data.columns, data.target])}; found {header}")
         lines = list(reader)
-    convert = [_CONVERT[kind] for kind in data.columns.values()]
+    convert = [_reader(column) for column in config.inputs]
     target = _CONVERT[TARGETS[config.task]]
     try:
         rows = [[to(text) for to, text in zip(convert, line, strict=False)] for line in lines]
@@ -50,6 +59,11 @@ def read_holdout(path: Path, config: ModelConfig) -> Holdout:
     except ValueError as error:
         raise Refused(f"{path}: expected values of the declared types, found: {error}") from error
     return Holdout(rows, actual, edge_rows(rows, config.inputs))
+
+
+def _reader(column: Column) -> Callable[[str], Any]:
+    to = _CONVERT[column.type]
+    return to if column.required else lambda text: to(text) if text else math.nan
 
 
 def edge_rows(rows: Sequence[Row], inputs: Sequence[Column]) -> list[Row]:
@@ -61,7 +75,9 @@ def _spread(rows: Sequence[Row], inputs: Sequence[Column]) -> Iterator[Row]:
     """A hold-out row with one value changed, for each column."""
     template = rows[0]
     for place, column in enumerate(inputs):
-        changes: tuple[Any, ...] = (_UNSEEN, "") if column.type == "string" else _EXTREMES.get(column.type, ())
+        changes: tuple[Any, ...] = _EXTREMES.get(column.type, ())
+        if column.type == "string":
+            changes = (_UNSEEN, "") if column.required else (_UNSEEN,)
         for value in (*changes, *(() if column.required else (math.nan,))):
             yield [*template[:place], value, *template[place + 1 :]]
     if any(not column.required for column in inputs):
@@ -70,8 +86,9 @@ def _spread(rows: Sequence[Row], inputs: Sequence[Column]) -> Iterator[Row]:
 
 def _odd_texts(rows: Sequence[Row], inputs: Sequence[Column]) -> Iterator[Row | None]:
     for place in (place for place, column in enumerate(inputs) if column.type == "string"):
-        yield max(rows, key=lambda row: len(row[place]))
-        yield next((row for row in rows if not _is_latin(row[place])), None)
+        told = [row for row in rows if not is_missing(row[place])]
+        yield max(told, key=lambda row: len(row[place]), default=None)
+        yield next((row for row in told if not _is_latin(row[place])), None)
 
 
 def _is_latin(text: str) -> bool:

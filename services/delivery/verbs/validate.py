@@ -9,6 +9,7 @@ import yaml
 
 from services.contract import names
 from services.contract.candidate import Candidate
+from services.contract.cells import model_type
 from services.contract.errors import Refused, Undecided
 from services.contract.model_config import ModelConfig, Threshold, load_model_config
 from services.contract.record import write_atomically
@@ -104,7 +105,7 @@ def _signature(folder: Path, config: ModelConfig) -> Check:
     signature = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8")).get("signature") or {}
     inputs = yaml.safe_load(signature.get("inputs") or "[]")
     found = [f"{one.get('name')} {one.get('type')}{'' if one.get('required', True) else '?'}" for one in inputs]
-    expected = [f"{column.name} {column.type}{'' if column.required else '?'}" for column in config.inputs]
+    expected = [f"{column.name} {model_type(column)}{'' if column.required else '?'}" for column in config.inputs]
     return _check("signature", found == expected, ", ".join(expected), ", ".join(found) or "no signature")
 
 

@@ -13,7 +13,8 @@ Cell = float | int | str | bool | None
 
 class Model(Protocol):
     def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
-        """One answer a row; a row holds the manifest's inputs in order, NaN for an optional one left out.
+        """One answer a row; a row holds the manifest's inputs in order, NaN for an optional one left out, and
+        the ISO text of a moment.
 
         Raises ValueError when the model cannot take a row.
         """

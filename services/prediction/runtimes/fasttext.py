@@ -6,6 +6,7 @@ from typing import Any
 
 import fasttext
 
+from services.contract.cells import text
 from services.contract.errors import Refused
 from services.contract.fasttext_text import labelled, one_line
 from services.contract.prediction import Labelled, Prediction
@@ -18,12 +19,12 @@ class FastTextModel:
         self._model = model
 
     def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
-        return [self._answer(str(text)) for (text,) in rows]
+        return [self._answer(text(cell)) for (cell,) in rows]
 
-    def _answer(self, text: str) -> Labelled:
+    def _answer(self, words: str) -> Labelled:
         # One text at a time: of a list, the build that can only predict gives labels without probabilities.
         try:
-            labels, probabilities = self._model.predict(one_line(text))
+            labels, probabilities = self._model.predict(one_line(words))
         except RuntimeError as error:
             raise ValueError("the model has no finite answer") from error
         if not labels:

@@ -9,6 +9,7 @@ import numpy
 import onnxruntime
 
 from services.contract import names
+from services.contract.cells import number, text
 from services.contract.errors import Refused
 from services.contract.prediction import Labelled, Prediction
 from services.contract.release import Column
@@ -26,6 +27,7 @@ _UNANSWERED = (_ERRORS.Fail, _ERRORS.InvalidArgument, _ERRORS.RuntimeException)
 class OnnxModel:
     def __init__(self, session: Any, inputs: Sequence[Column]) -> None:
         known = {names.graph_input(place): place for place in range(len(inputs))}
+        self._inputs = inputs
         self._session = session
         self._places = {known[given.name]: given for given in session.get_inputs()}
         self._outputs = [output.name for output in session.get_outputs()]
@@ -33,14 +35,19 @@ class OnnxModel:
     def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
         """Raises ValueError for a row that the graph fails on, such as a category it does not know."""
         fed = {
-            given.name: numpy.array([row[place] for row in rows], dtype=object if given.type == _STRING else float)
-            for place, given in self._places.items()
+            given.name: _fed([row[place] for row in rows], self._inputs[place]) for place, given in self._places.items()
         }
         try:
             found = dict(zip(self._outputs, self._session.run(self._outputs, fed), strict=True))
         except _UNANSWERED as error:
             raise ValueError("the graph fails on these rows") from error
         return _predictions(found, len(rows))
+
+
+def _fed(cells: Sequence[Cell], column: Column) -> numpy.ndarray:
+    if column.type == "string":
+        return numpy.array([text(cell) for cell in cells], dtype=object)
+    return numpy.array([number(cell, column) for cell in cells])
 
 
 def load(file: Path, inputs: Sequence[Column]) -> OnnxModel:

@@ -4,21 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy
-
 from services.contract.estimator import ask_estimator, load_estimator
 from services.contract.prediction import Prediction
 from services.contract.release import Column
+from services.contract.typed_rows import matrix
 from services.prediction.runtimes import Cell
 
 
 class SklearnModel:
-    def __init__(self, estimator: Any) -> None:
-        self._estimator = estimator
+    def __init__(self, estimator: Any, inputs: Sequence[Column]) -> None:
+        self._estimator, self._inputs = estimator, inputs
 
     def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
-        return ask_estimator(self._estimator, numpy.array(rows, dtype=object))
+        return ask_estimator(self._estimator, matrix(rows, self._inputs))
 
 
-def load(file: Path, inputs: Sequence[Column]) -> SklearnModel:  # noqa: ARG001 - an estimator knows its columns
-    return SklearnModel(load_estimator(file))
+def load(file: Path, inputs: Sequence[Column]) -> SklearnModel:
+    return SklearnModel(load_estimator(file), inputs)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.contract.cells import is_missing
 from services.contract.errors import Refused
 from services.contract.model_config import ModelConfig
 from services.contract.release import Column
@@ -83,3 +84,31 @@ def test_the_longest_text_and_a_text_of_another_script_are_among_the_edges() -> 
 def test_nothing_is_missing_where_the_signature_does_not_allow_it() -> None:
     rows = edge_rows([[1.5]], (Column(name="b", type="double"),))
     assert rows == [[0.0], [-1e9], [1e9]]
+
+
+OPTIONAL = tuple(
+    Column(name=kind, type=kind, required=False) for kind in ("string", "double", "long", "boolean", "date", "datetime")
+)
+
+
+def test_each_type_is_read_as_it_was_stored_and_an_empty_field_is_missing(tmp_path: Path) -> None:
+    kinds = {column.name: column.type for column in OPTIONAL}
+    plain = config()
+    data = plain.data.model_copy(update={"columns": kinds, "optional": tuple(kinds)})
+    path = tmp_path / "holdout.csv"
+    path.write_text(
+        ",".join([*kinds, "late"]) + "\n01000,1.5,7,True,2013-12-27,2013-12-27T19:00:00Z,1\n,,,,,,0\n", encoding="utf-8"
+    )
+    holdout = read_holdout(path, plain.model_copy(update={"data": data}))
+    assert holdout.rows[0] == ["01000", 1.5, 7, True, "2013-12-27", "2013-12-27T19:00:00Z"]
+    assert [isinstance(cell, float) and math.isnan(cell) for cell in holdout.rows[1]] == [True] * len(kinds)
+
+
+def test_a_missing_value_of_each_optional_column_is_among_the_edges() -> None:
+    told = ["word", 1.5, 7, True, "2013-12-27", "2013-12-27T19:00:00Z"]
+    edges = edge_rows([[math.nan] * len(OPTIONAL), told], OPTIONAL)
+    missing = [[is_missing(cell) for cell in row] for row in edges]
+    for place in range(len(OPTIONAL)):
+        assert any(row[place] for row in missing) and not all(row[place] for row in missing)
+    assert "1700-01-01" in [row[4] for row in edges] and "" not in [row[0] for row in edges]
+    assert told in edges, "the longest text that there is"

@@ -157,3 +157,46 @@ def test_an_optional_number_that_is_absent_or_null_is_nan_for_the_model(content:
 def test_nan_is_no_way_to_leave_an_optional_number_out() -> None:
     with pytest.raises(Invalid, match="row 0, column 'depth': expected a finite number, found NaN"):
         read_invocation(b'{"instances": [["a", NaN]]}', OPTIONAL, 10)
+
+
+MOMENTS = (Column(name="day", type="date"), Column(name="at", type="datetime"))
+ANY = tuple(
+    Column(name=kind, type=kind, required=False) for kind in ("double", "long", "string", "boolean", "date", "datetime")
+)
+
+
+@pytest.mark.parametrize("row", [{}, {column.name: None for column in ANY}, {"string": ""}], ids=json.dumps)
+def test_a_value_of_any_type_may_be_left_out_where_it_is_optional(row: dict[str, Any]) -> None:
+    (cells,) = read_invocation(json.dumps({"dataframe_records": [row]}).encode(), ANY, 10)
+    assert [isinstance(cell, float) and math.isnan(cell) for cell in cells] == [True] * len(ANY)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (["2013-12-27", "2013-12-27T19:00:00Z"], ["2013-12-27", "2013-12-27T19:00:00Z"]),
+        (["2013-12-27T00:00:00.000", "2013-12-27T19:00:00.5+01:00"], ["2013-12-27", "2013-12-27T18:00:00.500000Z"]),
+        (["2013-12-27T01:00+01:00", "2013-12-27"], ["2013-12-27", "2013-12-27T00:00:00Z"]),
+    ],
+)
+def test_a_moment_has_one_text_in_utc_however_it_is_written(row: list[str], expected: list[str]) -> None:
+    assert read_invocation(json.dumps({"instances": [row]}).encode(), MOMENTS, 10) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ([20131227, "2013-12-27"], "column 'day': expected a date such as \"2013-12-27\", found a whole number"),
+        ([None, "2013-12-27"], "column 'day': expected a date such as \"2013-12-27\", found null"),
+        (["27.12.2013", "2013-12-27"], "column 'day': expected a date as ISO 8601 has it, such as 2013-12-27"),
+        (["2013-12-27T10:00", "2013-12-27"], "column 'day': expected a date such as 2013-12-27 without a time of day"),
+        (["2013-12-27", "2013-12-27T25:00"], "column 'at': expected a datetime as ISO 8601 has it, such as"),
+        (["2013-12-27", "9999-12-31"], "column 'at': expected a datetime from 1678 to 2261"),
+        (["2013-12-27", "2013-12-27T1\u0661:00"], "column 'at': expected a datetime as ISO 8601 has it"),
+        (["0001-01-01T00:00+09:00", "2013-12-27"], "column 'day': expected a date as ISO 8601 has it"),
+    ],
+)  # fmt: skip
+def test_what_is_no_moment_is_named(row: list[Any], problem: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        read_invocation(json.dumps({"instances": [row]}).encode(), MOMENTS, 10)
+    assert refusal.value.problem.problems[0].startswith(f"row 0, {problem}")

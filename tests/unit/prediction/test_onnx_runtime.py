@@ -1,5 +1,6 @@
 """A graph is served only when it is one of ours, stands alone and answers what it should."""
 
+import math
 import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -78,6 +79,31 @@ def test_a_graph_answers_a_number_a_row(tmp_path: Path) -> None:
 def test_whole_numbers_and_booleans_are_doubles_in_a_graph(place: int, expected: list[float], tmp_path: Path) -> None:
     model = runtime.load(doubled(tmp_path, f"input_{place}"), INPUTS)
     assert model.predict([(0.1, "Fair", 2**53, True), (0.1, "Fair", -7, False)]) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "expected"),
+    [
+        ("date", "1970-01-03", 2 * 2 * 86400.0),
+        ("datetime", "1970-01-01T00:00:01.5Z", 3.0),
+        ("long", 7, 14.0),
+        ("boolean", True, 2.0),
+        ("date", math.nan, math.nan),
+        ("long", math.nan, math.nan),
+    ],
+)
+def test_a_moment_is_its_seconds_in_a_graph_and_what_is_missing_is_nan(
+    kind: str, cell: Any, expected: float, tmp_path: Path
+) -> None:
+    model = runtime.load(doubled(tmp_path), (Column(name="x", type=kind, required=False),))
+    assert model.predict([(cell,)]) == [pytest.approx(expected, nan_ok=True)]
+
+
+def test_a_missing_text_is_an_empty_one_in_a_graph(tmp_path: Path) -> None:
+    label = node("LabelEncoder", ["input_1"], "label", domain="ai.onnx.ml", keys_strings=[""], values_strings=["none"])
+    inputs = (INPUTS[0], Column(name="cut", type="string", required=False))
+    model = runtime.load(labelled(tmp_path, label, STRING), inputs)
+    assert model.predict([(0.5, math.nan)]) == [Labelled(label="none", probability=0.5)]
 
 
 def test_a_graph_answers_a_name_with_its_probability(tmp_path: Path) -> None:

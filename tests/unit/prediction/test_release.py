@@ -193,13 +193,6 @@ def test_an_input_of_a_type_that_nobody_knows_is_refused(tmp_path: Path) -> None
         load_predictor(folder_of(tmp_path, release), release.digest)
 
 
-def test_an_optional_input_that_is_no_double_is_refused(tmp_path: Path) -> None:
-    cut = Column(name="cut", type="string", required=False)
-    release = build_release(tmp_path, ReleasePlan(inputs=(INPUTS[0], cut, INPUTS[2])))
-    with pytest.raises(Refused, match="expected optional inputs of type double only, found cut"):
-        load_predictor(folder_of(tmp_path, release), release.digest)
-
-
 def test_a_category_that_was_never_trained_is_the_clients_error(tmp_path: Path) -> None:
     estimator = train(4000.0)
     estimator[0].transformers_[0][1].handle_unknown = "error"

@@ -160,11 +160,16 @@ def test_texts_with_line_breaks_quotes_and_other_scripts_are_read_back_as_they_a
     ("column", "value", "complaint"),
     [
         ("wind", numpy.inf, "column 'wind': expected finite numbers, found an infinite one"),
-        ("wind", "strong", "column 'wind': expected values of type double, found others: could not convert"),
-        ("hour", 1.5, "column 'hour': expected values of type long, found others"),
+        ("wind", "strong", "column 'wind': expected numbers, found strong of type str: declare the type that it has"),
+        ("wind", "3_750", "column 'wind': expected numbers, found 3_750 of type str"),
+        ("hour", 1.5, "column 'hour': expected whole numbers, found 1.5"),
+        ("hour", True, "column 'hour': expected whole numbers, found True of type bool"),
+        ("hour", 2.0**63, "column 'hour': expected whole numbers of 64 bits, found 9.2"),
         ("hour", numpy.nan, "column 'hour': expected a value in every row, found 1 without"),
-        ("rain", "false", "column 'rain': expected values of type boolean, found others"),
-        ("late", 2, "column 'late': expected 0 or 1, found other numbers"),
+        ("rain", "false", "column 'rain': expected true or false, found false of type str"),
+        ("rain", 2, "column 'rain': expected true or false, found 2"),
+        ("late", 2, "column 'late': expected 0 or 1, found 2"),
+        ("late", "1", "column 'late': expected 0 or 1, found 1 of type str"),
     ],
 )
 def test_a_frame_that_is_not_what_is_declared_is_refused_by_column(column: str, value: object, complaint: str) -> None:
