@@ -17,6 +17,8 @@ from training.flavors import find_flavor
 from training.model_code import find_function
 from training.sources import file_sources, package_files, package_sources
 
+_NONE = inspect.Parameter.empty
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -44,8 +46,8 @@ def _from_packages(config: ModelConfig, folder: Path) -> pandas.DataFrame:
 
 
 def _readers(load: Callable[..., Any], config: ModelConfig) -> list[Callable[[Path], pandas.DataFrame]]:
-    """One for a `load` that has a second parameter: it reads a CSV file with the types that model.yaml declares."""
-    wanted = list(inspect.signature(load).parameters.values())[1:2]
-    if not wanted or wanted[0].kind not in (wanted[0].POSITIONAL_ONLY, wanted[0].POSITIONAL_OR_KEYWORD):
+    """One for a `load` that wants a second argument: it reads a CSV file with the types that model.yaml declares."""
+    second = list(inspect.signature(load).parameters.values())[1:2]
+    if not second or second[0].kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD or second[0].default is not _NONE:
         return []
     return [partial(read_csv, data=config.data, task=config.task)]

@@ -107,3 +107,25 @@ def test_a_package_of_another_version_is_named() -> None:
     before, now = (Sources(packages={"gems": version, "same": "1"}, files=()) for version in ("1.2", "1.3"))
     assert other_versions(before, now) == ["package gems: expected version 1.2 as the run recorded, found 1.3"]
     assert other_versions(before, before) == []
+
+
+LOADS = (
+    "def load(files, read):\n    return read(files[0])",
+    "import pandas\ndef load(files):\n    return pandas.read_csv(files[0], dtype={'zip': str})",
+    "import pandas\ndef load(files, kind=str):\n    return pandas.read_csv(files[0], dtype={'zip': kind})",
+    "import pandas\ndef load(files, *more, **named):\n    return pandas.read_csv(files[0], dtype={'zip': str})",
+)
+
+
+@pytest.mark.parametrize("code", LOADS, ids=["reader", "one argument", "a default", "any arguments"])
+def test_a_load_that_wants_a_reader_is_given_one_that_keeps_the_declared_types(
+    code: str, site: Path, tmp_path: Path
+) -> None:
+    (site / "gems/data/a/a.csv").write_text("zip,n,y\n" + "".join(f"0{1000 + n % 2},{n},{n}\n" for n in range(40)))
+    (site / "gems/data/b.csv").unlink()
+    (site / "gems-1.2.dist-info/RECORD").write_text("gems/data/a/a.csv,,\n")
+    config = load_model_config(MODELS, "diamond-price")
+    update = {"packages": {"gems": "gems/data/*"}, "columns": {"zip": "string", "n": "double"}, "target": "y"}
+    (tmp_path / "data.py").write_text(f"{code}\n")
+    rows = load_rows(config.model_copy(update={"data": config.data.model_copy(update=update)}), tmp_path, None)
+    assert sorted(rows.dataset.training.inputs["zip"].unique()) == ["01000", "01001"]
