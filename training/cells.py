@@ -1,41 +1,70 @@
 """Converts the text of a CSV cell to the type that model.yaml declares."""
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
 from services.contract.moments import EXAMPLES, moment_text
 
+# In lower case: what R, pandas, spreadsheets and databases write where a value is missing.
+_MISSING = {"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "?", "\\n"}
+# As it stands: `none` or `?` may well be a category.
+_MISSING_TEXTS = {"", "NA"}
 _LABEL = {"0": 0, "1": 1}
 _TRUTH = {"true": True, "false": False}
 _SHOWN = 60
+# Python alone reads more as a number: `3_750`, other scripts' digits, `infinity`.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+# With `.0`, as pandas writes whole numbers beside missing ones.
+_WHOLE_NUMBER = re.compile(r"([+-]?\d+)(\.0*)?", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+", re.ASCII)
+_GROUPED = re.compile(r"[+-]?\d{1,3}([,.' \u00a0\u202f\u2019])\d{3}(\1\d{3})*([.,]\d*)?", re.ASCII)
 
 
 def convert(text: str, kind: str, optional: bool = False) -> Any:
     """`kind` is a key of `_KINDS`; what is `optional` and missing is None.
 
-    Raises ValueError that says what was expected and found.
+    Raises ValueError that says what was expected and found, and what to do about it.
     """
     expected, to = _KINDS[kind]
     if optional:
         expected = f"{expected} or an empty field"
     try:
-        if optional and not text:
-            return None
-        return to(text)
+        return None if optional and is_missing(text, kind) else to(text)
     except (ValueError, KeyError):
         found = repr(text) if len(text) <= _SHOWN else f"{text[:_SHOWN]!r}…"
-        raise ValueError(f"expected {expected}, found {found}") from None
+        advice = "" if optional else _missing(text, kind)
+        raise ValueError(f"expected {expected}, found {found}{advice or _advice(text.strip(), kind)}") from None
+
+
+def is_missing(text: str, kind: str = "double") -> bool:
+    return text in _MISSING_TEXTS if kind == "string" else text.strip().lower() in _MISSING
+
+
+def _missing(text: str, kind: str) -> str:
+    if not is_missing(text, kind):
+        return ""
+    return ", a missing value: list an input in data.optional of model.yaml, or leave out the row"
+
+
+def _advice(text: str, kind: str) -> str:
+    if kind in _NUMBERS and _GROUPED.fullmatch(text):
+        return ": write it without a separator of thousands, and decimals behind a point"
+    if kind in _NUMBERS and _DECIMAL_COMMA.fullmatch(text):
+        return f": write decimals behind a point, {text.replace(',', '.')}"
+    return ""
 
 
 def _number(text: str) -> float:
-    if not math.isfinite(number := float(text)):
+    if not _NUMBER.fullmatch(text := text.strip()) or not math.isfinite(number := float(text)):
         raise ValueError
     return number
 
 
 def _whole_number(text: str) -> int:
-    if not -(2**63) <= (number := int(text)) < 2**63:
+    found = _WHOLE_NUMBER.fullmatch(text.strip())
+    if not found or not -(2**63) <= (number := int(found[1])) < 2**63:
         raise ValueError
     return number
 
@@ -50,8 +79,9 @@ _KINDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "double": ("a number", _number),
     "long": ("a whole number", _whole_number),
     "string": ("a text", _text),
-    "boolean": ("true or false", lambda text: _TRUTH[text.lower()]),
-    "date": (f"a date such as {EXAMPLES['date']}", lambda text: moment_text(text, "date")),
-    "datetime": (f"a datetime such as {EXAMPLES['datetime']}", lambda text: moment_text(text, "datetime")),
-    "label": ("0 or 1", lambda text: _LABEL[text]),
+    "boolean": ("true or false", lambda text: _TRUTH[text.strip().lower()]),
+    "date": (f"a date such as {EXAMPLES['date']}", lambda text: moment_text(text.strip(), "date")),
+    "datetime": (f"a datetime such as {EXAMPLES['datetime']}", lambda text: moment_text(text.strip(), "datetime")),
+    "label": ("0 or 1", lambda text: _LABEL[text.strip()]),
 }
+_NUMBERS = {"double", "long", "label"}

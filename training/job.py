@@ -20,6 +20,7 @@ from services.contract.record import ModelId, ModelName, Record, RunId
 from training.curves import curve_metrics
 from training.environment import installed
 from training.flavors import Flavor, find_flavor
+from training.lookalikes import lookalikes
 from training.machine import peak_memory_bytes
 from training.model_code import find_function
 from training.provenance import Provenance, library_versions
@@ -77,6 +78,8 @@ def train(request: TrainRequest, say: Say) -> TrainedRun:
     say(f"{config.name}: {training.rows} rows to train on, {holdout.rows} held out{labels}")
     if holdout.sha256 != config.data.holdout_sha256:
         say(_unpinned_holdout(config, holdout.sha256))
+    for note in lookalikes(rows.dataset):
+        say(note)
     provenance = Provenance(config, folder, rows, flavor.LIBRARIES, installed(LOCKS))
     return _Job(request, flavor, provenance, variant, chosen, say).run(plan)
 

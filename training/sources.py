@@ -39,6 +39,10 @@ def package_sources(packages: dict[str, str]) -> Sources:
 
 def file_sources(path: Path, name: str | None = None) -> Sources:
     """One file of the user, recorded as `name` or its own name. Raises Refused when it cannot be read."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise Refused(
+            f"{path}: expected a file, which is read twice, found a pipe or a device: write the rows to a file"
+        )
     try:
         return Sources(packages={}, files=(_entry(name or path.name, path),))
     except OSError as error:

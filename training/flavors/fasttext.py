@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from shutil import copyfile
@@ -24,6 +24,7 @@ if __name__ != LOADER:
     from services.contract.errors import Refused
     from services.contract.prediction import Labelled
     from training.dataset import read_csv
+    from training.text_file import open_text
 if TYPE_CHECKING:
     from services.contract.model_config import Data, ModelConfig
     from services.contract.prediction import Prediction
@@ -37,6 +38,7 @@ _OUTPUTS = Schema([ColSpec(DataType.string, "label"), ColSpec(DataType.double, "
 _PARAMS = ParamSchema([ParamSpec("k", DataType.integer, 1), ParamSpec("threshold", DataType.double, 0.0)])
 _PREFIX = "__label__"
 _END_OF_LINE = "</s>"
+_TABLES = (".csv", ".tsv")
 # Each thread fills one tenth of fastText's input matrix, an eleventh what the division leaves over. With fewer, some of
 # it is whatever the memory held before.
 _THREADS = 11
@@ -58,34 +60,29 @@ def one_line(text: str) -> str:
 
 
 def read(path: Path, data: Data, task: Task) -> pandas.DataFrame:
-    """Rows of a `.csv` file, else of a file with lines `__label__X text`. Raises Refused, naming the wrong line."""
-    if path.suffix.lower() == ".csv":
+    """Rows of a `.csv` or `.tsv` file, else of one with lines `__label__X text`; each may be packed, as in `.csv.gz`.
+
+    Raises Refused, naming the wrong line.
+    """
+    if path.name.lower().removesuffix(".gz").endswith(_TABLES):
         frame = read_csv(path, data, task)
         return frame.assign(**{data.target: frame[data.target].astype(str).str.removeprefix(_PREFIX)})
     _refuse_unless_one(list(data.columns))
-    try:
-        with path.open("rb") as file:
-            rows = [_row(words, f"{path}:{line}") for line, words in _lines(file, path)]
-    except OSError as error:
-        raise Refused(f"{path}: expected lines of '{_PREFIX}X text', cannot read them: {error.strerror}") from error
+    with open_text(path, f"lines of '{_PREFIX}X text'") as lines:
+        rows = [_row(line.split(), f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
     return pandas.DataFrame(rows, columns=[data.target, *data.columns])
-
-
-def _lines(file: Iterator[bytes], path: Path) -> Iterator[tuple[int, list[str]]]:
-    for number, line in enumerate(file, 1):
-        try:
-            words = line.decode().split()
-        except UnicodeDecodeError as error:
-            raise Refused(f"{path}:{number}: expected text in UTF-8, found other bytes") from error
-        if words:
-            yield number, words
 
 
 def _row(words: list[str], where: str) -> tuple[str, str]:
     labels = [word for word in words if word.startswith(_PREFIX)]
     text = " ".join(word for word in words if not word.startswith(_PREFIX))
-    if len(labels) != 1:
-        raise Refused(f"{where}: expected one label, such as {_PREFIX}en, found {len(labels)}")
+    if len(labels) > 1:
+        raise Refused(
+            f"{where}: expected one label, found {len(labels)} ({', '.join(labels[:3])}): an answer has one label, so "
+            "keep the one that matters, or train a model for each question"
+        )
+    if not labels:
+        raise Refused(f"{where}: expected one label, such as {_PREFIX}en, found none")
     if not text:
         raise Refused(f"{where}: expected a text beside {labels[0]}, found none")
     return labels[0].removeprefix(_PREFIX), text

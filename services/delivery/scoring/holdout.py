@@ -1,6 +1,5 @@
 """The hold-out as plain values: inputs apart from targets, and edge rows that are not in the file."""
 
-import csv
 import math
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 from services.contract.cells import is_missing
 from services.contract.errors import Refused
+from services.contract.long_fields import csv_reader
 from services.contract.model_config import ModelConfig
 from services.contract.moments import moment_text
 from services.contract.release import Column
@@ -46,7 +46,7 @@ def read_holdout(path: Path, config: ModelConfig) -> Holdout:
     """Raises Refused when a column is missing or a value has another type."""
     data = config.data
     with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
+        reader = csv_reader(file)
         header = next(reader, [])
         if header != [*data.columns, data.target]:
             raise Refused(f"{path}: expected columns {', '.join([*data.columns, data.target])}; found {header}")

@@ -54,6 +54,10 @@ def test_a_target_of_names_stays_text(tmp_path: Path) -> None:
     assert holdout.actual == ["1"]
 
 
+def test_a_text_longer_than_the_csv_module_takes_is_read(tmp_path: Path) -> None:
+    assert len(read_holdout(write(tmp_path, f"{'U' * 200_000},6,10.5,1"), config()).rows[0][0]) == 200_000
+
+
 def test_another_header_or_type_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="expected values of the declared types, found: .*'six'"):
         read_holdout(write(tmp_path, "UA,six,10.5,1"), config())

@@ -241,17 +241,52 @@ def test_a_file_that_has_a_column_twice_is_refused_by_its_name(tmp_path: Path) -
     )
 
 
-@pytest.mark.parametrize("found", ["heavy", "", "inf", "nan"])
+@pytest.mark.parametrize(
+    "found", ["heavy", "inf", "infinity", "3_750", "0x10", "\u0661\u0662", "1e400", "39.1 mm", "45%", "1d5", "."]
+)
 def test_a_cell_that_is_no_number_is_refused_by_line_and_column(tmp_path: Path, found: str) -> None:
     text = f"carat,cut,price\n1,a,2\n{found},b,3\n"
     assert refused_csv(tmp_path, text) == f"/mine.csv:3: column 'carat': expected a number, found '{found}'"
 
 
+@pytest.mark.parametrize(
+    ("text", "number"), [(" 12 ", 12.0), ("1e5", 1e5), ("-.5", -0.5), ("+3.", 3.0), ("1.50E-3", 0.0015)]
+)
+def test_a_cell_is_a_number_as_every_tool_writes_one(tmp_path: Path, text: str, number: float) -> None:
+    assert accepted_csv(tmp_path, f"carat,cut,price\n{text},a,2\n")["carat"].tolist() == [number]
+
+
+@pytest.mark.parametrize(
+    ("cell", "advice"),
+    [
+        ("39,1", ": write decimals behind a point, 39.1"),
+        ("3,750", ": write it without a separator of thousands, and decimals behind a point"),
+        ("1.234,5", ": write it without a separator of thousands, and decimals behind a point"),
+        ("1 234 567", ": write it without a separator of thousands, and decimals behind a point"),
+        ("", ", a missing value: list the column in data.optional of model.yaml, or leave out the row"),
+        ("NA", ", a missing value: list the column in data.optional of model.yaml, or leave out the row"),
+    ],
+)
+def test_a_number_that_is_written_otherwise_is_named_with_what_to_do(tmp_path: Path, cell: str, advice: str) -> None:
+    text = f'carat,cut,price\n1,a,2\n"{cell}",b,3\n'
+    assert refused_csv(tmp_path, text) == f"/mine.csv:3: column 'carat': expected a number, found '{cell}'{advice}"
+
+
+def test_what_other_tools_write_for_a_missing_number_is_one_where_the_column_is_optional(tmp_path: Path) -> None:
+    missing = ["", " ", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "?", "<NA>", "\\N"]
+    text = "wind,hour,rain,late\n" + "".join(f"{cell},7,true,1\n" for cell in missing)
+    assert accepted_csv(tmp_path, text, LATE, "binary-classification")["wind"].isna().all()
+
+
+def test_a_whole_number_may_be_written_as_pandas_does_beside_missing_ones(tmp_path: Path) -> None:
+    text = "wind,hour,rain,late\n1,7.0,true,1\n1,8.,true, 0\n"
+    assert accepted_csv(tmp_path, text, LATE, "binary-classification")["hour"].tolist() == [7, 8]
+
+
 def test_a_line_is_counted_as_an_editor_counts_it(tmp_path: Path) -> None:
     text = 'text,label\n"two\nlines",a\n\nshort,b\nlonger,\n'
-    assert refused_csv(tmp_path, text, TEXTS, "classification") == (
-        "/mine.csv:6: column 'label': expected a text, found ''"
-    )
+    said = refused_csv(tmp_path, text, TEXTS, "classification")
+    assert said.startswith("/mine.csv:6: column 'label': expected a text, found '', a missing value")
 
 
 @pytest.mark.parametrize(
@@ -260,11 +295,23 @@ def test_a_line_is_counted_as_an_editor_counts_it(tmp_path: Path) -> None:
         ("high,7,true,1", "column 'wind': expected a number or an empty field, found 'high'"),
         ("1,7.5,true,1", "column 'hour': expected a whole number, found '7.5'"),
         ("1,9223372036854775808,true,1", "column 'hour': expected a whole number, found '9223372036854775808'"),
-        ("1,,true,1", "column 'hour': expected a whole number, found ''"),
+        (
+            "1,,true,1",
+            "column 'hour': expected a whole number, found '', a missing value: write what it is, or leave out the row",
+        ),
+        (
+            "1,NA,true,1",
+            "column 'hour': expected a whole number, found 'NA', a missing value: write what it is, "
+            "or leave out the row",
+        ),
         ("1,7,yes,1", "column 'rain': expected true or false, found 'yes'"),
         ("1,7,true,2", "column 'late': expected 0 or 1, found '2'"),
         ("1,7,true", "expected 4 fields, found 3"),
-        ("1,7,true,1,1", "expected 4 fields, found 5"),
+        ("1,7,true,1,", "expected 4 fields, found 5, the last one empty: remove ',' at the end of the row"),
+        (
+            "1,7,true,1,1",
+            "expected 4 fields, found 5: quote a field that has ',' in it, and name every column in the header",
+        ),
         ('1,7,true,"1"x', "expected CSV, found: ',' expected after '\"'"),
     ],
 )
@@ -277,11 +324,10 @@ def test_a_long_text_is_shown_by_its_beginning(tmp_path: Path) -> None:
     assert refused_csv(tmp_path, f"carat,cut,price\n{'x' * 1000},a,1\n").endswith(f"found '{'x' * 60}'…")
 
 
-@pytest.mark.parametrize("content", [b"", b"carat,cut,price\n1,\xff,2\n"])
-def test_a_file_that_is_no_csv_is_refused(tmp_path: Path, content: bytes) -> None:
-    assert refused_csv(tmp_path, content).startswith("/mine.csv: expected a CSV file with a header, ")
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    assert refused_csv(tmp_path, b"") == "/mine.csv: expected a CSV file with a header, found it empty"
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="no.csv: expected a CSV file with a header, cannot read it: .*No such file"):
+    with pytest.raises(Refused, match="no.csv: expected a CSV file with a header, cannot read it: No such file"):
         read_csv(tmp_path / "no.csv", DATA, "regression")

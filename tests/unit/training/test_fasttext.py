@@ -1,5 +1,6 @@
 """fastText in its three components: the same words are read everywhere, and what it would do silently is refused."""
 
+import gzip
 import math
 import os
 import platform
@@ -292,14 +293,35 @@ def test_csv_and_lines_of_fasttext_are_read_with_or_without_its_prefix(tmp_path:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"__label__a x\n__label__a __label__b y\n", "2: expected one label, such as __label__en, found 2"),
-        (b"__label__a x\n\nno label\n", "3: expected one label, such as __label__en, found 0"),
+        (
+            b"__label__a x\n__label__a __label__b y\n",
+            "2: expected one label, found 2 (__label__a, __label__b): an answer has one label",
+        ),
+        (b"__label__a x\n\nno label\n", "3: expected one label, such as __label__en, found none"),
         (b"__label__a\n", "1: expected a text beside __label__a, found none"),
-        (b"__label__a x\n__label__b \xff\n", "2: expected text in UTF-8, found other bytes"),
+        (b"__label__a x\n__label__b \xe9\n", "2: expected text in UTF-8, found the byte 0xe9, which is '\u00e9' in"),
+        (b"__label__a x\n__label__b \0\n", "2: expected text, found a NUL byte"),
     ],
 )
 def test_a_wrong_line_is_refused_by_its_number(tmp_path: Path, content: bytes, complaint: str) -> None:
-    assert refused(read, tmp_path, "rows.txt", content) == f"{tmp_path}/rows.txt:{complaint}"
+    assert refused(read, tmp_path, "rows.txt", content).startswith(f"{tmp_path}/rows.txt:{complaint}")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("rows.txt", "\ufeff__label__en hello\n\ufeff__label__fr monde\n".encode()),
+        ("rows.train.gz", gzip.compress(b"__label__en hello\n__label__fr monde\n")),
+        ("rows.csv.gz", gzip.compress(b"text,label\nhello,en\nmonde,fr\n")),
+        ("rows.tsv", b"text\tlabel\nhello\ten\nmonde\tfr\n"),
+        ("old-mac.txt", b"__label__en hello\r__label__fr monde\r"),
+    ],
+)
+def test_byte_order_marks_gzip_and_other_line_ends_are_no_part_of_texts(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    frame = read(tmp_path, name, content)
+    assert frame[["text", "label"]].to_numpy().tolist() == [["hello", "en"], ["monde", "fr"]]
 
 
 def test_a_wrong_csv_is_refused_by_its_line(tmp_path: Path) -> None:
@@ -310,7 +332,7 @@ def test_a_wrong_csv_is_refused_by_its_line(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     said = refused(training.read, tmp_path / "none.txt", DATA, "classification")
     assert said == (
-        f"{tmp_path}/none.txt: expected lines of '__label__X text', cannot read them: No such file or directory"
+        f"{tmp_path}/none.txt: expected lines of '__label__X text', cannot read it: No such file or directory"
     )
 
 
