@@ -263,8 +263,8 @@ def test_a_cell_is_a_number_as_every_tool_writes_one(tmp_path: Path, text: str, 
         ("3,750", ": write it without a separator of thousands, and decimals behind a point"),
         ("1.234,5", ": write it without a separator of thousands, and decimals behind a point"),
         ("1 234 567", ": write it without a separator of thousands, and decimals behind a point"),
-        ("", ", a missing value: list the column in data.optional of model.yaml, or leave out the row"),
-        ("NA", ", a missing value: list the column in data.optional of model.yaml, or leave out the row"),
+        ("", ", a missing value: list an input in data.optional of model.yaml, or leave out the row"),
+        ("NA", ", a missing value: list an input in data.optional of model.yaml, or leave out the row"),
     ],
 )
 def test_a_number_that_is_written_otherwise_is_named_with_what_to_do(tmp_path: Path, cell: str, advice: str) -> None:
@@ -297,12 +297,13 @@ def test_a_line_is_counted_as_an_editor_counts_it(tmp_path: Path) -> None:
         ("1,9223372036854775808,true,1", "column 'hour': expected a whole number, found '9223372036854775808'"),
         (
             "1,,true,1",
-            "column 'hour': expected a whole number, found '', a missing value: write what it is, or leave out the row",
+            "column 'hour': expected a whole number, found '', a missing value: list an input in data.optional of "
+            "model.yaml, or leave out the row",
         ),
         (
             "1,NA,true,1",
-            "column 'hour': expected a whole number, found 'NA', a missing value: write what it is, "
-            "or leave out the row",
+            "column 'hour': expected a whole number, found 'NA', a missing value: list an input in data.optional of "
+            "model.yaml, or leave out the row",
         ),
         ("1,7,yes,1", "column 'rain': expected true or false, found 'yes'"),
         ("1,7,true,2", "column 'late': expected 0 or 1, found '2'"),

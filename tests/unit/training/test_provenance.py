@@ -181,6 +181,7 @@ def test_the_schema_says_what_is_declared_and_how_rows_are_split(model: Path) ->
         "target": "price",
         "target_type": "double",
         "split_by": None,
+        "split_by_time": None,
         "holdout_percent": 20,
     }
 
