@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from shutil import copyfile
@@ -20,10 +21,12 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 # This file's name in a model's `code/`: there it must not hide the library `fasttext`, and no module of ours is around.
 LOADER = "trackback_fasttext"
 if __name__ != LOADER:
+    import training.fasttext_process as process
     from services.contract import names
     from services.contract.errors import Refused
     from services.contract.prediction import Labelled
     from training.dataset import read_csv
+    from training.fasttext_options import THREADS, check_options
     from training.text_file import open_text
 if TYPE_CHECKING:
     from services.contract.model_config import Data, ModelConfig
@@ -39,15 +42,7 @@ _PARAMS = ParamSchema([ParamSpec("k", DataType.integer, 1), ParamSpec("threshold
 _PREFIX = "__label__"
 _END_OF_LINE = "</s>"
 _TABLES = (".csv", ".tsv")
-# Each thread fills one tenth of fastText's input matrix, an eleventh what the division leaves over. With fewer, some of
-# it is whatever the memory held before.
-_THREADS = 11
 _LR = 0.1
-_GIVEN_BY_US = {"input", "label", "label_prefix"}
-_ARGUMENTS = (
-    "lr", "dim", "ws", "epoch", "minCount", "minCountLabel", "neg", "wordNgrams", "bucket", "minn", "maxn", "thread",
-    "lrUpdateRate", "t", "seed", "pretrainedVectors",
-)  # fmt: skip
 
 
 def one_line(text: str) -> str:
@@ -88,41 +83,56 @@ def _row(words: list[str], where: str) -> tuple[str, str]:
     return labels[0].removeprefix(_PREFIX), text
 
 
-def check(plan: Any, config: ModelConfig) -> None:  # noqa: ARG001
-    """Raises Refused unless `plan` holds arguments by name."""
-    if not isinstance(plan, dict):
-        raise Refused(f"expected `build` to return a dict of arguments of train_supervised, found {plan!r}")
+def check(plan: Any, config: ModelConfig) -> None:
+    """Raises Refused for a task or columns that are not fastText's, and for arguments that it takes wrongly or not."""
+    if config.task != "classification":
+        raise Refused(
+            f"expected the task classification in model.yaml, found {config.task}: fastText answers with labels"
+        )
+    _refuse_unless_one(list(config.data.columns))
+    check_options(plan)
 
 
-def fit(plan: dict[str, Any], inputs: pandas.DataFrame, target: pandas.Series, master: str | None) -> Any:  # noqa: ARG001
-    """`plan` holds arguments of `train_supervised`. Raises Refused for those or labels that fastText cannot take."""
-    arguments = _arguments(plan)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "training.txt"
-        with file.open("w", encoding="utf-8", newline="\n") as lines:
+def fit(
+    plan: dict[str, Any],
+    inputs: pandas.DataFrame,
+    target: pandas.Series,
+    master: str | None,  # noqa: ARG001
+    train: Callable[[Path], None] | None = None,
+) -> Any:
+    """`plan` holds arguments of `train_supervised`; `train` is how a folder is trained in, None for in another process.
+
+    Raises Refused for arguments or labels that fastText cannot take, and when the training fails.
+    """
+    check_options(plan)
+    arguments = {"lr": _LR, "verbose": 0, "thread": THREADS, **plan}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        (folder / process.ARGUMENTS).write_text(json.dumps(arguments))
+        with (folder / process.ROWS).open("w", encoding="utf-8", newline="\n") as lines:
             lines.writelines(f"{_marked(label)} {text}\n" for label, text in zip(target, _texts(inputs), strict=True))
         try:
-            return fasttext.train_supervised(input=str(file), **arguments)
-        except (TypeError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise Refused(f"expected a plan that fastText's train_supervised takes, found {plan}: {reason}") from error
-        except RuntimeError as error:
-            if "NaN" not in str(error):
-                raise
-            rate = arguments["lr"]
-            raise Refused(f"expected finite weights, found NaN with lr {rate}: train with a lower lr") from error
+            (train or process.train_apart)(folder)
+        except process.Failed as failed:
+            raise Refused(_failure(str(failed), plan, arguments["lr"])) from failed
+        return _with_labels(process.trained(folder))
 
 
-def _arguments(plan: dict[str, Any]) -> dict[str, Any]:
-    if ours := sorted(_GIVEN_BY_US & plan.keys()):
-        raise Refused(f"expected a plan without {', '.join(ours)}, found it there: the flavor gives it to fastText")
-    threads = plan.get("thread", _THREADS)
-    if not isinstance(threads, int) or threads < _THREADS:
-        raise Refused(
-            f"expected thread of at least {_THREADS}, found {threads}: with fewer, fastText leaves part of its matrix "
-            "uninitialised and may end with NaN"
+def _failure(said: str, plan: dict[str, Any], rate: float) -> str:
+    # Where two of its threads find NaN at once, C++ aborts the process.
+    if "NaN" in said or said.endswith("SIGABRT"):
+        return f"expected finite weights, found NaN with lr {rate}: train with a lower lr"
+    if "bad_alloc" in said or "memory" in said:
+        return (
+            f"expected a model that fits into the memory, found that fastText ran out of it with {plan}: lower bucket"
         )
-    return {"lr": _LR, "verbose": 0, **plan, "thread": threads}
+    return f"expected a plan that fastText's train_supervised takes, found {plan}: {said}"
+
+
+def _with_labels(model: Any) -> Any:
+    if len(model.labels) < 1:
+        raise Refused(f"expected a label in {model.minCountLabel} rows or more, found none: lower minCountLabel")
+    return model
 
 
 def _marked(label: Any) -> str:
@@ -172,12 +182,8 @@ def _answers(model: Any, texts: list[str], k: int, threshold: float) -> list[lis
 
 
 def parameters(model: Any) -> dict[str, Any]:
-    """The arguments that the model was trained with, read from the model itself."""
-    arguments = model.f.getArgs()
-    return {
-        "fasttext.loss": arguments.loss.name,
-        **{f"fasttext.{name}": getattr(arguments, name) for name in _ARGUMENTS},
-    }
+    """The arguments that `fit` found the model to be trained with, defaults included."""
+    return {f"fasttext.{name}": getattr(model, name) for name in ("loss", *process.USED)}
 
 
 def learning_curves(model: Any, inputs: pandas.DataFrame, target: pandas.Series) -> dict[str, list[float]]:  # noqa: ARG001

@@ -1,6 +1,7 @@
 """fastText in its three components: the same words are read everywhere, and what it would do silently is refused."""
 
 import gzip
+import json
 import math
 import os
 import platform
@@ -9,24 +10,30 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import fasttext
 import pandas
+import psutil
 import pytest
+import yaml
 
 from services.contract import fasttext_text
 from services.contract.errors import Refused
-from services.contract.model_config import Data
+from services.contract.model_config import Data, ModelConfig
 from services.contract.prediction import Labelled
 from services.contract.release import Column
+from services.contract.signals import exit_on
+from services.contract.waiting import wait_until
 from services.delivery.flavors import fasttext as delivery
 from services.delivery.flavors import find_flavor as find_delivery_flavor
 from services.prediction.runtimes import fasttext as runtime
 from services.prediction.runtimes import find_runtime
 from tests.support.paths import ROOT
+from training import fasttext_process
 from training.flavors import fasttext as training
 from training.flavors import find_flavor
 
@@ -60,13 +67,18 @@ def texts(count: int = 40) -> tuple[pandas.DataFrame, pandas.Series]:
     return pandas.DataFrame({"text": [text for text, _ in rows]}), pandas.Series([label for _, label in rows])
 
 
-def fit(**plan: Any) -> Any:
-    return training.fit({**PLAN, **plan}, *texts(), None)
+def fit(plan: dict[str, Any], inputs: pandas.DataFrame, target: pandas.Series) -> Any:
+    """In this process, which takes no time to start."""
+    return training.fit(plan, inputs, target, None, fasttext_process.train)
+
+
+def fit_texts(**plan: Any) -> Any:
+    return fit({**PLAN, **plan}, *texts())
 
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    return fit()
+    return fit_texts()
 
 
 @pytest.fixture
@@ -115,7 +127,7 @@ def test_every_component_gives_the_library_the_same_words(model: Any, folder: Pa
 def test_a_text_brings_no_label_and_no_row_of_its_own_into_the_training() -> None:
     inputs, target = texts()
     inputs.iloc[0, 0] = "hello __label__evil\n__label__evil world </s> __label__evil again\r\0"
-    found = training.fit(PLAN, inputs, target, None)
+    found = fit(PLAN, inputs, target)
     assert sorted(found.labels) == ["__label__de", "__label__en", "__label__fr"]
     words, counts = found.get_words(include_freq=True)
     assert dict(zip(words, counts, strict=True))["</s>"] == len(inputs)
@@ -136,15 +148,14 @@ def test_a_model_answers_with_labels_as_they_were_given(model: Any) -> None:
 def test_a_label_that_fasttext_cannot_write_is_refused(label: Any, shown: str) -> None:
     inputs, target = texts()
     labels = pandas.Series([label, *target[1:]], dtype=object)
-    said = refused(training.fit, PLAN, inputs, labels, None)
+    said = refused(fit, PLAN, inputs, labels)
     assert said.startswith(f"expected labels of one word without __label__, found {shown}: ")
 
 
 def test_a_training_with_too_few_threads_is_refused_because_it_may_end_with_nan() -> None:
-    said = refused(training.fit, {**PLAN, "thread": 10}, *texts(), None)
-    assert said == (
-        "expected thread of at least 11, found 10: with fewer, fastText leaves part of its matrix uninitialised and "
-        "may end with NaN"
+    assert refused(check, {"thread": 10}) == (
+        "expected thread to be a whole number from 11 to 512, found 10: with fewer, fastText leaves part of its matrix "
+        "uninitialised"
     )
 
 
@@ -167,55 +178,139 @@ assert numpy.abs(weights).max() < 10, numpy.abs(weights).max()
 
 
 @pytest.mark.process
-def test_a_training_that_ends_with_nan_says_what_to_do() -> None:
-    # In a process of its own: when two of fastText's threads raise at once, C++ aborts all of it, which is seldom.
-    code = """
-import pandas
-from services.contract import fasttext_text
-from services.contract.errors import Refused
-from training.flavors import fasttext
-inputs = pandas.DataFrame({"text": ["hello", "monde"] * 20})
-plan = {"dim": 8, "bucket": 500, "minn": 2, "maxn": 3, "epoch": 20, "lr": 1e6}
-try:
-    fasttext.fit(plan, inputs, pandas.Series(["en", "fr"] * 20), None)
-except Refused as refused:
-    print(refused)
-"""
-
-    def train() -> "subprocess.CompletedProcess[str]":
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        return subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
-        )
-
-    ends = [train() for _ in range(3)]
-    assert {done.returncode for done in ends} <= {0, -signal.SIGABRT}, ends
-    said = {done.stdout for done in ends if done.returncode == 0}
-    assert said == {"expected finite weights, found NaN with lr 1000000.0: train with a lower lr\n"}
+def test_a_training_that_ends_with_nan_says_what_to_do_also_when_it_ends_the_process() -> None:
+    # When two of fastText's threads raise at once, C++ aborts all of it, which is seldom.
+    said = {refused(training.fit, {**PLAN, "lr": 100}, *texts(), None) for _ in range(2)}
+    assert said == {"expected finite weights, found NaN with lr 100: train with a lower lr"}
 
 
 @pytest.mark.parametrize(
-    ("plan", "reason"),
+    ("failed", "said"),
     [
-        ({"epochs": 3}, "expected a plan that fastText's train_supervised takes, found .*'epochs'"),
-        ({"dim": "wide"}, "expected a plan that fastText's train_supervised takes, found .* incompatible"),
-        ({"input": "rows.txt"}, "expected a plan without input, found it there: the flavor gives it to fastText"),
-        ({"label": "#"}, "expected a plan without label, found it there: the flavor gives it to fastText"),
+        ("Encountered NaN.", "expected finite weights, found NaN with lr 1.0: train with a lower lr"),
+        ("its process ended by SIGABRT", "expected finite weights, found NaN with lr 1.0: train with a lower lr"),
+        ("std::bad_alloc", "expected a model that fits into the memory, found that fastText ran out of it with"),
+        (
+            "something killed it, most likely the kernel for want of memory",
+            "expected a model that fits into the memory",
+        ),
+        ("its process ended by SIGFPE", "expected a plan that fastText's train_supervised takes, found"),
     ],
 )
-def test_a_plan_that_fasttext_does_not_take_is_refused(plan: dict[str, Any], reason: str) -> None:
-    with pytest.raises(Refused, match=reason):
-        fit(**plan)
+def test_however_a_training_ends_it_is_one_sentence(failed: str, said: str) -> None:
+    def fails(_: Path) -> None:
+        raise fasttext_process.Failed(failed)
+
+    assert refused(training.fit, PLAN, *texts(), None, fails).startswith(said)
+
+
+@pytest.mark.process
+def test_a_training_ends_with_the_process_that_asked_for_it(tmp_path: Path) -> None:
+    (tmp_path / fasttext_process.ROWS).write_text("__label__en hello world\n__label__fr bonjour monde\n" * 1000)
+    (tmp_path / fasttext_process.ARGUMENTS).write_text(json.dumps({"epoch": 10_000, "thread": 11, "verbose": 0}))
+    with (
+        pytest.raises(SystemExit) as ended,
+        exit_on(signal.SIGALRM, status=143),
+        ThreadPoolExecutor() as pool,
+    ):
+        me = psutil.Process()
+
+        def ask_to_end() -> int:
+            wait_until(lambda: len(threads_of_trainings(me)) > 11, "fastText's threads", 60)
+            signal.setitimer(signal.ITIMER_REAL, 0.001)
+            return 0
+
+        pool.submit(ask_to_end)
+        fasttext_process.train_apart(tmp_path)
+    assert ended.value.code == 143
+    assert not threads_of_trainings(psutil.Process())
+    assert not (tmp_path / fasttext_process.MODEL).exists()
+
+
+def threads_of_trainings(process: psutil.Process) -> list[int]:
+    return [
+        thread.id
+        for child in process.children()
+        if "training.fasttext_process" in child.cmdline()
+        for thread in child.threads()
+    ]
+
+
+CONFIG = yaml.safe_load((ROOT / "training" / "models" / "language-id" / "model.yaml").read_text())
+
+
+def check(plan: Any, **other: Any) -> None:
+    training.check(plan, ModelConfig.model_validate({**CONFIG, **other}))
+
+
+def test_the_arguments_that_fasttext_takes_pass() -> None:
+    check({})
+    check(
+        {"lr": 1, "dim": 8, "epoch": 50, "wordNgrams": 2, "bucket": 1000, "minn": 0, "maxn": 0, "loss": "ova", "ws": 5}
+    )
+    check({"minn": 3, "maxn": 3, "neg": 5, "t": 1e-4, "seed": 0, "thread": 12, "verbose": 2, "lrUpdateRate": 100})
+    check({"bucket": 0})
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        (None, "expected `build` to return a dict of arguments of train_supervised, such as {'epoch': 25}, found None"),
+        ([1], "expected `build` to return a dict of arguments of train_supervised, such as {'epoch': 25}, found [1]"),
+        ({"epochs": 3}, "expected arguments of fastText's train_supervised, found 'epochs': did you mean epoch?"),
+        ({"zzz": 3}, "expected arguments of fastText's train_supervised, found 'zzz': it has lr, dim, "),
+        ({"model": "cbow"}, "expected arguments of fastText's train_supervised, found 'model': it has lr, "),
+        ({"input": "rows.txt"}, "expected a plan without input, found it there: the flavor gives it to fastText"),
+        ({"label": "#"}, "expected a plan without label, found it there: the flavor gives it to fastText"),
+        ({"autotuneModelSize": "1M"}, "expected a plan without autotuneModelSize, found it there: a model that it"),
+        ({"lr": 0}, "expected lr to be a number above 0 and at most 100, found 0"),
+        ({"lr": math.nan}, "expected lr to be a number above 0 and at most 100, found nan"),
+        ({"lr": "0.5"}, "expected lr to be a number above 0 and at most 100, found '0.5'"),
+        ({"dim": 0}, "expected dim to be a whole number from 1 to 10000, found 0"),
+        ({"dim": 8.0}, "expected dim to be a whole number from 1 to 10000, found 8.0"),
+        ({"dim": True}, "expected dim to be a whole number from 1 to 10000, found True"),
+        ({"epoch": 0}, "expected epoch to be a whole number from 1 to 10000, found 0"),
+        ({"epoch": 10**9}, "expected epoch to be a whole number from 1 to 10000, found 1000000000"),
+        ({"wordNgrams": 0}, "expected wordNgrams to be a whole number from 1 to 100, found 0"),
+        ({"bucket": -1}, "expected bucket to be a whole number from 0 to 2147483647, found -1"),
+        ({"bucket": 0, "maxn": 3}, "expected a bucket above 0 for n-grams, found 0: fastText would crash"),
+        ({"bucket": 0, "wordNgrams": 2}, "expected a bucket above 0 for n-grams, found 0: fastText would crash"),
+        ({"bucket": 2**31 - 1, "maxn": 3, "dim": 10_000}, "expected dim × bucket × 4 bytes to fit into the memory of "),
+        ({"minn": 4, "maxn": 2}, "expected minn of at most maxn, found 4 and 2: fastText would make no n-grams"),
+        ({"minn": 3}, "expected minn of at most maxn, found 3 and 0: fastText would make no n-grams"),
+        ({"loss": "hinge"}, "expected loss to be one of softmax, hs, ns, ova, found 'hinge'"),
+        ({"loss": None}, "expected loss to be one of softmax, hs, ns, ova, found None"),
+        ({"loss": ["ns"]}, "expected loss to be one of softmax, hs, ns, ova, found ['ns']"),
+        ({"neg": 0}, "expected neg to be a whole number from 1 to 1000, found 0"),
+        ({"thread": 0}, "expected thread to be a whole number from 11 to 512, found 0"),
+        ({"thread": 100_000}, "expected thread to be a whole number from 11 to 512, found 100000"),
+        ({"pretrainedVectors": "/no"}, "expected pretrainedVectors to be the path of a file, found '/no'"),
+    ],
+)  # fmt: skip
+def test_a_plan_that_fasttext_crashes_on_or_takes_wrongly_is_refused_in_words(plan: Any, said: str) -> None:
+    assert refused(check, plan).startswith(said)
+
+
+@pytest.mark.parametrize("task", ["regression", "binary-classification"])
+def test_a_task_without_labels_is_refused_before_the_rows_are_read(task: str) -> None:
+    gates = {**CONFIG["gates"], "compare": {"metric": {"regression": "mean_absolute_error"}.get(task, "log_loss")}}
+    with pytest.raises(Refused, match=f"expected the task classification in model.yaml, found {task}"):
+        check({}, task=task, gates=gates)
+
+
+def test_labels_that_are_all_rare_are_refused() -> None:
+    said = refused(lambda: fit_texts(minCountLabel=1000))
+    assert said == "expected a label in 1000 rows or more, found none: lower minCountLabel"
 
 
 def test_two_columns_of_text_are_refused() -> None:
     inputs, target = texts()
-    said = refused(training.fit, PLAN, inputs.assign(title="a"), target, None)
+    said = refused(fit, PLAN, inputs.assign(title="a"), target)
     assert said == "expected one column of text, found text, title: fastText reads one text a row"
 
 
 def test_a_model_that_knows_no_word_is_refused_when_it_is_asked() -> None:
-    said = refused(training.predict, fit(minCount=1000, minn=0, maxn=0), texts(1)[0])
+    said = refused(training.predict, fit_texts(minCount=1000, minn=0, maxn=0), texts(1)[0])
     assert said == "expected a model that knows a word of every text, found 3 without: lower minCount"
 
 
@@ -230,7 +325,7 @@ def test_all_parameters_are_kept_defaults_and_threads_included(model: Any) -> No
 
 def test_a_probability_is_never_above_one() -> None:
     inputs, target = texts()
-    sure = training.fit(PLAN, inputs, target.replace({"de": "en", "fr": "en"}), None)
+    sure = fit(PLAN, inputs, target.replace({"de": "en", "fr": "en"}))
     assert sure.predict(["hello"])[1][0][0] > 1
     (trained,) = training.predict(sure, pandas.DataFrame({"text": ["hello"]}))
     (delivered,) = delivery.predict(sure, [["hello"]], INPUTS)
@@ -400,7 +495,7 @@ def test_word_vectors_are_refused(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_quantized_model_is_refused(folder: Path) -> None:
-    quantized = fit(minCount=1)
+    quantized = fit_texts(minCount=1)
     quantized.quantize()
     quantized.save_model(str(folder / "data" / "model.bin"))
     assert "expected a model as it was trained, found a quantized one" in refused(delivery.load, folder)
@@ -437,7 +532,7 @@ def test_a_row_that_is_not_one_text_is_a_value_error(model: Any) -> None:
 
 
 def test_an_answer_that_is_not_finite_is_a_value_error() -> None:
-    spoilt = fit()
+    spoilt = fit_texts()
     weights, labels = spoilt.get_input_matrix(), spoilt.get_output_matrix()
     spoilt.set_matrices(weights * math.nan, labels)
     with pytest.raises(ValueError, match="no finite answer"):
