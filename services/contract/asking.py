@@ -1,5 +1,6 @@
 """Predictions row by row, in which one row that cannot be answered does not take the others with it."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -9,6 +10,9 @@ from services.contract.stopwatch import time_rows
 
 Row = TypeVar("Row")
 Predict = Callable[[Sequence[Row]], Sequence[Prediction]]
+PredictEach = Callable[[Sequence[Row]], list[Prediction | None]]
+# Of a whole hold-out, which is held, written and read more than once.
+MOST_NUMBERS = 100_000
 
 
 def predict_each(predict: Predict[Row], rows: Sequence[Row], unanswerable: type[Exception]) -> list[Prediction | None]:
@@ -27,6 +31,26 @@ def predict_each(predict: Predict[Row], rows: Sequence[Row], unanswerable: type[
     half = len(rows) // 2
     halves = (rows[:half], rows[half:])
     return [answer for part in halves for answer in predict_each(predict, part, unanswerable)]
+
+
+def step_of(rows: int, classes: int) -> int:
+    """Of each how many rows one is asked for the probabilities of all classes: of each one if they are not too many,
+    and of none where there are no classes."""
+    return math.ceil(rows * classes / MOST_NUMBERS)
+
+
+def predict_classes(
+    plain: PredictEach[Row], all_classes: PredictEach[Row], rows: Sequence[Row], step: int, first: int = 0
+) -> list[Prediction | None]:
+    """One prediction a row; of each `step`-th with the probabilities of all classes. `first` is the first row's place
+    among all that are asked."""
+    if step == 1:
+        return all_classes(rows)
+    answers = plain(rows)
+    if step:
+        chosen = slice(-first % step, None, step)
+        answers[chosen] = all_classes(rows[chosen])
+    return answers
 
 
 def time_each(

@@ -41,7 +41,7 @@ def load_estimator(file: Path) -> Any:
     raise Refused(f"{file}: expected trusted types only, found {', '.join(strangers)}: they are not loaded")
 
 
-def ask_estimator(estimator: Any, table: Any) -> list[Prediction]:
+def ask_estimator(estimator: Any, table: Any, all_classes: bool = False) -> list[Prediction]:
     """One answer for each row of an array or DataFrame. Raises Refused for a model that answers otherwise."""
     found = numpy.asarray(estimator.predict(table))
     if found.shape != (len(table),):
@@ -50,9 +50,19 @@ def ask_estimator(estimator: Any, table: Any) -> list[Prediction]:
         return list(found.astype(float).tolist())
     if not hasattr(estimator, "predict_proba"):
         raise Refused("expected a classifier with predict_proba, found one without: calibrate it")
-    classes, probabilities = list(estimator.classes_), estimator.predict_proba(table)
+    classes, names = list(estimator.classes_), classes_of(estimator)
+    probabilities = numpy.asarray(estimator.predict_proba(table)).tolist()
     places = [1 if classes == [0, 1] else classes.index(label) for label in found.tolist()]
     return [
-        Labelled(label=label, probability=float(row[place]))
+        Labelled(
+            label=label,
+            probability=float(row[place]),
+            probabilities=dict(zip(names, row, strict=True)) if all_classes else None,
+        )
         for label, row, place in zip(found.tolist(), probabilities, places, strict=True)
     ]
+
+
+def classes_of(estimator: Any) -> list[str]:
+    """The names of a classifier's classes in the order of its probabilities; none of a regressor."""
+    return [str(label) for label in estimator.classes_] if is_classifier(estimator) else []

@@ -3,6 +3,8 @@
 training/flavors/fasttext.py has its own copy, because that file is logged with the model and loads without this one.
 """
 
+from collections.abc import Sequence
+
 from services.contract.prediction import Labelled
 
 LABEL_PREFIX = "__label__"
@@ -21,3 +23,21 @@ def one_line(text: str) -> str:
 def labelled(label: str, probability: float) -> Labelled:
     """From fastText's own answer: it adds 0.00001 to every probability before it takes the logarithm."""
     return Labelled(label=label.removeprefix(LABEL_PREFIX), probability=min(float(probability), 1.0))
+
+
+def labelled_all(labels: Sequence[str], probabilities: Sequence[float], classes: Sequence[str]) -> Labelled:
+    """From fastText's answer for `k` of -1, most probable first, with the probabilities of `classes`, whose sum is 1.
+
+    What the label leaves of 1 is shared in proportion among the others, since what fastText answers adds up to more,
+    and with the losses `ova` and `ns` to anything; `hs` leaves out what is below 0.00001.
+    """
+    first = labelled(labels[0], probabilities[0])
+    given = {label.removeprefix(LABEL_PREFIX): float(one) for label, one in zip(labels, probabilities, strict=True)}
+    others = sum(given.values()) - given[str(first.label)]
+    share = (1 - first.probability) / others if others else 0.0
+    shared = {name: given.get(name, 0.0) * share for name in classes}
+    return Labelled(
+        label=first.label,
+        probability=first.probability,
+        probabilities={**shared, str(first.label): first.probability},
+    )

@@ -56,10 +56,11 @@ ONNX_FILE = "model.onnx"
 RELEASES_FOLDER = "releases"
 IMAGES_FOLDER = "images"
 
-# Outputs of a graph: one number, or a label with its probability.
+# Outputs of a graph: one number, or a label with its probability and the probabilities of all classes.
 GRAPH_PREDICTION = "prediction"
 GRAPH_LABEL = "label"
 GRAPH_PROBABILITY = "probability"
+GRAPH_PROBABILITIES = "probabilities"
 
 RELEASE_FOLDER = "/release"
 SERVING_PORT = 8000

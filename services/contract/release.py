@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from services.contract.candidate import Candidate
 from services.contract.errors import Refused
-from services.contract.prediction import Prediction, difference
+from services.contract.prediction import Labelled, Prediction, difference, differs_in
 from services.contract.record import ModelName, Record, Revision, Sha256
 from services.contract.task import Task
 from services.contract.verdict import Comparison, Validation
@@ -48,6 +48,17 @@ class Golden(Record):
     predictions: tuple[Prediction, ...]
     tolerance: float = 1e-9
 
+    @property
+    def of_all_classes(self) -> "Golden":
+        """Only the rows of which the probabilities of all classes are known."""
+        chosen = [
+            (row, one)
+            for row, one in zip(self.rows, self.predictions, strict=False)
+            if isinstance(one, Labelled) and one.probabilities
+        ]
+        rows, predictions = tuple(row for row, _ in chosen), tuple(one for _, one in chosen)
+        return self.model_copy(update={"rows": rows, "predictions": predictions})
+
     def check(self, found: Sequence[Prediction]) -> None:
         """Raises Refused, naming the first row whose answer is not the library's own within the tolerance."""
         if not self.rows or not len(self.rows) == len(self.predictions) == len(found):
@@ -57,7 +68,7 @@ class Golden(Record):
             )
         for row, (expected, answer) in enumerate(zip(self.predictions, found, strict=True)):
             if difference(expected, answer) > self.tolerance:
-                raise Refused(f"golden row {row}: expected {expected}, found {answer}: not the model that was trained")
+                raise Refused(f"golden row {row}: {differs_in(expected, answer)}: not the model that was trained")
 
 
 class Form(Record):
@@ -80,7 +91,10 @@ class Servable(Record):
 
 class Manifest(Record):
     """`manifest.json` of a release. Beside it stand `golden.json`, the folder `model/` as MLflow stored it, and the
-    folder `servable/` when the model was turned into another form."""
+    folder `servable/` when the model was turned into another form.
+
+    `classes` are a classifier's, in the order of its probabilities; none in a release that was packaged before.
+    """
 
     model: ModelName
     revision: Revision
@@ -90,6 +104,7 @@ class Manifest(Record):
     unit: str
     servable: Servable
     inputs: tuple[Column, ...]
+    classes: tuple[str, ...] = ()
     limits: ServingLimits
     golden: Sha256
     candidate: Candidate

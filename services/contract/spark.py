@@ -6,6 +6,7 @@ from services.contract.errors import Refused
 from services.contract.prediction import Labelled, Prediction
 
 LOCALHOST = "127.0.0.1"
+CLASSES = ("0", "1")
 SESSION_SETTINGS = {
     "spark.driver.memory": "2g",
     "spark.ui.enabled": "false",
@@ -26,4 +27,7 @@ def binary_predictions(labels: Sequence[float], probabilities: Sequence[Sequence
     """`labels` of shape (rows,), `probabilities` of shape (rows, 2). Raises Refused for a model of more labels."""
     if any(len(each) != 2 for each in probabilities):
         raise Refused("expected a model of two labels, 0 and 1, found one of more")
-    return [Labelled(label=int(label), probability=one) for label, (_, one) in zip(labels, probabilities, strict=True)]
+    return [
+        Labelled(label=int(label), probability=one, probabilities=dict(zip(CLASSES, (zero, one), strict=True)))
+        for label, (zero, one) in zip(labels, probabilities, strict=True)
+    ]

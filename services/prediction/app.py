@@ -3,23 +3,26 @@
 from typing import Any, Generic, TypeVar
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp
 
-from services.contract.prediction import Labelled, Prediction
+from services.contract.prediction import Labelled
 from services.contract.record import ModelName, Record, Revision, RunId, Sha256
 from services.contract.release import Column, ServingLimits
 from services.contract.task import Task
+from services.prediction.answers import as_json
+from services.prediction.content_type import CSV, JSON, media_type
 from services.prediction.invalid import Invalid, Problem, answer_invalid
 from services.prediction.invocations import FORMS, read_invocation
 from services.prediction.page import address_of, page, prefix_of
+from services.prediction.params import params_schema, read_params
 from services.prediction.predictor import Predictor
 from services.prediction.request_limiter import RequestLimiter
 
 REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (400, 408, 413, 415, 422, 503)}
 # A POST that changes nothing: rows are too long for an address.
 READ_ONLY_PATHS = ("/invocations",)
-FACTS = ("description", "library", "task", "unit", "inputs", "limits")
+FACTS = ("description", "library", "task", "unit", "inputs", "classes", "limits")
 
 
 class Identity(Record):
@@ -52,6 +55,7 @@ class Metadata(Record):
     task: Task
     unit: str
     inputs: tuple[Column, ...]
+    classes: tuple[str, ...]
     limits: ServingLimits
 
 
@@ -78,17 +82,19 @@ def _identity(predictor: Predictor) -> Identity:
 def _add_invocations(app: FastAPI, predictor: Predictor) -> None:
     manifest = predictor.manifest
     model = _identity(predictor).model_dump(mode="json")
-    body = _request_body(predictor.example)
+    body = _request_body(predictor)
     answer = Answer[float] if manifest.task == "regression" else Answer[Labelled]
 
     @app.post("/invocations", response_model=answer, responses=REFUSALS, openapi_extra=body)
     async def invocations(request: Request) -> JSONResponse:
-        """Predicts for rows in one of the four forms of MLflow's scoring protocol."""
+        """Predicts for rows in one of the forms of MLflow's scoring protocol."""
         try:
-            _check_content_type(request)
-            rows = read_invocation(await request.body(), manifest.inputs, manifest.limits.max_rows)
-            predictions = [_as_json(prediction) for prediction in predictor.predict(rows)]
-            return JSONResponse({"predictions": predictions, "model": model})
+            media = media_type(request.headers.get("content-type", ""))
+            asked = read_invocation(await request.body(), manifest.inputs, manifest.limits.max_rows, media)
+            params = read_params(asked.params, manifest.task)
+            predict = predictor.predict_proba if params.all_classes else predictor.predict
+            predictions = predict(asked.rows)
+            return JSONResponse({"predictions": [as_json(one, params) for one in predictions], "model": model})
         except Invalid as refusal:
             return answer_invalid(refusal)
 
@@ -96,6 +102,16 @@ def _add_invocations(app: FastAPI, predictor: Predictor) -> None:
 def _add_facts(app: FastAPI, predictor: Predictor) -> None:
     manifest, identity = predictor.manifest, _identity(predictor)
     run_id = manifest.candidate.run.run_id
+
+    @app.get("/ping", include_in_schema=False)
+    @app.get("/health", include_in_schema=False)
+    async def ping() -> Response:
+        return Response("\n", media_type=JSON)
+
+    @app.get("/version", include_in_schema=False)
+    async def version() -> Response:
+        """Of the MLflow that logged the model, as its own server answers it."""
+        return Response(manifest.candidate.run.libraries.get("mlflow", "unknown"), media_type=JSON)
 
     @app.get("/health/live")
     async def live() -> Readiness:
@@ -122,26 +138,14 @@ def _add_page(app: FastAPI, predictor: Predictor) -> None:
         return JSONResponse({**app.openapi(), "servers": [{"url": prefix_of(request.headers) or "/"}]})
 
 
-def _as_json(prediction: Prediction) -> float | dict[str, Any]:
-    if isinstance(prediction, Labelled):
-        return {"label": prediction.label, "probability": prediction.probability}
-    return prediction
-
-
-def _check_content_type(request: Request) -> None:
-    found = request.headers.get("content-type", "")
-    if found.partition(";")[0].strip().lower() != "application/json":
-        raise Invalid(415, "expected the header Content-Type: application/json, found another or none")
-
-
-def _request_body(example: dict[str, Any]) -> dict[str, Any]:
-    """The four forms, and a request that this model answers."""
+def _request_body(predictor: Predictor) -> dict[str, Any]:
+    """Each form, what may be asked beside it, and a request that this model answers. Other fields are ignored."""
+    manifest = predictor.manifest
     schema = {
         "type": "object",
-        "properties": {form: {} for form in FORMS},
-        "minProperties": 1,
-        "maxProperties": 1,
-        "additionalProperties": False,
-        "example": example,
+        "properties": {**{form: {} for form in FORMS}, "params": params_schema(manifest.task)},
+        "oneOf": [{"required": [form]} for form in FORMS],
+        "example": predictor.example,
     }
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    table = {"type": "string", "description": f"a first line of names: {', '.join(c.name for c in manifest.inputs)}"}
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}, CSV: {"schema": table}}}}

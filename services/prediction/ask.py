@@ -6,13 +6,15 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from services.contract.answers import Answers
-from services.contract.asking import predict_each, time_each
+from services.contract.asking import predict_classes, predict_each, step_of, time_each
 from services.contract.errors import Refused
+from services.contract.prediction import Prediction
 from services.contract.process_identity import start_ticks, ticks_a_second
 from services.prediction.invalid import Invalid
 from services.prediction.predictor import Predictor
@@ -23,18 +25,25 @@ Rows = Sequence[Sequence[Any]]
 def answer_file(predictor: Predictor, path: Path, limit_ms: float = math.inf) -> Answers:
     """`path` holds a JSON list of rows, each a list of the inputs in order, null or NaN for one left out.
 
+    The answers of a classifier hold the probabilities of all classes, of a large file in rows spread evenly over it.
     Single rows are timed until their 99th percentile is within `limit_ms`, a few times at most.
     """
     # Before the rows are read, because a service never holds so many.
     ready_seconds, memory_bytes = seconds_since_start(), resident_bytes()
     rows, size = read_rows(path), predictor.manifest.limits.max_rows
-    parts = [predict_each(predictor.ask, rows[start : start + size], Invalid) for start in range(0, len(rows), size)]
+    plain, all_classes = (partial(_in_parts, ask, size=size) for ask in (predictor.ask, predictor.ask_all))
+    step = step_of(len(rows), len(predictor.manifest.classes))
     return Answers(
-        predictions=tuple(answer for part in parts for answer in part),
+        predictions=tuple(predict_classes(plain, all_classes, rows, step)),
         rounds=time_each(predictor.ask, rows, Invalid, limit_ms),
         ready_seconds=ready_seconds,
         memory_bytes=memory_bytes,
     )
+
+
+def _in_parts(ask: Callable[[Rows], list[Prediction]], rows: Rows, size: int) -> list[Prediction | None]:
+    parts = (predict_each(ask, rows[start : start + size], Invalid) for start in range(0, len(rows), size))
+    return [answer for part in parts for answer in part]
 
 
 def read_rows(path: Path) -> Rows:

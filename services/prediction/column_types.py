@@ -30,6 +30,9 @@ def _double(value: Any) -> float:
 
 
 def _long(value: Any) -> int:
+    """1.0 is a whole number as well: JSON has one kind of number."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"expected a whole number, found {describe(value)}")
     if value not in _LONG:

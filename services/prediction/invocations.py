@@ -1,11 +1,16 @@
-"""MLflow's scoring protocol: four ways to write the same rows (mlflow.org, "Local Inference Server")."""
+"""MLflow's scoring protocol: many ways to write the same rows, in JSON or CSV (mlflow.org, "Local Inference Server").
+
+What MLflow's own server answers, and where this is stricter, is recorded in tests/unit/prediction/mlflow_scoring.json.
+"""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.contract.release import Column
 from services.prediction.column_types import check_rows
+from services.prediction.content_type import JSON, MediaType
+from services.prediction.csv_body import read_csv
 from services.prediction.invalid import Invalid, describe, refuse_if
 from services.prediction.runtimes import Cell
 
@@ -13,10 +18,19 @@ Rows = list[list[Any]]
 Inputs = Sequence[Column]
 
 
-def read_invocation(body: bytes, inputs: Inputs, max_rows: int) -> list[list[Cell]]:
-    """The rows of a request in the order of `inputs`. Raises Invalid."""
-    form, content = _form(_read_json(body))
-    return check_rows(FORMS[form](content, inputs, max_rows), inputs)
+class Invocation(NamedTuple):
+    """`rows` have the inputs in order; `params` are as they were sent, null when there are none."""
+
+    rows: list[list[Cell]]
+    params: Any = None
+
+
+def read_invocation(body: bytes, inputs: Inputs, max_rows: int, media: MediaType = JSON) -> Invocation:
+    """Raises Invalid for a body without rows that fit `inputs`; columns and fields that nobody asks for are ignored."""
+    content = _read_json(body) if media == JSON else {"dataframe_split": read_csv(body, inputs)}
+    form = _form(content)
+    rows = FORMS[form](form, content[form], inputs, max_rows)
+    return Invocation(check_rows(rows, inputs), content.get("params"))
 
 
 def read_table(columns: Sequence[Any], data: Sequence[Sequence[Any]], inputs: Inputs) -> Rows:
@@ -27,7 +41,7 @@ def read_table(columns: Sequence[Any], data: Sequence[Sequence[Any]], inputs: In
         for number, row in enumerate(data)
         if not isinstance(row, list | tuple) or len(row) != len(columns)
     )
-    places = {name: place for place, name in enumerate(columns)}
+    places = {name: place for place, name in enumerate(columns) if isinstance(name, str)}
     order = [places.get(column.name) for column in inputs]
     return [[None if place is None else row[place] for place in order] for row in data]
 
@@ -49,50 +63,63 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-def _form(content: dict[str, Any]) -> tuple[str, Any]:
+def _form(content: dict[str, Any]) -> str:
     found = [form for form in FORMS if form in content]
-    if len(found) != 1 or len(content) != 1:
-        known = ", ".join(found) or "none of them"
-        other = len(content) - len(found)
-        raise Invalid(422, f"expected exactly one of {', '.join(FORMS)}, found {known} and {other} other fields")
-    return found[0], content[found[0]]
+    if len(found) != 1:
+        raise Invalid(422, f"expected exactly one of {', '.join(FORMS)}, found {', '.join(found) or 'none of them'}")
+    return found[0]
 
 
-def _dataframe_split(content: Any, inputs: Inputs, max_rows: int) -> Rows:
+def _split(where: str, content: Any, inputs: Inputs, max_rows: int) -> Rows:
     if not isinstance(content, dict) or not {"columns", "data"} <= content.keys() <= {"columns", "data", "index"}:
-        raise Invalid(422, "dataframe_split: expected an object of columns and data")
-    data = _rows("dataframe_split.data", content["data"], max_rows)
-    return read_table(_list("dataframe_split.columns", content["columns"]), data, inputs)
+        raise Invalid(422, f"{where}: expected an object of columns and data")
+    columns = _list(f"{where}.columns", content["columns"])
+    return read_table(columns, _wrapped(_rows(f"{where}.data", content["data"], max_rows), len(columns)), inputs)
 
 
-def _dataframe_records(content: Any, inputs: Inputs, max_rows: int) -> Rows:
-    records = _rows("dataframe_records", content, max_rows)
+def _records(where: str, content: Any, inputs: Inputs, max_rows: int) -> Rows:
+    records = _rows(where, content, max_rows)
     refuse_if(_record_problems(records, inputs))
     return [[record.get(column.name) for column in inputs] for record in records]
 
 
-def _inputs(content: Any, inputs: Inputs, max_rows: int) -> Rows:
-    if not isinstance(content, dict):
-        raise Invalid(422, f"inputs: expected an object of columns, found {describe(content)}")
-    refuse_if(_column_problems(tuple(content), inputs))
-    columns = [_rows(f"inputs.{name}", content[name], max_rows) for name in content]
-    if len({len(column) for column in columns}) != 1:
-        raise Invalid(422, "inputs: expected columns of equal length, found different lengths")
-    return read_table(tuple(content), list(zip(*columns, strict=True)), inputs)
-
-
-def _instances(content: Any, inputs: Inputs, max_rows: int) -> Rows:
-    rows = _rows("instances", content, max_rows)
+def _any(where: str, content: Any, inputs: Inputs, max_rows: int) -> Rows:
+    """An object of columns, or a list: of records, of rows, or of values for a model of one column."""
+    if isinstance(content, dict):
+        return _columns(where, content, inputs, max_rows)
+    rows = _rows(where, content, max_rows)
     if isinstance(rows[0], dict):
-        return _dataframe_records(rows, inputs, max_rows)
-    return read_table([column.name for column in inputs], rows, inputs)
+        return _records(where, rows, inputs, max_rows)
+    return read_table([column.name for column in inputs], _wrapped(rows, len(inputs)), inputs)
 
 
-FORMS: dict[str, Callable[[Any, Inputs, int], Rows]] = {
-    "dataframe_split": _dataframe_split,
-    "dataframe_records": _dataframe_records,
-    "inputs": _inputs,
-    "instances": _instances,
+def _columns(where: str, content: dict[str, Any], inputs: Inputs, max_rows: int) -> Rows:
+    """Each a list, or the value of the only row."""
+    refuse_if(_column_problems(tuple(content), inputs))
+    columns = {
+        column.name: _column(f"{where}.{column.name}", content[column.name], max_rows)
+        for column in inputs
+        if column.name in content
+    }
+    if len({len(values) for values in columns.values()}) != 1:
+        raise Invalid(422, f"{where}: expected columns of equal length, found different lengths")
+    return read_table(tuple(columns), list(zip(*columns.values(), strict=True)), inputs)
+
+
+def _column(where: str, values: Any, max_rows: int) -> list[Any]:
+    return _rows(where, values, max_rows) if isinstance(values, list) else [values]
+
+
+def _wrapped(values: list[Any], width: int) -> list[Any]:
+    """Of one column, a value by itself is a row."""
+    return [value if isinstance(value, list) else [value] for value in values] if width == 1 else values
+
+
+FORMS: dict[str, Callable[[str, Any, Inputs, int], Rows]] = {
+    "dataframe_split": _split,
+    "dataframe_records": _records,
+    "inputs": _any,
+    "instances": _any,
 }
 
 
@@ -112,21 +139,18 @@ def _rows(where: str, value: Any, max_rows: int) -> list[Any]:
 
 
 def _column_problems(columns: Sequence[Any], inputs: Inputs) -> Iterator[str]:
-    expected = [column.name for column in inputs]
+    """Other columns than the inputs are ignored, as MLflow ignores them."""
     for column in inputs:
-        if column.required and column.name not in columns:
+        if (times := columns.count(column.name)) > 1:
+            yield f"column '{column.name}' is given twice"
+        elif column.required and not times:
             yield f"column '{column.name}' is missing"
-    for place, name in enumerate(columns):
-        if name not in expected:
-            yield f"the column at position {place} is unknown: expected {', '.join(expected)}"
-        elif name in columns[:place]:
-            yield f"column '{name}' is given twice"
 
 
 def _record_problems(records: Sequence[Any], inputs: Inputs) -> Iterator[str]:
-    expected = {column.name for column in inputs}
+    required = {column.name for column in inputs if column.required}
     for number, record in enumerate(records):
         if not isinstance(record, dict):
             yield f"row {number}: expected an object of columns, found {describe(record)}"
-        elif record.keys() != expected:
+        elif not required <= record.keys():
             yield from (f"row {number}: {problem}" for problem in _column_problems(tuple(record), inputs))

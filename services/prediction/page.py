@@ -22,7 +22,7 @@ At most {rows} rows and {bytes} bytes a request.</p>
 <h2>Ask</h2><pre>{command}</pre>
 <form><textarea name="question" rows="8" aria-label="question">{question}</textarea>
 <button>POST invocations</button></form>
-<pre id="answer" aria-live="polite"></pre>
+<pre id="answer" aria-live="polite"></pre>{classes}
 <h2>Columns</h2><table><tr><th>name<th>type<th>required</tr>{columns}</table>
 <h2>More</h2><ul><li><a href="openapi.json">openapi.json</a>: every path, form and error
 <li><a href="metadata">metadata</a><li><a href="health/ready">health/ready</a></ul>
@@ -36,6 +36,9 @@ At most {rows} rows and {bytes} bytes a request.</p>
   }} catch (error) {{ answer.textContent = error; }}
 }};</script></html>
 """
+
+_CLASSES = """<p>Beside the rows, <code>"params": {{"predict_method": "predict_proba"}}</code> asks for the
+probabilities of all classes: {classes}.</p>"""
 
 
 def prefix_of(headers: Any) -> str:
@@ -59,6 +62,7 @@ def page(manifest: Manifest, release: str, example: dict[str, Any], url: str) ->
         for column in manifest.inputs
     )
     return _PAGE.format(
+        classes=_CLASSES.format(classes=escape(", ".join(manifest.classes))) if manifest.classes else "",
         title=escape(f"{manifest.model} {manifest.revision}"),
         description=escape(manifest.description),
         library=escape(manifest.library),

@@ -1,18 +1,21 @@
 """Loads a release that may answer: its files are verified, and it repeats its golden predictions."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from services.contract.errors import Refused
 from services.contract.open_release import open_release
-from services.contract.prediction import Prediction, number_of
+from services.contract.prediction import Prediction, is_finite
 from services.contract.release import Column, Form, Golden, Release, Servable
 from services.prediction.column_types import KINDS, check_rows
 from services.prediction.invalid import Invalid
 from services.prediction.invocations import read_table
 from services.prediction.runtimes import Cell, Model, find_runtime
+
+Rows = Sequence[Sequence[Cell]]
+# Of one answer, which is held as a whole: 30 MB of JSON.
+MOST_PROBABILITIES = 1_000_000
 
 
 class Predictor:
@@ -27,20 +30,45 @@ class Predictor:
 
     def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
         """Raises Invalid when the model has no finite answer for these rows."""
-        try:
-            predictions = self._model.predict(rows)
-        # A runtime's word for a row it cannot take, such as a category that was never trained.
-        except ValueError as error:
-            raise Invalid(422, "the model cannot take these rows: a value is outside what it was trained on") from error
-        if not all(math.isfinite(number_of(prediction)) for prediction in predictions):
-            raise Invalid(422, "the model has no finite answer: a number is far outside what it was trained on")
-        return predictions
+        return _answered(self._model.predict, rows)
+
+    def predict_proba(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
+        """As `predict`, of a classifier, with the probabilities of all classes."""
+        classes = self.manifest.classes
+        if not classes:
+            raise Invalid(422, "this release has no probabilities of all classes: promote its run again to have them")
+        if len(rows) > self.most_rows:
+            many = f"expected at most {self.most_rows} rows for the probabilities of all {len(classes)} classes"
+            raise Invalid(413, f"{many}, found {len(rows)}: send them in parts")
+        return _answered(lambda rows: self._model.predict_proba(rows, classes), rows)
+
+    @property
+    def most_rows(self) -> int:
+        """Of which the probabilities of all classes are answered at once."""
+        return max(1, MOST_PROBABILITIES // max(1, len(self.manifest.classes)))
 
     def ask(self, rows: Sequence[Sequence[Any]], columns: Sequence[str] | None = None) -> list[Prediction]:
         """Of values as JSON has them, in the order of `columns` or of the inputs. Raises Invalid like a request."""
+        return self.predict(self._checked(rows, columns))
+
+    def ask_all(self, rows: Sequence[Sequence[Any]], columns: Sequence[str] | None = None) -> list[Prediction]:
+        """As `ask`, with the probabilities of all classes."""
+        return self.predict_proba(self._checked(rows, columns))
+
+    def _checked(self, rows: Sequence[Sequence[Any]], columns: Sequence[str] | None) -> list[list[Cell]]:
         inputs = self.manifest.inputs
-        table = read_table(columns or [column.name for column in inputs], rows, inputs)
-        return self.predict(check_rows(table, inputs))
+        return check_rows(read_table(columns or [column.name for column in inputs], rows, inputs), inputs)
+
+
+def _answered(predict: Callable[[Rows], list[Prediction]], rows: Rows) -> list[Prediction]:
+    try:
+        predictions = predict(rows)
+    # A runtime's word for a row it cannot take, such as a category that was never trained.
+    except ValueError as error:
+        raise Invalid(422, "the model cannot take these rows: a value is outside what it was trained on") from error
+    if not all(map(is_finite, predictions)):
+        raise Invalid(422, "the model has no finite answer: a number is far outside what it was trained on")
+    return predictions
 
 
 def load_predictor(folder: Path, digest: str) -> Predictor:
@@ -75,8 +103,14 @@ def _model_file(folder: Path, form: Form) -> Path:
 
 
 def _replay(predictor: Predictor, golden: Golden) -> None:
+    """Once for the answers, and once more where the probabilities of all classes are known."""
     try:
-        found = predictor.ask(golden.rows, golden.columns)
+        golden.check(predictor.ask(golden.rows, golden.columns))
+        known = golden.of_all_classes
+        starts = range(0, len(known.rows), predictor.most_rows)
+        parts = (known.rows[start : start + predictor.most_rows] for start in starts)
+        found = [answer for part in parts for answer in predictor.ask_all(part, known.columns)]
     except Invalid as error:
         raise Refused(f"expected golden rows that the model takes, found: {error}") from error
-    golden.check(found)
+    if known.rows:
+        known.check(found)

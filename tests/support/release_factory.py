@@ -11,14 +11,18 @@ import numpy
 import skops.io
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from services.contract import names
 from services.contract.candidate import Candidate, DataDigest, DataSchema, Environment, Machine, RunFacts, SourcesDigest
 from services.contract.digest import digest_directory, digest_files, file_sha256, list_files
+from services.contract.estimator import ask_estimator
+from services.contract.prediction import Labelled, Prediction
 from services.contract.promotion import Promotion
 from services.contract.release import Column, Form, Golden, Manifest, Release, Servable, ServingLimits
+from services.contract.task import Task
 from services.contract.verdict import Comparison, Validation, Verdict
 
 INPUTS = (
@@ -40,6 +44,8 @@ class ReleasePlan:
     run: str = "a" * 32
     price_per_carat: float = 4000.0
     golden_shift: float = 0.0
+    task: Task = "regression"
+    classes: tuple[str, ...] = ()
     limits: ServingLimits = ServingLimits(replicas=1)
     inputs: tuple[Column, ...] = INPUTS
     estimator: Any = None
@@ -60,6 +66,16 @@ def train(price_per_carat: float) -> Pipeline:
     )
     encoder = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), [1]), remainder="passthrough")
     return make_pipeline(encoder, HistGradientBoostingRegressor(max_iter=5)).fit(rows, price_per_carat * carat + grade)
+
+
+def train_judge(cuts: Sequence[str] | Sequence[int]) -> Pipeline:
+    """A classifier of the same rows, whose classes are these names, or 0 and 1."""
+    random = numpy.random.default_rng(7)
+    carat = random.uniform(0.2, 3, 200)
+    rows = numpy.array(list(zip(carat, ["Ideal"] * 200, [1] * 200, strict=True)), dtype=object)
+    chosen = make_column_transformer(("passthrough", [0, 2]))
+    place = numpy.digitize(carat + random.normal(0, 0.3, 200), numpy.linspace(0.2, 3, len(cuts) + 1)[1:-1])
+    return make_pipeline(chosen, LogisticRegression()).fit(rows, numpy.array(cuts)[place])
 
 
 def build_release(store: Path, plan: ReleasePlan | None = None) -> Release:
@@ -94,8 +110,17 @@ def _write_model(folder: Path, estimator: Any) -> None:
 
 
 def _write_golden(path: Path, estimator: Any, plan: ReleasePlan) -> None:
-    answers = estimator.predict(numpy.array(ROWS, dtype=object)) + plan.golden_shift
-    Golden(columns=tuple(column.name for column in INPUTS), rows=ROWS, predictions=tuple(answers.tolist())).write(path)
+    answers = ask_estimator(estimator, numpy.array(ROWS, dtype=object), all_classes=bool(plan.classes))
+    shifted = [_shifted(answer, plan.golden_shift) for answer in answers]
+    Golden(columns=tuple(column.name for column in INPUTS), rows=ROWS, predictions=tuple(shifted)).write(path)
+
+
+def _shifted(answer: Prediction, by: float) -> Prediction:
+    """Of a label, the last of its probabilities."""
+    if not isinstance(answer, Labelled) or not answer.probabilities:
+        return answer + by if isinstance(answer, float) else answer
+    *others, (name, last) = answer.probabilities.items()
+    return answer.model_copy(update={"probabilities": {**dict(others), name: last + by}})
 
 
 def _manifest(folder: Path, plan: ReleasePlan) -> Manifest:
@@ -106,10 +131,11 @@ def _manifest(folder: Path, plan: ReleasePlan) -> Manifest:
         revision=plan.revision,
         description="The price of a made-up diamond.",
         library="sklearn",
-        task="regression",
+        task=plan.task,
         unit="dollars",
         servable=plan.servable,
         inputs=plan.inputs,
+        classes=plan.classes,
         limits=plan.limits,
         golden=file_sha256(folder / names.GOLDEN_FILE),
         candidate=candidate,

@@ -23,9 +23,16 @@ class Flavor(Protocol):
         Raises ValueError when the model cannot take a row.
         """
 
+    def classes(self, model: Any) -> Sequence[str]:
+        """The names of a classifier's classes, in the order of its probabilities; none of a regression."""
+
+    def predict_proba(self, model: Any, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:
+        """As `predict`, of a classifier, with the probabilities of all classes in each answer."""
+
     def to_onnx(self, model: Any, folder: Path, inputs: Sequence[Column]) -> bytes:
         """A graph with an input `input_<place>` of shape (rows,), string or double, for each column, and one output
-        `prediction` (double), or `label` (int64 or string) and `probability` (double), each of shape (rows,).
+        `prediction` (double), or `label` (int64 or string) and `probability` (double), each of shape (rows,), and
+        `probabilities` (double) of shape (rows, classes).
 
         Raises Refused, with the reason, for a model that cannot be written so.
         """

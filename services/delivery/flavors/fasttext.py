@@ -10,7 +10,7 @@ import fasttext
 
 from services.contract.cells import text
 from services.contract.errors import Refused
-from services.contract.fasttext_text import labelled, one_line
+from services.contract.fasttext_text import LABEL_PREFIX, labelled, labelled_all, one_line
 from services.contract.prediction import Prediction
 from services.contract.release import Column, Form
 
@@ -42,13 +42,31 @@ def load(folder: Path) -> Any:
 
 def predict(model: Any, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:  # noqa: ARG001
     """Raises ValueError for a row that is not one text, of which the model knows no word, or whose answer is NaN."""
+    labels, probabilities = _asked(model, rows, 1)
+    return [labelled(label, probability) for (label,), (probability,) in zip(labels, probabilities, strict=True)]
+
+
+def classes(model: Any) -> Sequence[str]:
+    """The most frequent first."""
+    return [label.removeprefix(LABEL_PREFIX) for label in model.get_labels()]
+
+
+def predict_proba(model: Any, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:  # noqa: ARG001
+    known = classes(model)
+    return [labelled_all(labels, each, known) for labels, each in zip(*_asked(model, rows, -1), strict=True)]
+
+
+def _asked(model: Any, rows: Sequence[Sequence[Any]], k: int) -> tuple[Any, Any]:
+    """Labels and probabilities of the `k` most probable, a list of each a row."""
     texts = [one_line(text(cell)) for (cell,) in rows]
     try:
         # Always a list: on a single string most builds of fastText fail with NumPy 2.
-        labels, probabilities = model.predict(texts)
+        labels, probabilities = model.predict(texts, k)
     except RuntimeError as error:
         raise ValueError("the model has no finite answer") from error
-    return [labelled(label, probability) for (label,), (probability,) in zip(labels, probabilities, strict=True)]
+    if not all(labels):
+        raise ValueError("the model knows no word of a text")
+    return labels, probabilities
 
 
 def to_onnx(model: Any, folder: Path, inputs: Sequence[Column]) -> bytes:  # noqa: ARG001

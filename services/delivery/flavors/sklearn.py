@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from services.contract.errors import Refused
-from services.contract.estimator import ask_estimator, load_estimator
+from services.contract.estimator import ask_estimator, classes_of, load_estimator
 from services.contract.moments import MOMENTS
 from services.contract.prediction import Prediction
 from services.contract.release import Column, Form
@@ -21,6 +21,14 @@ def load(folder: Path) -> Any:
 
 def predict(model: Any, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:
     return ask_estimator(model, matrix(rows, inputs))
+
+
+def classes(model: Any) -> Sequence[str]:
+    return classes_of(model)
+
+
+def predict_proba(model: Any, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:
+    return ask_estimator(model, matrix(rows, inputs), all_classes=True)
 
 
 def to_onnx(model: Any, folder: Path, inputs: Sequence[Column]) -> bytes:  # noqa: ARG001  the model says it all

@@ -17,6 +17,7 @@ from services.contract.moments import MOMENTS
 from services.contract.prediction import Prediction
 from services.contract.release import Column, Form
 from services.contract.spark import (
+    CLASSES,
     LOCALHOST,
     ON_THIS_MACHINE,
     SESSION_SETTINGS,
@@ -107,6 +108,15 @@ def predict(model: SavedPipeline, rows: Sequence[Sequence[Any]], inputs: Sequenc
     except Exception as error:
         raise ValueError(f"Spark cannot answer: {jvm_reason(error)}") from error
     return binary_predictions(table["prediction"].to_pylist(), table["probability"].to_pylist())
+
+
+def classes(model: SavedPipeline) -> Sequence[str]:  # noqa: ARG001  of the protocol
+    return CLASSES
+
+
+def predict_proba(model: SavedPipeline, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:
+    """Spark has all of them in every answer."""
+    return predict(model, rows, inputs)
 
 
 def to_onnx(model: SavedPipeline, folder: Path, inputs: Sequence[Column]) -> bytes:  # noqa: ARG001  of the protocol

@@ -26,6 +26,7 @@ class Graph:
     inputs: Sequence[Column]
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: dict[str, numpy.ndarray] = field(default_factory=dict)
+    _classes: int = 0
 
     def add(self, operator: str, *given: str, output: str | None = None, **attributes: Any) -> str:
         """The name of the new node's output, made up when none is asked for."""
@@ -43,8 +44,14 @@ class Graph:
         """The input of a column as a tensor of shape (rows, 1)."""
         return self.add("Unsqueeze", names.graph_input(place), self.constant([1]))
 
+    def answer_all(self, probabilities: str, classes: int) -> None:
+        """Makes a tensor of shape (rows, classes) the output that has the probabilities of all classes."""
+        self.add("Identity", probabilities, output=names.GRAPH_PROBABILITIES)
+        self._classes = classes
+
     def write(self, outputs: Mapping[str, int]) -> bytes:
-        """A checked model; each output has the shape (rows,), `outputs` are the element types by name.
+        """A checked model; each output has the shape (rows,), `outputs` are the element types by name. Beside them is
+        what `answer_all` was given.
 
         Raises onnx.checker.ValidationError for a graph that breaks the specification.
         """
@@ -52,12 +59,17 @@ class Graph:
             self.nodes,
             "trackback",
             [_value(names.graph_input(place), _element(column)) for place, column in enumerate(self.inputs)],
-            [_value(name, element) for name, element in outputs.items()],
+            [*(_value(name, element) for name, element in outputs.items()), *self._all_classes()],
             [onnx.numpy_helper.from_array(array, name) for name, array in self.constants.items()],
         )
         model = helper.make_model(graph, opset_imports=_OPSETS, ir_version=_IR_VERSION)
         onnx.checker.check_model(model, full_check=True)
         return bytes(model.SerializeToString())
+
+    def _all_classes(self) -> list[onnx.ValueInfoProto]:
+        shape = ("rows", self._classes)
+        value = helper.make_tensor_value_info(names.GRAPH_PROBABILITIES, TensorProto.DOUBLE, shape)
+        return [value] if self._classes else []
 
 
 def label_outputs(label: int) -> dict[str, int]:

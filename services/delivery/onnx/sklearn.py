@@ -116,6 +116,7 @@ def _write_label(graph: Graph, classes: list[Any], label: str, probabilities: st
     binary, one_dimension = classes == [0, 1], graph.constant([-1])
     graph.add("Reshape", label, one_dimension, output=names.GRAPH_LABEL)
     doubles = graph.add("Cast", probabilities, to=TensorProto.DOUBLE)
+    graph.answer_all(doubles, len(classes))
     chosen = graph.add("Gather", doubles, graph.constant([1]), axis=1) if binary else _of_label(graph, classes, doubles)
     graph.add("Reshape", chosen, one_dimension, output=names.GRAPH_PROBABILITY)
     return label_outputs(TensorProto.INT64 if binary else TensorProto.STRING)

@@ -52,6 +52,7 @@ def _answered(graph: Graph, probability: str, score: str, limit: float) -> bytes
     above = graph.add("Cast", graph.add("Greater", score, graph.constant(limit)), to=TensorProto.INT64)
     graph.add("Squeeze", above, axis, output=names.GRAPH_LABEL)
     graph.add("Squeeze", probability, axis, output=names.GRAPH_PROBABILITY)
+    graph.answer_all(graph.add("Concat", graph.add("Sub", graph.constant(1.0), probability), probability, axis=1), 2)
     return graph.write(label_outputs(TensorProto.INT64))
 
 

@@ -10,7 +10,7 @@ from services.contract.answers import Answers
 from services.contract.digest import digest_directory
 from services.contract.environments import python_of
 from services.contract.errors import Refused, Undecided
-from services.contract.prediction import Prediction, difference
+from services.contract.prediction import Labelled, Prediction, difference, differs_in
 from services.contract.release import Form, Servable
 from services.contract.verdict import Verdict
 from services.delivery.scoring.holdout import Row
@@ -86,7 +86,7 @@ def _agreement(form: Form, wanted: ExpectedAnswers, answers: Answers) -> str:
     for row, (expected, found) in enumerate(zip(wanted.expected, answers.predictions, strict=True)):
         apart = _apart(expected, found, scale)
         if apart > form.tolerance:
-            raise Refused(f"row {row}: expected {expected}, found {found}")
+            raise Refused(f"row {row}: {_differs_in(expected, found)}")
         largest = max(largest, apart)
     rows = len(wanted.rows) - wanted.edges
     return f"agrees on {rows} hold-out rows and {wanted.edges} others, largest relative difference {largest:.2g}"
@@ -107,7 +107,17 @@ def _quick_enough(form: Form, wanted: ExpectedAnswers, answers: Answers, say: Ca
 def _apart(expected: Prediction | None, found: Prediction | None, scale: float) -> float:
     if expected is None or found is None:
         return 0.0 if expected is found else float("inf")
+    if _has_all_classes(expected) and not _has_all_classes(found):
+        return float("inf")
     return difference(expected, found, scale)
+
+
+def _has_all_classes(prediction: Prediction) -> bool:
+    return isinstance(prediction, Labelled) and prediction.probabilities is not None
+
+
+def _differs_in(expected: Prediction | None, found: Prediction | None) -> str:
+    return f"expected {expected}, found {found}" if expected is None else differs_in(expected, found)
 
 
 def _measured(form: Form, answers: Answers) -> str:

@@ -6,18 +6,19 @@ usage: python -m services.delivery.scoring.child {score|convert} LIBRARY FOLDER 
 import gc
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from services.contract import names
-from services.contract.asking import predict_each, time_each
+from services.contract.asking import predict_classes, predict_each, step_of, time_each
 from services.contract.errors import Refused
 from services.contract.prediction import Prediction
 from services.contract.release import Form
 from services.delivery.flavors import Flavor, find_flavor
 from services.delivery.scoring.messages import Forms, Scores, ScoringReply, ScoringRequest
 
+Rows = Sequence[Sequence[Any]]
 ONNX = Form(runtime="onnx", file=f"{names.SERVABLE_FOLDER}/{names.ONNX_FILE}", tolerance=1e-12)
 
 
@@ -26,12 +27,26 @@ def score(flavor: Flavor, folder: Path, request: ScoringRequest, result: Path) -
     model = flavor.load(folder)
     rows, edges, timed = map(_with_nan, (request.rows, request.edges, request.timed if flavor.NATIVE else ()))
 
-    def predict(rows: Sequence[Sequence[Any]]) -> list[Prediction]:
+    def predict(rows: Rows) -> list[Prediction]:
         return flavor.predict(model, rows, request.inputs)
 
-    predictions, of_edges = (tuple(predict_each(predict, some, ValueError)) for some in (rows, edges))
+    def predict_proba(rows: Rows) -> list[Prediction]:
+        return flavor.predict_proba(model, rows, request.inputs)
+
+    plain, all_classes = (_each(one) for one in (predict, predict_proba))
+    classes = tuple(flavor.classes(model))
+    step = step_of(len(rows) + len(edges), len(classes))
+    scores = Scores(
+        classes=classes,
+        predictions=tuple(predict_classes(plain, all_classes, rows, step)),
+        edges=tuple(predict_classes(plain, all_classes, edges, step, first=len(rows))),
+    )
     rounds = time_each(predict, timed, ValueError, request.limit_ms)
-    ScoringReply(scores=Scores(predictions=predictions, edges=of_edges), rounds=rounds).write(result)
+    ScoringReply(scores=scores, rounds=rounds).write(result)
+
+
+def _each(predict: Callable[[Rows], list[Prediction]]) -> Callable[[Rows], list[Prediction | None]]:
+    return lambda rows: predict_each(predict, rows, ValueError)
 
 
 def convert(flavor: Flavor, folder: Path, request: ScoringRequest, result: Path) -> None:

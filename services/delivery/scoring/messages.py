@@ -1,11 +1,10 @@
 """What the child process is given, and what it gives back: inputs and predictions, never the targets."""
 
-import math
 from typing import Any, TypeGuard
 
 from pydantic import ConfigDict
 
-from services.contract.prediction import Prediction, number_of
+from services.contract.prediction import Prediction, is_finite
 from services.contract.record import Record
 from services.contract.release import Column, Form
 from services.contract.row_times import Round
@@ -23,10 +22,14 @@ class ScoringRequest(Record):
 
 
 class Scores(Record):
-    """An answer a row, finite or not, None for a row that the model cannot take: the same whenever it is asked."""
+    """An answer a row, finite or not, None for a row that the model cannot take: the same whenever it is asked.
+
+    `classes` are a classifier's, in the order of its probabilities; answers have those of all in rows spread evenly.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=True)
 
+    classes: tuple[str, ...]
     predictions: tuple[Prediction | None, ...]
     edges: tuple[Prediction | None, ...]
 
@@ -42,7 +45,7 @@ class Scores(Record):
 
 
 def _is_finite(answer: Prediction | None) -> TypeGuard[Prediction]:
-    return answer is not None and math.isfinite(number_of(answer))
+    return answer is not None and is_finite(answer)
 
 
 class ScoringReply(Record):

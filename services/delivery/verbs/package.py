@@ -4,7 +4,7 @@ import hashlib
 import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +15,7 @@ from services.contract import names
 from services.contract.candidate import Candidate
 from services.contract.errors import Refused
 from services.contract.model_config import load_model_config
+from services.contract.prediction import Labelled, Prediction
 from services.contract.release import Form, Golden, Manifest, Release, Servable
 from services.contract.verdict import Comparison, Validation, Verdict
 from services.delivery.output import keep, say
@@ -140,16 +141,22 @@ class _Packing:
         """Rows at the edge, and hold-out rows spread evenly over the file, with the library's own answers."""
         edges = zip(self._holdout.edges, self._scores.finite_edges, strict=True)
         chosen = [(row, answer) for row, answer in edges if answer is not None][: GOLDEN_ROWS // 2]
-        rows = len(self._holdout.rows)
-        left = GOLDEN_ROWS - len(chosen)
-        spread = range(0, rows, max(1, rows // left))[:left]
-        chosen += [(self._holdout.rows[place], self._scores.finite[place]) for place in spread]
+        known, left = self._known, GOLDEN_ROWS - len(chosen)
+        chosen += [(self._holdout.rows[place], known[place]) for place in spread(list(known), left)]
         return Golden(
             columns=tuple(self._config.data.columns),
             rows=tuple(tuple(map(_or_null, row)) for row, _ in chosen),
             predictions=tuple(answer for _, answer in chosen),
             tolerance=max(GOLDEN_TOLERANCE, form.tolerance if form else 0.0),
         )
+
+    @property
+    def _known(self) -> dict[int, Prediction]:
+        """The answers by their places; of a classifier those with the probabilities of all classes."""
+        answers = dict(enumerate(self._scores.finite))
+        return {
+            place: one for place, one in answers.items() if isinstance(one, Labelled) and one.probabilities
+        } or answers
 
     def _manifest(self, servable: Servable, golden: str) -> Manifest:
         config, candidate = self._config, self._candidate
@@ -163,12 +170,17 @@ class _Packing:
             unit=config.data.unit,
             servable=servable,
             inputs=config.inputs,
+            classes=self._scores.classes,
             limits=config.serving,
             golden=golden,
             candidate=candidate,
             validation=validation.without_moments(),
             comparison=comparison,
         )
+
+
+def spread(places: Sequence[int], most: int) -> Sequence[int]:
+    return places[:: max(1, len(places) // most)][:most]
 
 
 def _or_null(value: Any) -> Any:

@@ -19,6 +19,9 @@ class Model(Protocol):
         Raises ValueError when the model cannot take a row.
         """
 
+    def predict_proba(self, rows: Sequence[Sequence[Cell]], classes: Sequence[str]) -> list[Prediction]:
+        """As `predict`, of a classifier, with the probabilities of the manifest's classes in their order."""
+
 
 class Runtime(Protocol):
     def load(self, file: Path, inputs: Sequence[Column]) -> Model:

@@ -8,10 +8,12 @@ import fasttext
 
 from services.contract.cells import text
 from services.contract.errors import Refused
-from services.contract.fasttext_text import labelled, one_line
-from services.contract.prediction import Labelled, Prediction
+from services.contract.fasttext_text import labelled, labelled_all, one_line
+from services.contract.prediction import Prediction
 from services.contract.release import Column
 from services.prediction.runtimes import Cell
+
+_ALL = -1
 
 
 class FastTextModel:
@@ -19,17 +21,22 @@ class FastTextModel:
         self._model = model
 
     def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
-        return [self._answer(text(cell)) for (cell,) in rows]
+        found = (self._answer(text(cell), 1) for (cell,) in rows)
+        return [labelled(labels[0], probabilities[0]) for labels, probabilities in found]
 
-    def _answer(self, words: str) -> Labelled:
+    def predict_proba(self, rows: Sequence[Sequence[Cell]], classes: Sequence[str]) -> list[Prediction]:
+        return [labelled_all(*self._answer(text(cell), _ALL), classes) for (cell,) in rows]
+
+    def _answer(self, words: str, k: int) -> tuple[Sequence[str], Sequence[float]]:
+        """The `k` most probable labels."""
         # One text at a time: of a list, the build that can only predict gives labels without probabilities.
         try:
-            labels, probabilities = self._model.predict(one_line(words))
+            labels, probabilities = self._model.predict(one_line(words), k)
         except RuntimeError as error:
             raise ValueError("the model has no finite answer") from error
         if not labels:
             raise ValueError("the model knows no word of the text")
-        return labelled(labels[0], probabilities[0])
+        return labels, probabilities
 
 
 def load(file: Path, inputs: Sequence[Column]) -> FastTextModel:

@@ -17,9 +17,15 @@ from services.prediction.runtimes import Cell
 
 _NUMBER = names.GRAPH_PREDICTION
 _LABELLED = [names.GRAPH_LABEL, names.GRAPH_PROBABILITY]
+_ALL_CLASSES = [*_LABELLED, names.GRAPH_PROBABILITIES]
 _ONLY_FATAL = 4
 _DOUBLE, _STRING = "tensor(double)", "tensor(string)"
-_OUTPUTS = {_NUMBER: (_DOUBLE,), names.GRAPH_LABEL: ("tensor(int64)", _STRING), names.GRAPH_PROBABILITY: (_DOUBLE,)}
+_OUTPUTS = {
+    _NUMBER: (_DOUBLE,),
+    names.GRAPH_LABEL: ("tensor(int64)", _STRING),
+    names.GRAPH_PROBABILITY: (_DOUBLE,),
+    names.GRAPH_PROBABILITIES: (_DOUBLE,),
+}
 _ERRORS = onnxruntime.capi.onnxruntime_pybind11_state
 _UNANSWERED = (_ERRORS.Fail, _ERRORS.InvalidArgument, _ERRORS.RuntimeException)
 
@@ -30,18 +36,35 @@ class OnnxModel:
         self._inputs = inputs
         self._session = session
         self._places = {known[given.name]: given for given in session.get_inputs()}
-        self._outputs = [output.name for output in session.get_outputs()]
+        outputs = [output.name for output in session.get_outputs()]
+        self._plain = [name for name in outputs if name != names.GRAPH_PROBABILITIES]
 
     def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
         """Raises ValueError for a row that the graph fails on, such as a category it does not know."""
+        return _predictions(self._run(self._plain, rows), len(rows))
+
+    def predict_proba(self, rows: Sequence[Sequence[Cell]], classes: Sequence[str]) -> list[Prediction]:
+        """As `predict`; only this needs the third output, which is not copied for others."""
+        found = self._run(_ALL_CLASSES, rows)
+        probabilities = found.pop(names.GRAPH_PROBABILITIES)
+        if probabilities.shape != (len(rows), len(classes)):
+            shape = probabilities.shape
+            raise Refused(f"expected {len(classes)} probabilities for each of {len(rows)} rows, found {shape}")
+        plain = zip(_predictions(found, len(rows)), probabilities.tolist(), strict=True)
+        return [
+            answer.model_copy(update={"probabilities": dict(zip(classes, each, strict=True))})
+            for answer, each in plain
+            if isinstance(answer, Labelled)
+        ]
+
+    def _run(self, outputs: Sequence[str], rows: Sequence[Sequence[Cell]]) -> dict[str, Any]:
         fed = {
             given.name: _fed([row[place] for row in rows], self._inputs[place]) for place, given in self._places.items()
         }
         try:
-            found = dict(zip(self._outputs, self._session.run(self._outputs, fed), strict=True))
+            return dict(zip(outputs, self._session.run(outputs, fed), strict=True))
         except _UNANSWERED as error:
             raise ValueError("the graph fails on these rows") from error
-        return _predictions(found, len(rows))
 
 
 def _fed(cells: Sequence[Cell], column: Column) -> numpy.ndarray:
@@ -97,8 +120,8 @@ def _input_problem(session: Any, inputs: Sequence[Column]) -> str | None:
 
 def _output_problem(session: Any) -> str | None:
     found = {output.name: output.type for output in session.get_outputs()}
-    if sorted(found) not in ([_NUMBER], _LABELLED):
-        return f"expected outputs {_NUMBER}, or {' and '.join(_LABELLED)}, found {', '.join(found)}"
+    if sorted(found) not in ([_NUMBER], _LABELLED, sorted(_ALL_CLASSES)):
+        return f"expected outputs {_NUMBER}, or {', '.join(_ALL_CLASSES)}, found {', '.join(found)}"
     wrong = [f"{name} {kind}" for name, kind in found.items() if kind not in _OUTPUTS[name]]
     return f"expected numbers in double precision, and labels, found {', '.join(wrong)}" if wrong else None
 

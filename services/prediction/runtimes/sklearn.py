@@ -18,6 +18,9 @@ class SklearnModel:
     def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
         return ask_estimator(self._estimator, matrix(rows, self._inputs))
 
+    def predict_proba(self, rows: Sequence[Sequence[Cell]], classes: Sequence[str]) -> list[Prediction]:  # noqa: ARG002  it knows them
+        return ask_estimator(self._estimator, matrix(rows, self._inputs), all_classes=True)
+
 
 def load(file: Path, inputs: Sequence[Column]) -> SklearnModel:
     return SklearnModel(load_estimator(file), inputs)

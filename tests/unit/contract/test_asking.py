@@ -1,10 +1,11 @@
 """One row without an answer does not take those of the others with it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from services.contract.asking import predict_each, time_each
+from services.contract.asking import predict_classes, predict_each, step_of, time_each
+from services.contract.prediction import Prediction
 
 
 class Halves:
@@ -45,3 +46,19 @@ def test_an_error_of_another_kind_is_no_answer_to_a_row() -> None:
 def test_each_row_is_timed_alone_with_or_without_an_answer() -> None:
     (one,) = time_each(Halves(), [2.0, -1.0, 4.0], ValueError, limit_ms=float("inf"))
     assert len(one.rows) == 3
+
+
+def test_all_classes_are_asked_of_each_row_or_of_rows_spread_evenly() -> None:
+    assert (step_of(8_000, 0), step_of(10_000, 10), step_of(10_001, 10), step_of(60_000, 67)) == (0, 1, 2, 41)
+
+
+@pytest.mark.parametrize(
+    ("step", "first", "expected"),
+    [(0, 0, "aaaaa"), (1, 0, "AAAAA"), (2, 0, "AaAaA"), (2, 3, "aAaAa"), (3, 5, "aAaaA"), (9, 1, "aaaaa")],
+)
+def test_rows_of_all_classes_are_counted_over_everything_that_is_asked(step: int, first: int, expected: str) -> None:
+    def answers(number: float) -> Callable[[Sequence[str]], list[Prediction | None]]:
+        return lambda rows: [number for _ in rows]
+
+    found = predict_classes(answers(0.0), answers(1.0), "aaaaa", step, first)
+    assert "".join("A" if one else "a" for one in found) == expected

@@ -261,7 +261,7 @@ def test_the_same_stage_run_again_measures_again_and_asks_the_holdout_no_more(ow
     first = validated(own_bench.scorer_with(latency_p99_ms=1e-6), candidate)
     assert verdicts(first)["latency"] == "fail"
     kept = own_bench.store.scores_path(candidate.digest, own_bench.holdout.sha256)
-    assert set(json.loads(kept.read_text())) == {"predictions", "edges"}
+    assert set(json.loads(kept.read_text())) == {"classes", "predictions", "edges"}
     # Nothing asks the model for these again.
     Scores.read(kept).model_copy(update={"predictions": (30.0,) * 400}).write(kept)
     second = validated(own_bench.scorer(), candidate)

@@ -1,5 +1,6 @@
 """A form serves only if it answers as the training library does: every label, every number, every refusal."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,29 @@ def test_another_label_counts_even_when_the_probability_is_the_same() -> None:
     expected, found = Labelled(label=1, probability=0.5), Labelled(label=0, probability=0.5)
     servable = chosen(answering(onnx=[found], sklearn=[expected]), questions=wanted([expected]))
     assert servable.form == NATIVE
+
+
+ALL = Labelled(label="a", probability=0.5, probabilities={"a": 0.5, "b": 0.3, "c": 0.2})
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "note"),
+    [
+        ({"a": 0.5, "b": 0.2, "c": 0.3}, "onnx: row 0: expected the probability 0.3 of 'b', found 0.2"),
+        ({"a": 0.5, "b": 0.3, "d": 0.2}, "onnx: row 0: expected the probability 0.2 of 'c', found None"),
+        ({"a": 0.5, "b": 0.3, "c": math.nan}, "onnx: row 0: expected the probability 0.2 of 'c', found nan"),
+        (None, "onnx: row 0: expected the probabilities of all classes, found none"),
+    ],
+)
+def test_a_form_that_gives_other_classes_other_probabilities_does_not_serve(probabilities: Any, note: str) -> None:
+    other = ALL.model_copy(update={"probabilities": probabilities})
+    servable = chosen(answering(onnx=[other], sklearn=[ALL]), questions=wanted([ALL]))
+    assert (servable.form, servable.notes[0]) == (NATIVE, note)
+
+
+def test_probabilities_of_all_classes_are_held_against_one() -> None:
+    other = ALL.model_copy(update={"probabilities": {"a": 0.5, "b": 0.3 + 1e-13, "c": 0.2}})
+    assert chosen(answering(onnx=[other]), questions=wanted([ALL])).form == ONNX
 
 
 def test_a_form_whose_service_does_not_start_is_passed_over_with_its_reason() -> None:

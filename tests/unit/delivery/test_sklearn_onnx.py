@@ -171,6 +171,19 @@ def test_a_graph_answers_what_the_library_answers(case: str, tmp_path: Path) -> 
     assert asked > 20
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case.startswith("one of")])
+def test_a_graph_answers_the_probabilities_of_all_classes_as_the_library_does(case: str, tmp_path: Path) -> None:
+    model, rows, _, inputs = fitted(case)
+    graph, classes = graph_of(model, tmp_path, inputs), flavor.classes(model)
+    expected, found = flavor.predict_proba(model, rows, inputs), graph.predict_proba(rows, classes)
+    assert [list(one.probabilities or {}) for one in found if isinstance(one, Labelled)] == [classes] * len(rows)
+    assert max(itertools.starmap(difference, zip(expected, found, strict=True))) <= TOLERANCE
+    by_hand = model.predict_proba(numpy.array(rows, dtype=object)).tolist()
+    assert [list((one.probabilities or {}).values()) for one in expected if isinstance(one, Labelled)] == by_hand
+    plain = [one.model_copy(update={"probabilities": None}) for one in found if isinstance(one, Labelled)]
+    assert graph.predict(rows) == plain
+
+
 def test_values_at_a_threshold_and_beside_it_fall_on_the_same_side(tmp_path: Path) -> None:
     model = boosted("squared_error").fit(numpy.array(ROWS, dtype=object), PRICE)
     nodes = numpy.concatenate([predictor.nodes for (predictor,) in model[-1]._predictors])

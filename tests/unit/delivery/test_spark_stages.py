@@ -128,6 +128,13 @@ def test_a_regression_answers_what_one_reckons_by_hand(model: Path) -> None:
     assert labels == [1, 1, 0, 0, 0]
 
 
+def test_a_graph_has_the_probabilities_of_both_labels(model: Path) -> None:
+    given = {"input_0": numpy.array(["Fair", "Ideal"], dtype=object), "input_1": numpy.array([1.0, -12.0])}
+    session = onnxruntime.InferenceSession(converted(model))
+    one, both = session.run(["probability", "probabilities"], given)
+    assert both.tolist() == [[pytest.approx(1 - each, abs=1e-15), each] for each in one]
+
+
 @pytest.mark.parametrize(("threshold", "labels"), [(0.9, [0, 0]), (0.1, [1, 0]), (0, [1, 1]), (1, [0, 0])])
 def test_a_threshold_of_its_own_decides_the_label(model: Path, threshold: float, labels: list[int]) -> None:
     change_metadata(4, threshold=threshold)(model)

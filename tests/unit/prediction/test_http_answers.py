@@ -113,6 +113,9 @@ class Judge:
     def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
         return [Labelled(label=self.label(row), probability=0.25) for row in rows]
 
+    def predict_proba(self, rows: Sequence[Sequence[Cell]], classes: Sequence[str]) -> list[Prediction]:
+        raise NotImplementedError
+
     def label(self, row: Sequence[Cell]) -> int | str:
         return int(float(row[0] or 0) > 1)
 
@@ -155,7 +158,7 @@ def test_the_description_of_the_interface_says_what_this_task_answers(
         items = resolved(found, answer)["properties"]["predictions"]["items"]
         assert resolved(found, items)["type"] == kind
         assert sorted(resolved(found, items).get("properties", ())) == (
-            ["label", "probability"] if kind == "object" else []
+            ["label", "probabilities", "probability"] if kind == "object" else []
         )
 
     talk(judging(predictor, task, Judge()), scenario)

@@ -203,11 +203,11 @@ STRANGE: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "an output by another name": (
         lambda folder: doubled(folder, output="variable"),
-        "expected outputs prediction, or label and probability, found variable",
+        "expected outputs prediction, or label, probability, probabilities, found variable",
     ),
     "an output too many": (
         lambda folder: identity(folder, rows_of(DOUBLE), ("prediction", "probability")),
-        "expected outputs prediction, or label and probability, found prediction, probability",
+        "expected outputs prediction, or label, probability, probabilities, found prediction, probability",
     ),
     "a label that is a number": (
         lambda folder: identity(folder, rows_of(DOUBLE), ("label", "probability")),

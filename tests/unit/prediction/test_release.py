@@ -171,6 +171,9 @@ def test_an_answer_that_is_no_finite_number_is_never_given(answer: Prediction, t
         def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
             return [answer for _ in rows]
 
+        def predict_proba(self, rows: Sequence[Sequence[Cell]], classes: Sequence[str]) -> list[Prediction]:
+            raise NotImplementedError
+
     with pytest.raises(Invalid, match="the model has no finite answer"):
         Predictor(build_release(tmp_path), SKLEARN, Lost()).predict(ROWS)
 
