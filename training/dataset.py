@@ -89,6 +89,7 @@ def split(frame: pandas.DataFrame, data: Data, task: Task, source: str) -> Datas
 
     Raises Refused when a column is not what model.yaml declares or when a side lacks rows or labels.
     """
+    _refuse_several_answers(frame, data.target, source)
     frame = frame.reset_index(drop=True)
     rows = _declared(frame, data, task, source)
     canonical = rows.assign(
@@ -110,6 +111,21 @@ def _chosen(frame: pandas.DataFrame, canonical: pandas.DataFrame, data: Data) ->
     if data.columns.get(data.split_by or "") in MOMENTS:
         keys = canonical[[data.split_by]]
     return numpy.array([_bucket(key) < data.holdout_percent for key in keys.itertuples(index=False, name=None)])
+
+
+def _refuse_several_answers(frame: pandas.DataFrame, target: str, source: str) -> None:
+    """For several columns of the target's name, and for a row with several targets in it."""
+    columns = list(frame.columns).count(target)
+    if columns > 1:
+        raise Refused(f"{source}: expected one column '{target}', found {columns}: train a model for each target")
+    # A column of numbers or of texts holds no lists, and may be long.
+    values = frame[target] if columns and frame[target].dtype == object else ()
+    for row, value in enumerate(values):
+        if isinstance(value, list | tuple | set | dict | numpy.ndarray):
+            raise Refused(
+                f"{source}: column '{target}': expected one value a row, found {len(value)} in row {row} (from 0): "
+                "give each its own row, or train a model for each"
+            )
 
 
 def _bucket(key: tuple[object, ...]) -> int:

@@ -49,7 +49,7 @@ def ask_estimator(estimator: Any, table: Any, all_classes: bool = False) -> list
     if not is_classifier(estimator):
         return list(found.astype(float).tolist())
     if not hasattr(estimator, "predict_proba"):
-        raise Refused("expected a classifier with predict_proba, found one without: calibrate it")
+        raise Refused("expected a classifier with predict_proba, found one without: wrap it in CalibratedClassifierCV")
     classes, names = list(estimator.classes_), classes_of(estimator)
     probabilities = numpy.asarray(estimator.predict_proba(table)).tolist()
     places = [1 if classes == [0, 1] else classes.index(label) for label in found.tolist()]

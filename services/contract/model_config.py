@@ -40,6 +40,13 @@ class Data(Record):
     holdout_percent: Annotated[int, Field(ge=1, le=50)] = 20
     holdout_sha256: Sha256 | None
 
+    @field_validator("target", mode="before")
+    @classmethod
+    def _one_target(cls, target: Any) -> Any:
+        if isinstance(target, list | dict):
+            raise ValueError(f"expected one column, found {len(target)}: train a model for each of them")
+        return target
+
     @model_validator(mode="after")
     def _declared(self) -> Self:
         if unknown := [name for name in self.optional if name not in self.columns]:

@@ -17,6 +17,7 @@ from services.contract.model_config import Data, ModelConfig
 from services.contract.prediction import Prediction
 from services.contract.task import Task
 from training.dataset import read_csv
+from training.sklearn_plan import refuse_without_one_answer
 
 LIBRARIES = ("mlflow", "scikit-learn", "skops", "numpy", "pandas")
 RUNS_ON_A_CLUSTER = False
@@ -27,9 +28,10 @@ def read(path: Path, data: Data, task: Task) -> pandas.DataFrame:
 
 
 def check(plan: Any, config: ModelConfig) -> None:  # noqa: ARG001
-    """Raises Refused unless `plan` is an object with fit and predict."""
+    """Raises Refused unless `plan` is an object with fit and predict, of one answer a row with its probability."""
     if isinstance(plan, type) or not hasattr(plan, "fit") or not hasattr(plan, "predict"):
         raise Refused(f"expected `build` to return an unfitted estimator or pipeline, found {plan!r}")
+    refuse_without_one_answer(plan)
 
 
 def fit(plan: Any, inputs: pandas.DataFrame, target: pandas.Series, master: str | None) -> Any:  # noqa: ARG001
