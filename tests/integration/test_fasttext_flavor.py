@@ -24,6 +24,7 @@ from training.flavors import fasttext as flavor
 
 REQUIREMENTS = ["mlflow==3.17.2", "fasttext-numpy2==0.10.4"]
 SIGNATURE = ModelSignature(inputs=Schema([ColSpec("string", "text")]))
+ALL_CLASSES = {"predict_method": "predict_proba"}
 # No label is as sure as this.
 UNREACHED = 1.1
 # Run with the libraries of the training environment and no code of ours.
@@ -71,7 +72,9 @@ def test_a_logged_model_names_its_flavor_signature_parameters_and_pinned_librari
     assert [(column["name"], column["type"]) for column in signature["outputs"]] == [
         ("label", "string"), ("probability", "double")
     ]  # fmt: skip
-    assert [(param["name"], param["default"]) for param in signature["params"]] == [("k", 1), ("threshold", 0.0)]
+    assert [(param["name"], param["default"]) for param in signature["params"]] == [
+        ("k", 1), ("threshold", 0.0), ("predict_method", "predict")
+    ]  # fmt: skip
     assert (logged.folder / "requirements.txt").read_text().split() == REQUIREMENTS
     assert len(json.loads((logged.folder / "input_example.json").read_text())["data"]) == 5
     assert mlflow.get_logged_model(logged.model_id).name == names.LOGGED_MODEL_NAME
@@ -94,7 +97,13 @@ def test_pyfunc_answers_in_a_clean_process_without_our_code(logged: Logged, tmp_
         refuse = pytest.fail if "CI" in os.environ else pytest.skip
         refuse(f"no training environment at {python}: run scripts/setup training")
     texts = ["hello world", "bonjour\nmonde", "", "__label__de hello </s> world"]
-    questions = [{}, {"k": 3}, {"threshold": UNREACHED}, {"k": 3, "threshold": 0.5}]
+    questions = [
+        {},
+        {"k": 3},
+        {"threshold": UNREACHED},
+        {"k": 3, "threshold": 0.5},
+        {"predict_method": "predict_proba"},
+    ]
     done = subprocess.run(
         [python, "-c", ASK, str(logged.folder), json.dumps(texts), json.dumps(questions)],
         cwd=tmp_path,
@@ -106,12 +115,14 @@ def test_pyfunc_answers_in_a_clean_process_without_our_code(logged: Logged, tmp_
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert "site-packages" in found["library"]
-    best, three, none, sure = found["answers"]
+    best, three, none, sure, every = found["answers"]
     expected = flavor.predict(logged.model, pandas.DataFrame({"text": texts}))
     assert [Labelled(label=one, probability=p) for one, p in zip(*best.values(), strict=True)] == expected
     assert [labels[0] for labels in three["label"]] == best["label"]
     assert [set(labels) for labels in three["label"]] == [{"en", "fr", "de"}] * 4
     assert [sum(probabilities) for probabilities in three["probability"]] == pytest.approx([1.0] * 4, abs=1e-3)
+    known = delivery.predict_proba(logged.model, [[text] for text in texts], ())
+    assert every["probabilities"] == [one.probabilities for one in known if isinstance(one, Labelled)]
     assert none["label"] == [None] * 4
     assert all(probability != probability for probability in none["probability"])  # NaN
     assert sure["label"] == [[label] if p >= 0.5 else [] for label, p in zip(*best.values(), strict=True)]

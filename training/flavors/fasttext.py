@@ -38,7 +38,13 @@ RUNS_ON_A_CLUSTER = False
 
 MODEL_FILE = "data/model.bin"
 _OUTPUTS = Schema([ColSpec(DataType.string, "label"), ColSpec(DataType.double, "probability")])
-_PARAMS = ParamSchema([ParamSpec("k", DataType.integer, 1), ParamSpec("threshold", DataType.double, 0.0)])
+_PARAMS = ParamSchema(
+    [
+        ParamSpec("k", DataType.integer, 1),
+        ParamSpec("threshold", DataType.double, 0.0),
+        ParamSpec("predict_method", DataType.string, "predict"),
+    ]
+)
 _PREFIX = "__label__"
 _END_OF_LINE = "</s>"
 _TABLES = (".csv", ".tsv")
@@ -251,12 +257,27 @@ class Classifier:
     def predict(self, table: pandas.DataFrame, params: dict[str, Any] | None = None) -> pandas.DataFrame:
         """A row per text with the columns `label` and `probability`; None and NaN where no label reaches `threshold`.
 
-        For `k` other than 1 both columns hold lists, highest probability first; `k` of -1 is all labels.
+        For `k` other than 1 both columns hold lists, highest probability first; `k` of -1 is all labels. For a
+        `predict_method` of "predict_proba" there is a third column, `probabilities`: those of all labels, by label.
         """
         asked = {"k": 1, "threshold": 0.0, **(params or {})}
-        answers = _answers(self._model, _lines_of(table), **asked)
+        all_labels = asked.pop("predict_method", "predict") == "predict_proba"
+        texts = _lines_of(table)
+        answers = _answers(self._model, texts, **asked)
         if asked["k"] == 1:
             found: list[tuple[Any, Any]] = [answer[0] if answer else (None, math.nan) for answer in answers]
         else:
             found = [([label for label, _ in answer], [one for _, one in answer]) for answer in answers]
-        return pandas.DataFrame(found, columns=["label", "probability"], index=table.index)
+        answered = pandas.DataFrame(found, columns=["label", "probability"], index=table.index)
+        return answered.assign(probabilities=self._shares(texts)) if all_labels else answered
+
+    def _shares(self, texts: list[str]) -> list[dict[str, float]]:
+        """Of all labels, with a sum of 1: what the first leaves of it is shared in proportion among the others, since
+        what fastText answers adds up to more, and with the losses `ova` and `ns` to anything."""
+        labels = [label.removeprefix(_PREFIX) for label in self._model.get_labels()]
+        shares = []
+        for (first, probability), *others in _answers(self._model, texts, -1, 0.0):
+            known, total = dict(others), sum(one for _, one in others)
+            share = (1 - probability) / total if total else 0.0
+            shares.append({name: known.get(name, 0.0) * share for name in labels} | {first: probability})
+        return shares

@@ -204,12 +204,17 @@ def test_the_signature_is_what_is_declared() -> None:
     number = signature(config("regression", "mean_absolute_error"))
     assert number.inputs.to_dict() == inputs
     assert number.outputs.to_dict() == [{"type": "double", "required": True}]
-    late = signature(config("binary-classification", "log_loss")).outputs
-    assert [(column["name"], column["type"]) for column in late.to_dict()] == [
+    late = signature(config("binary-classification", "log_loss"))
+    assert [(column["name"], column["type"]) for column in late.outputs.to_dict()] == [
         ("label", "long"), ("probability", "double")
     ]  # fmt: skip
-    language = signature(config("classification", "accuracy_score")).outputs
-    assert language.to_dict()[0]["type"] == "string"
+    language = signature(config("classification", "accuracy_score"))
+    assert language.outputs.to_dict()[0]["type"] == "string"
+    assert number.params is None
+    assert [one["name"] for one in late.params.to_dict()] == ["predict_method"]
+    assert [(one["name"], one["default"]) for one in language.params.to_dict()] == [
+        ("k", 1), ("threshold", 0.0), ("predict_method", "predict")
+    ]  # fmt: skip
 
 
 @pytest.mark.process
