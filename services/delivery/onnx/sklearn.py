@@ -1,42 +1,72 @@
-"""Writes a fitted scikit-learn estimator as a graph: most steps by skl2onnx, boosted trees by ourselves."""
+"""Writes a fitted scikit-learn estimator as a graph, step by step: by skl2onnx where that is right in double."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy
-import onnx
-import skl2onnx
-from onnx import TensorProto, compose, numpy_helper
-from onnx.helper import make_node
-from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
+from onnx import TensorProto
 from sklearn.base import is_classifier
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.pipeline import FeatureUnion, Pipeline
 
 from services.contract import names
 from services.contract.errors import Refused
 from services.contract.release import Column
-from services.delivery.onnx.graph import NUMBER_OUTPUTS, Graph, label_outputs
-from services.delivery.onnx.tree_ensemble import Branch, Leaf, Node, tree_ensemble
+from services.delivery.onnx import sklearn_estimators, sklearn_meta, sklearn_trees
+from services.delivery.onnx.estimator_graph import Classes, EstimatorGraph, NotWrittenError, Part
+from services.delivery.onnx.graph import NUMBER_OUTPUTS, label_outputs
+from services.delivery.onnx.skl2onnx_step import write_step
+from services.delivery.onnx.sklearn_transformers import own_writer
 
-_OPSETS = {"": 21, "ai.onnx.ml": 3}
-_TYPES = {"string": StringTensorType, "double": DoubleTensorType, "long": DoubleTensorType, "boolean": DoubleTensorType}
-_LOSSES_OF_LOGARITHMS = ("gamma", "poisson")
+_Written = TypeVar("_Written")
 
 
 def write_estimator(model: Any, inputs: Sequence[Column]) -> bytes:
-    """Raises Refused, with the reason, for a step that skl2onnx does not know and for splits by category."""
-    *steps, estimator = _steps(model)
-    graph = Graph(inputs)
+    """Raises Refused, naming the step at fault and the reason, for what cannot be written so that it answers alike."""
+    graph = EstimatorGraph(inputs)
+    return _named(model, lambda: _write(graph, model))
+
+
+def _write(graph: EstimatorGraph, model: Any) -> bytes:
+    parts = graph.parts()
+    if is_classifier(model):
+        found = _classify(graph, model, parts)
+        return graph.write(_labelled(graph, list(model.classes_), found))
+    return graph.write(_number(graph, _regress(graph, model, parts)))
+
+
+def _number(graph: EstimatorGraph, found: str) -> dict[str, int]:
+    graph.add("Reshape", graph.accepted(found), graph.constant([-1]), output=names.GRAPH_PREDICTION)
+    return NUMBER_OUTPUTS
+
+
+def _labelled(graph: EstimatorGraph, classes: list[Any], found: Classes) -> dict[str, int]:
+    """The probability is that of the label; of 1 when the classes are 0 and 1."""
+    binary, probabilities = classes == [0, 1], graph.accepted(found.probabilities)
+    graph.answer_all(probabilities, len(classes))
+    if binary:
+        graph.add("Identity", found.places, output=names.GRAPH_LABEL)
+        chosen = graph.add("Gather", probabilities, graph.constant([1]), axis=1)
+    else:
+        labels = graph.constant(numpy.array([str(label) for label in classes], dtype=object))
+        graph.add("Gather", labels, found.places, output=names.GRAPH_LABEL)
+        places = graph.add("Unsqueeze", found.places, graph.constant([1]))
+        chosen = graph.add("GatherElements", probabilities, places, axis=1)
+    graph.add("Reshape", chosen, graph.constant([-1]), output=names.GRAPH_PROBABILITY)
+    return label_outputs(TensorProto.INT64 if binary else TensorProto.STRING)
+
+
+def _named(step: Any, write: Callable[[], _Written]) -> _Written:
+    """Whatever goes wrong, as the step's own reason in one line."""
     try:
-        return graph.write(_write_estimator(graph, estimator, _write_features(graph, steps)))
+        return write()
     except Refused:
         raise
-    # A model without this form fails in whatever way skl2onnx and onnx happen to fail.
+    except NotWrittenError as reason:
+        raise Refused(f"{type(step).__name__} has no ONNX form here: {reason}") from reason
+    # A step without this form fails in whatever way skl2onnx and onnx happen to fail.
     except Exception as error:
-        raise Refused(f"{type(estimator).__name__} has no ONNX form here: {_reason(error)}") from error
+        raise Refused(f"{type(step).__name__} has no ONNX form here: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
@@ -45,109 +75,106 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
 
 
-def _add_step(graph: Graph, prefix: str, step: Any, given: Mapping[str, Any]) -> list[str]:
-    """A fitted step as skl2onnx writes it; the names of its outputs."""
-    options = {"zipmap": False} if is_classifier(step) else None
-    model = skl2onnx.to_onnx(step, initial_types=list(given.items()), target_opset=_OPSETS, options=options)
-    written = compose.add_prefix(model, prefix, rename_inputs=False).graph
-    for node in written.node:
-        graph.nodes += _sigmoid(node, graph.constant(1.0)) if node.op_type == "Sigmoid" else [node]
-    graph.constants.update((each.name, numpy_helper.to_array(each)) for each in written.initializer)
-    return [output.name for output in written.output]
+def _transform(graph: EstimatorGraph, step: Any, parts: list[Part]) -> list[Part]:
+    """What a fitted transformer gives, one part after another."""
+    if step in ("passthrough", None):
+        return parts
+    if isinstance(step, Pipeline):
+        for _, each in step.steps:
+            parts = _transform(graph, each, parts)
+        return parts
+    if isinstance(step, ColumnTransformer | FeatureUnion):
+        return _side_by_side(graph, step, parts)
+    if write := own_writer(step):
+        return _named(step, lambda: write(graph, step, parts))
+    return _named(step, lambda: _transformed(graph, step, parts))
 
 
-def _sigmoid(node: onnx.NodeProto, one: str) -> list[onnx.NodeProto]:
-    """1 / (1 + exp(-x)): onnxruntime's own is right to 1e-17 only, so that small probabilities are not."""
-    (given,), (name,) = node.input, node.output
-    return [
-        make_node("Neg", [given], [f"{name}_negative"]),
-        make_node("Exp", [f"{name}_negative"], [f"{name}_power"]),
-        make_node("Add", [f"{name}_power", one], [f"{name}_sum"]),
-        make_node("Reciprocal", [f"{name}_sum"], [name]),
-    ]
+def _transformed(graph: EstimatorGraph, step: Any, parts: list[Part]) -> list[Part]:
+    if hasattr(step, "predict"):
+        raise NotWrittenError("it predicts, and stands in a place where it transforms")
+    (found,) = write_step(graph, step, parts)
+    return [Part(graph.add("Cast", found, to=TensorProto.DOUBLE), len(step.get_feature_names_out()))]
 
 
-def _steps(model: Any) -> list[Any]:
-    """Those of a pipeline, without a first one that only copies its input."""
-    steps = [step for _, step in model.steps] if isinstance(model, Pipeline) else [model]
-    first = steps[0]
-    copies = isinstance(first, FunctionTransformer) and first.func in (None, numpy.asarray)
-    return steps[1:] if copies else steps
+def _side_by_side(graph: EstimatorGraph, step: Any, parts: list[Part]) -> list[Part]:
+    """Of a ColumnTransformer, each with its columns, or of a FeatureUnion, each with all."""
+    written: list[Part] = []
+    weights = step.transformer_weights or {}
+    for name, transformer, columns in _branches(step, sum(part.width for part in parts)):
+        found = _transform(graph, transformer, graph.choose(parts, columns))
+        if name in weights:
+            found = [_weighted(graph, part, float(weights[name])) for part in found]
+        written += found
+    return written
 
 
-def _write_features(graph: Graph, steps: Sequence[Any]) -> str:
-    """What the last step is given: double, of shape (rows, features)."""
-    columns = {graph.column(place): _TYPES[column.type]([None, 1]) for place, column in enumerate(graph.inputs)}
-    if not steps or not isinstance(steps[0], ColumnTransformer):
-        columns = _write_matrix(graph, columns)
-    if not steps:
-        return graph.add("Identity", *columns)
-    pipeline = Pipeline([(f"step_{place}", step) for place, step in enumerate(steps)])
-    return graph.add("Cast", *_add_step(graph, "features_", pipeline, columns), to=TensorProto.DOUBLE)
+def _branches(step: Any, width: int) -> list[tuple[str, Any, list[int]]]:
+    if isinstance(step, FeatureUnion):
+        return [(name, each, list(range(width))) for name, each in step.transformer_list if each != "drop"]
+    places = step._transformer_to_input_indices
+    branches = [(name, each, list(places[name])) for name, each, _ in step.transformers_ if each != "drop"]
+    return [branch for branch in branches if branch[2]]
 
 
-def _write_matrix(graph: Graph, columns: Mapping[str, Any]) -> dict[str, Any]:
-    """All of them side by side, for a step that does not choose."""
-    kinds = {type(kind) for kind in columns.values()}
-    if len(kinds) > 1:
-        raise Refused("expected a ColumnTransformer first where strings stand beside numbers, found none")
-    return {graph.add("Concat", *columns, axis=1): kinds.pop()([None, len(columns)])}
+def _weighted(graph: EstimatorGraph, part: Part, weight: float) -> Part:
+    return Part(graph.add("Mul", part.tensor, graph.constant(weight)), part.width)
 
 
-def _write_estimator(graph: Graph, estimator: Any, features: str) -> dict[str, int]:
-    """The element types of the outputs by name."""
-    if isinstance(estimator, HistGradientBoostingRegressor):
-        return _write_number(graph, _write_boosted(graph, estimator, features))
-    given = {features: DoubleTensorType([None, estimator.n_features_in_])}
-    outputs = _add_step(graph, "estimator_", estimator, given)
-    if is_classifier(estimator):
-        return _write_label(graph, list(estimator.classes_), *outputs)
-    return _write_number(graph, *outputs)
+def _features(graph: EstimatorGraph, model: Pipeline, parts: list[Part]) -> list[Part]:
+    for _, step in model.steps[:-1]:
+        parts = _transform(graph, step, parts)
+    return parts
 
 
-def _write_number(graph: Graph, found: str) -> dict[str, int]:
-    flat = graph.add("Reshape", found, graph.constant([-1]))
-    graph.add("Cast", flat, output=names.GRAPH_PREDICTION, to=TensorProto.DOUBLE)
-    return NUMBER_OUTPUTS
+def _regress(graph: EstimatorGraph, model: Any, parts: list[Part]) -> str:
+    """A number a row, of shape (rows, 1)."""
+    if isinstance(model, Pipeline):
+        return _regress(graph, model[-1], _features(graph, model, parts))
+    if made_of_others := sklearn_meta.NUMBERS.get(type(model)):
+        return _named(model, lambda: made_of_others(_WRITE, graph, model, parts))
+    write = {**sklearn_trees.NUMBERS, **sklearn_estimators.NUMBERS}.get(type(model), _regressed)
+    return _named(model, lambda: write(graph, model, parts))
 
 
-def _write_label(graph: Graph, classes: list[Any], label: str, probabilities: str) -> dict[str, int]:
-    """The probability is that of the label; of 1 when the classes are 0 and 1."""
-    binary, one_dimension = classes == [0, 1], graph.constant([-1])
-    graph.add("Reshape", label, one_dimension, output=names.GRAPH_LABEL)
-    doubles = graph.add("Cast", probabilities, to=TensorProto.DOUBLE)
-    graph.answer_all(doubles, len(classes))
-    chosen = graph.add("Gather", doubles, graph.constant([1]), axis=1) if binary else _of_label(graph, classes, doubles)
-    graph.add("Reshape", chosen, one_dimension, output=names.GRAPH_PROBABILITY)
-    return label_outputs(TensorProto.INT64 if binary else TensorProto.STRING)
+def _regressed(graph: EstimatorGraph, model: Any, parts: list[Part]) -> str:
+    (found,) = write_step(graph, model, parts)
+    return graph.add("Cast", graph.add("Reshape", found, graph.constant([-1, 1])), to=TensorProto.DOUBLE)
 
 
-def _of_label(graph: Graph, classes: list[Any], probabilities: str) -> str:
-    """From probabilities of shape (rows, classes) to that of each row's label, of shape (rows, 1)."""
-    known: dict[str, Any] = {"keys_strings": classes, "values_int64s": range(len(classes))}
-    places = graph.add("LabelEncoder", names.GRAPH_LABEL, domain="ai.onnx.ml", **known)
-    return graph.add("GatherElements", probabilities, graph.add("Unsqueeze", places, graph.constant([1])), axis=1)
+def _classify(graph: EstimatorGraph, model: Any, parts: list[Part]) -> Classes:
+    if isinstance(model, Pipeline):
+        return _classify(graph, model[-1], _features(graph, model, parts))
+    if made_of_others := sklearn_meta.CLASSES.get(type(model)):
+        return _named(model, lambda: made_of_others(_WRITE, graph, model, parts))
+    write = {**sklearn_trees.CLASSES, **sklearn_estimators.CLASSES}.get(type(model), _classified)
+    return _named(model, lambda: write(graph, model, parts))
 
 
-def _write_boosted(graph: Graph, model: HistGradientBoostingRegressor, features: str) -> str:
-    """Trees in double precision, which skl2onnx cannot write: rounded, a threshold falls beside the value it was at."""
-    if model.is_categorical_ is not None:
-        raise Refused("trees that split by category have no ONNX form here: encode the categories before")
-    trees = [_tree(predictor.nodes) for (predictor,) in model._predictors]
-    graph.nodes.append(tree_ensemble(trees, features, "trees"))
-    baseline = graph.constant(model._baseline_prediction.astype(float).reshape(1, 1))
-    raw = graph.add("Add", "trees", baseline)
-    return graph.add("Exp", raw) if model.loss in _LOSSES_OF_LOGARITHMS else raw
+def _score(graph: EstimatorGraph, model: Any, parts: list[Part]) -> str:
+    """The decision function, of shape (rows, 1) for two classes and (rows, classes) for more."""
+    if isinstance(model, Pipeline):
+        return _score(graph, model[-1], _features(graph, model, parts))
+    write = {**sklearn_trees.SCORES, **sklearn_estimators.SCORES}.get(type(model))
+    if write is None:
+        raise Refused(f"{type(model).__name__} has no ONNX form here: its decision function is not written")
+    return _named(model, lambda: write(graph, model, parts))
 
 
-def _tree(nodes: Any, place: int = 0) -> Node:
-    node = nodes[place]
-    if node["is_leaf"]:
-        return Leaf(float(node["value"]))
-    return Branch(
-        feature=int(node["feature_idx"]),
-        threshold=float(node["num_threshold"]),
-        true=_tree(nodes, int(node["left"])),
-        false=_tree(nodes, int(node["right"])),
-        missing_true=bool(node["missing_go_to_left"]),
-    )
+_WRITE = sklearn_meta.Write(_regress, _classify, _score)
+
+
+def _classified(graph: EstimatorGraph, model: Any, parts: list[Part]) -> Classes:
+    label, probabilities = write_step(graph, model, parts)
+    flat = graph.add("Reshape", label, graph.constant([-1]))
+    return Classes(_places(graph, flat, list(model.classes_)), graph.add("Cast", probabilities, to=TensorProto.DOUBLE))
+
+
+def _places(graph: EstimatorGraph, labels: str, classes: list[Any]) -> str:
+    if isinstance(classes[0], str):
+        known: dict[str, Any] = {"keys_strings": classes}
+    elif classes == list(range(len(classes))):
+        return labels
+    else:
+        known = {"keys_int64s": list(map(int, classes))}
+    return graph.add("LabelEncoder", labels, domain="ai.onnx.ml", **known, values_int64s=range(len(classes)))

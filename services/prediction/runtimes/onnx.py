@@ -100,6 +100,8 @@ def _options() -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = _ONLY_FATAL
+    # The extended ones keep a factor of a product of matrices in single precision (MatMulScaleFusion).
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.add_session_config_entry("session.load_model_format", "ONNX")
     # A graph may keep weights in other files, by default anywhere below the working directory. Here is no file.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)

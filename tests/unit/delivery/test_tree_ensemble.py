@@ -13,7 +13,7 @@ from onnx import TensorProto
 from services.contract.errors import Refused
 from services.contract.release import Column
 from services.delivery.onnx.graph import NUMBER_OUTPUTS, Graph
-from services.delivery.onnx.tree_ensemble import Branch, Leaf, Node, tree_ensemble
+from services.delivery.onnx.tree_ensemble import Branch, GrownTree, Leaf, Node, tree_ensemble
 
 COLUMNS = 3
 CELLS = (math.nan, 1e9, -1e9, 0.0, -0.0, 0.5, math.inf)
@@ -87,6 +87,27 @@ def test_a_tree_may_be_deeper_than_pythons_stack() -> None:
     for step in range(3000):
         tree = Branch(0, float(-step), Leaf(float(step)), tree)
     assert answers([tree], [[-1500.0], [-2999.0], [5.0]]) == [1500.0, 2999.0, -1.0]
+
+
+def test_a_whole_tree_is_the_same_as_its_nodes_one_by_one() -> None:
+    arrays = [[0, -2, 1, -2, -2], [0.5, 0, -1.0, 0, 0], [1, -1, 3, -1, -1], [2, -1, 4, -1, -1], [0, 0, 1, 0, 0]]
+    whole = GrownTree(*map(numpy.array, arrays), value=numpy.array([0, 1.5, 0, 2.5, 3.5]))
+    nodes = Branch(0, 0.5, Leaf(1.5), Branch(1, -1.0, Leaf(2.5), Leaf(3.5), missing_true=True))
+    rows = [[0.5, 0], [0.6, -1.0], [0.6, 0], [math.nan, math.nan], [0.6, math.nan]]
+    expected = [walk(nodes, row) for row in rows]
+    assert expected == [1.5, 2.5, 3.5, 2.5, 2.5]
+    assert answers([whole], rows) == expected
+    assert answers([nodes, whole, Leaf(1.0)], rows) == [2 * value + 1 for value in expected]
+
+
+def test_each_tree_adds_to_the_sum_that_it_is_for() -> None:
+    written = Graph([Column(name="x", type="double")])
+    trees = [Leaf(1.0), Branch(0, 0.0, Leaf(10.0), Leaf(20.0)), Leaf(4.0)]
+    written.nodes.append(tree_ensemble(trees, written.column(0), "sums", [1, 0, 1]))
+    weighted = written.add("Mul", "sums", written.constant([[1.0, 100.0]]))
+    written.add("ReduceSum", weighted, written.constant([1]), output="prediction", keepdims=0)
+    session = onnxruntime.InferenceSession(written.write(NUMBER_OUTPUTS))
+    assert session.run(None, {"input_0": numpy.array([-1.0, 1.0])})[0].tolist() == [510.0, 520.0]
 
 
 def test_no_tree_at_all_is_refused() -> None:

@@ -75,6 +75,26 @@ def test_a_graph_answers_a_number_a_row(tmp_path: Path) -> None:
     assert model.predict([(0.1, "Fair", 1, True), (1e300, "Good", 2, False)]) == [0.2, 2e300]
 
 
+def test_a_factor_of_a_product_of_matrices_keeps_its_digits(tmp_path: Path) -> None:
+    """onnxruntime's extended optimizations fold it into the product, in single precision."""
+    third, nodes = (
+        1 / 3,
+        [
+            node("Unsqueeze", ["input_0", "axis"], "column"),
+            node("Mul", ["column", "third"], "scaled"),
+            node("MatMul", ["scaled", "one"], "product"),
+            node("Squeeze", ["product", "axis"], "prediction"),
+        ],
+    )
+    constants = [
+        onnx.numpy_helper.from_array(numpy.array([1]), "axis"),
+        onnx.numpy_helper.from_array(numpy.array(third), "third"),
+        onnx.numpy_helper.from_array(numpy.array([[1.0]]), "one"),
+    ]
+    file = write(tmp_path, nodes, {"input_0": rows_of(DOUBLE)}, {"prediction": rows_of(DOUBLE)}, constants)
+    assert runtime.load(file, INPUTS).predict([(1.0, "Fair", 1, True)]) == [third]
+
+
 @pytest.mark.parametrize(("place", "expected"), [(2, [2.0**54, -14.0]), (3, [2.0, 0.0])], ids=["long", "boolean"])
 def test_whole_numbers_and_booleans_are_doubles_in_a_graph(place: int, expected: list[float], tmp_path: Path) -> None:
     model = runtime.load(doubled(tmp_path, f"input_{place}"), INPUTS)

@@ -60,7 +60,7 @@ ONLY_IN = {
     ),
     "pyspark": ("training/flavors/spark.py", "training/models/flight-delay/", "services/delivery/flavors/spark.py"),
     "skops": ("services/contract/estimator.py",),
-    "skl2onnx": ("services/delivery/onnx/sklearn.py",),
+    "skl2onnx": ("services/delivery/onnx/skl2onnx_step.py",),
     "onnxruntime": ("services/prediction/runtimes/onnx.py",),
 }
 
