@@ -170,7 +170,7 @@ ANY = tuple(
 
 @pytest.mark.parametrize("row", [{}, {column.name: None for column in ANY}, {"string": ""}], ids=json.dumps)
 def test_a_value_of_any_type_may_be_left_out_where_it_is_optional(row: dict[str, Any]) -> None:
-    (cells,) = read_invocation(json.dumps({"dataframe_records": [row]}).encode(), ANY, 10)
+    (cells,) = read_invocation(json.dumps({"dataframe_records": [row]}).encode(), ANY, 10).rows
     assert [isinstance(cell, float) and math.isnan(cell) for cell in cells] == [True] * len(ANY)
 
 
@@ -183,7 +183,7 @@ def test_a_value_of_any_type_may_be_left_out_where_it_is_optional(row: dict[str,
     ],
 )
 def test_a_moment_has_one_text_in_utc_however_it_is_written(row: list[str], expected: list[str]) -> None:
-    assert read_invocation(json.dumps({"instances": [row]}).encode(), MOMENTS, 10) == [expected]
+    assert read_invocation(json.dumps({"instances": [row]}).encode(), MOMENTS, 10).rows == [expected]
 
 
 @pytest.mark.parametrize(

@@ -406,8 +406,8 @@ def test_a_wrong_line_is_refused_by_its_number(tmp_path: Path, content: bytes, c
     ("name", "content"),
     [
         ("rows.txt", "\ufeff__label__en hello\n\ufeff__label__fr monde\n".encode()),
-        ("rows.train.gz", gzip.compress(b"__label__en hello\n__label__fr monde\n")),
-        ("rows.csv.gz", gzip.compress(b"text,label\nhello,en\nmonde,fr\n")),
+        ("rows.train.gz", gzip.compress(b"__label__en hello\n__label__fr monde\n", mtime=0)),
+        ("rows.csv.gz", gzip.compress(b"text,label\nhello,en\nmonde,fr\n", mtime=0)),
         ("rows.tsv", b"text\tlabel\nhello\ten\nmonde\tfr\n"),
         ("old-mac.txt", b"__label__en hello\r__label__fr monde\r"),
     ],
