@@ -13,24 +13,37 @@ Predict = Callable[[Sequence[Row]], Sequence[Prediction]]
 PredictEach = Callable[[Sequence[Row]], list[Prediction | None]]
 # Of a whole hold-out, which is held, written and read more than once.
 MOST_NUMBERS = 100_000
+# Of a row without an answer: its number and the error.
+Tell = Callable[[int, Exception], None]
 
 
-def predict_each(predict: Predict[Row], rows: Sequence[Row], unanswerable: type[Exception]) -> list[Prediction | None]:
+def tell_nobody(row: int, error: Exception) -> None:
+    pass
+
+
+def predict_each(
+    predict: Predict[Row],
+    rows: Sequence[Row],
+    unanswerable: type[Exception],
+    tell: Tell = tell_nobody,
+    first: int = 0,
+) -> list[Prediction | None]:
     """One prediction a row, None for a row for which `predict` raises `unanswerable`; other errors pass through.
 
     All rows are asked together, and after an error each half by itself, so that k bad rows of n cost about
-    2·k·log2(n) calls.
+    2·k·log2(n) calls. `tell` hears of each bad row, in their order, by its number from `first` on.
     """
     if not rows:
         return []
     try:
         return list(predict(rows))
-    except unanswerable:
+    except unanswerable as error:
         if len(rows) == 1:
+            tell(first, error)
             return [None]
     half = len(rows) // 2
-    halves = (rows[:half], rows[half:])
-    return [answer for part in halves for answer in predict_each(predict, part, unanswerable)]
+    halves = ((rows[:half], first), (rows[half:], first + half))
+    return [answer for part, at in halves for answer in predict_each(predict, part, unanswerable, tell, at)]
 
 
 def step_of(rows: int, classes: int) -> int:

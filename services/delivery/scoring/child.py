@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from services.contract import names
-from services.contract.asking import predict_classes, predict_each, step_of, time_each
-from services.contract.errors import Refused
+from services.contract.asking import Tell, predict_classes, predict_each, step_of, tell_nobody, time_each
+from services.contract.errors import Refused, reason
 from services.contract.prediction import Prediction
 from services.contract.release import Form
 from services.delivery.flavors import Flavor, find_flavor
@@ -33,20 +33,24 @@ def score(flavor: Flavor, folder: Path, request: ScoringRequest, result: Path) -
     def predict_proba(rows: Rows) -> list[Prediction]:
         return flavor.predict_proba(model, rows, request.inputs)
 
-    plain, all_classes = (_each(one) for one in (predict, predict_proba))
+    failures: list[str] = []
     classes = tuple(flavor.classes(model))
     step = step_of(len(rows) + len(edges), len(classes))
-    scores = Scores(
-        classes=classes,
-        predictions=tuple(predict_classes(plain, all_classes, rows, step)),
-        edges=tuple(predict_classes(plain, all_classes, edges, step, first=len(rows))),
-    )
+
+    def answers(some: Rows, first: int, tell: Tell) -> tuple[Prediction | None, ...]:
+        plain, all_classes = (_each(one, tell) for one in (predict, predict_proba))
+        return tuple(predict_classes(plain, all_classes, some, step, first))
+
+    predictions = answers(rows, 0, lambda row, error: failures.append(f"row {row}: {reason(error)}"))
+    of_edges = answers(edges, len(rows), tell_nobody)
+    failure = failures[0] if failures else None
+    scores = Scores(classes=classes, predictions=predictions, edges=of_edges, failure=failure)
     rounds = time_each(predict, timed, ValueError, request.limit_ms)
     ScoringReply(scores=scores, rounds=rounds).write(result)
 
 
-def _each(predict: Callable[[Rows], list[Prediction]]) -> Callable[[Rows], list[Prediction | None]]:
-    return lambda rows: predict_each(predict, rows, ValueError)
+def _each(predict: Callable[[Rows], list[Prediction]], tell: Tell) -> Callable[[Rows], list[Prediction | None]]:
+    return lambda rows: predict_each(predict, rows, ValueError, tell)
 
 
 def convert(flavor: Flavor, folder: Path, request: ScoringRequest, result: Path) -> None:

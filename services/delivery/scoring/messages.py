@@ -25,6 +25,7 @@ class Scores(Record):
     """An answer a row, finite or not, None for a row that the model cannot take: the same whenever it is asked.
 
     `classes` are a classifier's, in the order of its probabilities; answers have those of all in rows spread evenly.
+    `failure` is the first of the rows that it fails on, and the library's own reason; edges do not count.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=True)
@@ -32,6 +33,7 @@ class Scores(Record):
     classes: tuple[str, ...]
     predictions: tuple[Prediction | None, ...]
     edges: tuple[Prediction | None, ...]
+    failure: str | None = None
 
     @property
     def finite(self) -> list[Prediction]:

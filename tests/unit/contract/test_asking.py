@@ -38,6 +38,13 @@ def test_one_bad_row_of_many_costs_few_questions() -> None:
     assert halves.calls == 21  # once together, and two halves at each of ten levels
 
 
+def test_each_bad_row_is_told_by_its_number_and_error() -> None:
+    told: list[tuple[int, str]] = []
+    rows = [2.0, -1.0, 4.0, 6.0, -3.0]
+    predict_each(Halves(), rows, ValueError, lambda row, error: told.append((row, str(error))))
+    assert told == [(1, "negative"), (4, "negative")]
+
+
 def test_an_error_of_another_kind_is_no_answer_to_a_row() -> None:
     with pytest.raises(ValueError, match="negative"):
         predict_each(Halves(), [-1.0], KeyError)

@@ -16,6 +16,8 @@ from training.sources import file_sources
 WANTED = ("mass", "species")
 ROWS = [["39.1", "Adelie"], ["40.2", "Gentoo, the"]]
 LINES = 'mass,species\n39.1,Adelie\n40.2,"Gentoo, the"\n'
+# Without a time, so that a test's name is the same in each process that runs some.
+PACKED = gzip.compress(LINES.encode(), mtime=0)
 
 
 def rows(tmp_path: Path, content: bytes | str) -> list[list[str]]:
@@ -45,7 +47,7 @@ def refused(tmp_path: Path, content: bytes | str) -> str:
         LINES.replace("\n", "\r\n"),
         "\ufeff" + LINES,
         "\ufeff\ufeff" + LINES.replace("40.2", "\ufeff40.2"),
-        gzip.compress(LINES.encode(), mtime=0),
+        PACKED,
         gzip.compress(("\ufeff" + LINES).encode(), mtime=0),
     ],
 )
@@ -96,7 +98,7 @@ def test_the_command_for_a_packed_file_unpacks_it(tmp_path: Path) -> None:
     [
         (b"PK\x03\x04rest", "mine.csv: expected a CSV file with a header, found an Excel workbook or another zip"),
         (b"PAR1rest", "mine.csv: expected a CSV file with a header, found a Parquet file: write the rows as CSV"),
-        (gzip.compress(LINES.encode(), mtime=0)[:-9], "mine.csv: expected a whole gzip file, found it damaged: Compressed file"),
+        (PACKED[:-9], "mine.csv: expected a whole gzip file, found it damaged: Compressed file"),
         ("mass,species\n1,a\n2,b\0\n", "mine.csv:3: expected text, found a NUL byte"),
         ('mass,species\n1,a\n2,"b\n3,c\n', "mine.csv:3: expected the end of the field whose quote opens in this row, "
          "found none up to line 4"),
@@ -121,7 +123,7 @@ def test_a_text_longer_than_the_csv_module_takes_is_read(tmp_path: Path) -> None
 
 def test_a_packed_file_is_recorded_as_it_was_given(tmp_path: Path) -> None:
     file = tmp_path / "mine.csv.gz"
-    file.write_bytes(gzip.compress(LINES.encode(), mtime=0))
+    file.write_bytes(PACKED)
     assert file_sources(file).files[0].size == file.stat().st_size
 
 
