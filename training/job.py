@@ -13,7 +13,7 @@ import pandas
 
 from services.contract import names
 from services.contract.digest import digest_directory
-from services.contract.errors import Refused
+from services.contract.errors import Refused, reason
 from services.contract.metrics import measure
 from services.contract.model_config import ModelConfig, Parameter, load_model_config
 from services.contract.record import ModelId, ModelName, Record, RunId
@@ -95,10 +95,11 @@ def _plan(folder: Path, variant: str, chosen: dict[str, Parameter]) -> Any:
     build = find_function(folder, "train.py", "build")
     try:
         return build(**chosen)
-    except (TypeError, ValueError, LookupError) as error:
+    # It is the team's own code, which fails in ways of its own.
+    except Exception as error:
         raise Refused(
             f"{folder / 'train.py'}: expected `build` to take the variant '{variant}' of model.yaml, found "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {reason(error)}"
         ) from error
 
 

@@ -1,21 +1,70 @@
 """Loads `data.py` and `train.py` of a model's folder, which a data scientist writes."""
 
-import importlib.util
-from collections.abc import Callable
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from services.contract.errors import Refused
+from services.contract.errors import Refused, reason
+from services.contract.own_code import module_name, run_module
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    module: ModuleType
+    source: bytes
+
+
+# By the name of the module: what a model's own types are logged with.
+_LOADED: dict[str, _Loaded] = {}
 
 
 def find_function(folder: Path, file: str, name: str) -> Callable[..., Any]:
     """The function `name` of `<folder>/<file>`, which is run. Raises Refused when there is no such file or function."""
     path = folder / file
-    spec = importlib.util.spec_from_file_location(f"{folder.name}.{path.stem}", path)
-    if spec is None or spec.loader is None or not path.is_file():
+    if not path.is_file():
         raise Refused(f"expected {path}, found none: docs/bring-your-own-model.md shows what it holds")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    source = path.read_bytes()
+    module = _run(path, module_name(source, path.stem))
+    _LOADED[module.__name__] = _Loaded(module, source)
     if not callable(found := getattr(module, name, None)):
         raise Refused(f"{path}: expected a function '{name}', found none: docs/bring-your-own-model.md shows it")
     return found  # type: ignore[no-any-return]
+
+
+def source_of(module: str) -> bytes:
+    """The file that was run as this module."""
+    return _LOADED[module].source
+
+
+@contextmanager
+def importable(modules: Iterable[str]) -> Iterator[None]:
+    """Modules that were run can be imported by their names meanwhile, as MLflow does when it logs a model."""
+    sys.modules.update({name: _LOADED[name].module for name in modules})
+    try:
+        yield
+    finally:
+        for name in modules:
+            sys.modules.pop(name, None)
+
+
+def _run(path: Path, name: str) -> ModuleType:
+    try:
+        return run_module(path, name)
+    # Whatever its first lines do may fail.
+    except Exception as error:
+        raise Refused(f"{path}{_line(path, error)}: cannot run it: {type(error).__name__}: {reason(error)}") from error
+    finally:
+        # Processes that scikit-learn starts get its types by value, because they could not import it.
+        sys.modules.pop(name, None)
+
+
+def _line(path: Path, error: Exception) -> str:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        lines.append(error.lineno)
+    return f":{lines[-1]}" if lines else ""

@@ -1,25 +1,26 @@
-"""scikit-learn's models wherever they are loaded and asked: from skops, with our own list of types, no pickle."""
+"""scikit-learn's models wherever they are loaded and asked: from skops, by a rule of ours for types, no pickle."""
 
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy
 import skops.io
 from sklearn.base import is_classifier
+from sklearn.metrics._scorer import _BaseScorer as _SCORER
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 
-from services.contract.errors import Refused
+from services.contract.errors import Refused, reason
+from services.contract.own_code import import_types, own_types
 from services.contract.prediction import Labelled, Prediction
+from services.contract.release import Column
+from services.contract.skops_names import SCORERS, is_trusted
+from services.contract.typed_rows import frame, matrix
 
-# The types that a skops file of ours may hold beside skops' own defaults; a model cannot extend this list. They are
-# containers of arrays without code of their own, and one function that only copies: it makes a pipeline that was fitted
-# on a DataFrame take a plain array as well.
-SKLEARN_TRUSTED = frozenset(
-    {
-        "numpy.asarray",
-        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-        "sklearn.tree._tree.Tree",
-    }
-)
+ToTable = Callable[[Sequence[Sequence[Any]], Sequence[Column]], Any]
+
 _ZIP = b"PK\x03\x04"
 
 
@@ -31,18 +32,93 @@ def load_estimator(file: Path) -> Any:
         if opened.read(len(_ZIP)) != _ZIP:
             raise Refused(f"{file}: expected a skops file, found another, such as a pickle: it is never loaded")
     try:
-        strangers = sorted(set(skops.io.get_untrusted_types(file=file)) - SKLEARN_TRUSTED)
-        if not strangers:
-            return skops.io.load(file, trusted=sorted(SKLEARN_TRUSTED))
+        return _loaded(file)
+    except Refused as refused:
+        raise Refused(f"{file}: {refused}") from refused
     # A damaged file fails in whatever way the library happens to fail.
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise Refused(f"{file}: expected a whole skops file, cannot load it: {reason}") from error
-    raise Refused(f"{file}: expected trusted types only, found {', '.join(strangers)}: they are not loaded")
+        said = f"{type(error).__name__}: {reason(error)}"
+        raise Refused(f"{file}: expected a whole skops file, cannot load it: {said}") from error
+
+
+def _loaded(file: Path) -> Any:
+    found, own = frozenset(skops.io.get_untrusted_types(file=file)), own_types(file.parent)
+    if strangers := untrusted(found - own):
+        raise Refused(f"expected trusted types only, found {', '.join(strangers)}: they are not loaded")
+    import_types(file.parent, found & own)
+    estimator = skops.io.load(file, trusted=sorted(found))
+    if found & SCORERS:
+        _refuse_misplaced_scorers(estimator)
+    return estimator
+
+
+def untrusted(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if not is_trusted(name))
+
+
+def names_in(estimator: Any) -> list[str]:
+    """The types and functions that a skops file of this estimator names, beside those that skops trusts by itself.
+
+    Raises Refused, with the library's own reason, for what skops cannot write.
+    """
+    try:
+        return list(skops.io.get_untrusted_types(data=skops.io.dumps(estimator)))
+    # Whatever an object is asked for its state may fail.
+    except Exception as error:
+        raise Refused(f"expected what skops can write, found another: {reason(error)}") from error
+
+
+def _refuse_misplaced_scorers(estimator: Any) -> None:
+    """Raises Refused for one in the place of a function: it calls the method that the file says of what it gets."""
+    waiting, seen = [estimator], set()
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen or isinstance(part, str | int | float | None):
+            continue
+        seen.add(id(part))
+        if isinstance(part, FunctionTransformer | partial) and any(isinstance(one, _SCORER) for one in _called(part)):
+            raise Refused("expected a function in a FunctionTransformer, found a scorer: it is not loaded")
+        waiting += _parts(part)
+
+
+def _called(part: FunctionTransformer | partial[Any]) -> tuple[Any, ...]:
+    return (part.func,) if isinstance(part, partial) else (part.func, part.inverse_func)
+
+
+def _parts(whole: Any) -> list[Any]:
+    if isinstance(whole, partial):
+        return [whole.func, *whole.args, *whole.keywords.values()]
+    if isinstance(whole, dict):
+        return list(whole.values())
+    if isinstance(whole, list | tuple | set) or (isinstance(whole, numpy.ndarray) and whole.dtype == object):
+        return list(whole)
+    return list(vars(whole).values()) if hasattr(whole, "__dict__") else []
+
+
+def table_of(estimator: Any) -> ToTable:
+    """What makes a table that the estimator takes: a DataFrame where columns had names when it was fitted, as they have
+    in training; an array where its first step makes one, because that is quicker."""
+    first = estimator.steps[0][1] if isinstance(estimator, Pipeline) else estimator
+    makes_array = isinstance(first, FunctionTransformer) and first.func is numpy.asarray
+    return frame if hasattr(estimator, "feature_names_in_") and not makes_array else matrix
 
 
 def ask_estimator(estimator: Any, table: Any, all_classes: bool = False) -> list[Prediction]:
-    """One answer for each row of an array or DataFrame. Raises Refused for a model that answers otherwise."""
+    """One answer for each row of an array or DataFrame; with `all_classes`, a classifier's has all probabilities.
+
+    Raises ValueError, with the library's own reason, when it fails on these rows, and Refused for a model that answers
+    otherwise.
+    """
+    try:
+        return _answers(estimator, table, all_classes)
+    except (Refused, MemoryError):
+        raise
+    # Each step fails in a way of its own: a KeyError is as much about these rows as a ValueError.
+    except Exception as error:
+        raise ValueError(f"{type(error).__name__}: {reason(error)}") from error
+
+
+def _answers(estimator: Any, table: Any, all_classes: bool) -> list[Prediction]:
     found = numpy.asarray(estimator.predict(table))
     if found.shape != (len(table),):
         raise Refused(f"expected one prediction for each of {len(table)} rows, found an array of {found.shape}")

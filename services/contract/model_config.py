@@ -94,6 +94,7 @@ class Gates(Record):
 class ModelConfig(Record):
     """The declared model; `variants` are named sets of hyperparameters, the first one is the default.
 
+    `trusted` are the types and functions of its train.py that a fitted model holds, as `train.<name>`.
     `example` is one row that the model can be asked: a value for each column, null only for an optional one.
     """
 
@@ -106,6 +107,7 @@ class ModelConfig(Record):
     variants: Annotated[dict[str, dict[str, Parameter]], Field(min_length=1)]
     gates: Gates
     serving: ServingLimits = ServingLimits()
+    trusted: tuple[Annotated[str, StringConstraints(pattern=r"^train\.[A-Za-z_][A-Za-z0-9_]*$")], ...] = ()
 
     @model_validator(mode="after")
     def _compared_by_a_metric_of_its_task(self) -> Self:

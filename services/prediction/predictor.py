@@ -16,6 +16,7 @@ from services.prediction.runtimes import Cell, Model, find_runtime
 Rows = Sequence[Sequence[Cell]]
 # Of one answer, which is held as a whole: 30 MB of JSON.
 MOST_PROBABILITIES = 1_000_000
+_UNTAKEN = "the model cannot take these rows: a value is outside what it was trained on"
 
 
 class Predictor:
@@ -65,7 +66,7 @@ def _answered(predict: Callable[[Rows], list[Prediction]], rows: Rows) -> list[P
         predictions = predict(rows)
     # A runtime's word for a row it cannot take, such as a category that was never trained.
     except ValueError as error:
-        raise Invalid(422, "the model cannot take these rows: a value is outside what it was trained on") from error
+        raise Invalid(422, f"{_UNTAKEN} ({error})" if str(error) else _UNTAKEN) from error
     if not all(map(is_finite, predictions)):
         raise Invalid(422, "the model has no finite answer: a number is far outside what it was trained on")
     return predictions

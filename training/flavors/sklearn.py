@@ -1,5 +1,6 @@
 """scikit-learn: fitted on a DataFrame, logged as skops so that no service ever loads a pickle."""
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,18 @@ import pandas
 from mlflow.models import ModelSignature
 from sklearn import metrics
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.pipeline import Pipeline
 
 from services.contract import names
-from services.contract.errors import Refused
-from services.contract.estimator import SKLEARN_TRUSTED, ask_estimator
+from services.contract.errors import Refused, reason
+from services.contract.estimator import ask_estimator, names_in, untrusted
 from services.contract.model_config import Data, ModelConfig
+from services.contract.own_code import is_own
 from services.contract.prediction import Prediction
 from services.contract.task import Task
 from training.dataset import read_csv
-from training.sklearn_plan import refuse_without_one_answer
+from training.estimator_plan import refuse_unfit
+from training.model_code import importable, source_of
 
 LIBRARIES = ("mlflow", "scikit-learn", "skops", "numpy", "pandas")
 RUNS_ON_A_CLUSTER = False
@@ -27,26 +31,39 @@ def read(path: Path, data: Data, task: Task) -> pandas.DataFrame:
     return read_csv(path, data, task)
 
 
-def check(plan: Any, config: ModelConfig) -> None:  # noqa: ARG001
-    """Raises Refused unless `plan` is an object with fit and predict, of one answer a row with its probability."""
-    if isinstance(plan, type) or not hasattr(plan, "fit") or not hasattr(plan, "predict"):
-        raise Refused(f"expected `build` to return an unfitted estimator or pipeline, found {plan!r}")
-    refuse_without_one_answer(plan)
+def check(plan: Any, config: ModelConfig) -> None:
+    """Raises Refused for a plan that cannot be fitted here, stored without code of its own, or asked afterwards."""
+    refuse_unfit(plan, config)
 
 
 def fit(plan: Any, inputs: pandas.DataFrame, target: pandas.Series, master: str | None) -> Any:  # noqa: ARG001
-    """`plan` is an unfitted pipeline."""
-    return plan.fit(inputs, target)
+    """`plan` is an unfitted estimator. Raises Refused, with the library's own reason, when it fails on these rows."""
+    try:
+        return plan.fit(inputs, target)
+    except MemoryError:
+        raise
+    # Each step fails in a way of its own.
+    except Exception as error:
+        raise Refused(
+            f"expected an estimator that can be fitted on these rows, cannot fit it: {type(error).__name__}: "
+            f"{reason(error)}"
+        ) from error
 
 
 def predict(model: Any, inputs: pandas.DataFrame) -> Sequence[Prediction]:
-    return ask_estimator(model, inputs)
+    """Raises Refused, with the library's own reason, when the model fails on these rows."""
+    try:
+        return ask_estimator(model, inputs)
+    except ValueError as error:
+        raise Refused(f"expected a model that answers every row of the hold-out, found {error}") from error
 
 
 def parameters(model: Any) -> dict[str, Any]:
     """`<step>.<name>` and its value, defaults included; the step of the estimator, the last, is called `estimator`."""
-    last = model.steps[-1][0]
     named = {key: value for key, value in model.get_params().items() if _is_plain(value)}
+    if not isinstance(model, Pipeline):
+        return {f"estimator.{key.replace('__', '.')}": value for key, value in named.items()}
+    last = model.steps[-1][0]
     return {_dotted(key, last): value for key, value in named.items() if "__" in key}
 
 
@@ -61,24 +78,46 @@ def _dotted(key: str, last: str) -> str:
 
 def learning_curves(model: Any, inputs: pandas.DataFrame, target: pandas.Series) -> dict[str, list[float]]:
     """Of boosted trees: the error on these rows after each tree. Other estimators have none."""
-    estimator = model[-1]
+    estimator = model[-1] if isinstance(model, Pipeline) else model
     if isinstance(estimator, HistGradientBoostingRegressor):
-        stages = estimator.staged_predict(model[:-1].transform(inputs))
+        stages = estimator.staged_predict(_features(model, inputs))
         return {"mean_absolute_error": [float(metrics.mean_absolute_error(target, stage)) for stage in stages]}
     if isinstance(estimator, HistGradientBoostingClassifier):
-        stages, labels = estimator.staged_predict_proba(model[:-1].transform(inputs)), estimator.classes_
+        stages, labels = estimator.staged_predict_proba(_features(model, inputs)), estimator.classes_
         return {"log_loss": [float(metrics.log_loss(target, stage, labels=labels)) for stage in stages]}
     return {}
 
 
+def _features(model: Any, inputs: pandas.DataFrame) -> Any:
+    """What the last step is given. Step by step, because a pipeline wants a last step that keeps something."""
+    steps = [step for _, step in model.steps[:-1]] if isinstance(model, Pipeline) else []
+    for step in steps:
+        inputs = inputs if step in (None, "passthrough") else step.transform(inputs)
+    return inputs
+
+
 def log_model(model: Any, signature: ModelSignature, example: pandas.DataFrame, requirements: list[str]) -> str:
-    logged = mlflow.sklearn.log_model(
-        model,
-        name=names.LOGGED_MODEL_NAME,
-        serialization_format="skops",
-        skops_trusted_types=sorted(SKLEARN_TRUSTED),
-        signature=signature,
-        input_example=example,
-        pip_requirements=requirements,
-    )
+    """With the model's own train.py beside it where the model has types from there."""
+    trusted = names_in(model)
+    own = sorted({name.partition(".")[0] for name in trusted if is_own(name)})
+    if strangers := untrusted(name for name in trusted if not is_own(name)):
+        raise Refused(f"expected types that a service loads, found {', '.join(strangers)} in the fitted model")
+    with tempfile.TemporaryDirectory() as folder, importable(own):
+        logged = mlflow.sklearn.log_model(
+            model,
+            name=names.LOGGED_MODEL_NAME,
+            serialization_format="skops",
+            skops_trusted_types=trusted,
+            code_paths=_written(own, Path(folder)) or None,
+            signature=signature,
+            input_example=example,
+            pip_requirements=requirements,
+        )
     return str(logged.model_id)
+
+
+def _written(modules: list[str], folder: Path) -> list[str]:
+    files = [folder / f"{module}.py" for module in modules]
+    for module, file in zip(modules, files, strict=True):
+        file.write_bytes(source_of(module))
+    return list(map(str, files))

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from services.contract.errors import Refused
-from services.contract.estimator import ask_estimator, classes_of, load_estimator
+from services.contract.estimator import ask_estimator, classes_of, load_estimator, table_of
 from services.contract.moments import MOMENTS
 from services.contract.prediction import Prediction
 from services.contract.release import Column, Form
-from services.contract.typed_rows import matrix
 
 MODEL_FILE = "model.skops"
 NATIVE: Form | None = Form(runtime="sklearn", file=f"model/{MODEL_FILE}", tolerance=1e-9)
@@ -20,7 +19,7 @@ def load(folder: Path) -> Any:
 
 
 def predict(model: Any, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:
-    return ask_estimator(model, matrix(rows, inputs))
+    return ask_estimator(model, table_of(model)(rows, inputs))
 
 
 def classes(model: Any) -> Sequence[str]:
@@ -28,7 +27,7 @@ def classes(model: Any) -> Sequence[str]:
 
 
 def predict_proba(model: Any, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:
-    return ask_estimator(model, matrix(rows, inputs), all_classes=True)
+    return ask_estimator(model, table_of(model)(rows, inputs), all_classes=True)
 
 
 def to_onnx(model: Any, folder: Path, inputs: Sequence[Column]) -> bytes:  # noqa: ARG001  the model says it all

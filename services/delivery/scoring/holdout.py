@@ -47,7 +47,7 @@ def read_holdout(path: Path, config: ModelConfig) -> Holdout:
     data = config.data
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv_reader(file)
-        header = next(reader, [])
+        header: list[str] = next(reader, [])
         if header != [*data.columns, data.target]:
             raise Refused(f"{path}: expected columns {', '.join([*data.columns, data.target])}; found {header}")
         lines = list(reader)

@@ -10,6 +10,7 @@ from typing import Any, Self
 from services.contract.environments import python_of
 from services.contract.errors import Refused
 from services.contract.model_config import ModelConfig
+from services.contract.own_code import refuse_uncommitted
 from services.contract.record import Sha256
 from services.contract.row_times import Round
 from services.contract.stopwatch import TIMED_ROWS
@@ -34,15 +35,24 @@ class HoldoutRequest:
 
 @dataclass(frozen=True)
 class Scorer:
-    """Asks models in the environment of their library, which is below `environments`."""
+    """Asks models in the environment of their library, which is below `environments`.
+
+    `train_py` is the model's own code as it was committed, the only one that a candidate may bring; None for none.
+    """
 
     store: Store
     environments: Path
     config: ModelConfig
+    train_py: Path | None = None
 
     @classmethod
     def of(cls, settings: Settings, config: ModelConfig) -> Self:
-        return cls(Store(settings.store), settings.environments, config)
+        train_py = settings.models / config.name / "train.py"
+        return cls(Store(settings.store), settings.environments, config, train_py)
+
+    def refuse_other_code(self, folder: Path) -> None:
+        """Raises Refused for a model that brings code or types of its own other than a commit says."""
+        refuse_uncommitted(folder, self.train_py, self.config.trusted)
 
     def holdout(self, sha256: Sha256) -> Holdout:
         return read_holdout(self.store.holdout(sha256), self.config)

@@ -62,6 +62,7 @@ class _Comparing:
     def against(self, deployment: Deployment | None) -> Comparison:
         holdout = self._scorer.holdout(self._holdout_sha256)
         folder = self._scorer.store.model(self._candidate.digest)
+        self._scorer.refuse_other_code(folder)
         candidate = self._answers(self._candidate.library, folder, self._candidate.digest, holdout)
         if deployment is None:
             return self._first(value_of(self._config.gates.compare.metric, holdout.actual, candidate))
@@ -74,7 +75,10 @@ class _Comparing:
     def _answers(self, library: str, folder: Path, digest: str, holdout: Holdout) -> list[Prediction]:
         scores = self._scorer.score(HoldoutRequest(library, folder, digest, self._holdout_sha256), holdout)
         if (bad := len(holdout.rows) - len(scores.finite)) > 0:
-            raise Refused(f"expected a finite answer of {library} to every row of the hold-out, found {bad} without")
+            first = f"; {scores.failure}" if scores.failure else ""
+            raise Refused(
+                f"expected a finite answer of {library} to every row of the hold-out, found {bad} without{first}"
+            )
         return scores.finite
 
     def _first(self, value: float) -> Comparison:

@@ -69,6 +69,7 @@ def validated(scorer: Scorer, candidate: Candidate) -> Validation:
         holdout = scorer.holdout(candidate.run.holdout.sha256)
         request = HoldoutRequest(candidate.library, folder, candidate.digest, candidate.run.holdout.sha256)
         try:
+            scorer.refuse_other_code(folder)
             scores, rounds = scorer.score_and_time(request, holdout)
         except Refused as refused:
             checks.append(_not_loaded(refused))
@@ -129,7 +130,8 @@ def _not_loaded(refused: Refused) -> Check:
 def _finite(scores: Scores) -> Check:
     rows = len(scores.predictions)
     bad = rows - len(scores.finite)
-    return _check("finite", bad == 0, "only finite answers", f"{bad} NaN, infinite or none of {rows}")
+    first = f"; {scores.failure}" if scores.failure else ""
+    return _check("finite", bad == 0, "only finite answers", f"{bad} NaN, infinite or none of {rows}{first}")
 
 
 def _latency(rounds: Sequence[Round], config: ModelConfig) -> list[Check]:

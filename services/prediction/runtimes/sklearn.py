@@ -4,22 +4,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from services.contract.estimator import ask_estimator, load_estimator
+from services.contract.estimator import ask_estimator, load_estimator, table_of
 from services.contract.prediction import Prediction
 from services.contract.release import Column
-from services.contract.typed_rows import matrix
 from services.prediction.runtimes import Cell
 
 
 class SklearnModel:
     def __init__(self, estimator: Any, inputs: Sequence[Column]) -> None:
         self._estimator, self._inputs = estimator, inputs
+        self._to_table = table_of(estimator)
 
     def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
-        return ask_estimator(self._estimator, matrix(rows, self._inputs))
+        return ask_estimator(self._estimator, self._to_table(rows, self._inputs))
 
     def predict_proba(self, rows: Sequence[Sequence[Cell]], classes: Sequence[str]) -> list[Prediction]:  # noqa: ARG002  it knows them
-        return ask_estimator(self._estimator, matrix(rows, self._inputs), all_classes=True)
+        return ask_estimator(self._estimator, self._to_table(rows, self._inputs), all_classes=True)
 
 
 def load(file: Path, inputs: Sequence[Column]) -> SklearnModel:

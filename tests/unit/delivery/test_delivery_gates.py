@@ -26,6 +26,7 @@ from services.contract.deployment import Action, Deployment
 from services.contract.digest import list_files
 from services.contract.errors import Refused, Undecided
 from services.contract.model_config import CompareGate, ModelConfig
+from services.contract.own_code import module_name
 from services.contract.release import Form, Golden, Manifest, Release
 from services.contract.row_times import Round
 from services.contract.verdict import Comparison, Validation, Verdict
@@ -216,6 +217,35 @@ def test_a_model_that_answers_nan_is_refused(bench: Bench) -> None:
     assert validation.verdict is Verdict.FAIL
 
 
+def test_a_model_that_fails_on_rows_says_the_librarys_own_reason(bench: Bench) -> None:
+    def plant(folder: Path) -> None:
+        skops.io.dump(LinearRegression().fit([[0.0, 1.0], [1.0, 1.0]], [0.0, 1.0]), folder / "model.skops")
+
+    candidate = bench.candidate(3.0, spoil=plant)
+    validation = validated(bench.scorer(), candidate)
+    expected = "none of 400; row 0: ValueError: X has 1 features, but LinearRegression is expecting 2 features as input"
+    assert expected in found(validation, "finite")
+    with pytest.raises(Refused, match="found 400 without; row 0: ValueError: X has 1 features"):
+        compared(bench.scorer(), candidate, None)
+
+
+def test_a_model_with_code_of_its_own_is_not_run_unless_a_commit_has_it(bench: Bench, tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+    code = f"open({str(canary)!r}, 'w')"
+
+    def plant(folder: Path) -> None:
+        (folder / "code").mkdir()
+        (folder / "code" / f"{module_name(code.encode())}.py").write_text(code)
+
+    candidate = bench.candidate(3.0, spoil=plant)
+    validation = validated(bench.scorer(), candidate)
+    assert verdicts(validation)["load"] == "fail"
+    assert "own code to be the committed train.py" in found(validation, "load")
+    with pytest.raises(Refused, match="own code to be the committed train.py"):
+        compared(bench.scorer(), candidate, None)
+    assert not canary.exists()
+
+
 def test_a_model_with_an_untrusted_type_is_refused_by_its_name(bench: Bench) -> None:
     def plant(folder: Path) -> None:
         skops.io.dump(make_pipeline(FunctionTransformer(os.system)), folder / "model.skops")
@@ -261,7 +291,7 @@ def test_the_same_stage_run_again_measures_again_and_asks_the_holdout_no_more(ow
     first = validated(own_bench.scorer_with(latency_p99_ms=1e-6), candidate)
     assert verdicts(first)["latency"] == "fail"
     kept = own_bench.store.scores_path(candidate.digest, own_bench.holdout.sha256)
-    assert set(json.loads(kept.read_text())) == {"classes", "predictions", "edges"}
+    assert set(json.loads(kept.read_text())) == {"classes", "predictions", "edges", "failure"}
     # Nothing asks the model for these again.
     Scores.read(kept).model_copy(update={"predictions": (30.0,) * 400}).write(kept)
     second = validated(own_bench.scorer(), candidate)

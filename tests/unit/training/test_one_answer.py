@@ -7,6 +7,7 @@ import numpy
 import pandas
 import pytest
 from pydantic import ValidationError
+from sklearn.base import is_regressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression, Perceptron, Ridge, RidgeClassifier, SGDClassifier
@@ -18,12 +19,18 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 from services.contract.errors import Refused
-from services.contract.model_config import Data
+from services.contract.model_config import Data, load_model_config
 from services.contract.task import Task
+from tests.support.paths import MODELS
 from training.dataset import split
-from training.sklearn_plan import refuse_without_one_answer
+from training.estimator_plan import refuse_unfit
 
 DECLARED: dict[str, Any] = {"source": "made up", "columns": {"x": "double"}, "holdout_sha256": None}
+
+
+def refuse(plan: Any) -> None:
+    task = "regression" if is_regressor(plan) else "classification"
+    refuse_unfit(plan, load_model_config(MODELS, "diamond-price").model_copy(update={"task": task}))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +47,7 @@ def test_an_estimator_of_several_answers_a_row_is_refused(plan: Any) -> None:
     with pytest.raises(
         Refused, match="^expected an estimator of one answer a row, found \\w+(Output|Chain)\\w*: train"
     ):
-        refuse_without_one_answer(plan)
+        refuse(plan)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +68,7 @@ def test_a_classifier_without_probabilities_is_refused_with_what_to_do(plan: Any
     with pytest.raises(
         Refused, match=r"^expected a classifier with predict_proba, .* CalibratedClassifierCV\(\w+\(…\)\)"
     ):
-        refuse_without_one_answer(plan)
+        refuse(plan)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +84,7 @@ def test_a_classifier_without_probabilities_is_refused_with_what_to_do(plan: Any
     ids=lambda plan: type(plan).__name__,
 )
 def test_a_plan_of_one_answer_is_taken(plan: Any) -> None:
-    refuse_without_one_answer(plan)
+    refuse(plan)
 
 
 @pytest.mark.parametrize("target", [["price", "weight"], {"price": "double", "weight": "double"}])

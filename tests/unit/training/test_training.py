@@ -11,6 +11,7 @@ import numpy
 import pandas
 import pytest
 from mlflow.exceptions import MlflowException
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, mean_absolute_error
@@ -18,7 +19,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from services.contract.errors import Refused
-from services.contract.estimator import SKLEARN_TRUSTED
+from services.contract.estimator import names_in
 from services.contract.model_config import ModelConfig
 from services.contract.prediction import Labelled
 from tests.support.paths import MODELS
@@ -47,6 +48,14 @@ gates:
   latency_p99_ms: 1
   compare: {{metric: {metric}}}
 """
+
+
+class Doubled(TransformerMixin, BaseEstimator):
+    def fit(self, rows: Any, target: Any = None) -> "Doubled":  # noqa: ARG002
+        return self
+
+    def transform(self, rows: Any) -> Any:
+        return rows * 2
 
 
 def config(task: str, metric: str) -> ModelConfig:
@@ -94,6 +103,19 @@ def test_a_variant_that_the_build_function_does_not_take_is_refused_by_its_name(
     models = model_folder(tmp_path, "def build(beta): ...\n")
     with pytest.raises(Refused, match="train.py: expected `build` to take the variant 'only' .*argument 'alpha'"):
         train(TrainRequest(models, "gems"), quiet)
+
+
+@pytest.mark.parametrize(
+    ("train_py", "words"),
+    [
+        ("def build(alpha): return 1 / 0", "expected `build` to take the variant 'only' .*ZeroDivisionError: division"),
+        ("x = 1\nimport no_such_library\n", r"train\.py:2: cannot run it: ModuleNotFoundError: No module named 'no_s"),
+        ("def build(:\n", r"train\.py:1: cannot run it: SyntaxError"),
+    ],
+)
+def test_a_train_py_that_fails_is_named_with_its_line_and_reason(tmp_path: Path, train_py: str, words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        train(TrainRequest(model_folder(tmp_path, train_py), "gems"), quiet)
 
 
 def test_a_file_without_its_function_is_refused(tmp_path: Path) -> None:
@@ -170,12 +192,37 @@ def test_parameters_are_those_of_every_step_with_defaults() -> None:
     assert not [name for name, value in found.items() if callable(value)]
 
 
+def test_a_bare_estimator_tells_its_parameters_and_its_learning_curve() -> None:
+    model = sklearn().fit(HistGradientBoostingRegressor(max_iter=3), INPUTS, INPUTS["a"], None)
+    assert sklearn().parameters(model)["estimator.max_iter"] == 3
+    assert len(sklearn().learning_curves(model, INPUTS, INPUTS["a"])["mean_absolute_error"]) == 3
+
+
+def test_a_curve_is_drawn_through_steps_that_keep_nothing_of_the_fit() -> None:
+    model = make_pipeline(Doubled(), "passthrough", HistGradientBoostingRegressor(max_iter=3))
+    fitted_model = sklearn().fit(model, INPUTS, INPUTS["a"], None)
+    assert len(sklearn().learning_curves(fitted_model, INPUTS, INPUTS["a"])["mean_absolute_error"]) == 3
+
+
+def test_a_fit_that_fails_says_the_librarys_own_reason() -> None:
+    missing = INPUTS.assign(a=float("nan"))
+    with pytest.raises(Refused, match="cannot fit it: ValueError: Input X contains NaN"):
+        sklearn().fit(LogisticRegression(), missing, pandas.Series([0, 1] * 150), None)
+
+
+def test_a_model_that_fails_on_the_hold_out_says_the_librarys_own_reason() -> None:
+    model = sklearn().fit(LogisticRegression(), INPUTS, pandas.Series([0, 1] * 150), None)
+    with pytest.raises(Refused, match="every row of the hold-out, found ValueError: .*Feature names seen at fit time"):
+        sklearn().predict(model, INPUTS.rename(columns={"a": "z"}))
+
+
 def test_a_tree_model_needs_the_types_that_we_trust_because_the_default_refuses_it(tmp_path: Path) -> None:
     model = fitted(HistGradientBoostingRegressor(max_iter=2), list(INPUTS["a"]))
     options = {"pip_requirements": ["scikit-learn"], "serialization_format": "skops"}
     with pytest.raises(MlflowException, match="untrusted types"):
         mlflow.sklearn.save_model(model, str(tmp_path / "default"), **options)
-    trusted = sorted(SKLEARN_TRUSTED)
+    trusted = names_in(model)
+    assert trusted == ["numpy.asarray", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
     mlflow.sklearn.save_model(model, str(tmp_path / "ours"), skops_trusted_types=trusted, **options)
     assert (tmp_path / "ours" / "model.skops").is_file()
 
