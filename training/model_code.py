@@ -29,7 +29,7 @@ def find_function(folder: Path, file: str, name: str) -> Callable[..., Any]:
     if not path.is_file():
         raise Refused(f"expected {path}, found none: docs/bring-your-own-model.md shows what it holds")
     source = path.read_bytes()
-    module = _run(path, module_name(source, path.stem))
+    module = _run(module_name(source, path.stem), path, source)
     _LOADED[module.__name__] = _Loaded(module, source)
     if not callable(found := getattr(module, name, None)):
         raise Refused(f"{path}: expected a function '{name}', found none: docs/bring-your-own-model.md shows it")
@@ -52,9 +52,9 @@ def importable(modules: Iterable[str]) -> Iterator[None]:
             sys.modules.pop(name, None)
 
 
-def _run(path: Path, name: str) -> ModuleType:
+def _run(name: str, path: Path, source: bytes) -> ModuleType:
     try:
-        return run_module(path, name)
+        return run_module(name, path, source)
     # Whatever its first lines do may fail.
     except Exception as error:
         raise Refused(f"{path}{_line(path, error)}: cannot run it: {type(error).__name__}: {reason(error)}") from error

@@ -4,6 +4,7 @@ The name is that of the content, so two models never share a module, and what is
 """
 
 import hashlib
+import importlib.abc
 import importlib.util
 import re
 import sys
@@ -39,10 +40,16 @@ def own_types(folder: Path) -> frozenset[str]:
     listed = flavors.get("sklearn", {}).get("skops_trusted_types") or []
     found = frozenset(name for name in listed if is_own(name))
     for module in {name.partition(".")[0] for name in found}:
-        source = folder / FOLDER / f"{module}.py"
-        if not source.is_file() or module_name(source.read_bytes()) != module:
-            raise Refused(f"expected {source} with the SHA-256 of its name, found none or another: log the model again")
+        _source(folder, module)
     return found
+
+
+def _source(folder: Path, module: str) -> bytes:
+    file = folder / FOLDER / f"{module}.py"
+    source = file.read_bytes() if file.is_file() else b""
+    if module_name(source) != module:
+        raise Refused(f"expected {file} with the SHA-256 of its name, found none or another: log the model again")
+    return source
 
 
 def refuse_uncommitted(folder: Path, train_py: Path | None, declared: Iterable[str]) -> None:
@@ -77,8 +84,9 @@ def import_types(folder: Path, names: frozenset[str]) -> None:
 def _imported(folder: Path, name: str) -> ModuleType:
     if known := sys.modules.get(name):
         return known
+    source = _source(folder, name)
     try:
-        return run_module(folder / FOLDER / f"{name}.py", name)
+        return run_module(name, folder / FOLDER / f"{name}.py", source)
     # Whatever its first lines do may fail.
     except Exception as error:
         del sys.modules[name]
@@ -88,9 +96,22 @@ def _imported(folder: Path, name: str) -> ModuleType:
         ) from error
 
 
-def run_module(path: Path, name: str) -> ModuleType:
-    """A file as the module `name`, which is left in `sys.modules`. Raises whatever the file raises."""
-    spec = importlib.util.spec_from_file_location(name, path)
+class _Source(importlib.abc.SourceLoader):
+    """What was read is what runs, and no bytecode is written beside it: it would change the model's digest."""
+
+    def __init__(self, path: Path, source: bytes) -> None:
+        self._path, self._source = path, source
+
+    def get_filename(self, fullname: str) -> str:  # noqa: ARG002
+        return str(self._path)
+
+    def get_data(self, path: str | bytes) -> bytes:  # noqa: ARG002
+        return self._source
+
+
+def run_module(name: str, path: Path, source: bytes) -> ModuleType:
+    """The module `name` from the content of a file, left in `sys.modules`. Raises whatever it raises."""
+    spec = importlib.util.spec_from_file_location(name, path, loader=_Source(path, source))
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)

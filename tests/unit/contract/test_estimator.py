@@ -28,7 +28,11 @@ INPUTS = (
     Column(name="year", type="long"),
     Column(name="wild", type="boolean"),
 )
-ROWS = [["Biscoe", 39.1, 2007, True], ["Dream", float("nan"), 2008, False], ["Torgersen", 41.5, 2009, True]] * 4
+ROWS: list[list[Any]] = [
+    ["Biscoe", 39.1, 2007, True],
+    ["Dream", float("nan"), 2008, False],
+    ["Torgersen", 41.5, 2009, True],
+] * 4
 SPECIES = ["a", "b", "c"] * 4
 NUMBERS = make_pipeline(SimpleImputer(), StandardScaler())
 BILL, WORDS = ["bill", "year"], ["island"]

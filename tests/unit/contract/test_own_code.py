@@ -10,6 +10,7 @@ import yaml
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 
+from services.contract.digest import digest_directory
 from services.contract.errors import Refused
 from services.contract.estimator import load_estimator, names_in
 from services.contract.own_code import module_name, refuse_uncommitted
@@ -53,6 +54,13 @@ def test_two_models_with_types_of_the_same_name_each_keep_their_own(tmp_path: Pa
     assert [one[0].transform(X).ravel().tolist() for one in (two, three)] == [[2.0, 4.0, 6.0], [3.0, 6.0, 9.0]]
     assert two.predict(X) == pytest.approx([1.0, 2.0, 3.0])
     assert sys.path == path
+
+
+def test_loading_leaves_the_models_folder_as_it_was(tmp_path: Path) -> None:
+    folder = logged(tmp_path)
+    before = digest_directory(folder)
+    load_estimator(folder / "model.skops")
+    assert digest_directory(folder) == before
 
 
 def test_code_that_was_changed_after_the_training_is_refused(tmp_path: Path) -> None:

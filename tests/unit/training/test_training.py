@@ -50,7 +50,7 @@ gates:
 """
 
 
-class Doubled(TransformerMixin, BaseEstimator):
+class Doubled(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, rows: Any, target: Any = None) -> "Doubled":  # noqa: ARG002
         return self
 
