@@ -56,8 +56,9 @@ def test_two_models_with_types_of_the_same_name_each_keep_their_own(tmp_path: Pa
     assert sys.path == path
 
 
-def test_loading_leaves_the_models_folder_as_it_was(tmp_path: Path) -> None:
-    folder = logged(tmp_path)
+def test_loading_leaves_the_models_folder_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    folder = logged(tmp_path, TIMES_TWO + "# a module that was not imported before\n")
     before = digest_directory(folder)
     load_estimator(folder / "model.skops")
     assert digest_directory(folder) == before
