@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -12,9 +13,13 @@ import typer
 from services.contract import names
 from services.contract.errors import Refused
 from services.contract.model_config import ModelConfig
+from services.contract.signals import surely_exit_on
 from services.contract.tracking_server import refuse_unless_up
+from training.machine import end_children
 from training.settings import Settings
 
+# As a shell tells of a program that a signal ended.
+_TERMINATED, _INTERRUPTED = 128 + signal.SIGTERM, 128 + signal.SIGINT
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 Csv = Annotated[Path | None, typer.Option(help="A file of your own in place of the model's data.", metavar="FILE")]
 
@@ -97,9 +102,15 @@ def _prepare(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Runs the command. Refused is one line on stderr and exit 1."""
+    """Runs the command. Refused is one line on stderr and exit 1; a signal is one line and 128 with its number."""
     try:
-        app(prog_name="trackback")
+        with surely_exit_on(signal.SIGTERM, signal.SIGINT):
+            app(prog_name="trackback")
     except Refused as refused:
         sys.stderr.write(f"{refused}\n")
         raise SystemExit(1) from None
+    except SystemExit as ended:
+        if ended.code in (_TERMINATED, _INTERRUPTED):
+            end_children()
+            sys.stderr.write("stopped by a signal: a run that had begun is KILLED in MLflow\n")
+        raise

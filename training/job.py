@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pandas
 
 from services.contract import names
 from services.contract.digest import digest_directory
-from services.contract.errors import Refused, reason
+from services.contract.errors import Refused
 from services.contract.metrics import measure
 from services.contract.model_config import ModelConfig, Parameter, load_model_config
 from services.contract.record import ModelId, ModelName, Record, RunId
@@ -22,12 +23,12 @@ from training.environment import installed
 from training.flavors import Flavor, find_flavor
 from training.lookalikes import lookalikes
 from training.machine import peak_memory_bytes
-from training.model_code import find_function
+from training.model_code import find_function, named
 from training.provenance import Provenance, library_versions
 from training.rows import load_rows
 from training.settings import LOCKS
 from training.signature import signature
-from training.tracking import expecting
+from training.tracking import expecting, logged_run
 
 Say = Callable[[str], None]
 _EXAMPLE_ROWS = 5
@@ -93,14 +94,8 @@ def _variant(config: ModelConfig, requested: str | None) -> tuple[str, dict[str,
 
 def _plan(folder: Path, variant: str, chosen: dict[str, Parameter]) -> Any:
     build = find_function(folder, "train.py", "build")
-    try:
+    with named(folder / "train.py", f"`build` to take the variant '{variant}' of model.yaml"):
         return build(**chosen)
-    # It is the team's own code, which fails in ways of its own.
-    except Exception as error:
-        raise Refused(
-            f"{folder / 'train.py'}: expected `build` to take the variant '{variant}' of model.yaml, found "
-            f"{type(error).__name__}: {reason(error)}"
-        ) from error
 
 
 def _check(plan: Any, flavor: Flavor, config: ModelConfig, folder: Path) -> None:
@@ -142,7 +137,7 @@ class _Job:
         name, tags, dataset = self.provenance.config.name, self.provenance.tags(), self.provenance.rows.dataset
         with expecting("to log a run"):
             mlflow.set_experiment(name)
-            with mlflow.start_run(run_name=self.variant, tags=tags) as run:
+            with logged_run(self.variant, tags) as run:
                 model = self._fit(plan)
                 metrics = self._evaluate(run.info.run_id, model)
                 self._log_artifacts()
@@ -163,11 +158,15 @@ class _Job:
         training = self.provenance.rows.dataset.training
         target = shuffled(training.target) if self.request.shuffle_labels else training.target
         started = time.monotonic()
-        model = self.flavor.fit(plan, training.inputs, target, self.request.master)
+        with self._named("a plan that can be fitted on these rows"):
+            model = self.flavor.fit(plan, training.inputs, target, self.request.master)
         seconds, peak = time.monotonic() - started, float(peak_memory_bytes())
         mlflow.log_metrics({names.SECONDS_METRIC: seconds, names.MEMORY_METRIC: peak})
         mlflow.log_params({**self._requested(), **self.chosen, **self.flavor.parameters(model)})
         return model
+
+    def _named(self, expected: str) -> AbstractContextManager[None]:
+        return named(self.provenance.folder / "train.py", expected)
 
     def _requested(self) -> dict[str, Any]:
         master = {"master": self.request.master} if self.request.master else {}
@@ -176,7 +175,8 @@ class _Job:
     def _evaluate(self, run_id: str, model: Any) -> dict[str, float]:
         self.say("predicting the hold-out")
         holdout = self.provenance.rows.dataset.holdout
-        predictions = self.flavor.predict(model, holdout.inputs)
+        with self._named("a model that answers the hold-out"):
+            predictions = self.flavor.predict(model, holdout.inputs)
         metrics = measure(self.provenance.config.task, list(holdout.target), predictions)
         self.say("hold-out " + ", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
         mlflow.log_metrics(metrics)

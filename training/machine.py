@@ -1,8 +1,9 @@
-"""The machine that a run is trained on, and the memory that the training takes."""
+"""The machine that a run is trained on, the memory that the training takes, and its processes."""
 
 import os
 import platform
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -10,6 +11,7 @@ import psutil
 from services.contract.candidate import Machine
 
 _PROC = Path("/proc")
+_SECONDS_TO_END = 5
 
 
 def machine() -> Machine:
@@ -42,3 +44,15 @@ def _high_water_mark(status: Path) -> int:
         return 0
     found = re.search(r"^VmHWM:\s+(\d+) kB$", text, re.MULTILINE)
     return int(found[1]) * 1024 if found else 0
+
+
+def end_children() -> None:
+    """Ends the processes that this one started, such as a JVM that is still starting and hears of no closed pipe."""
+    children = psutil.Process().children(recursive=True)
+    for child in children:
+        with suppress(psutil.NoSuchProcess):
+            child.terminate()
+    _, left = psutil.wait_procs(children, _SECONDS_TO_END)
+    for child in left:
+        with suppress(psutil.NoSuchProcess):
+            child.kill()

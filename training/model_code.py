@@ -1,4 +1,4 @@
-"""Loads `data.py` and `train.py` of a model's folder, which a data scientist writes."""
+"""Loads `data.py` and `train.py` of a model's folder, which a data scientist writes, and tells what they raise."""
 
 import sys
 import traceback
@@ -24,7 +24,10 @@ _LOADED: dict[str, _Loaded] = {}
 
 
 def find_function(folder: Path, file: str, name: str) -> Callable[..., Any]:
-    """The function `name` of `<folder>/<file>`, which is run. Raises Refused when there is no such file or function."""
+    """The function `name` of `<folder>/<file>`, which is run.
+
+    Raises Refused when there is no such file or function, and for what the file raises.
+    """
     path = folder / file
     if not path.is_file():
         raise Refused(f"expected {path}, found none: docs/bring-your-own-model.md shows what it holds")
@@ -54,17 +57,29 @@ def importable(modules: Iterable[str]) -> Iterator[None]:
 
 def _run(name: str, path: Path, source: bytes) -> ModuleType:
     try:
-        return run_module(name, path, source)
-    # Whatever its first lines do may fail.
-    except Exception as error:
-        raise Refused(f"{path}{_line(path, error)}: cannot run it: {type(error).__name__}: {reason(error)}") from error
+        with named(path, "Python that can be run"):
+            return run_module(name, path, source)
     finally:
         # Processes that scikit-learn starts get its types by value, because they could not import it.
         sys.modules.pop(name, None)
 
 
-def _line(path: Path, error: Exception) -> str:
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+@contextmanager
+def named(path: Path, expected: str) -> Iterator[None]:
+    """Raises Refused, with the file, its line and the error's own words, for whatever is raised inside."""
+    try:
+        yield
+    except Refused:
+        raise
+    except Exception as error:
+        line = _line(path, error)
+        where = f"{path}:{line}" if line else str(path)
+        raise Refused(f"{where}: expected {expected}, found {type(error).__name__}: {reason(error)}") from error
+
+
+def _line(path: Path, error: Exception) -> int | None:
+    """The last line of the file on the way to the error, None when the file had no part in it."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
-        lines.append(error.lineno)
-    return f":{lines[-1]}" if lines else ""
+        return error.lineno
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return lines[-1] if lines else None

@@ -14,7 +14,7 @@ from services.contract.errors import Refused
 from services.contract.model_config import ModelConfig
 from training.dataset import Dataset, read_csv, split
 from training.flavors import find_flavor
-from training.model_code import find_function
+from training.model_code import find_function, named
 from training.sources import file_sources, package_files, package_sources
 
 _NONE = inspect.Parameter.empty
@@ -42,7 +42,11 @@ def _from_packages(config: ModelConfig, folder: Path) -> pandas.DataFrame:
     if missing := [name for name, path in files.items() if not path.is_file()]:
         raise Refused(f"expected {missing[0]}, which its package lists, found no such file: install the package again")
     load = find_function(folder, "data.py", "load")
-    return load(list(files.values()), *_readers(load, config))
+    with named(folder / "data.py", "`load` to return the rows"):
+        frame = load(list(files.values()), *_readers(load, config))
+    if not isinstance(frame, pandas.DataFrame):
+        raise Refused(f"{folder / 'data.py'}: expected `load` to return a DataFrame, found {type(frame).__name__}")
+    return frame
 
 
 def _readers(load: Callable[..., Any], config: ModelConfig) -> list[Callable[[Path], pandas.DataFrame]]:

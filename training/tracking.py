@@ -1,18 +1,48 @@
-"""Turns errors of MLflow's client into errors of one line."""
+"""MLflow's client for the training job: runs end as what happened, and errors of one line keep their cause."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 import mlflow
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from requests import RequestException
 
 from services.contract.errors import Refused, reason
 
 
 @contextmanager
 def expecting(what: str) -> Iterator[None]:
-    """Raises Refused, with `what` was expected, in place of an error of MLflow's client."""
+    """Raises Refused, with `what` was expected, in place of an error of MLflow's client or of this machine's disk."""
     try:
         yield
-    except MlflowException as error:
+    except (MlflowException, RequestException) as error:
         raise Refused(f"expected {what} in MLflow at {mlflow.get_tracking_uri()}, found: {reason(error)}") from error
+    except OSError as error:
+        # A write says no path; what the job writes on this machine is in the folder for temporary files.
+        where = error.filename or tempfile.gettempdir()
+        raise Refused(f"expected {what}, found for {where} on this machine: {_own_words(error)}") from error
+
+
+def _own_words(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else reason(error)
+
+
+@contextmanager
+def logged_run(name: str, tags: Mapping[str, str]) -> Iterator[Run]:
+    """A run that ends as FINISHED, as KILLED when this process is asked to end, and as FAILED by any other error.
+
+    MLflow's own `with` calls a run FAILED that somebody stopped.
+    """
+    run = mlflow.start_run(run_name=name, tags=dict(tags))
+    try:
+        yield run
+    except BaseException as error:
+        stopped = isinstance(error, (SystemExit, KeyboardInterrupt))
+        # What ends the run matters more than that MLflow could not be told.
+        with suppress(MlflowException, OSError):
+            mlflow.end_run("KILLED" if stopped else "FAILED")
+        raise
+    mlflow.end_run()

@@ -1,10 +1,16 @@
 """Ends a program on a signal as an error would: every `finally` and every `with` is left in order."""
 
 import signal
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from threading import Event, Thread, main_thread
 from types import FrameType
 from typing import NoReturn
+
+from services.contract.errors import causes
+
+_SECONDS_BETWEEN = 0.5
 
 
 @contextmanager
@@ -23,3 +29,50 @@ def exit_on(*signals: signal.Signals, status: int = 0) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def surely_exit_on(*signals: signal.Signals) -> Iterator[None]:
+    """Inside, each of the signals raises SystemExit with 128 and its number, as shells do, until it is heeded.
+
+    Python drops what is raised in a finalizer or in a callback from C, where a signal may find a library.
+    """
+    with ExitStack() as stack:
+        for number in signals:
+            stack.enter_context(_insistent(number))
+        yield
+
+
+@contextmanager
+def _insistent(number: signal.Signals) -> Iterator[None]:
+    ended, left, again = SystemExit(128 + number), Event(), Event()
+
+    def insist() -> None:
+        while not left.wait(_SECONDS_BETWEEN):
+            again.set()
+            signal.pthread_kill(main_thread().ident or 0, number)
+
+    insisting = Thread(target=insist, daemon=True)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        if again.is_set() and _is_handled(ended):
+            again.clear()
+            return
+        if insisting.ident is None:
+            insisting.start()
+        raise ended
+
+    before = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        left.set()
+        if insisting.ident is not None:
+            insisting.join()
+        signal.signal(number, before)
+
+
+def _is_handled(error: BaseException) -> bool:
+    """Whether it is on its way out just now: what it leaves in order may take its time."""
+    handled = sys.exc_info()[1]
+    return handled is not None and any(one is error for one in causes(handled))

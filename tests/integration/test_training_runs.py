@@ -3,7 +3,9 @@
 import csv
 import hashlib
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -223,19 +225,49 @@ def test_a_model_of_shuffled_labels_is_marked_and_bad(client: MlflowClient, trai
     assert bad.holdout_sha256 == trained.printed.holdout_sha256
 
 
-def test_a_run_whose_training_breaks_is_failed_and_not_left_running(client: MlflowClient, tmp_path: Path) -> None:
-    folder = tmp_path / "breaking"
-    folder.mkdir()
-    text = (MODELS / MODEL / "model.yaml").read_text().replace(f"name: {MODEL}", "name: breaking")
-    (folder / "model.yaml").write_text(text)
-    (folder / "data.py").write_text((MODELS / MODEL / "data.py").read_text())
-    (folder / "train.py").write_text(
-        "class Breaking:\n    def fit(self, *_):\n        raise MemoryError('too large')\n\n"
-        "def build(**_):\n    return Breaking()\n"
-    )
-    with pytest.raises(MemoryError, match="too large"):
-        train(TrainRequest(tmp_path, "breaking"), lambda _: None)
-    experiment = client.get_experiment_by_name("breaking")
+def changed_model(folder: Path, name: str, before: str, after: str) -> Path:
+    """The shipped model under another name, with a change in its train.py."""
+    shutil.copytree(MODELS / MODEL, folder / name)
+    declared, code = folder / name / "model.yaml", folder / name / "train.py"
+    declared.write_text(declared.read_text().replace(f"name: {MODEL}", f"name: {name}"))
+    assert before in code.read_text()
+    code.write_text(code.read_text().replace(before, after))
+    return folder
+
+
+def last_run(client: MlflowClient, model: str) -> Run:
+    experiment = client.get_experiment_by_name(model)
     assert experiment
-    run = client.search_runs([experiment.experiment_id], max_results=1)[0]
+    return client.search_runs([experiment.experiment_id], max_results=1)[0]
+
+
+def test_a_run_whose_training_breaks_is_failed_and_names_the_file_and_the_librarys_reason(
+    client: MlflowClient, tmp_path: Path
+) -> None:
+    models = changed_model(tmp_path, "breaking", "Ridge(**parameters)", "Ridge(alpha=-1)")
+    with pytest.raises(Refused, match=r"breaking/train\.py: expected a plan .* found \w+Error: The 'alpha' parameter"):
+        train(TrainRequest(models, "breaking", "linear"), lambda _: None)
+    run = last_run(client, "breaking")
     assert (run.info.status, names.SOURCES_TAG in run.data.tags) == ("FAILED", True)
+
+
+def test_a_training_that_is_stopped_is_killed_in_mlflow_with_one_line(
+    client: MlflowClient, mlflow_url: str, tmp_path: Path
+) -> None:
+    models = changed_model(
+        tmp_path, "stopped", "random_state=0, **parameters", "random_state=0, max_iter=10**6, early_stopping=False"
+    )
+    (tmp_path / "temporary").mkdir()
+    told = {"MLFLOW_TRACKING_URI": mlflow_url, "TRACKBACK_MODELS": str(models), "TMPDIR": str(tmp_path / "temporary")}
+    command = [sys.executable, "-P", "-m", "training", "train", "stopped", "--variant", "boosted"]
+    environment = {**os.environ, **told, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as job:
+        assert job.stderr
+        assert job.stdout
+        assert any("fitting" in line for line in iter(job.stderr.readline, ""))
+        job.send_signal(signal.SIGTERM)
+        said = job.stderr.read()
+        assert (job.wait(60), job.stdout.read()) == (143, "")
+    assert said == "stopped by a signal: a run that had begun is KILLED in MLflow\n"
+    assert last_run(client, "stopped").info.status == "KILLED"
+    assert not list((tmp_path / "temporary").iterdir())

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -168,7 +170,7 @@ def _session(master: str | None) -> SparkSession:
         return running
     _refuse_without_java()
     where = master or "local[*]"
-    with _quiet() as logging:
+    with _quiet() as logging, _keeping_interrupt():
         builder = SparkSession.builder.appName("trackback").master(where)
         for key, value in {**_SETTINGS, **logging, **addresses(where)}.items():
             builder = builder.config(key, value)
@@ -193,6 +195,17 @@ def _quiet() -> Iterator[dict[str, str]]:
         file = Path(temporary) / "log4j2.properties"
         file.write_text(_LOGGING)
         yield {"spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={file.as_uri()}"}
+
+
+@contextmanager
+def _keeping_interrupt() -> Iterator[None]:
+    """Leaves Ctrl-C to the job, which ends its run: Spark would take it, and print how far it had come."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
 
 
 def _refuse_without_java() -> None:

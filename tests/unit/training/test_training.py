@@ -126,6 +126,44 @@ def test_a_file_without_its_function_is_refused(tmp_path: Path) -> None:
         find_function(models / "gems", "data.py", "load")
 
 
+@pytest.mark.parametrize(
+    ("train_py", "said"),
+    [
+        ("import no_such_package\n", "1: expected Python that can be run, found ModuleNotFoundError: No module named"),
+        ("\ndef build(alpha)\n", "2: expected Python that can be run, found SyntaxError: expected ':'"),
+        (
+            "def build(alpha):\n    return 1 / 0\n",
+            "2: expected `build` to take the variant 'only' of model.yaml, found ZeroDivisionError: division by zero",
+        ),
+        (
+            "def build(alpha):\n    import json\n    return json.loads('{')\n",
+            "3: expected `build` to take the variant 'only' of model.yaml, found JSONDecodeError: Expecting ",
+        ),
+    ],
+)
+def test_what_the_code_of_a_model_raises_is_told_with_its_file_and_line(
+    tmp_path: Path, train_py: str, said: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        train(TrainRequest(model_folder(tmp_path, train_py), "gems"), quiet)
+    assert str(refused.value).startswith(f"{tmp_path}/gems/train.py:{said}")
+
+
+@pytest.mark.parametrize(
+    ("data_py", "said"),
+    [
+        ("def load(files):\n    raise OSError('it is gone')\n", ":2: expected `load` to return the rows, found O"),
+        ("def load(files): return [1]\n", ": expected `load` to return a DataFrame, found list"),
+    ],
+)  # fmt: skip
+def test_rows_that_cannot_be_loaded_are_told_with_the_file(tmp_path: Path, data_py: str, said: str) -> None:
+    models = model_folder(tmp_path, "from sklearn.linear_model import Ridge\ndef build(alpha): return Ridge()\n")
+    (models / "gems" / "data.py").write_text(data_py)
+    with pytest.raises(Refused) as refused:
+        train(TrainRequest(models, "gems"), quiet)
+    assert str(refused.value).startswith(f"{tmp_path}/gems/data.py{said}")
+
+
 @pytest.mark.parametrize("plan", ["None", "Ridge", "7", "{'lr': 1}"])
 def test_a_plan_that_the_library_cannot_fit_is_refused_before_the_rows_are_read(tmp_path: Path, plan: str) -> None:
     train_py = f"from sklearn.linear_model import Ridge\ndef build(alpha): return {plan}\n"
