@@ -1,16 +1,16 @@
 """MLflow's client for the training job: runs end as what happened, and errors of one line keep their cause."""
 
-import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
 
 import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from requests import RequestException
 
-from services.contract.errors import Refused, reason
+from services.contract.errors import Refused, disk_problem, reason
 
 
 @contextmanager
@@ -19,15 +19,28 @@ def expecting(what: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, RequestException) as error:
-        raise Refused(f"expected {what} in MLflow at {mlflow.get_tracking_uri()}, found: {reason(error)}") from error
+        said = f"expected {what} in MLflow at {mlflow.get_tracking_uri()}, found: {reason(error)}{_advice(error)}"
+        raise Refused(_without_login(said)) from error
     except OSError as error:
-        # A write says no path; what the job writes on this machine is in the folder for temporary files.
-        where = error.filename or tempfile.gettempdir()
-        raise Refused(f"expected {what}, found for {where} on this machine: {_own_words(error)}") from error
+        # A copy names its source first; a write has no name, and is into the folder for temporary files.
+        where = error.filename2 or error.filename or tempfile.gettempdir()
+        raise Refused(f"expected {what}, found at {where} on this machine: {_own_words(error)}") from error
+
+
+def _advice(error: Exception) -> str:
+    """After its retries MLflow's client no longer has what the server said."""
+    return ": the server's log says why" if "error responses" in str(error) else ""
+
+
+def _without_login(said: str) -> str:
+    login, found, _ = urlsplit(mlflow.get_tracking_uri()).netloc.rpartition("@")
+    return said.replace(f"{login}@", "") if found else said
 
 
 def _own_words(error: OSError) -> str:
-    return os.strerror(error.errno) if error.errno else reason(error)
+    if problem := disk_problem(error):
+        return f"{problem}: make room or correct its rights"
+    return reason(error)
 
 
 @contextmanager

@@ -163,7 +163,7 @@ class MlflowHttp:
         except httpx.InvalidURL as error:
             raise MlflowError("no address", str(error)) from error
         except (_Passing, httpx.HTTPError) as error:
-            raise Refused(f"expected MLflow at {self.url}, cannot reach it ({error}): is it up?") from error
+            raise Refused(f"expected MLflow at {self.url}, cannot reach it ({reason(error)}): is it up?") from error
 
 
 def _address(url: str) -> httpx.URL:

@@ -93,13 +93,12 @@ class Registry:
     def _download_by_client(self, uri: str, folder: Path) -> Path:
         """From a store that clients ask themselves, such as `s3://…`: MLflow's client knows them all."""
         import mlflow.artifacts  # importing it takes longer than all else that `fetch` does
-        from mlflow.exceptions import MlflowException
 
         folder.mkdir(parents=True, exist_ok=True)
         where = {"dst_path": str(folder), "tracking_uri": self._uri, "registry_uri": self._uri}
         try:
             return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, **where))
-        except (MlflowException, OSError) as error:
+        except Exception as error:  # each store has a library of its own, whose errors have no base in common
             raise MlflowError("the artifact store", str(error)) from error
 
     def upload_artifact(self, run: Run, path: str, content: bytes) -> None:

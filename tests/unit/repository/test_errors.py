@@ -6,11 +6,13 @@ from pathlib import Path
 
 import mlflow
 import pytest
+import requests
 from mlflow.exceptions import MlflowException
 
 from services.contract.errors import Refused, disk_problem, jvm_reason, reason
 from services.delivery.clients.registry import Registry
 from tests.support.web_receiver import Receiver, receiving
+from training.tracking import expecting
 
 FULL = f"[Errno {errno.ENOSPC}] {os.strerror(errno.ENOSPC)}: '/store/model'"
 FAILURES = (
@@ -70,6 +72,54 @@ def test_a_download_onto_a_full_disk_names_the_disk_and_not_mlflow(
     assert str(refusal.value) == (
         f"expected to write models:/m-1 into {tmp_path}, found: No space left on device: make room there"
     )
+
+
+def test_whatever_a_stores_own_library_raises_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoCredentialsError(Exception):
+        """As botocore's, which has no base of Python's but this."""
+
+    def nobody(**_: object) -> str:
+        raise NoCredentialsError("Unable to locate credentials")
+
+    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", nobody)
+    model = b'{"model": {"info": {"artifact_uri": "s3://mlflow/1/models/m-1"}}}'
+    with (
+        receiving(Receiver(lambda *_: (200, model))) as server,
+        Registry(server.url) as registry,
+        pytest.raises(Refused, match="found: the artifact store: Unable to locate credentials"),
+    ):
+        registry.download_model("m-1", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MlflowException("gone"), "expected to log a run in MLflow at http://host:1, found: gone"),
+        (
+            MlflowException("API request to http://me:secret@host:1/api: too many 500 error responses"),
+            "expected to log a run in MLflow at http://host:1, found: API request to http://host:1/api: too many 500 "
+            "error responses: the server's log says why",
+        ),
+        (requests.HTTPError("413 Error"), "expected to log a run in MLflow at http://host:1, found: 413 Error"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "cells.py", None, "/full/cells.py"),
+            "expected to log a run, found at /full/cells.py on this machine: No space left on device: make room or "
+            "correct its rights",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/closed"),
+            "expected to log a run, found at /closed on this machine: Permission denied: make room or correct "
+            "its rights",
+        ),
+    ],
+)  # fmt: skip
+def test_training_tells_an_error_of_mlflow_from_one_of_this_machine(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: "http://me:secret@host:1")
+    with pytest.raises(Refused) as refused, expecting("to log a run"):
+        raise error
+    assert str(refused.value).replace("me:secret@", "SHOWN@") == said
 
 
 @pytest.mark.parametrize(
