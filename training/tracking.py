@@ -53,7 +53,9 @@ def logged_run(name: str, tags: Mapping[str, str]) -> Iterator[Run]:
     try:
         yield run
     except BaseException as error:
-        stopped = isinstance(error, (SystemExit, KeyboardInterrupt))
+        # Code of a model's own may exit as well, but with no status of a signal.
+        by_signal = isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > 128
+        stopped = by_signal or isinstance(error, KeyboardInterrupt)
         # What ends the run matters more than that MLflow could not be told.
         with suppress(MlflowException, OSError):
             mlflow.end_run("KILLED" if stopped else "FAILED")
