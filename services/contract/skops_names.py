@@ -60,6 +60,8 @@ _NAMED = frozenset(
         "sklearn.utils._bunch.Bunch",
         "sklearn.utils._metadata_requests.MetadataRequest",
         "sklearn.utils._metadata_requests.MethodMetadataRequest",
+        # What boosted trees with categories hold.
+        "sklearn.utils.validation.check_array",
     ]
 )
 # They call the method that they are told to of whatever they are given, so they must not stand for a function.

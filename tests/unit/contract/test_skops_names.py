@@ -41,7 +41,7 @@ EVERYDAY: list[Any] = [
     GaussianProcessRegressor(optimizer=None, alpha=1.0),
     GridSearchCV(LinearRegression(), {"positive": [True]}, cv=KFold(2)),
     GridSearchCV(LinearRegression(), {"positive": [True]}, cv=2, scoring=make_scorer(mean_absolute_error)),
-    HistGradientBoostingRegressor(max_iter=1),
+    HistGradientBoostingRegressor(max_iter=1, categorical_features=[0]),
     KNeighborsRegressor(2),
     KNeighborsRegressor(2, algorithm="ball_tree", metric="manhattan"),
     MLPRegressor(hidden_layer_sizes=(2,), tol=1e9),
