@@ -25,7 +25,6 @@ TAGS, PARAMS, METRICS = 8, 10, 10
 _DIGESTED = (
     names.TRAINING_DATA_TAG,
     names.HOLDOUT_TAG,
-    names.SOURCES_TAG,
     names.LIBRARIES_TAG,
     names.ENVIRONMENT_TAG,
     names.MACHINE_TAG,
@@ -33,9 +32,10 @@ _DIGESTED = (
 TRAINED = {
     names.GIT_COMMIT_TAG: "0f6d8870" * 5,
     names.GIT_DIRTY_TAG: "false",
-    names.SCHEMA_TAG: "a column and its type, " * 11,
+    names.PROVENANCE_TAG: "1b9d0c42" * 8,
+    names.PREDICTIONS_TAG: "0f3a5b7c" * 8,
     names.MODEL_DIGEST_TAG: "65b895c1" * 8,
-    **dict.fromkeys(_DIGESTED, "digest, place and rows, " * 5),
+    **dict.fromkeys(_DIGESTED, "rows and digest, " * 5),
 }
 DELIVERED = {
     names.REASON_TAG: "the first model of this kind",

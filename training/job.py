@@ -1,9 +1,6 @@
 """`trackback train`: reads rows, fits a model, measures it on the hold-out and logs all of it as an MLflow run."""
 
-import tempfile
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,37 +10,20 @@ import numpy
 import pandas
 
 from services.contract import names
-from services.contract.digest import digest_directory
 from services.contract.errors import Refused
-from services.contract.metrics import measure
 from services.contract.model_config import ModelConfig, Parameter, load_model_config
-from services.contract.record import ModelId, ModelName, Record, RunId
-from training.curves import curve_metrics
+from training.dataset import Part
 from training.environment import installed
 from training.flavors import Flavor, find_flavor
+from training.logged_run import LoggedRun, Say, TrainedRun, logged_run, unpinned_holdout
 from training.lookalikes import lookalikes
 from training.machine import peak_memory_bytes
 from training.model_code import find_function, named
-from training.provenance import Provenance, library_versions
+from training.provenance import Ingredients
 from training.rows import load_rows
 from training.settings import LOCKS
-from training.signature import signature
-from training.tracking import expecting, logged_run
 
-Say = Callable[[str], None]
-_EXAMPLE_ROWS = 5
-
-
-class TrainedRun(Record):
-    """What `trackback train` prints: the run, its metrics on the hold-out, and the SHA-256 of both data sets."""
-
-    model: ModelName
-    variant: str
-    run_id: RunId
-    model_id: ModelId
-    metrics: dict[str, float]
-    training_sha256: str
-    holdout_sha256: str
+__all__ = ["TrainRequest", "TrainedRun", "shuffled", "train"]
 
 
 @dataclass(frozen=True)
@@ -77,12 +57,16 @@ def train(request: TrainRequest, say: Say) -> TrainedRun:
     training, holdout = rows.dataset.training.digest, rows.dataset.holdout.digest
     labels = f", {rows.dataset.training.target.nunique()} labels" if config.task == "classification" else ""
     say(f"{config.name}: {training.rows} rows to train on, {holdout.rows} held out{labels}")
-    if holdout.sha256 != config.data.holdout_sha256:
-        say(_unpinned_holdout(config, holdout.sha256))
-    for note in lookalikes(rows.dataset):
-        say(note)
-    provenance = Provenance(config, folder, rows, flavor.LIBRARIES, installed(LOCKS))
-    return _Job(request, flavor, provenance, variant, chosen, say).run(plan)
+    for note in [unpinned_holdout(config, holdout.sha256), *lookalikes(rows.dataset)]:
+        if note:
+            say(note)
+    ingredients = Ingredients(config, folder, rows, flavor.LIBRARIES, installed(LOCKS))
+    with logged_run(config, flavor, variant, folder, say) as run:
+        run.log_ingredients(ingredients)
+        model = _fit(run, request, plan, rows.dataset.training)
+        with named(folder / "train.py", "a model that answers the hold-out"):
+            predictions = run.predict(model, rows.dataset)
+        return run.log_result(model, predictions, rows.dataset, ingredients.provenance)
 
 
 def _variant(config: ModelConfig, requested: str | None) -> tuple[str, dict[str, Parameter]]:
@@ -105,97 +89,25 @@ def _check(plan: Any, flavor: Flavor, config: ModelConfig, folder: Path) -> None
         raise Refused(f"{folder / 'train.py'}: {refused}") from refused
 
 
-def _unpinned_holdout(config: ModelConfig, found: str) -> str:
-    return (
-        f"note: this hold-out ({found}) is not the one pinned in {config.name}/model.yaml, so validate will refuse "
-        "the run; to pin it, commit it there as data.holdout_sha256"
-    )
-
-
 def shuffled(target: pandas.Series) -> pandas.Series:
     """The same labels in another order, the same order at every call."""
     order = numpy.random.default_rng(0).permutation(len(target))
     return pandas.Series(target.to_numpy()[order], index=target.index, name=target.name)
 
 
-def stored_digest(model_id: str) -> str:
-    """The digest of the model as the artifact store has it: logging adds files to what the flavor wrote."""
-    with tempfile.TemporaryDirectory() as temporary:
-        return digest_directory(Path(mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=temporary)))
+def _fit(run: LoggedRun, request: TrainRequest, plan: Any, training: Part) -> Any:
+    run.say(f"fitting '{run.variant}' on {request.master or 'this machine'}")
+    target = shuffled(training.target) if request.shuffle_labels else training.target
+    started = time.monotonic()
+    with named(request.models / request.model / "train.py", "a plan that can be fitted on these rows"):
+        model = run.flavor.fit(plan, training.inputs, target, request.master)
+    seconds, peak = time.monotonic() - started, float(peak_memory_bytes())
+    mlflow.log_metrics({names.SECONDS_METRIC: seconds, names.MEMORY_METRIC: peak})
+    chosen = run.config.variants[run.variant]
+    mlflow.log_params({**_requested(run, request), **chosen, **run.flavor.parameters(model)})
+    return model
 
 
-@dataclass(frozen=True)
-class _Job:
-    request: TrainRequest
-    flavor: Flavor
-    provenance: Provenance
-    variant: str
-    chosen: dict[str, Parameter]
-    say: Say
-
-    def run(self, plan: Any) -> TrainedRun:
-        name, tags, dataset = self.provenance.config.name, self.provenance.tags(), self.provenance.rows.dataset
-        with expecting("to log a run"):
-            mlflow.set_experiment(name)
-            with logged_run(self.variant, tags) as run:
-                model = self._fit(plan)
-                metrics = self._evaluate(run.info.run_id, model)
-                self._log_artifacts()
-                model_id = self._log_model(model)
-        self.say(f"logged run {run.info.run_id}")
-        return TrainedRun(
-            model=name,
-            variant=self.variant,
-            run_id=run.info.run_id,
-            model_id=model_id,
-            metrics=metrics,
-            training_sha256=dataset.training.digest.sha256,
-            holdout_sha256=dataset.holdout.digest.sha256,
-        )
-
-    def _fit(self, plan: Any) -> Any:
-        self.say(f"fitting '{self.variant}' on {self.request.master or 'this machine'}")
-        training = self.provenance.rows.dataset.training
-        target = shuffled(training.target) if self.request.shuffle_labels else training.target
-        started = time.monotonic()
-        with self._named("a plan that can be fitted on these rows"):
-            model = self.flavor.fit(plan, training.inputs, target, self.request.master)
-        seconds, peak = time.monotonic() - started, float(peak_memory_bytes())
-        mlflow.log_metrics({names.SECONDS_METRIC: seconds, names.MEMORY_METRIC: peak})
-        mlflow.log_params({**self._requested(), **self.chosen, **self.flavor.parameters(model)})
-        return model
-
-    def _named(self, expected: str) -> AbstractContextManager[None]:
-        return named(self.provenance.folder / "train.py", expected)
-
-    def _requested(self) -> dict[str, Any]:
-        master = {"master": self.request.master} if self.request.master else {}
-        return {"variant": self.variant, "labels.shuffled": self.request.shuffle_labels, **master}
-
-    def _evaluate(self, run_id: str, model: Any) -> dict[str, float]:
-        self.say("predicting the hold-out")
-        holdout = self.provenance.rows.dataset.holdout
-        with self._named("a model that answers the hold-out"):
-            predictions = self.flavor.predict(model, holdout.inputs)
-        metrics = measure(self.provenance.config.task, list(holdout.target), predictions)
-        self.say("hold-out " + ", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
-        mlflow.log_metrics(metrics)
-        curves = self.flavor.learning_curves(model, holdout.inputs, holdout.target)
-        mlflow.MlflowClient().log_batch(run_id, metrics=curve_metrics(curves))
-        return metrics
-
-    def _log_artifacts(self) -> None:
-        self.say("logging code, data and environment")
-        with tempfile.TemporaryDirectory() as temporary:
-            self.provenance.write(Path(temporary))
-            mlflow.log_artifacts(temporary)
-
-    def _log_model(self, model: Any) -> str:
-        self.say("logging the model")
-        versions = library_versions(self.flavor.LIBRARIES)
-        example = self.provenance.rows.dataset.holdout.inputs.head(_EXAMPLE_ROWS)
-        # Given, because inferring them takes seconds and picks up what happens to be imported.
-        requirements = [f"{name}=={versions[name]}" for name in self.flavor.LIBRARIES]
-        model_id = self.flavor.log_model(model, signature(self.provenance.config), example, requirements)
-        mlflow.set_tag(names.MODEL_DIGEST_TAG, stored_digest(model_id))
-        return model_id
+def _requested(run: LoggedRun, request: TrainRequest) -> dict[str, Any]:
+    master = {"master": request.master} if request.master else {}
+    return {"variant": run.variant, "labels.shuffled": request.shuffle_labels, **master}

@@ -1,15 +1,17 @@
 """What a run records beside parameters and metrics: code, libraries, environment, machine and data."""
 
-import json
 import platform
 import shutil
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 
 from services.contract import names
-from services.contract.errors import Refused
+from services.contract.candidate import Provenance
 from services.contract.model_config import ModelConfig
 from training.dataset import schema
 from training.environment import Installed
@@ -18,47 +20,56 @@ from training.rows import Rows
 from training.sources import in_short
 
 _HERE = Path(__file__).parent
-# MLflow cuts a longer tag off without an error.
-_LONGEST_TAG = 8000
+_LONGEST_TAG = 250
 
 
 @dataclass(frozen=True)
-class Provenance:
-    """`folder` is the folder of the model; `libraries` are the distributions whose versions are recorded."""
+class Ingredients:
+    """What goes into a run of the model in `folder`; `libraries` are the distributions whose versions are recorded.
+
+    `session` holds the code that is in no file of `folder`, by the name that it gets: a notebook or a script.
+    """
 
     config: ModelConfig
     folder: Path
     rows: Rows
     libraries: tuple[str, ...]
     installed: Installed
+    session: Mapping[str, bytes] = field(default_factory=dict)
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        dataset, sources = self.rows.dataset, self.rows.sources
+        return Provenance(
+            libraries=library_versions(self.libraries),
+            training=dataset.training.digest,
+            holdout=dataset.holdout.digest,
+            data_schema=schema(self.config.data, self.config.task),
+            sources=in_short(sources) if sources else None,
+            environment=self.installed.environment,
+            machine=machine(),
+        )
 
     def tags(self) -> dict[str, str]:
-        """The run's tags. Raises Refused when one is longer than MLflow keeps."""
-        dataset = self.rows.dataset
-        found = {
-            **code_tags(self.folder),
-            names.TRAINING_DATA_TAG: dataset.training.digest.model_dump_json(),
-            names.HOLDOUT_TAG: dataset.holdout.digest.model_dump_json(),
-            names.SCHEMA_TAG: schema(self.config.data, self.config.task).model_dump_json(),
-            names.SOURCES_TAG: in_short(self.rows.sources).model_dump_json(),
-            names.LIBRARIES_TAG: json.dumps(library_versions(self.libraries)),
-            names.ENVIRONMENT_TAG: self.installed.environment.model_dump_json(),
-            names.MACHINE_TAG: machine().model_dump_json(),
-        }
-        if long := [name for name, value in found.items() if len(value) > _LONGEST_TAG]:
-            raise Refused(
-                f"expected at most {_LONGEST_TAG} characters for the tag {long[0]}, found {len(found[long[0]])}: "
-                "declare fewer or shorter columns"
-            )
-        return found
+        """The digest of the provenance, and what a person wants to see of it at a glance."""
+        return {**readable_tags(self.provenance), names.PROVENANCE_TAG: sha256(self._content).hexdigest()}
 
     def write(self, folder: Path) -> None:
         """Writes the run's artifacts below the empty `folder`, laid out as the run will have them."""
         shutil.copytree(self.folder, folder / names.CODE_FOLDER, ignore=shutil.ignore_patterns("__pycache__"))
         self._write_job(folder / names.CODE_FOLDER / _HERE.name)
+        for name, content in self.session.items():
+            (folder / names.CODE_FOLDER / name).write_bytes(content)
         self.installed.write(folder / names.ENVIRONMENT_FOLDER)
-        self.rows.sources.write(folder / names.SOURCES_ARTIFACT)
+        (folder / names.HOLDOUT_ARTIFACT).parent.mkdir()
         (folder / names.HOLDOUT_ARTIFACT).write_bytes(self.rows.dataset.holdout.csv)
+        if self.rows.sources:
+            self.rows.sources.write(folder / names.SOURCES_ARTIFACT)
+        (folder / names.PROVENANCE_ARTIFACT).write_bytes(self._content)
+
+    @property
+    def _content(self) -> bytes:
+        return self.provenance.to_json().encode()
 
     def _write_job(self, folder: Path) -> None:
         """Copies the training job's own code: in a checkout with changes the commit is not enough."""
@@ -70,6 +81,20 @@ class Provenance:
     @property
     def _flavor(self) -> Path:
         return _HERE / "flavors" / f"{self.config.library}.py"
+
+
+def readable_tags(found: Provenance) -> dict[str, str]:
+    """A line for each part that was recorded, with the digest in short."""
+    data = {names.TRAINING_DATA_TAG: found.training, names.HOLDOUT_TAG: found.holdout}
+    told = {name: f"{one.rows} rows of {one.source}, {one.sha256[:12]}" for name, one in data.items() if one}
+    if found.libraries:
+        told[names.LIBRARIES_TAG] = ", ".join(f"{name} {version}" for name, version in found.libraries.items())
+    if found.environment:
+        lock = found.environment.lock or "no lock file"
+        told[names.ENVIRONMENT_TAG] = f"{found.environment.packages} packages, {lock}, {found.environment.sha256[:12]}"
+    if found.machine:
+        told[names.MACHINE_TAG] = f"{found.machine.cores} cores, {found.machine.processor}"
+    return {name: text[:_LONGEST_TAG] for name, text in told.items()}
 
 
 def code_tags(folder: Path) -> dict[str, str]:

@@ -22,7 +22,9 @@ _NONE = inspect.Parameter.empty
 
 @dataclass(frozen=True)
 class Rows:
-    sources: Sources
+    """`sources` are None when nobody said what files the rows were made from."""
+
+    sources: Sources | None
     dataset: Dataset
 
 

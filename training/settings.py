@@ -15,6 +15,8 @@ _DEFAULTS = {
     "GOMP_SPINCOUNT": "1000",
     # MLflow's own 7 are four minutes of silence.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
+    # Of its own 10 s nothing would come of a run that is over sooner.
+    "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL": "2",
 }
 _ALWAYS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",

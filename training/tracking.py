@@ -44,12 +44,12 @@ def _own_words(error: OSError) -> str:
 
 
 @contextmanager
-def logged_run(name: str, tags: Mapping[str, str]) -> Iterator[Run]:
+def mlflow_run(name: str, tags: Mapping[str, str]) -> Iterator[Run]:
     """A run that ends as FINISHED, as KILLED when this process is asked to end, and as FAILED by any other error.
 
     MLflow's own `with` calls a run FAILED that somebody stopped.
     """
-    run = mlflow.start_run(run_name=name, tags=dict(tags))
+    run = mlflow.start_run(run_name=name, tags=dict(tags), log_system_metrics=True)
     try:
         yield run
     except BaseException as error:

@@ -8,13 +8,14 @@ import mlflow
 from mlflow.entities import Run
 
 from services.contract import names
-from services.contract.candidate import DataDigest, DataSchema, Sources, SourcesDigest
+from services.contract.candidate import DataDigest, DataSchema, Provenance, Sources, SourcesDigest
 from services.contract.errors import Refused
 from services.contract.model_config import ModelConfig, load_model_config
+from services.contract.provenance import read_provenance
 from services.contract.record import ModelName, Record, RunId
 from training.dataset import schema
-from training.job import Say
 from training.library_environment import enter
+from training.logged_run import Say
 from training.rows import load_rows
 from training.sources import file_sources, in_short, other_files, other_versions, package_sources
 from training.tracking import expecting
@@ -52,17 +53,18 @@ def verify(request: VerifyRequest, say: Say) -> VerifiedData | list[str]:
     config = load_model_config(request.models, model)
     if request.csv:
         enter(config.library, request.environments)
-    recorded = _recorded_sources(run)
+    provenance = recorded_provenance(run)
+    recorded = _recorded_sources(run, provenance.sources)
     say(f"comparing the files of {request.csv or config.data.source}")
     found = _sources(request, config, recorded)
     versions = other_versions(recorded, found)
     # Files that differ explain rows that differ.
-    if problems := other_files(recorded, found) + _other_schema(run, config):
+    if problems := other_files(recorded, found) + _other_schema(provenance.data_schema, config):
         return versions + problems
     say("rebuilding training set and hold-out")
     dataset = load_rows(config, request.models / model, request.csv).dataset
-    problems = _other_rows(run, names.TRAINING_DATA_TAG, dataset.training.digest)
-    problems += _other_rows(run, names.HOLDOUT_TAG, dataset.holdout.digest)
+    problems = _other_rows(names.TRAINING_DATA_TAG, provenance.training, dataset.training.digest)
+    problems += _other_rows(names.HOLDOUT_TAG, provenance.holdout, dataset.holdout.digest)
     return versions + problems or VerifiedData(
         run_id=request.run_id,
         model=model,
@@ -79,14 +81,26 @@ def _find(run_id: str) -> tuple[Run, str]:
         return run, mlflow.get_experiment(run.info.experiment_id).name
 
 
-def _recorded_sources(run: Run) -> Sources:
-    """Raises Refused unless the list of files is the one whose digest is in the run's tag."""
-    expected = SourcesDigest.from_json(_tag(run, names.SOURCES_TAG), names.SOURCES_TAG)
+def recorded_provenance(run: Run) -> Provenance:
+    """Raises Refused when the run does not say how it came to be."""
+    return read_provenance(run.info.run_id, run.data.tags, lambda path: _artifact(run, path))
+
+
+def _artifact(run: Run, path: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder, expecting(f"{path} of run {run.info.run_id}"):
+        uri = f"runs:/{run.info.run_id}/{path}"
+        return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder)).read_bytes()
+
+
+def _recorded_sources(run: Run, expected: SourcesDigest | None) -> Sources:
+    """Raises Refused unless the list of files is the one whose digest the run recorded."""
+    if expected is None:
+        raise Refused(
+            f"expected a run that says what files its rows were made from, found run {run.info.run_id} without: its "
+            "frames were made by hand, and only their digests are known"
+        )
     where = f"{names.SOURCES_ARTIFACT} of run {run.info.run_id}"
-    with tempfile.TemporaryDirectory() as folder, expecting(where):
-        uri = f"runs:/{run.info.run_id}/{names.SOURCES_ARTIFACT}"
-        file = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder)
-        sources = Sources.from_json(Path(file).read_bytes(), where)
+    sources = Sources.from_json(_artifact(run, names.SOURCES_ARTIFACT), where)
     if in_short(sources) != expected:
         raise Refused(f"expected {where} as it was logged, found another list: it was changed in the artifact store")
     return sources
@@ -104,8 +118,7 @@ def _sources(request: VerifyRequest, config: ModelConfig, recorded: Sources) -> 
     return package_sources(config.data.packages)
 
 
-def _other_schema(run: Run, config: ModelConfig) -> list[str]:
-    recorded = DataSchema.from_json(_tag(run, names.SCHEMA_TAG), names.SCHEMA_TAG)
+def _other_schema(recorded: DataSchema, config: ModelConfig) -> list[str]:
     found = schema(config.data, config.task)
     return [
         f"model.yaml: data.{field}: expected {getattr(recorded, field)!r} as the run recorded, "
@@ -115,17 +128,10 @@ def _other_schema(run: Run, config: ModelConfig) -> list[str]:
     ]
 
 
-def _other_rows(run: Run, tag: str, found: DataDigest) -> list[str]:
-    recorded = DataDigest.from_json(_tag(run, tag), tag)
-    if recorded.sha256 == found.sha256:
+def _other_rows(what: str, recorded: DataDigest | None, found: DataDigest) -> list[str]:
+    if recorded is None or recorded.sha256 == found.sha256:
         return []
     return [
-        f"{tag}: expected SHA-256 {recorded.sha256} of {recorded.rows} rows as the run recorded, "
+        f"{what}: expected SHA-256 {recorded.sha256} of {recorded.rows} rows as the run recorded, "
         f"found {found.sha256} of {found.rows} rows"
     ]
-
-
-def _tag(run: Run, name: str) -> str:
-    if name not in run.data.tags:
-        raise Refused(f"expected the tag {name} on run {run.info.run_id}, found none: log runs with `trackback train`")
-    return str(run.data.tags[name])

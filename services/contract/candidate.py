@@ -64,7 +64,19 @@ class Machine(Record):
     cores: int
 
 
-class RunFacts(Record):
+class Provenance(Record):
+    """How a run came to be, as far as it was recorded: what is None was not, because other code logged the run."""
+
+    libraries: dict[str, str] | None = None
+    training: DataDigest | None = None
+    holdout: DataDigest
+    data_schema: DataSchema
+    sources: SourcesDigest | None = None
+    environment: Environment | None = None
+    machine: Machine | None = None
+
+
+class RunFacts(Provenance):
     """Everything that went into a run, as MLflow recorded it."""
 
     run_id: RunId
@@ -75,15 +87,8 @@ class RunFacts(Record):
     ended_at: datetime
     git_commit: str | None
     git_dirty: bool | None
-    libraries: dict[str, str]
     parameters: dict[str, str]
     metrics: dict[str, float]
-    training: DataDigest
-    holdout: DataDigest
-    data_schema: DataSchema
-    sources: SourcesDigest
-    environment: Environment
-    machine: Machine
 
 
 class PipelineRef(Record):

@@ -10,6 +10,10 @@ CHAMPION_ALIAS = "champion"
 
 GIT_COMMIT_TAG = "mlflow.source.git.commit"
 GIT_DIRTY_TAG = "trackback.git.dirty"
+# The SHA-256 of the artifact. Of runs that were logged without one, the tags below hold its parts as JSON; beside it
+# they are short texts for people, and those of schema and sources are left out.
+PROVENANCE_TAG = "trackback.provenance"
+PROVENANCE_ARTIFACT = "provenance.json"
 TRAINING_DATA_TAG = "trackback.data.training"
 HOLDOUT_TAG = "trackback.data.holdout"
 MODEL_DIGEST_TAG = "trackback.model"
@@ -18,6 +22,7 @@ SCHEMA_TAG = "trackback.data.schema"
 SOURCES_TAG = "trackback.data.sources"
 ENVIRONMENT_TAG = "trackback.environment"
 MACHINE_TAG = "trackback.machine"
+PREDICTIONS_TAG = "trackback.predictions"
 VALIDATION_TAG = "trackback.validation"
 COMPARISON_TAG = "trackback.comparison"
 RELEASE_TAG = "trackback.release"
@@ -31,6 +36,8 @@ ENVIRONMENT_FOLDER = "environment"
 CODE_FOLDER = "code"
 SECONDS_METRIC = "training_seconds"
 MEMORY_METRIC = "peak_memory_bytes"
+# MLflow's own: what the machine was doing meanwhile.
+SYSTEM_METRICS = "system/"
 LEARNING_CURVE = "learning_curve."
 LOGGED_MODEL_NAME = "model"
 

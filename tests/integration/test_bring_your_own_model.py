@@ -84,6 +84,7 @@ def test_the_model_of_the_page_becomes_a_release(checkout: Path, mlflow_url: str
     release, told = to_release(checkout, mlflow_url)
     assert "is not the one pinned in diabetes/model.yaml" in told
     assert release.manifest.validation.verdict is Verdict.PASS, release.manifest.validation.checks
+    assert release.manifest.candidate.run.sources
     assert release.manifest.candidate.run.sources.packages.keys() == {"scikit-learn"}
     assert release.manifest.servable.form, release.manifest.servable.notes
     assert release.manifest.servable.form.runtime == "onnx"

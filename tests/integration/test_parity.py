@@ -279,5 +279,6 @@ def test_the_data_of_a_run_is_verified_from_the_users_own_file(shipped: Shipped)
     """In the environment of the library, which may be another than that of the command."""
     run = shipped.release.manifest.candidate.run
     verified = trackback(shipped.mlflow_url, "verify-data", run.run_id, "--data", str(shipped.csv))
+    assert run.training
     assert verified["training"] == run.training.model_dump()
     assert verified["holdout"] == run.holdout.model_dump()

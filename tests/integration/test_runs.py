@@ -83,7 +83,8 @@ def bench(mlflow_url: str, trained: TrainedRun, tmp_path: Path, monkeypatch: pyt
 
 def test_a_run_holds_everything_that_went_into_it(bench: Bench, tmp_path: Path) -> None:
     run = bench.client.get_run(bench.trained.run_id)
-    versions = json.loads(run.data.tags[names.LIBRARIES_TAG])
+    record = mlflow.artifacts.download_artifacts(f"runs:/{run.info.run_id}/{names.PROVENANCE_ARTIFACT}")
+    versions = json.loads(Path(record).read_text())["libraries"]
     assert set(versions) == {"python", "mlflow", "scikit-learn", "skops", "numpy", "pandas"}
     assert run.data.params["variant"] == "linear"
     assert run.data.params["estimator.fit_intercept"] == "True"
@@ -122,6 +123,7 @@ def test_fetch_brings_model_and_hold_out_into_the_store(bench: Bench) -> None:
     assert (store.model(candidate.digest) / "model.skops").is_file()
     assert store.holdout(candidate.run.holdout.sha256).read_text().startswith("carat,cut,color,clarity,")
     assert candidate.library == "sklearn"
+    assert candidate.run.training
     assert candidate.run.holdout.rows + candidate.run.training.rows == 500
     assert not list((bench.settings.store / "staging").iterdir())
 
@@ -156,21 +158,44 @@ def test_fetch_refuses_an_unknown_run(bench: Bench) -> None:
 
 
 def test_fetch_names_the_tag_that_a_run_of_another_origin_lacks(bench: Bench) -> None:
-    with pytest.raises(Refused, match=f"expected the tag {names.LIBRARIES_TAG} on run .*, found none"):
+    with pytest.raises(Refused, match=f"expected the tag {names.PROVENANCE_TAG} on run .*, found none: .*adopt"):
         bench.fetch(run_id=bench.bare_run())
 
 
-@pytest.mark.parametrize("what", ["model", "hold-out"])
+def test_a_run_whose_tags_hold_it_all_as_before_is_fetched_as_before(bench: Bench) -> None:
+    after = bench.fetch().run
+    json_tags = {
+        names.TRAINING_DATA_TAG: after.training, names.HOLDOUT_TAG: after.holdout, names.SCHEMA_TAG: after.data_schema,
+        names.SOURCES_TAG: after.sources, names.ENVIRONMENT_TAG: after.environment, names.MACHINE_TAG: after.machine,
+    }  # fmt: skip
+    tags = {name: record.model_dump_json() for name, record in json_tags.items() if record}
+    before = bench.client.get_run(bench.trained.run_id).data.tags
+    try:
+        for name, value in {**tags, names.LIBRARIES_TAG: json.dumps(after.libraries)}.items():
+            bench.client.set_tag(bench.trained.run_id, name, value)
+        bench.client.delete_tag(bench.trained.run_id, names.PROVENANCE_TAG)
+        assert bench.fetch().run == after
+    finally:
+        for name in (names.PROVENANCE_TAG, names.LIBRARIES_TAG, *(tags.keys() & before.keys())):
+            bench.client.set_tag(bench.trained.run_id, name, before[name])
+
+
+@pytest.mark.parametrize("what", ["model", "hold-out", "provenance"])
 def test_fetch_refuses_files_that_were_changed_in_the_artifact_store(bench: Bench, what: str) -> None:
     experiment = bench.client.get_run(bench.trained.run_id).info.experiment_id
     path = {
         "model": f"{experiment}/models/{bench.trained.model_id}/artifacts/requirements.txt",
         "hold-out": f"{experiment}/{bench.trained.run_id}/artifacts/{names.HOLDOUT_ARTIFACT}",
+        "provenance": f"{experiment}/{bench.trained.run_id}/artifacts/{names.PROVENANCE_ARTIFACT}",
     }[what]
     url = f"{bench.url}/api/2.0/mlflow-artifacts/artifacts/{path}"
     before = httpx.get(url).raise_for_status().content
     httpx.put(url, content=before + b"\n").raise_for_status()
-    expected = {"model": "its files were changed in the artifact store", "hold-out": "expected a hold-out with SHA-256"}
+    expected = {
+        "model": "its files were changed in the artifact store",
+        "hold-out": "expected a hold-out with SHA-256",
+        "provenance": "expected provenance.json of run .* as it was logged, found another",
+    }
     try:
         with pytest.raises(Refused, match=expected[what]):
             bench.fetch()

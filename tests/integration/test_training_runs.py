@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import psutil
@@ -43,8 +44,15 @@ class Trained:
     artifacts: Path
     model: Path
 
-    def tag(self, name: str) -> dict[str, object]:
-        return dict(json.loads(self.run.data.tags[name]))
+    @property
+    def provenance(self) -> dict[str, dict[str, object]]:
+        return dict(json.loads((self.artifacts / names.PROVENANCE_ARTIFACT).read_text()))
+
+
+def datasets(run: Run) -> dict[str, Any]:
+    """By what each is for."""
+    assert run.inputs
+    return {item.tags[0].value: item.dataset for item in run.inputs.dataset_inputs}
 
 
 def sha256sum(path: Path) -> str:
@@ -60,7 +68,9 @@ def client(mlflow_url: str) -> Iterator[MlflowClient]:
 @pytest.fixture(scope="module")
 def trained(client: MlflowClient, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     told: list[str] = []
+    mlflow.set_system_metrics_sampling_interval(0.2)  # type: ignore[no-untyped-call]
     printed = train(TrainRequest(MODELS, MODEL, "boosted"), told.append)
+    mlflow.set_system_metrics_sampling_interval(None)  # type: ignore[no-untyped-call]
     folder = tmp_path_factory.mktemp("run")
     (folder / "run").mkdir()
     (folder / "model").mkdir()
@@ -75,7 +85,7 @@ def test_the_package_file_has_its_own_digest(trained: Trained) -> None:
     size = (SITE / CSV).stat().st_size
     assert sources["files"] == [{"path": CSV, "size": size, "sha256": expected}]
     assert sources["packages"] == {"plotnine": next(SITE.glob("plotnine-*.dist-info")).name.split("-")[1][:-5]}
-    assert trained.tag(names.SOURCES_TAG) == {
+    assert trained.provenance["sources"] == {
         "packages": sources["packages"],
         "files": 1,
         "sha256": hashlib.sha256(f"{CSV}\0{size}\0{expected}\n".encode()).hexdigest(),
@@ -84,13 +94,13 @@ def test_the_package_file_has_its_own_digest(trained: Trained) -> None:
 
 def test_both_sides_of_the_data_are_digested_and_counted(trained: Trained) -> None:
     pinned = yaml.safe_load((MODELS / MODEL / "model.yaml").read_text())["data"]["holdout_sha256"]
-    training, holdout = trained.tag(names.TRAINING_DATA_TAG), trained.tag(names.HOLDOUT_TAG)
+    training, holdout = trained.provenance["training"], trained.provenance["holdout"]
     assert sha256sum(trained.artifacts / "data" / "holdout.csv") == holdout["sha256"] == pinned
     rows = (SITE / CSV).read_text().count("\n") - 1
     assert training["rows"] + holdout["rows"] == rows == 53940  # type: ignore[operator]
     assert (trained.artifacts / "data" / "holdout.csv").read_text().count("\n") - 1 == holdout["rows"]
     assert (trained.printed.training_sha256, trained.printed.holdout_sha256) == (training["sha256"], pinned)
-    assert trained.tag(names.SCHEMA_TAG)["columns"] == {
+    assert trained.provenance["data_schema"]["columns"] == {
         "carat": "double", "cut": "string", "color": "string", "clarity": "string", "depth": "double",
         "table": "double", "x": "double", "y": "double", "z": "double",
     }  # fmt: skip
@@ -109,7 +119,7 @@ def test_the_code_is_the_commit_and_the_files(trained: Trained) -> None:
 
 
 def test_the_environment_and_the_machine_are_told(trained: Trained) -> None:
-    environment, machine = trained.tag(names.ENVIRONMENT_TAG), trained.tag(names.MACHINE_TAG)
+    environment, machine = trained.provenance["environment"], trained.provenance["machine"]
     packages = trained.artifacts / "environment" / "packages.txt"
     assert environment["sha256"] == sha256sum(packages)
     assert environment["packages"] == len(packages.read_text().splitlines()) == len(list(SITE.glob("*.dist-info")))
@@ -162,7 +172,7 @@ def test_the_learning_curve_has_a_point_for_each_tree(trained: Trained, client: 
 def test_the_requirements_of_the_model_are_given_and_not_inferred(trained: Trained) -> None:
     expected = {f"{name}=={metadata.version(name)}" for name in ("mlflow", "scikit-learn", "skops", "numpy", "pandas")}
     assert set((trained.model / "requirements.txt").read_text().split()) == expected
-    assert set(trained.tag(names.LIBRARIES_TAG)) == {"python", "mlflow", "scikit-learn", "skops", "numpy", "pandas"}
+    assert set(trained.provenance["libraries"]) == {"python", "mlflow", "scikit-learn", "skops", "numpy", "pandas"}
 
 
 def test_the_signature_is_what_model_yaml_declares(trained: Trained) -> None:
@@ -172,6 +182,58 @@ def test_the_signature_is_what_model_yaml_declares(trained: Trained) -> None:
         {"type": kind, "name": name, "required": True} for name, kind in declared.items()
     ]
     assert json.loads(found["outputs"]) == [{"type": "double", "required": True}]
+
+
+def test_the_page_of_the_run_names_both_data_sets_with_our_digest_and_what_each_is_for(trained: Trained) -> None:
+    found = datasets(trained.run)
+    assert {context: one.name for context, one in found.items()} == {
+        "training": "plotnine.data.diamonds", "holdout": "plotnine.data.diamonds",
+    }  # fmt: skip
+    digest = sha256sum(trained.artifacts / "data" / "holdout.csv")
+    assert found["holdout"].digest == digest[:36]
+    assert json.loads(found["holdout"].profile) == {"num_rows": 10734, "sha256": digest}
+    assert json.loads(found["training"].profile)["num_rows"] == 53940 - 10734
+    assert json.loads(found["training"].source)["packages"] == {"plotnine": metadata.version("plotnine")}
+    columns = json.loads(found["training"].schema)["mlflow_colspec"]
+    assert [(column["name"], column["type"]) for column in columns][-2:] == [("z", "double"), ("price", "double")]
+
+
+def test_the_logged_model_has_its_metrics_on_the_data_set_that_they_are_of(
+    trained: Trained, client: MlflowClient
+) -> None:
+    model = client.get_logged_model(trained.printed.model_id)
+    digest = datasets(trained.run)["holdout"].digest
+    found = {one.key: (one.value, one.dataset_name, one.dataset_digest) for one in model.metrics or ()}
+    expected = {name: (value, "plotnine.data.diamonds", digest) for name, value in trained.printed.metrics.items()}
+    assert expected.items() <= found.items()
+    assert model.params["variant"] == "boosted"
+    better = mlflow.search_logged_models(
+        [trained.run.info.experiment_id], filter_string="metrics.mean_absolute_error < 300", output_format="list"
+    )
+    assert trained.printed.model_id in [one.model_id for one in better]
+
+
+def test_run_and_experiment_are_described_for_whoever_opens_them(trained: Trained, client: MlflowClient) -> None:
+    error = trained.printed.metrics["mean_absolute_error"]
+    text = trained.run.data.tags[names.NOTE_TAG]
+    assert text.startswith("`boosted`, trained on 43206 rows of plotnine.data.diamonds; on 10734 held-out rows: ")
+    assert f"mean_absolute_error {error:.4g}" in text
+    declared = yaml.safe_load((MODELS / MODEL / "model.yaml").read_text())["description"]
+    assert client.get_experiment(trained.run.info.experiment_id).tags[names.NOTE_TAG] == declared
+
+
+def test_what_the_machine_did_meanwhile_is_a_curve_beside_the_models(trained: Trained, client: MlflowClient) -> None:
+    points = client.get_metric_history(trained.printed.run_id, f"{names.SYSTEM_METRICS}cpu_utilization_percentage")
+    assert points
+    assert all(0 <= point.value <= 100 for point in points)
+
+
+def test_the_tags_are_short_lines_for_people(trained: Trained) -> None:
+    tags = {name: value for name, value in trained.run.data.tags.items() if name.startswith("trackback.")}
+    digest = trained.provenance["training"]["sha256"]
+    assert tags[names.TRAINING_DATA_TAG] == f"43206 rows of plotnine.data.diamonds, {str(digest)[:12]}"
+    assert tags[names.PROVENANCE_TAG] == sha256sum(trained.artifacts / names.PROVENANCE_ARTIFACT)
+    assert not [value for value in tags.values() if "{" in value or len(value) > 250]
 
 
 def test_an_optional_column_is_optional_in_the_signature_although_no_row_lacks_it(
@@ -188,12 +250,14 @@ def test_an_optional_column_is_optional_in_the_signature_although_no_row_lacks_i
     found = yaml.safe_load((Path(model) / "MLmodel").read_text())
     required = {column["name"]: column["required"] for column in json.loads(found["signature"]["inputs"])}
     assert [name for name, needed in required.items() if not needed] == ["depth"]
-    assert json.loads(client.get_run(printed.run_id).data.tags[names.SCHEMA_TAG])["optional"] == ["depth"]
+    for dataset in datasets(client.get_run(printed.run_id)).values():
+        columns = json.loads(dataset.schema)["mlflow_colspec"]
+        assert [column["name"] for column in columns if not column["required"]] == ["depth"]
 
 
 def test_what_the_job_does_is_told_while_it_does_it(trained: Trained) -> None:
     told = " | ".join(trained.told)
-    order = ["reading", "rows to train on", "fitting 'boosted'", "hold-out", "logging code", "logging the model"]
+    order = ["reading", "rows to train on", "logging code", "fitting 'boosted'", "hold-out mean", "logging the model"]
     assert [told.index(word) for word in order] == sorted(told.index(word) for word in order)
     assert "is not the one pinned" not in told
     assert trained.told[-1] == f"logged run {trained.printed.run_id}"
@@ -248,7 +312,7 @@ def test_a_run_whose_training_breaks_is_failed_and_names_the_file_and_the_librar
     with pytest.raises(Refused, match=r"breaking/train\.py: expected a plan .* found \w+Error: The 'alpha' parameter"):
         train(TrainRequest(models, "breaking", "linear"), lambda _: None)
     run = last_run(client, "breaking")
-    assert (run.info.status, names.SOURCES_TAG in run.data.tags) == ("FAILED", True)
+    assert (run.info.status, names.PROVENANCE_TAG in run.data.tags) == ("FAILED", True)
 
 
 def test_a_training_that_is_stopped_is_killed_in_mlflow_with_one_line(

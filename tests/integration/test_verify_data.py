@@ -222,5 +222,5 @@ def test_a_run_of_another_origin_is_refused_by_the_tag_that_it_lacks(mlflow_url:
     client = MlflowClient(mlflow_url)
     bare = client.create_run(client.get_run(trained.run_id).info.experiment_id).info.run_id
     client.set_terminated(bare)
-    with pytest.raises(Refused, match=f"expected the tag {names.SOURCES_TAG} on run {bare}, found none"):
+    with pytest.raises(Refused, match=f"expected the tag {names.PROVENANCE_TAG} on run {bare}, found none"):
         verify(VerifyRequest(MODELS, bare, None, ENVIRONMENTS), lambda _: None)

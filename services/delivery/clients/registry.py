@@ -1,20 +1,19 @@
 """Runs, artifacts and model versions in MLflow. MLflow's own client is imported only for stores like `s3://`."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 from urllib.parse import urlsplit
 
 from services.contract import names
-from services.contract.candidate import DataDigest, DataSchema, Environment, Machine, RunFacts, SourcesDigest
+from services.contract.candidate import Provenance, RunFacts
 from services.contract.digest import digest_directory
 from services.contract.errors import Refused, disk_problem
 from services.contract.promotion import TagValue
-from services.contract.record import Record
+from services.contract.provenance import read_provenance, tag
 from services.delivery.clients.mlflow_http import SECONDS, SERVED, MlflowError, MlflowHttp
 from services.delivery.clients.model_versions import ModelVersions
 from services.delivery.clients.run import Run
@@ -24,7 +23,6 @@ __all__ = ["Registry", "Run", "check_model_digest", "model_id", "run_facts"]
 PATIENCE = 60.0  # seconds that a pipeline waits for an MLflow that is being restarted
 # MLflow's client leaves this file in what it downloads, so the digest that a training job logs counts it.
 _META_FILE, _NOT_REGISTERED = "registered_model_meta", "model_name: null\nmodel_version: null\n"
-Shape = TypeVar("Shape", bound=Record)
 
 
 class Registry:
@@ -79,11 +77,18 @@ class Registry:
             (folder / _META_FILE).write_text(_NOT_REGISTERED)
         return folder
 
-    def download_artifact(self, run_id: str, path: str, folder: Path) -> Path:
+    def provenance(self, run: Run, folder: Path) -> Provenance:
+        """`folder` is for the file that it is read from. Raises Refused when the run does not say how it came to be."""
+
+        def read(path: str) -> bytes:
+            return self.download_artifact(run, path, folder).read_bytes()
+
+        return read_provenance(run.info.run_id, run.data.tags, read)
+
+    def download_artifact(self, run: Run, path: str, folder: Path) -> Path:
         """The one file."""
-        source = f"runs:/{run_id}/{path}"
+        source, uri = f"runs:/{run.info.run_id}/{path}", run.info.artifact_uri
         with self._mlflow.expecting(f"{source} in the artifact store"), writing(folder, source):
-            uri = self.run(run_id).info.artifact_uri
             if urlsplit(uri).scheme != SERVED:
                 return self._download_by_client(source, folder)
             target = folder / PurePosixPath(path).name
@@ -132,8 +137,7 @@ def model_id(run: Run) -> str | None:
     return run.model_ids[-1] if run.model_ids else None
 
 
-def run_facts(run: Run) -> RunFacts:
-    """Raises Refused, naming the tag that a run lacks."""
+def run_facts(run: Run, provenance: Provenance) -> RunFacts:
     tags = run.data.tags
     dirty = tags.get(names.GIT_DIRTY_TAG)
     return RunFacts(
@@ -145,37 +149,22 @@ def run_facts(run: Run) -> RunFacts:
         ended_at=_time(run.info.end_time),
         git_commit=tags.get(names.GIT_COMMIT_TAG),
         git_dirty=None if dirty is None else dirty == "true",
-        libraries=json.loads(_tag(run, names.LIBRARIES_TAG)),
         parameters=run.data.params,
-        metrics=run.data.metrics,
-        training=_record(run, names.TRAINING_DATA_TAG, DataDigest),
-        holdout=_record(run, names.HOLDOUT_TAG, DataDigest),
-        data_schema=_record(run, names.SCHEMA_TAG, DataSchema),
-        sources=_record(run, names.SOURCES_TAG, SourcesDigest),
-        environment=_record(run, names.ENVIRONMENT_TAG, Environment),
-        machine=_record(run, names.MACHINE_TAG, Machine),
+        metrics={name: value for name, value in run.data.metrics.items() if not name.startswith(names.SYSTEM_METRICS)},
+        **dict(provenance),
     )
 
 
 def check_model_digest(run: Run, folder: Path) -> str:
     """Raises Refused unless the files are those that the training job logged."""
-    expected, found = _tag(run, names.MODEL_DIGEST_TAG), digest_directory(folder)
+    expected = tag(run.info.run_id, run.data.tags, names.MODEL_DIGEST_TAG)
+    found = digest_directory(folder)
     if found != expected:
         raise Refused(
             f"expected the model that run {run.info.run_id} logged (digest {expected[:12]}…), found {found[:12]}…: "
             "its files were changed in the artifact store; train and promote again"
         )
     return found
-
-
-def _record(run: Run, tag: str, shape: type[Shape]) -> Shape:
-    return shape.from_json(_tag(run, tag), tag)
-
-
-def _tag(run: Run, name: str) -> str:
-    if name not in run.data.tags:
-        raise Refused(f"expected the tag {name} on run {run.info.run_id}, found none: log runs with `trackback train`")
-    return str(run.data.tags[name])
 
 
 def _time(milliseconds: int) -> datetime:

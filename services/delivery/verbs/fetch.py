@@ -51,11 +51,11 @@ def _fetched(registry: Registry, store: Store, promotion: Promotion, pipeline: P
     run = registry.run(promotion.run_id)
     if run.info.lifecycle_stage != "active":
         raise Refused(f"expected an active run, found {promotion.run_id} deleted: restore it or promote another")
-    facts = run_facts(run)
     with store.staging() as staging:
+        facts = run_facts(run, registry.provenance(run, staging / "provenance"))
         folder = registry.download_model(str(promotion.model_id), staging / "model")
         check_model_digest(run, folder)
-        holdout = registry.download_artifact(promotion.run_id, names.HOLDOUT_ARTIFACT, staging / "holdout")
+        holdout = registry.download_artifact(run, names.HOLDOUT_ARTIFACT, staging / "holdout")
         store.put_holdout(holdout, facts.holdout.sha256)
         files, library = list_files(folder), _library(folder)
         digest = store.put_model(folder)

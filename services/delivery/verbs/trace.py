@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from services.contract import names
-from services.contract.candidate import RunFacts, SourcesDigest
+from services.contract.candidate import DataDigest, Environment, Machine, SourcesDigest
 from services.contract.deployment import Deployment
 from services.contract.errors import Refused
 from services.contract.outcome import Outcome
@@ -21,6 +21,8 @@ from services.delivery.reports.links import links
 from services.delivery.settings import Settings
 from services.delivery.store import Store
 from services.gocd.client import GoCD
+
+NOT_RECORDED = "not recorded"
 
 
 def trace(
@@ -101,12 +103,12 @@ def _lines(trace: Trace) -> str:
         "promoted by": f"{promotion.promoted_by}: {promotion.reason or 'no reason given'}",
         "run": f"{run.run_id} ({run.name}) by {run.user}, {run.ended_at:%Y-%m-%d %H:%M:%S} UTC",
         "git commit": f"{run.git_commit or 'not in git'}{dirty}",
-        "libraries": ", ".join(f"{name} {version}" for name, version in sorted(run.libraries.items())),
+        "libraries": ", ".join(f"{name} {version}" for name, version in sorted((run.libraries or {}).items())),
         "parameters": ", ".join(f"{name}={value}" for name, value in sorted(run.parameters.items())),
         "metrics": ", ".join(f"{name} {value:.6g}" for name, value in sorted(run.metrics.items())),
-        "environment": _environment(run),
-        "machine": f"{run.machine.processor}, {run.machine.cores} cores, {run.machine.system}",
-        "training data": f"{run.training.sha256} ({run.training.rows} rows of {run.training.source})",
+        "environment": _environment(run.environment),
+        "machine": _machine(run.machine),
+        "training data": _data(run.training),
         "hold-out": f"{run.holdout.sha256} ({run.holdout.rows} rows)",
         "made from": _sources(run.sources),
         "model files": f"{trace.candidate.digest} ({len(trace.candidate.files)} files)",
@@ -115,16 +117,28 @@ def _lines(trace: Trace) -> str:
         "promoted since": "; ".join(f"{one.revision} {one.told}" for one in trace.later) or "nothing",
         **{f"{name} page": url for name, url in trace.links.items()},
     }
-    return "".join(f"{name:15} {value}\n" for name, value in rows.items())
+    return "".join(f"{name:15} {value or NOT_RECORDED}\n" for name, value in rows.items())
 
 
-def _environment(run: RunFacts) -> str:
-    lock = f"locked by {run.environment.lock}" if run.environment.lock else "as no lock file says"
-    return f"{run.environment.sha256} ({run.environment.packages} packages, {lock}; Python {run.machine.python})"
+def _environment(found: Environment | None) -> str:
+    if found is None:
+        return ""
+    lock = f"locked by {found.lock}" if found.lock else "as no lock file says"
+    return f"{found.sha256} ({found.packages} packages, {lock})"
 
 
-def _sources(sources: SourcesDigest) -> str:
+def _machine(found: Machine | None) -> str:
+    return f"{found.processor}, {found.cores} cores, {found.system}, {found.python}" if found else ""
+
+
+def _data(found: DataDigest | None) -> str:
+    return f"{found.sha256} ({found.rows} rows of {found.source})" if found else ""
+
+
+def _sources(found: SourcesDigest | None) -> str:
+    if found is None:
+        return ""
     packages = (
-        ", ".join(f"{name} {version}" for name, version in sorted(sources.packages.items())) or "a file of one's own"
+        ", ".join(f"{name} {version}" for name, version in sorted(found.packages.items())) or "a file of one's own"
     )
-    return f"{sources.sha256} ({sources.files} files: {packages})"
+    return f"{found.sha256} ({found.files} files: {packages})"

@@ -1,25 +1,24 @@
 """Code, environment, machine and memory: what a run says of how it came to be."""
 
-import json
 import os
 import platform
 import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pandas
 import pytest
 
 from services.contract import names
-from services.contract.candidate import Environment, Sources
-from services.contract.errors import Refused
+from services.contract.candidate import DataDigest, DataSchema, Environment, Provenance, Sources
 from services.contract.model_config import Data, ModelConfig
 from tests.support.paths import ROOT
 from training.dataset import split
 from training.environment import installed
 from training.machine import machine, peak_memory_bytes
-from training.provenance import Provenance, code_tags, library_versions
+from training.provenance import Ingredients, code_tags, library_versions, readable_tags
 from training.rows import Rows
 
 pytestmark = pytest.mark.process
@@ -33,7 +32,7 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def provenance(folder: Path, columns: dict[str, str]) -> Provenance:
+def ingredients(folder: Path, columns: dict[str, str]) -> Ingredients:
     config = ModelConfig.model_validate(
         {
             "name": "gems",
@@ -53,7 +52,7 @@ def provenance(folder: Path, columns: dict[str, str]) -> Provenance:
     )
     frame = pandas.DataFrame({name: range(50) for name in [*columns, "price"]})
     rows = Rows(Sources(packages={}, files=()), split(frame, config.data, config.task, "made up"))
-    return Provenance(config, folder, rows, ("numpy",), installed(ROOT / "requirements"))
+    return Ingredients(config, folder, rows, ("numpy",), installed(ROOT / "requirements"))
 
 
 @pytest.fixture
@@ -164,7 +163,7 @@ def test_the_memory_of_a_living_child_such_as_a_jvm_counts_for_the_peak() -> Non
 def test_code_data_and_environment_are_laid_out_as_the_run_will_have_them(model: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    found = provenance(model, {"carat": "double"})
+    found = ingredients(model, {"carat": "double"})
     found.write(run)
     files = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
     assert {"data/sources.json", "data/holdout.csv", "environment/packages.txt", "code/train.py"} <= files
@@ -175,9 +174,9 @@ def test_code_data_and_environment_are_laid_out_as_the_run_will_have_them(model:
 
 
 def test_the_schema_says_what_is_declared_and_how_rows_are_split(model: Path) -> None:
-    assert json.loads(provenance(model, {"carat": "double", "hour": "long"}).tags()[names.SCHEMA_TAG]) == {
+    assert ingredients(model, {"carat": "double", "hour": "long"}).provenance.data_schema.model_dump() == {
         "columns": {"carat": "double", "hour": "long"},
-        "optional": [],
+        "optional": (),
         "target": "price",
         "target_type": "double",
         "split_by": None,
@@ -186,7 +185,22 @@ def test_the_schema_says_what_is_declared_and_how_rows_are_split(model: Path) ->
     }
 
 
-def test_a_tag_that_mlflow_would_cut_off_is_refused(model: Path) -> None:
-    columns = {f"a_column_with_a_rather_long_name_{n}": "double" for n in range(300)}
-    with pytest.raises(Refused, match="expected at most 8000 characters for the tag trackback.data.schema, found 14"):
-        provenance(model, columns).tags()
+def test_the_tag_is_the_digest_of_the_file_however_many_columns_there_are(model: Path, tmp_path: Path) -> None:
+    found = ingredients(model, {f"a_column_with_a_rather_long_name_{n}": "double" for n in range(300)})
+    run = tmp_path / "run"
+    run.mkdir()
+    found.write(run)
+    done = subprocess.run(["sha256sum", run / names.PROVENANCE_ARTIFACT], capture_output=True, text=True, check=True)
+    tags = found.tags()
+    assert tags[names.PROVENANCE_TAG] == done.stdout.split()[0]
+    assert max(map(len, tags.values())) <= 250
+    assert names.SCHEMA_TAG not in tags
+
+
+def test_what_was_not_recorded_has_no_tag() -> None:
+    digest = DataDigest(sha256="1" * 64, rows=4, source="mine.csv")
+    columns: dict[str, Any] = {"columns": {}, "optional": (), "target": "price", "target_type": "double"}
+    schema = DataSchema(**columns, split_by=None, holdout_percent=20)
+    assert readable_tags(Provenance(holdout=digest, data_schema=schema)) == {
+        names.HOLDOUT_TAG: "4 rows of mine.csv, 111111111111"
+    }
