@@ -1,7 +1,6 @@
-"""The commands train, verify-data and schema."""
+"""The commands train, notebook, verify-data and schema."""
 
 import json
-import os
 import signal
 import sys
 import time
@@ -14,7 +13,6 @@ from services.contract import names
 from services.contract.errors import Refused
 from services.contract.model_config import ModelConfig
 from services.contract.signals import surely_exit_on
-from services.contract.tracking_server import refuse_unless_up
 from training.machine import end_children
 from training.settings import Settings
 
@@ -43,11 +41,28 @@ def train(
     Example: trackback train diamond-price --variant boosted
     """
     settings, say = Settings(), _Progress()
-    _prepare(settings)
+    settings.prepare()
     from training import job  # after the environment is set: MLflow reads it when it is imported
 
     request = job.TrainRequest(settings.trackback_models, model, variant, data, shuffle_labels, master)
     sys.stdout.write(job.train(request, say).to_json())
+
+
+@app.command()
+def notebook(
+    file: Annotated[Path, typer.Argument(help="A notebook that logs a model with `import trackback`.", metavar="FILE")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where the notebook with its outputs goes; into FILE if not given.")
+    ] = None,
+) -> None:
+    """Run a notebook from top to bottom, keep its outputs, print the run that it logged as JSON.
+
+    Example: trackback notebook training/notebooks/diamond-price.ipynb
+    """
+    Settings().prepare()
+    from training import executed_notebook
+
+    sys.stdout.write(executed_notebook.execute(file, out or file).to_json())
 
 
 @app.command()
@@ -64,7 +79,7 @@ def verify_data(
     settings, say = Settings(), _Progress()
     if not names.RUN_ID.fullmatch(run):
         raise Refused(f"expected a run id of 32 hex digits, found '{run}': copy it from the run's page in MLflow")
-    _prepare(settings)
+    settings.prepare()
     from training import verify
 
     request = verify.VerifyRequest(settings.trackback_models, run, data, settings.trackback_environments)
@@ -92,13 +107,6 @@ class _Progress:
 
     def __call__(self, text: str) -> None:
         sys.stderr.write(f"{time.monotonic() - self._started:6.1f} s  {text}\n")
-
-
-def _prepare(settings: Settings) -> None:
-    """Raises Refused when the server does not answer."""
-    refuse_unless_up(settings.mlflow_tracking_uri)
-    # MLflow, GitPython and OpenMP read their settings from the environment only, when they are imported.
-    os.environ.update(settings.library_environment(os.environ))
 
 
 def main() -> None:

@@ -92,9 +92,7 @@ def split(frame: pandas.DataFrame, data: Data, task: Task, source: str) -> Datas
     _refuse_several_answers(frame, data.target, source)
     frame = frame.reset_index(drop=True)
     rows = _declared(frame, data, task, source)
-    canonical = rows.assign(
-        **{name: texts(rows[name], kind, name in data.optional) for name, kind in data.columns.items()}
-    )
+    canonical = _canonical(rows, data)
     held = _last(frame, data, source) if data.split_by_time else _chosen(frame, canonical, data)
     if held.all() or not held.any():
         raise Refused(f"{source}: expected enough rows for a training set and a hold-out, found {len(rows)}")
@@ -103,6 +101,25 @@ def split(frame: pandas.DataFrame, data: Data, task: Task, source: str) -> Datas
         _refuse_single_label({side: rows[which] for side, which in sides.items()}, data.target, source)
     training, holdout = (_part(rows[which], canonical[which], data, source) for which in sides.values())
     return Dataset(training, holdout)
+
+
+def as_given(training: pandas.DataFrame, holdout: pandas.DataFrame, data: Data, task: Task, source: str) -> Dataset:
+    """Both sides as a person has split them. Raises Refused as `split` does."""
+    given = {"training set": training, "hold-out": holdout}
+    for side in given.values():
+        _refuse_several_answers(side, data.target, source)
+    sides = {name: _declared(side.reset_index(drop=True), data, task, source) for name, side in given.items()}
+    if empty := [name for name, side in sides.items() if not len(side)]:
+        raise Refused(f"{source}: expected rows in training set and hold-out, found none in the {empty[0]}")
+    if task != "regression":
+        _refuse_single_label(sides, data.target, source)
+    return Dataset(*(_part(side, _canonical(side, data), data, source) for side in sides.values()))
+
+
+def _canonical(rows: pandas.DataFrame, data: Data) -> pandas.DataFrame:
+    """The rows as they are written."""
+    written = {name: texts(rows[name], kind, name in data.optional) for name, kind in data.columns.items()}
+    return rows.assign(**written)
 
 
 def _chosen(frame: pandas.DataFrame, canonical: pandas.DataFrame, data: Data) -> Any:

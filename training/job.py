@@ -17,7 +17,6 @@ from training.environment import installed
 from training.flavors import Flavor, find_flavor
 from training.logged_run import LoggedRun, Say, TrainedRun, logged_run, unpinned_holdout
 from training.lookalikes import lookalikes
-from training.machine import peak_memory_bytes
 from training.model_code import find_function, named
 from training.provenance import Ingredients
 from training.rows import load_rows
@@ -101,10 +100,8 @@ def _fit(run: LoggedRun, request: TrainRequest, plan: Any, training: Part) -> An
     started = time.monotonic()
     with named(request.models / request.model / "train.py", "a plan that can be fitted on these rows"):
         model = run.flavor.fit(plan, training.inputs, target, request.master)
-    seconds, peak = time.monotonic() - started, float(peak_memory_bytes())
-    mlflow.log_metrics({names.SECONDS_METRIC: seconds, names.MEMORY_METRIC: peak})
-    chosen = run.config.variants[run.variant]
-    mlflow.log_params({**_requested(run, request), **chosen, **run.flavor.parameters(model)})
+    mlflow.log_metric(names.SECONDS_METRIC, time.monotonic() - started)
+    run.log_parameters(model, {**_requested(run, request), **run.config.variants[run.variant]})
     return model
 
 

@@ -20,6 +20,7 @@ from services.contract.record import ModelId, ModelName, Record, RunId
 from training.curves import curve_metrics
 from training.dataset import Dataset
 from training.flavors import Flavor
+from training.machine import peak_memory_bytes
 from training.mlflow_inputs import inputs, mlflow_dataset
 from training.provenance import Ingredients, code_tags, library_versions
 from training.signature import signature
@@ -88,6 +89,11 @@ class LoggedRun:
             mlflow.log_artifacts(temporary)
         mlflow.set_tags(ingredients.tags())
         mlflow.MlflowClient().log_inputs(self.run_id, inputs(ingredients.provenance))
+
+    def log_parameters(self, model: Any, chosen: dict[str, Any]) -> None:
+        """Those of the fitted model beside the chosen ones, and the peak of this process' memory."""
+        mlflow.log_metric(names.MEMORY_METRIC, float(peak_memory_bytes()))
+        mlflow.log_params({**chosen, **self.flavor.parameters(model)})
 
     def predict(self, model: Any, dataset: Dataset) -> Sequence[Prediction]:
         """What the fitted model answers to the hold-out."""

@@ -59,7 +59,9 @@ class Ingredients:
         shutil.copytree(self.folder, folder / names.CODE_FOLDER, ignore=shutil.ignore_patterns("__pycache__"))
         self._write_job(folder / names.CODE_FOLDER / _HERE.name)
         for name, content in self.session.items():
-            (folder / names.CODE_FOLDER / name).write_bytes(content)
+            file = folder / names.SESSION_FOLDER / name
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(content)
         self.installed.write(folder / names.ENVIRONMENT_FOLDER)
         (folder / names.HOLDOUT_ARTIFACT).parent.mkdir()
         (folder / names.HOLDOUT_ARTIFACT).write_bytes(self.rows.dataset.holdout.csv)

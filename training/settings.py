@@ -1,10 +1,13 @@
 """Settings of the training job: the address of MLflow and the folder of the models."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.contract.tracking_server import refuse_unless_up
 
 ROOT = Path(__file__).parents[1]
 LOCKS = ROOT / "requirements"
@@ -46,3 +49,11 @@ class Settings(BaseSettings):
         """Variables for MLflow and other libraries; those that the user has `given` win over our defaults only."""
         defaults = {name: value for name, value in _DEFAULTS.items() if name not in given}
         return {**defaults, **_ALWAYS, "MLFLOW_TRACKING_URI": self.mlflow_tracking_uri}
+
+    def prepare(self) -> None:
+        """For MLflow, GitPython and OpenMP, which read their settings from the environment when they are imported.
+
+        Raises Refused when the server does not answer.
+        """
+        refuse_unless_up(self.mlflow_tracking_uri)
+        os.environ.update(self.library_environment(os.environ))

@@ -34,6 +34,7 @@ HOLDOUT_ARTIFACT = "data/holdout.csv"
 SOURCES_ARTIFACT = "data/sources.json"
 ENVIRONMENT_FOLDER = "environment"
 CODE_FOLDER = "code"
+SESSION_FOLDER = "code/session"
 SECONDS_METRIC = "training_seconds"
 MEMORY_METRIC = "peak_memory_bytes"
 # MLflow's own: what the machine was doing meanwhile.

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import mlflow
@@ -15,13 +16,15 @@ from services.contract import names
 from services.contract.candidate import Candidate
 from services.contract.digest import digest_directory
 from services.contract.errors import Refused
+from services.contract.model_config import load_model_config
 from services.contract.promotion import Promotion, TagValue
 from services.delivery.clients.registry import Registry
 from services.delivery.settings import Settings
 from services.delivery.store import Store
 from services.delivery.verbs.fetch import fetched
 from services.delivery.verbs.promote import promoted
-from tests.support.paths import MODELS
+from tests.support.paths import MODELS, ROOT
+from training.executed_notebook import execute
 from training.job import TrainedRun, TrainRequest, train
 
 MODEL = "diamond-price"
@@ -126,6 +129,60 @@ def test_fetch_brings_model_and_hold_out_into_the_store(bench: Bench) -> None:
     assert candidate.run.training
     assert candidate.run.holdout.rows + candidate.run.training.rows == 500
     assert not list((bench.settings.store / "staging").iterdir())
+
+
+@pytest.fixture(scope="module")
+def from_a_notebook(mlflow_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, TrainedRun]]:
+    """The notebook that ships, after it was executed."""
+    out = tmp_path_factory.mktemp("notebook") / "mine.ipynb"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("MLFLOW_TRACKING_URI", mlflow_url)
+        for name in ("PYTHONPATH", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+            patched.setenv(name, "")
+        yield out, execute(ROOT / "training" / "notebooks" / "diamond-price.ipynb", out)
+
+
+def test_what_a_notebook_logs_is_fetched_as_what_the_training_job_logs(
+    bench: Bench, from_a_notebook: tuple[Path, TrainedRun]
+) -> None:
+    run = from_a_notebook[1]
+    label = f"1-{run.run_id[:8]}"
+    found = bench.fetch(run_id=run.run_id, model_id=run.model_id, label=label).run
+    assert found.holdout.sha256 == load_model_config(MODELS, MODEL).data.holdout_sha256
+    assert (found.name, found.holdout.source) == ("from a notebook", "plotnine.data.diamonds")
+    assert found.sources
+    assert found.sources.packages.keys() == {"plotnine"}
+    assert found.libraries
+    assert found.libraries.keys() == {"python", "mlflow", "scikit-learn", "skops", "numpy", "pandas"}
+    assert (found.parameters["variant"], found.parameters["estimator.max_iter"]) == ("from a notebook", "200")
+    assert found.git_commit
+    assert found.machine
+    assert found.environment
+    assert found.metrics.items() >= run.metrics.items()
+
+
+def test_the_notebook_is_logged_with_its_outputs(from_a_notebook: tuple[Path, TrainedRun], tmp_path: Path) -> None:
+    kept, run = from_a_notebook
+    uri = f"runs:/{run.run_id}/{names.SESSION_FOLDER}/notebook.ipynb"
+    logged = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(tmp_path)))
+    one, other = (
+        [
+            (cell["source"], outputs(cell))
+            for cell in json.loads(path.read_text())["cells"]
+            if cell["cell_type"] == "code"
+        ]
+        for path in (kept, logged)
+    )
+    assert other == one
+    printed, result = other[-1][1]
+    assert printed.startswith("learning rate 0.05: errs by ")
+    assert f"{run.metrics['mean_absolute_error']}" in result
+
+
+def outputs(cell: dict[str, Any]) -> list[str]:
+    """Of a notebook's cell: what it printed to stdout, and its result."""
+    found = [one for one in cell["outputs"] if one.get("name") != "stderr"]
+    return ["".join(one["text"] if "text" in one else one["data"]["text/plain"]) for one in found]
 
 
 def test_fetching_again_gives_the_same_digest(bench: Bench) -> None:

@@ -10,6 +10,7 @@ from services.contract.trace import Trace
 from services.contract.verdict import Comparison, Validation, Verdict
 from tests.support.platform_client import MODEL, Access, PlatformClient
 
+NOTEBOOK = "training/notebooks/diamond-price.ipynb"
 ALL_PASSED = {"fetch": "Passed", "validate": "Passed", "compare": "Passed", "package": "Passed"}
 
 # The first one may have to build every image of the stack.
@@ -61,11 +62,13 @@ def test_a_run_that_is_tagged_in_mlflow_reaches_production(client: PlatformClien
     assert client.champion() == steps.runs["first"]
 
 
-def test_a_second_promotion_changes_the_answer_without_a_failed_request(client: PlatformClient, steps: Steps) -> None:
-    steps.runs["second"] = client.train("--variant", "boosted-slow")
+def test_a_promotion_from_a_notebook_changes_the_answer_without_a_failed_request(
+    client: PlatformClient, steps: Steps
+) -> None:
+    steps.runs["second"] = str(client.trackback("notebook", NOTEBOOK, "--out", "/dev/null")["run_id"])
     before, old = client.newest(MODEL), client.ask()
     with client.keeps_asking() as asking:
-        client.promote(steps.runs["second"], "learns more slowly, errs a little less")
+        client.promote(steps.runs["second"], "a notebook found that slower learning errs less")
         build = client.delivered(before, steps.runs["second"])
     new = client.ask()
     steps.revisions.append(new.headers[names.REVISION_HEADER])

@@ -62,6 +62,7 @@ def no_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         *(("services.delivery", verb) for verb in VERBS),
         ("training", "train"),
         ("training", "schema"),
+        ("training", "notebook"),
         ("training", "verify-data"),
     ],
 )
