@@ -96,8 +96,8 @@ def _recorded_sources(run: Run, expected: SourcesDigest | None) -> Sources:
     """Raises Refused unless the list of files is the one whose digest the run recorded."""
     if expected is None:
         raise Refused(
-            f"expected a run that says what files its rows were made from, found run {run.info.run_id} without: its "
-            "frames were made by hand, and only their digests are known"
+            f"expected a run that says what files its rows were made from, found run {run.info.run_id} without: "
+            "they were not recorded, and only digests of rows are known"
         )
     where = f"{names.SOURCES_ARTIFACT} of run {run.info.run_id}"
     sources = Sources.from_json(_artifact(run, names.SOURCES_ARTIFACT), where)

@@ -11,7 +11,7 @@ import typer
 
 from services.contract.errors import Refused, disk_problem, reason
 
-VERBS = ("promote", "status", "trace", "rollback", "fetch", "validate", "compare", "package", "deploy")
+VERBS = ("promote", "adopt", "status", "trace", "rollback", "fetch", "validate", "compare", "package", "deploy")
 GROUPS = ("gocd",)
 
 
@@ -49,7 +49,7 @@ def _unread() -> None:
 def _about() -> None:
     """The way from a promoted MLflow run to production through GoCD, and back.
 
-    People use promote, status, trace and rollback; pipelines use fetch, validate, compare, package and deploy;
+    People use promote, adopt, status, trace and rollback; pipelines use fetch, validate, compare, package and deploy;
     administrators use gocd.
     Also: 'trackback train' and 'trackback schema'.
     """

@@ -1,5 +1,6 @@
 """Runs in a real MLflow: what a training job leaves there, and which of them promote and fetch refuse."""
 
+import getpass
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,8 +9,10 @@ from typing import Any
 
 import httpx
 import mlflow
+import pandas
 import pytest
 import yaml
+from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 
 from services.contract import names
@@ -21,11 +24,14 @@ from services.contract.promotion import Promotion, TagValue
 from services.delivery.clients.registry import Registry
 from services.delivery.settings import Settings
 from services.delivery.store import Store
+from services.delivery.verbs.adopt import adopted
 from services.delivery.verbs.fetch import fetched
 from services.delivery.verbs.promote import promoted
 from tests.support.paths import MODELS, ROOT
 from training.executed_notebook import execute
 from training.job import TrainedRun, TrainRequest, train
+from training.model_code import find_function
+from training.rows import load_rows
 
 MODEL = "diamond-price"
 NOWHERE = "http://127.0.0.1:9/go"
@@ -278,6 +284,72 @@ def test_fetch_refuses_an_mlmodel_that_names_a_file_outside_of_its_folder(bench:
     finally:
         httpx.put(url, content=before).raise_for_status()
         client.set_tag(bench.trained.run_id, names.MODEL_DIGEST_TAG, digest)
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A model that other code fits and logs, and the pinned hold-out as a file of a person's own."""
+
+    model: Any
+    sample: pandas.DataFrame
+    holdout: Path
+
+    def log(self, **options: Any) -> str:
+        mlflow.set_experiment(MODEL)
+        with mlflow.start_run(run_name="by other code") as run:
+            mlflow.log_metric("r2_score", 0.5)
+            mlflow.sklearn.log_model(self.model, name="model", pip_requirements=["scikit-learn"], **options)
+        return str(run.info.run_id)
+
+    @property
+    def skops(self) -> dict[str, Any]:
+        return {"serialization_format": "skops", "skops_trusted_types": sorted(SKLEARN_TRUSTED)}
+
+
+@pytest.fixture(scope="module")
+def foreign(mlflow_url: str, tmp_path_factory: pytest.TempPathFactory) -> Foreign:
+    mlflow.set_tracking_uri(mlflow_url)
+    part = load_rows(load_model_config(MODELS, MODEL), MODELS / MODEL, None).dataset.holdout
+    table = part.inputs.join(part.target)
+    file = tmp_path_factory.mktemp("foreign") / "mine.csv"
+    table[[*reversed(table.columns)]].assign(comment="mine").to_csv(file, index=False, lineterminator="\r\n")
+    model = find_function(MODELS / MODEL, "train.py", "build")(kind="linear").fit(part.inputs, part.target)
+    return Foreign(model, part.inputs.head(), file)
+
+
+def test_a_run_that_other_code_logged_is_adopted_and_fetched_and_what_nobody_knows_stays_unknown(
+    bench: Bench, foreign: Foreign
+) -> None:
+    run_id = foreign.log(**foreign.skops, signature=infer_signature(foreign.sample, [1.0]))
+    config = load_model_config(MODELS, MODEL)
+    done = adopted(bench.settings, config, run_id, foreign.holdout)
+    assert done.holdout.sha256 == config.data.holdout_sha256
+    assert done.not_recorded[:2] == ("training data", "the files that it was made of")
+    tags, metrics = (getattr(bench.client.get_run(run_id).data, part) for part in ("tags", "metrics"))
+    assert tags[names.ADOPTED_TAG].endswith(f"by {getpass.getuser()}")
+    assert metrics["mean_absolute_error"] == done.metrics["mean_absolute_error"] == pytest.approx(740, abs=30)
+    assert metrics["r2_score"] == 0.5  # what the run said of itself
+    candidate = bench.fetch(run_id=run_id, model_id=done.model_id)
+    assert candidate.digest == done.model_digest
+    assert (candidate.run.training, candidate.run.machine, candidate.run.environment) == (None, None, None)
+    with pytest.raises(Refused, match=f"found {bench.trained.run_id} complete: promote it as it is"):
+        adopted(bench.settings, config, bench.trained.run_id, foreign.holdout)
+
+
+@pytest.mark.parametrize(
+    ("kind", "complaint"),
+    [
+        ("pickle", "expected a model logged as skops, found cloudpickle, .*: log it again with"),
+        ("unsigned", "expected the signature carat double, .* found no signature: log the model again"),
+    ],
+)
+def test_a_run_that_the_gates_could_not_take_is_not_adopted(
+    bench: Bench, foreign: Foreign, kind: str, complaint: str
+) -> None:
+    run_id = foreign.log(**({"serialization_format": "cloudpickle"} if kind == "pickle" else foreign.skops))
+    with pytest.raises(Refused, match=complaint):
+        adopted(bench.settings, load_model_config(MODELS, MODEL), run_id, foreign.holdout)
+    assert names.ADOPTED_TAG not in bench.client.get_run(run_id).data.tags
 
 
 def test_promote_writes_sequence_time_and_promoter_and_counts_up(bench: Bench) -> None:

@@ -67,6 +67,16 @@ class Registry:
             listed = [{"key": key, "value": value} for key, value in tags.items()]
             self._mlflow.post("runs/log-batch", run_id=run_id, tags=listed)
 
+    def log_metrics(self, run_id: str, model_id: str, metrics: Mapping[str, float]) -> None:
+        """On the run and on its logged model."""
+        now = int(datetime.now(UTC).timestamp() * 1000)
+        with self._mlflow.expecting(f"to write metrics on run {run_id}"):
+            listed = [
+                {"key": key, "value": value, "timestamp": now, "step": 0, "model_id": model_id}
+                for key, value in metrics.items()
+            ]
+            self._mlflow.post("runs/log-batch", run_id=run_id, metrics=listed)
+
     def download_model(self, model_id: str, folder: Path) -> Path:
         source = f"models:/{model_id}"
         with self._mlflow.expecting(f"{source} in the artifact store"), writing(folder, source):

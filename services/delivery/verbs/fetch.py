@@ -57,7 +57,7 @@ def _fetched(registry: Registry, store: Store, promotion: Promotion, pipeline: P
         check_model_digest(run, folder)
         holdout = registry.download_artifact(run, names.HOLDOUT_ARTIFACT, staging / "holdout")
         store.put_holdout(holdout, facts.holdout.sha256)
-        files, library = list_files(folder), _library(folder)
+        files, library = list_files(folder), native_library(folder)
         digest = store.put_model(folder)
     return Candidate(promotion=promotion, run=facts, pipeline=pipeline, library=library, digest=digest, files=files)
 
@@ -71,7 +71,7 @@ def _refuse_unfit(promotion: Promotion) -> None:
         )
 
 
-def _library(folder: Path) -> str:
+def native_library(folder: Path) -> str:
     """The native flavor of an MLflow model folder. Raises Refused when its MLmodel names files outside of it."""
     flavors = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8")).get("flavors", {})
     for where, text in _texts(flavors, "flavors"):

@@ -50,7 +50,7 @@ def promoted(settings: Settings, model: str, run_id: str, reason: str, who: str)
         raise Refused(f"expected a run id of 32 hex digits, found '{run_id}': copy it from the run's page in MLflow")
     with Registry(settings.mlflow_tracking_uri, settings.mlflow_authorization) as registry:
         found = registry.run(run_id)
-        _refuse_unready(registry, found, model)
+        refuse_unready(registry, found, model)
         highest = registry.highest_sequence(found.info.experiment_id, names.PROMOTE_TAG)
         value = TagValue(sequence=highest + 1, at=datetime.now(UTC), who=_one_line(who))
         # The reason first: once the promoting tag is there, GoCD may read all.
@@ -62,11 +62,12 @@ def promoted(settings: Settings, model: str, run_id: str, reason: str, who: str)
     )
 
 
-def _refuse_unready(registry: Registry, run: Run, model: str) -> None:
+def refuse_unready(registry: Registry, run: Run, model: str) -> None:
+    """Raises Refused for a run that cannot be promoted, whoever logged it."""
     if run.info.lifecycle_stage != "active":
         raise Refused(f"expected an active run, found {run.info.run_id} deleted: restore it in MLflow first")
     if (experiment := registry.experiment_name(run)) != model:
-        raise Refused(f"expected a run of experiment '{model}', found one of '{experiment}'")
+        raise Refused(f"expected a run of experiment '{model}', found one of '{experiment}': log it there")
     if run.info.status != "FINISHED":
         raise Refused(f"expected a finished run, found status {run.info.status}")
     if model_id(run) is None:

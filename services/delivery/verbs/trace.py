@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from services.contract import names
-from services.contract.candidate import DataDigest, Environment, Machine, SourcesDigest
+from services.contract.candidate import DataDigest, Environment, Machine, RunFacts, SourcesDigest
 from services.contract.deployment import Deployment
 from services.contract.errors import Refused
 from services.contract.outcome import Outcome
@@ -93,7 +93,6 @@ def _assembled(settings: Settings, manifest: Manifest, deployments: tuple[Deploy
 
 def _lines(trace: Trace) -> str:
     promotion, run = trace.candidate.promotion, trace.candidate.run
-    dirty = " with uncommitted changes" if run.git_dirty else ""
     pipeline = f"{trace.pipeline.name} {trace.pipeline.counter}" if trace.pipeline else "by hand"
     rows = {
         "model": f"{trace.model}, revision {trace.revision}",
@@ -102,7 +101,7 @@ def _lines(trace: Trace) -> str:
         "pipeline": pipeline,
         "promoted by": f"{promotion.promoted_by}: {promotion.reason or 'no reason given'}",
         "run": f"{run.run_id} ({run.name}) by {run.user}, {run.ended_at:%Y-%m-%d %H:%M:%S} UTC",
-        "git commit": f"{run.git_commit or 'not in git'}{dirty}",
+        "git commit": _commit(run),
         "libraries": ", ".join(f"{name} {version}" for name, version in sorted((run.libraries or {}).items())),
         "parameters": ", ".join(f"{name}={value}" for name, value in sorted(run.parameters.items())),
         "metrics": ", ".join(f"{name} {value:.6g}" for name, value in sorted(run.metrics.items())),
@@ -118,6 +117,12 @@ def _lines(trace: Trace) -> str:
         **{f"{name} page": url for name, url in trace.links.items()},
     }
     return "".join(f"{name:15} {value or NOT_RECORDED}\n" for name, value in rows.items())
+
+
+def _commit(run: RunFacts) -> str:
+    if run.git_commit is None:
+        return "not in git" if run.environment else ""
+    return f"{run.git_commit}{' with uncommitted changes' if run.git_dirty else ''}"
 
 
 def _environment(found: Environment | None) -> str:

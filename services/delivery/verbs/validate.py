@@ -62,7 +62,7 @@ def misses(validation: Validation) -> str:
 def validated(scorer: Scorer, candidate: Candidate) -> Validation:
     config = scorer.config
     folder = scorer.store.model(candidate.digest)
-    checks = [_holdout(candidate, config), _library(candidate, config), _signature(folder, config)]
+    checks = [_holdout(candidate, config), _library(candidate, config), signature_check(folder, config)]
     metrics: dict[str, float] = {}
     latency: dict[str, float] = {}
     if all(check.verdict is Verdict.PASS for check in checks):
@@ -74,7 +74,7 @@ def validated(scorer: Scorer, candidate: Candidate) -> Validation:
         except Refused as refused:
             checks.append(_not_loaded(refused))
         else:
-            metrics, latency = _measure(config.task, scores, holdout), figures(rounds)
+            metrics, latency = measured(config.task, scores, holdout), figures(rounds)
             checks += [_loaded(scores), _finite(scores), *_latency(rounds, config), *_thresholds(metrics, config)]
     return Validation(
         model=config.name,
@@ -101,7 +101,7 @@ def _library(candidate: Candidate, config: ModelConfig) -> Check:
     return _check("library", candidate.library == config.library, config.library, candidate.library)
 
 
-def _signature(folder: Path, config: ModelConfig) -> Check:
+def signature_check(folder: Path, config: ModelConfig) -> Check:
     """Compares MLmodel's signature with the declared columns, names, order and types."""
     signature = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8")).get("signature") or {}
     inputs = yaml.safe_load(signature.get("inputs") or "[]")
@@ -110,7 +110,7 @@ def _signature(folder: Path, config: ModelConfig) -> Check:
     return _check("signature", found == expected, ", ".join(expected), ", ".join(found) or "no signature")
 
 
-def _measure(task: Task, scores: Scores, holdout: Holdout) -> dict[str, float]:
+def measured(task: Task, scores: Scores, holdout: Holdout) -> dict[str, float]:
     if len(scores.finite) < len(holdout.rows):
         return {}
     from services.contract.metrics import measure  # imported ahead, while the child process answers
