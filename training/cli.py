@@ -1,4 +1,4 @@
-"""The commands train, notebook, verify-data and schema."""
+"""The commands train, notebook, verify-data, reproduce and schema."""
 
 import json
 import signal
@@ -77,8 +77,7 @@ def verify_data(
     Example: trackback verify-data 0f3a5b7c9d1e4f60a1b2c3d4e5f60718
     """
     settings, say = Settings(), _Progress()
-    if not names.RUN_ID.fullmatch(run):
-        raise Refused(f"expected a run id of 32 hex digits, found '{run}': copy it from the run's page in MLflow")
+    _refuse_unless_id(run)
     settings.prepare()
     from training import verify
 
@@ -88,6 +87,29 @@ def verify_data(
         sys.stderr.writelines(f"{problem}\n" for problem in found)
         raise typer.Exit(1)
     sys.stdout.write(found.to_json())
+
+
+@app.command()
+def reproduce(
+    run: Annotated[str, typer.Argument(help="The run's id, 32 hex digits.")],
+    data: Csv = None,
+) -> None:
+    """Train a run again from its commit, environment and data, in a fresh folder; prints both runs as a table.
+
+    Exit 1 unless data and environment are equal, and metrics too (of fastText: within an interval).
+
+    Example: trackback reproduce 0f3a5b7c9d1e4f60a1b2c3d4e5f60718
+    """
+    settings, say = Settings(), _Progress()
+    _refuse_unless_id(run)
+    settings.prepare()
+    from training import reproduce as again
+
+    request = again.ReproduceRequest(settings.trackback_models, run, data, settings.trackback_environments)
+    found = again.reproduce(request, say)
+    sys.stdout.write(found.table())
+    if not found.reproduced:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -107,6 +129,11 @@ class _Progress:
 
     def __call__(self, text: str) -> None:
         sys.stderr.write(f"{time.monotonic() - self._started:6.1f} s  {text}\n")
+
+
+def _refuse_unless_id(run: str) -> None:
+    if not names.RUN_ID.fullmatch(run):
+        raise Refused(f"expected a run id of 32 hex digits, found '{run}': copy it from the run's page in MLflow")
 
 
 def main() -> None:

@@ -58,6 +58,10 @@ class Ingredients:
         """Writes the run's artifacts below the empty `folder`, laid out as the run will have them."""
         shutil.copytree(self.folder, folder / names.CODE_FOLDER, ignore=shutil.ignore_patterns("__pycache__"))
         self._write_job(folder / names.CODE_FOLDER / _HERE.name)
+        for path, file in changed_files().items():
+            copy = folder / names.CHANGED_FOLDER / path
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
         for name, content in self.session.items():
             file = folder / names.SESSION_FOLDER / name
             file.parent.mkdir(exist_ok=True)
@@ -106,6 +110,16 @@ def code_tags(folder: Path) -> dict[str, str]:
         return {}
     dirty = bool(_git(folder, "status", "--porcelain"))
     return {names.GIT_COMMIT_TAG: commit, names.GIT_DIRTY_TAG: str(dirty).lower()}
+
+
+def changed_files(root: Path = _HERE.parent) -> dict[str, Path]:
+    """The files that the training job of the checkout `root` is made of and that its commit does not hold, by path."""
+    listed = [
+        _git(root, *command, "--", _HERE.name, "services/contract")
+        for command in (["diff", "--name-only", "HEAD"], ["ls-files", "--others", "--exclude-standard"])
+    ]
+    paths = [path for lines in listed for path in (lines or "").splitlines()]
+    return {path: root / path for path in paths if (root / path).is_file()}
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -49,7 +49,7 @@ def verify(request: VerifyRequest, say: Say) -> VerifiedData | list[str]:
 
     Raises Refused for a run that is unknown or that cannot be compared.
     """
-    run, model = _find(request.run_id)
+    run, model = find(request.run_id)
     config = load_model_config(request.models, model)
     if request.csv:
         enter(config.library, request.environments)
@@ -74,7 +74,7 @@ def verify(request: VerifyRequest, say: Say) -> VerifiedData | list[str]:
     )
 
 
-def _find(run_id: str) -> tuple[Run, str]:
+def find(run_id: str) -> tuple[Run, str]:
     """The run and the model that it is of, which is its experiment's name."""
     with expecting(f"the run {run_id}"):
         run = mlflow.get_run(run_id)

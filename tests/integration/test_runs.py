@@ -3,7 +3,7 @@
 import getpass
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from tests.support.paths import MODELS, ROOT
 from training.executed_notebook import execute
 from training.job import TrainedRun, TrainRequest, train
 from training.model_code import find_function
+from training.reproduce import ReproduceRequest, reproduce
 from training.rows import load_rows
 
 MODEL = "diamond-price"
@@ -72,13 +73,18 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def trained(mlflow_url: str, tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
+def own_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from plotnine.data import diamonds
 
     csv = tmp_path_factory.mktemp("data") / "mine.csv"
     diamonds.head(500).to_csv(csv, index=False)
+    return csv
+
+
+@pytest.fixture(scope="module")
+def trained(mlflow_url: str, own_file: Path) -> TrainedRun:
     mlflow.set_tracking_uri(mlflow_url)
-    return train(TrainRequest(MODELS, MODEL, "linear", csv), lambda _: None)
+    return train(TrainRequest(MODELS, MODEL, "linear", own_file), lambda _: None)
 
 
 @pytest.fixture
@@ -135,6 +141,17 @@ def test_fetch_brings_model_and_hold_out_into_the_store(bench: Bench) -> None:
     assert candidate.run.training
     assert candidate.run.holdout.rows + candidate.run.training.rows == 500
     assert not list((bench.settings.store / "staging").iterdir())
+
+
+def test_a_run_is_trained_again_from_what_it_recorded_and_is_the_same(bench: Bench, own_file: Path) -> None:
+    request = ReproduceRequest(MODELS, bench.trained.run_id, own_file, ROOT / ".venv")
+    found = reproduce(request, lambda _: None)
+    assert found.reproduced, found.table()
+    assert {row.what: row.found for row in found.rows}["answers"] == "equal"
+    again = bench.client.get_run(found.again)
+    assert again.data.tags[names.REPRODUCES_TAG] == bench.trained.run_id
+    with pytest.raises(Refused, match="expected the file that the run was trained with, found none: give it with"):
+        reproduce(replace(request, csv=None), lambda _: None)
 
 
 @pytest.fixture(scope="module")

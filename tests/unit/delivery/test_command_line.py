@@ -63,6 +63,7 @@ def no_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("training", "train"),
         ("training", "schema"),
         ("training", "notebook"),
+        ("training", "reproduce"),
         ("training", "verify-data"),
     ],
 )
