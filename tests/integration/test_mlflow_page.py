@@ -104,6 +104,7 @@ def test_a_rollback_moves_the_alias_and_tells_both_runs_and_versions_since_and_u
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = desk.releases
+    desk.client.set_tag(first.manifest.candidate.promotion.run_id, names.NOTE_TAG, OWN)
     desk.deploy(first)
     desk.deploy(second)
     assert " until " in desk.tags(first)["trackback.live"]
@@ -117,6 +118,7 @@ def test_a_rollback_moves_the_alias_and_tells_both_runs_and_versions_since_and_u
     assert live
     since = f"{first.manifest.revision} since {live.at:%Y-%m-%d %H:%M:%S} UTC"
     assert desk.tags(first)["trackback.live"] == back.tags["trackback.live"] == since
+    assert str(back.description).startswith(f"{OWN}\n\n<!-- trackback: begin -->")
     assert f"| live | {since} |" in str(back.description)
     left = desk.tags(second)["trackback.live"]
     assert left.startswith(f"{second.manifest.revision} since ")

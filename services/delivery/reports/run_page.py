@@ -56,7 +56,9 @@ def tell_live(settings: Settings, rollout: Rollout, model: str) -> None:
             for run_id in dict.fromkeys(one.run_id for one in reversed(deployments[-2:])):
                 tags = _noted(registry, registry.run(run_id), {names.LIVE_TAG: _period(run_id, deployments)})
                 for version in registry.versions.of_run(model, run_id)[:1]:
-                    text = note(version.description, tags)
+                    # Nobody has described it yet: it is what its run says of itself.
+                    described = version.description or _own(tags.get(names.NOTE_TAG, ""))
+                    text = note(described, tags)
                     registry.versions.describe(version, {key: tags[key] for key in _ROWS if key in tags}, text)
     except Refused as error:
         _note(error)
@@ -115,6 +117,11 @@ def note(text: str, tags: Mapping[str, str]) -> str:
     after = rest.partition(END)[2]
     ours = f"{BEGIN}\n{_markdown(tags)}\n{END}"
     return f"{before.rstrip()}\n\n{ours}{after}" if before.strip() else f"{ours}{after}"
+
+
+def _own(text: str) -> str:
+    """What stands before our marks."""
+    return text.partition(BEGIN)[0].strip()
 
 
 def _markdown(tags: Mapping[str, str]) -> str:

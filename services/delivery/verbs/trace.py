@@ -38,7 +38,7 @@ def trace(
     """
     found = _trace(Settings(), model, release)
     if text:
-        sys.stdout.write(_lines(found))
+        sys.stdout.write(lines(found))
     else:
         emit(found)
 
@@ -91,7 +91,7 @@ def _assembled(settings: Settings, manifest: Manifest, deployments: tuple[Deploy
     )
 
 
-def _lines(trace: Trace) -> str:
+def lines(trace: Trace) -> str:
     promotion, run = trace.candidate.promotion, trace.candidate.run
     pipeline = f"{trace.pipeline.name} {trace.pipeline.counter}" if trace.pipeline else "by hand"
     rows = {
