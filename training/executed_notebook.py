@@ -15,6 +15,8 @@ from training.logged_run import TrainedRun
 from training.settings import ROOT
 
 _KERNEL = "python3"
+# Seconds, where others use the cores as well.
+_PATIENCE = 600
 _ASK = "import trackback as _trackback; print(_trackback.last_run().to_json() if _trackback.last_run() else '')"
 
 
@@ -27,8 +29,11 @@ def execute(notebook: Path, out: Path) -> TrainedRun:
     found.cells.append(asking)
     try:
         _run(found, notebook.resolve().parent)
-    except (CellExecutionError, NoSuchKernel) as error:
-        raise Refused(f"{notebook}: expected every cell to run, found: {_last_line(error)}") from error
+    except CellExecutionError as error:
+        said = f"{error.ename}: {' '.join(error.evalue.split())}"
+        raise Refused(f"{notebook}: expected every cell to run, found {said}: the cell is in {out}") from error
+    except NoSuchKernel as error:
+        raise Refused(f"{notebook}: expected the kernel {_KERNEL} in this environment, found none") from error
     finally:
         found.cells.remove(asking)
         nbformat.write(found, out)
@@ -47,7 +52,8 @@ def _run(notebook: nbformat.NotebookNode, folder: Path) -> None:
             "IPYTHONDIR": temporary,
         }
         resources = {"metadata": {"path": str(folder)}}
-        NotebookClient(notebook, timeout=None, kernel_name=_KERNEL, resources=resources).execute()
+        kernel = {"kernel_name": _KERNEL, "startup_timeout": _PATIENCE}
+        NotebookClient(notebook, timeout=None, resources=resources, **kernel).execute()
 
 
 def _read(notebook: Path) -> nbformat.NotebookNode:
@@ -57,7 +63,3 @@ def _read(notebook: Path) -> nbformat.NotebookNode:
         raise Refused(
             f"{notebook}: expected a notebook, cannot read it: {' '.join(str(error).split())[:200]}"
         ) from error
-
-
-def _last_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
