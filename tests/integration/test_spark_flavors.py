@@ -1,5 +1,6 @@
 """Spark itself, in a JVM: what training gives and what is written as ONNX must answer alike."""
 
+import json
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,10 +17,15 @@ from pyspark.ml.feature import Imputer, OneHotEncoder, StandardScaler, StringInd
 from pyspark.sql import SparkSession
 
 from services.contract.errors import Refused
+from services.contract.model_config import ModelConfig
 from services.contract.prediction import Labelled, Prediction, difference
 from services.contract.release import Column
 from services.delivery.flavors import find_flavor
 from services.delivery.flavors import spark as delivery
+from services.delivery.scoring.holdout import read_holdout
+from services.prediction.invocations import read_invocation
+from services.prediction.runtimes import onnx as service
+from training.dataset import read_csv, split
 from training.flavors import spark as training
 
 pytestmark = pytest.mark.needs("spark")
@@ -165,6 +171,56 @@ def test_a_missing_number_that_no_stage_fills_is_no_number_in_spark_and_online_a
     (spark,), (graph,) = delivery.predict(delivery.load(folder), [row], INPUTS), online(folder, [row])
     assert isinstance(spark, Labelled) and isinstance(graph, Labelled)
     assert math.isnan(spark.probability) and math.isnan(graph.probability)
+
+
+ANY = {"name": "string", "hour": "long", "dry": "boolean", "day": "date", "at": "datetime"}
+
+
+def of_any_type(folder: Path) -> tuple[ModelConfig, Path]:
+    """A file in which each cell of a row in seven is missing, in turn, and whose label hangs on all of them."""
+    gates = {"thresholds": {"log_loss": {"max": 1}}, "latency_p99_ms": 1, "compare": {"metric": "log_loss"}}
+    data = {"source": "", "target": "late", "columns": ANY, "optional": list(ANY), "holdout_sha256": None}
+    file = folder / "rows.csv"
+    cells = [
+        (f"n{n % 3}", n % 24, n % 2 == 0, f"2013-12-{1 + n % 28:02}", f"2013-12-27 {n % 24:02}:30") for n in range(400)
+    ]
+    lines = [
+        ",".join(
+            [*("" if n % 7 == place else str(cell) for place, cell in enumerate(row)), str(int(n % 5 * (n % 3) > 3))]
+        )
+        for n, row in enumerate(cells)
+    ]
+    file.write_text("\n".join([",".join([*ANY, "late"]), *lines]))
+    return ModelConfig.model_validate(
+        {"name": "toy", "description": "", "library": "spark", "task": "binary-classification", "data": data,
+         "variants": {"only": {}}, "gates": gates}
+    ), file  # fmt: skip
+
+
+def for_any_type() -> Pipeline:
+    indexer = StringIndexer(inputCols=["name"], outputCols=["name_index"], handleInvalid="keep")
+    numbers = [name for name, kind in ANY.items() if kind != "string"]
+    imputer = Imputer(inputCols=numbers, outputCols=[f"{name}_filled" for name in numbers])
+    columns = ["name_index", *(f"{name}_filled" for name in numbers)]
+    return Pipeline(stages=[indexer, imputer, _assembler(columns), _trees(GBTClassifier, maxIter=2)])
+
+
+def test_a_column_of_any_type_goes_with_its_gaps_from_a_file_to_an_answer(quick_java: None, tmp_path: Path) -> None:  # noqa: ARG001
+    toy, file = of_any_type(tmp_path)
+    dataset = split(read_csv(file, toy.data, toy.task), toy.data, toy.task, "")
+    file.write_bytes(dataset.holdout.csv)
+    holdout = read_holdout(file, toy)
+    model = training.fit(for_any_type, dataset.training.inputs, dataset.training.target, "local[1]")
+    model.save((tmp_path / "sparkml").as_uri())
+    expected = list(training.predict(model, dataset.holdout.inputs))
+    assert delivery.predict(delivery.load(tmp_path), holdout.rows, toy.inputs) == expected
+    (tmp_path / "model.onnx").write_bytes(delivery.to_onnx(delivery.load(tmp_path), tmp_path, toy.inputs))
+    graph = service.load(tmp_path / "model.onnx", toy.inputs)
+    assert max(map(difference, graph.predict(holdout.rows), expected)) <= 1e-12
+    row = {"day": "2013-12-03", "at": "2013-12-27T02:30:00+01:00", "hour": None}
+    asked = [*read_invocation(json.dumps({"instances": [row, {}]}).encode(), toy.inputs, 2), *holdout.edges]
+    answers = delivery.predict(delivery.load(tmp_path), asked, toy.inputs)
+    assert max(map(difference, graph.predict(asked), answers)) <= 1e-12
 
 
 def test_training_and_delivery_ask_the_same_model_alike(fitted: Fitted) -> None:
