@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 import pandas
 
-from services.contract.moments import MOMENTS, day_or_moment, moment_text, text_of
+from services.contract.moments import MOMENTS, YEARS, day_or_moment, moment_text, text_of
 from services.contract.typed_rows import DTYPES
 
 _NUMBERS = (int, float, Decimal, numpy.integer, numpy.floating)
@@ -17,8 +17,8 @@ _TAKEN: dict[str, tuple[type, ...]] = {
     "long": _NUMBERS,
     "string": (str,),
     "boolean": (bool, numpy.bool_, *_NUMBERS),
-    "date": (date, str),
-    "datetime": (date, str),
+    "date": (date, numpy.datetime64, str),
+    "datetime": (date, numpy.datetime64, str),
     # Whole numbers are what classes are called in many tables, and 0 and 1 have no other text.
     "name": (str, int, numpy.integer),
     "label": (bool, numpy.bool_, *_NUMBERS),
@@ -44,7 +44,7 @@ def typed(column: pandas.Series, kind: str, optional: bool) -> pandas.Series:
     missing = column.isna() | (column == "")
     if not optional and missing.any():
         raise ValueError(f"expected a value in every row, found {missing.sum()} without")
-    values = column.astype("object") if column.dtype.kind not in "iufb" else column
+    values = column.astype("object") if column.dtype.kind not in "iufbM" else column
     _refuse_strangers(values[~missing], kind)
     to = _WITH_GAPS.get(kind, _TYPED[kind]) if optional else _TYPED[kind]
     return to(values.where(~missing) if missing.any() else values)
@@ -53,10 +53,19 @@ def typed(column: pandas.Series, kind: str, optional: bool) -> pandas.Series:
 def texts(column: pandas.Series, kind: str, optional: bool) -> pandas.Series:
     """A typed column as canonical CSV has it: a moment as its text, a whole number without a point."""
     if kind in MOMENTS:
-        return _each(column, lambda value: text_of(day_or_moment(value.to_pydatetime()), kind))
+        return pandas.Series(_moment_texts(column.to_numpy(), kind), index=column.index).where(column.notna(), None)
     if optional and kind == "long":
         return _each(column, lambda value: str(int(value)))
     return _each(column, lambda value: str(bool(value))) if optional and kind == "boolean" else column
+
+
+def _moment_texts(moments: numpy.ndarray, kind: str) -> Any:
+    """As `text_of` writes each of them, many at once."""
+    if kind == "date":
+        return numpy.datetime_as_string(moments, unit="D").astype("object")
+    seconds = moments.astype("datetime64[s]")
+    written = [numpy.datetime_as_string(moments, unit=unit).astype("object") for unit in ("s", "us")]
+    return numpy.where(seconds == moments, *written) + "Z"
 
 
 def moments_or_numbers(column: pandas.Series) -> Any:
@@ -152,10 +161,20 @@ def _datetime(values: pandas.Series) -> pandas.Series:
 
 
 def _moments(values: pandas.Series, kind: str) -> pandas.Series:
+    if values.dtype.kind == "M" and _fits(moments := _in_utc(values), kind):
+        return moments
     found = _each(values, lambda value: _moment(value, kind)).tolist()
-    moments = pandas.to_datetime(pandas.Series(found, dtype="object"), utc=True, format="ISO8601")
-    moments.index = values.index
-    return moments.dt.tz_localize(None).astype(DTYPES["datetime"]).rename(values.name)
+    return _in_utc(pandas.Series(pandas.to_datetime(found, utc=True, format="ISO8601"), values.index, name=values.name))
+
+
+def _in_utc(values: pandas.Series) -> pandas.Series:
+    return (values if values.dt.tz is None else values.dt.tz_convert(None)).astype(DTYPES["datetime"])
+
+
+def _fits(moments: pandas.Series, kind: str) -> bool:
+    told = moments.dropna()
+    unit = "D" if kind == "date" else "us"
+    return bool(told.dt.year.isin(YEARS).all() and (told.dt.floor(unit) == told).all())
 
 
 def _moment(value: date | str, kind: str) -> str:

@@ -22,7 +22,7 @@ def frame(rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> "pandas.Da
     import pandas
 
     cells = zip(inputs, columns_of(rows, inputs), strict=True)
-    return pandas.DataFrame({column.name: _series(each, column) for column, each in cells})
+    return pandas.DataFrame({column.name: _array(each, column) for column, each in cells})
 
 
 def matrix(rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> Any:
@@ -32,14 +32,12 @@ def matrix(rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> Any:
     return numpy.array(rows, dtype=object)
 
 
-def _series(cells: Sequence[Any], column: Column) -> "pandas.Series":
-    import pandas
-
-    held = [None if is_missing(cell) else cell for cell in cells]
-    if column.type in MOMENTS:
-        # One time zone for all, so that the texts of dates and of datetimes are read by one rule.
-        moments = pandas.to_datetime(pandas.Series(held, dtype="object"), utc=True, format="ISO8601")
-        return moments.dt.tz_localize(None).astype(DTYPES["datetime"])
+def _array(cells: Sequence[Any], column: Column) -> numpy.ndarray:
     kind = model_type(column)
-    missing = numpy.nan if kind in ("string", "double") else None
-    return pandas.Series([missing if cell is None else cell for cell in held], dtype=DTYPES[kind])
+    if kind == "datetime":
+        # NumPy knows no offset; there is none but that of UTC.
+        held = ["NaT" if is_missing(cell) else cell.removesuffix("Z") for cell in cells]
+        return numpy.array(held, dtype=DTYPES[kind])
+    if kind in ("string", "double"):
+        return numpy.array([numpy.nan if is_missing(cell) else cell for cell in cells], dtype=DTYPES[kind])
+    return numpy.array(cells, dtype=DTYPES[kind])

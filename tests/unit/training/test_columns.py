@@ -11,6 +11,7 @@ import pytest
 
 from services.contract.errors import Refused
 from services.contract.model_config import ColumnType, Data
+from services.contract.moments import moment_text
 from training.columns import texts, typed
 from training.dataset import read_csv, split
 
@@ -42,7 +43,7 @@ def table(values: list[Any], kind: ColumnType = "string", labels: list[Any] | No
         (["a", 1.5], "1.5 of type float"),
         ([[1], [2]], "[1] of type list"),
         ([b"a", b"b"], "b'a' of type bytes"),
-        (list(pandas.date_range("2020-01-01", periods=2)), "2020-01-01 00:00:00 of type Timestamp"),
+        (list(pandas.date_range("2020-01-01", periods=2)), "2020-01-01 00:00:00 of type datetime64"),
         (list(pandas.period_range("2020", periods=2)), "2020-01-01 of type Period"),
         ([Decimal(1), Decimal(2)], "1 of type Decimal"),
         ([numpy.int8(1), "a"], "1 of type int8"),
@@ -116,6 +117,7 @@ def test_a_missing_value_is_nan_for_a_model_and_an_empty_field_in_the_canonical_
         "2013-12-27T20:00:00+01:00",
         pandas.Timestamp("2013-12-27 19:00"),
         pandas.Timestamp("2013-12-27 14:00", tz="America/New_York"),
+        numpy.datetime64("2013-12-27T19", "s"),
         datetime.datetime(2013, 12, 27, 19, tzinfo=datetime.UTC),
     ],
 )
@@ -148,6 +150,15 @@ def test_what_is_no_moment_or_no_exact_number_is_refused_with_the_value(
     with pytest.raises(ValueError, match="expected") as error:
         given([value], kind, optional=kind == "long")
     assert str(error.value).startswith(complaint)
+
+
+@pytest.mark.parametrize("kind", ["date", "datetime"])
+def test_many_moments_have_the_texts_that_each_has(kind: str) -> None:
+    values = ["2013-12-27T19:00:00.000001Z", "1678-01-01", "2261-12-31T23:59:59Z", "1969-12-31T23:59:59.5Z", None]
+    of_kind = [value and (value[:10] if kind == "date" else value) for value in values]
+    found = given(of_kind, kind, optional=True)
+    assert texts(found, kind, optional=True).tolist() == [value and moment_text(value, kind) for value in of_kind]
+    assert given(found, kind, optional=True).equals(found)
 
 
 MIXED = Data(

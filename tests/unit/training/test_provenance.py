@@ -204,3 +204,9 @@ def test_what_was_not_recorded_has_no_tag() -> None:
     assert readable_tags(Provenance(holdout=digest, data_schema=schema)) == {
         names.HOLDOUT_TAG: "4 rows of mine.csv, 111111111111"
     }
+
+
+def test_a_schema_from_before_rows_could_be_split_by_time_is_read_as_split_by_a_hash(model: Path) -> None:
+    recorded = json.loads(ingredients(model, {"carat": "double"}).provenance.data_schema.to_json())
+    del recorded["split_by_time"]
+    assert DataSchema.from_json(json.dumps(recorded)).split_by_time is None
