@@ -41,13 +41,24 @@ def typed(column: pandas.Series, kind: str, optional: bool) -> pandas.Series:
     A missing text is NaN, a missing moment NaT; a `long` or `boolean` that may be missing is a float64 with NaN.
     Raises ValueError, which says what was expected and found, for values of another type and for missing ones.
     """
-    missing = column.isna() | (column == "")
+    values = column if _is_plain(column) else column.astype("object")
+    missing = _missing(values)
     if not optional and missing.any():
         raise ValueError(f"expected a value in every row, found {missing.sum()} without")
-    values = column.astype("object") if column.dtype.kind not in "iufbM" else column
     _refuse_strangers(values[~missing], kind)
     to = _WITH_GAPS.get(kind, _TYPED[kind]) if optional else _TYPED[kind]
     return to(values.where(~missing) if missing.any() else values)
+
+
+def _missing(values: pandas.Series) -> pandas.Series:
+    if values.dtype != "object":
+        return values.isna()
+    return values.isna() | numpy.array([isinstance(value, str) and not value for value in values], dtype=bool)
+
+
+def _is_plain(column: pandas.Series) -> bool:
+    """Whether NumPy knows its type, so that its values need not be looked at one by one."""
+    return isinstance(column.dtype, numpy.dtype | pandas.DatetimeTZDtype) and column.dtype.kind in "iufbM"
 
 
 def texts(column: pandas.Series, kind: str, optional: bool) -> pandas.Series:
@@ -144,6 +155,10 @@ def _truth(values: pandas.Series) -> pandas.Series:
 
 def _string(values: pandas.Series) -> pandas.Series:
     found = values.astype("object")
+    try:
+        found.dropna().str.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError("expected texts of Unicode, found half of a surrogate pair") from error
     # A bare carriage return would end the row for whoever reads the canonical CSV.
     return found.str.replace(r"\r\n?", "\n", regex=True) if _has_return(found) else found
 
@@ -161,8 +176,8 @@ def _datetime(values: pandas.Series) -> pandas.Series:
 
 
 def _moments(values: pandas.Series, kind: str) -> pandas.Series:
-    if values.dtype.kind == "M" and _fits(moments := _in_utc(values), kind):
-        return moments
+    if values.dtype.kind == "M" and values.dropna().dt.year.isin(YEARS).all() and _whole(values, kind):
+        return _in_utc(values)
     found = _each(values, lambda value: _moment(value, kind)).tolist()
     return _in_utc(pandas.Series(pandas.to_datetime(found, utc=True, format="ISO8601"), values.index, name=values.name))
 
@@ -171,13 +186,15 @@ def _in_utc(values: pandas.Series) -> pandas.Series:
     return (values if values.dt.tz is None else values.dt.tz_convert(None)).astype(DTYPES["datetime"])
 
 
-def _fits(moments: pandas.Series, kind: str) -> bool:
-    told = moments.dropna()
-    unit = "D" if kind == "date" else "us"
-    return bool(told.dt.year.isin(YEARS).all() and (told.dt.floor(unit) == told).all())
+def _whole(moments: pandas.Series, kind: str) -> bool:
+    """Whether days have no time, and times no nanoseconds."""
+    told = _in_utc(moments.dropna())
+    return bool((told.dt.floor("D" if kind == "date" else "us") == told).all())
 
 
-def _moment(value: date | str, kind: str) -> str:
+def _moment(value: Any, kind: str) -> str:
+    if isinstance(value, numpy.datetime64):
+        value = pandas.Timestamp(value)
     try:
         if isinstance(value, str):
             return moment_text(value, kind)

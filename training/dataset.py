@@ -175,7 +175,7 @@ def _declared(frame: pandas.DataFrame, data: Data, task: Task, source: str) -> p
 def _typed(column: pandas.Series, kind: str, optional: bool, source: str) -> pandas.Series:
     try:
         return typed(column, kind, optional)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise Refused(f"{source}: column '{column.name}': {error}") from error
 
 

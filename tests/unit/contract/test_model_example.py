@@ -1,5 +1,6 @@
 """The example of model.yaml is a row that the model can be asked, and nothing else."""
 
+import datetime
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,32 @@ def test_values_keep_their_types(tmp_path: Path) -> None:
     assert (example["month"], example["temp"], example["distance"]) == (12, 42.8, 748)
     assert isinstance(example["month"], int)
     assert example["pressure"] is None, "an optional column may be null"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        ("date", datetime.date(2013, 12, 27), "2013-12-27"),
+        ("date", "2013-12-27", "2013-12-27"),
+        ("datetime", datetime.datetime(2013, 12, 27, 19, tzinfo=datetime.UTC), "2013-12-27T19:00:00+00:00"),
+        ("date", datetime.datetime(2013, 12, 27, 19, tzinfo=datetime.UTC), None),
+        ("datetime", "Friday", None),
+        ("date", 2013, None),
+        ("string", datetime.date(2013, 12, 27), "2013-12-27"),
+    ],
+)
+def test_a_moment_may_be_written_as_yaml_has_it(kind: str, value: object, expected: str | None, tmp_path: Path) -> None:
+    content = yaml.safe_load((MODELS / FLIGHT / "model.yaml").read_text())
+    content["data"]["columns"] = {"day": kind}
+    content["data"]["optional"] = ["day"]
+    content["example"] = {"day": value}
+    (tmp_path / FLIGHT).mkdir()
+    (tmp_path / FLIGHT / "model.yaml").write_text(yaml.safe_dump(content))
+    if expected is None:
+        with pytest.raises(Refused, match=f"example: Value error, expected a {kind} for 'day', found"):
+            load_model_config(tmp_path, FLIGHT)
+    else:
+        assert load_model_config(tmp_path, FLIGHT).example == {"day": expected}
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ def table(values: list[Any], kind: ColumnType = "string", labels: list[Any] | No
         (list(pandas.period_range("2020", periods=2)), "2020-01-01 of type Period"),
         ([Decimal(1), Decimal(2)], "1 of type Decimal"),
         ([numpy.int8(1), "a"], "1 of type int8"),
+        ([numpy.array([1, 2]), "a"], "[1 2] of type ndarray"),
     ],
 )
 def test_a_string_column_takes_strings_only(values: list[Any], found: str) -> None:
@@ -135,6 +136,8 @@ def test_a_datetime_without_an_offset_is_in_utc_and_one_with_it_becomes_utc(valu
         ("20131227", "date", "expected a date as ISO 8601 has it, such as 2013-12-27, found '20131227'"),
         ("2013-13-01", "datetime", "expected a datetime as ISO 8601 has it, such as"),
         (pandas.Timestamp("2013-12-27 19:00"), "date", "expected a date such as 2013-12-27 without a time of day"),
+        (numpy.datetime64("0001-01-01", "s"), "datetime", "expected a datetime from 1678 to 2261, found '0001"),
+        ("\ud800", "string", "expected texts of Unicode, found half of a surrogate pair"),
         ("0012-01-01", "date", "expected a date from 1678 to 2261, found '0012-01-01'"),
         (pandas.Timestamp(1), "datetime", "expected a datetime of whole microseconds, found '1970"),
         (float(2**53), "long", None),

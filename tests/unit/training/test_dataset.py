@@ -161,6 +161,7 @@ def test_texts_with_line_breaks_quotes_and_other_scripts_are_read_back_as_they_a
     [
         ("wind", numpy.inf, "column 'wind': expected finite numbers, found an infinite one"),
         ("wind", "strong", "column 'wind': expected numbers, found strong of type str: declare the type that it has"),
+        ("wind", 10**400, "column 'wind': int too large to convert to float"),
         ("wind", "3_750", "column 'wind': expected numbers, found 3_750 of type str"),
         ("hour", 1.5, "column 'hour': expected whole numbers, found 1.5"),
         ("hour", True, "column 'hour': expected whole numbers, found True of type bool"),
