@@ -8,8 +8,8 @@ from typing import Any
 import numpy
 import pandas
 
-from services.contract.moments import MOMENTS, YEARS, day_or_moment, moment_text, text_of
-from services.contract.typed_rows import DTYPES
+from services.contract.moments import MOMENTS
+from training.moment_columns import moment_texts, typed_moments
 
 _NUMBERS = (int, float, Decimal, numpy.integer, numpy.floating)
 _TAKEN: dict[str, tuple[type, ...]] = {
@@ -64,19 +64,10 @@ def _is_plain(column: pandas.Series) -> bool:
 def texts(column: pandas.Series, kind: str, optional: bool) -> pandas.Series:
     """A typed column as canonical CSV has it: a moment as its text, a whole number without a point."""
     if kind in MOMENTS:
-        return pandas.Series(_moment_texts(column.to_numpy(), kind), index=column.index).where(column.notna(), None)
+        return pandas.Series(moment_texts(column.to_numpy(), kind), index=column.index).where(column.notna(), None)
     if optional and kind == "long":
         return _each(column, lambda value: str(int(value)))
     return _each(column, lambda value: str(bool(value))) if optional and kind == "boolean" else column
-
-
-def _moment_texts(moments: numpy.ndarray, kind: str) -> Any:
-    """As `text_of` writes each of them, many at once."""
-    if kind == "date":
-        return numpy.datetime_as_string(moments, unit="D").astype("object")
-    seconds = moments.astype("datetime64[s]")
-    written = [numpy.datetime_as_string(moments, unit=unit).astype("object") for unit in ("s", "us")]
-    return numpy.where(seconds == moments, *written) + "Z"
 
 
 def moments_or_numbers(column: pandas.Series) -> Any:
@@ -168,42 +159,11 @@ def _has_return(values: pandas.Series) -> bool:
 
 
 def _date(values: pandas.Series) -> pandas.Series:
-    return _moments(values, "date")
+    return typed_moments(values, "date")
 
 
 def _datetime(values: pandas.Series) -> pandas.Series:
-    return _moments(values, "datetime")
-
-
-def _moments(values: pandas.Series, kind: str) -> pandas.Series:
-    if values.dtype.kind == "M" and values.dropna().dt.year.isin(YEARS).all() and _whole(values, kind):
-        return _in_utc(values)
-    found = _each(values, lambda value: _moment(value, kind)).tolist()
-    return _in_utc(pandas.Series(pandas.to_datetime(found, utc=True, format="ISO8601"), values.index, name=values.name))
-
-
-def _in_utc(values: pandas.Series) -> pandas.Series:
-    return (values if values.dt.tz is None else values.dt.tz_convert(None)).astype(DTYPES["datetime"])
-
-
-def _whole(moments: pandas.Series, kind: str) -> bool:
-    """Whether days have no time, and times no nanoseconds."""
-    told = _in_utc(moments.dropna())
-    return bool((told.dt.floor("D" if kind == "date" else "us") == told).all())
-
-
-def _moment(value: Any, kind: str) -> str:
-    if isinstance(value, numpy.datetime64):
-        value = pandas.Timestamp(value)
-    try:
-        if isinstance(value, str):
-            return moment_text(value, kind)
-        if getattr(value, "nanosecond", 0):
-            raise ValueError(f"expected a {kind} of whole microseconds")
-        return text_of(day_or_moment(value.to_pydatetime() if isinstance(value, pandas.Timestamp) else value), kind)
-    except ValueError as error:
-        shown = value if isinstance(value, str) else value.isoformat()
-        raise ValueError(f"{error}, found '{shown[:_LONGEST]}'") from None
+    return typed_moments(values, "datetime")
 
 
 def _name(values: pandas.Series) -> pandas.Series:
