@@ -190,3 +190,13 @@ def test_a_missing_text_is_an_empty_one_for_fasttext_from_file_to_answer(tmp_pat
     model.save_model(str(file))
     absent: list[Prediction] = fasttext_service.load(file, rows.inputs).predict(rows.asked([{}, {"text": None}]))
     assert [answer.label for answer in absent if isinstance(answer, Labelled)] == ["none", "none"]
+
+
+@pytest.mark.parametrize("kind", ["date", "long", "double"])
+def test_fasttext_refuses_a_column_that_is_no_text_before_it_learns_numbers_as_words(kind: str, tmp_path: Path) -> None:
+    lines = [f"{f'2013-12-{1 + n % 28:02}' if kind == 'date' else n},{'ab'[n % 2]}" for n in range(80)]
+    part = table(tmp_path, config({"x": kind}, "classification", optional=False), lines).dataset.training
+    with pytest.raises(
+        Refused, match="expected one column of type string, found 'x' of another: fastText reads one text"
+    ):
+        fasttext_training.fit({}, part.inputs, part.target, None)
