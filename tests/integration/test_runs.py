@@ -19,6 +19,7 @@ from services.contract import names
 from services.contract.candidate import Candidate
 from services.contract.digest import digest_directory
 from services.contract.errors import Refused
+from services.contract.estimator import names_in
 from services.contract.model_config import load_model_config
 from services.contract.promotion import Promotion, TagValue
 from services.delivery.clients.registry import Registry
@@ -320,7 +321,7 @@ class Foreign:
 
     @property
     def skops(self) -> dict[str, Any]:
-        return {"serialization_format": "skops", "skops_trusted_types": sorted(SKLEARN_TRUSTED)}
+        return {"serialization_format": "skops", "skops_trusted_types": names_in(self.model)}
 
 
 @pytest.fixture(scope="module")

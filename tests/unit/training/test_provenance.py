@@ -1,5 +1,6 @@
 """Code, environment, machine and memory: what a run says of how it came to be."""
 
+import json
 import os
 import platform
 import subprocess
