@@ -74,7 +74,19 @@ def named(path: Path, expected: str) -> Iterator[None]:
     except Exception as error:
         line = _line(path, error)
         where = f"{path}:{line}" if line else str(path)
+        if isinstance(error, ImportError):
+            raise Refused(f"{where}: {_missing_package(error)}") from error
         raise Refused(f"{where}: expected {expected}, found {type(error).__name__}: {reason(error)}") from error
+
+
+def _missing_package(error: ImportError) -> str:
+    """Each library has an environment of its own; which one this is, a person cannot know from the error."""
+    environment = Path(sys.prefix).name
+    found = f"no '{error.name}'" if isinstance(error, ModuleNotFoundError) and error.name else reason(error)
+    return (
+        f"expected the environment '{environment}' to have what it imports, found {found}: add the package to "
+        f"requirements/{environment}.in, then scripts/lock and scripts/setup {environment}"
+    )
 
 
 def _line(path: Path, error: Exception) -> int | None:
