@@ -19,6 +19,7 @@ from training.logged_run import LoggedRun, Say, TrainedRun, logged_run, unpinned
 from training.lookalikes import lookalikes
 from training.model_code import find_function, named
 from training.provenance import Ingredients
+from training.rows import load_rows
 from training.settings import LOCKS
 
 __all__ = ["TrainRequest", "TrainedRun", "shuffled", "train"]

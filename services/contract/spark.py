@@ -1,6 +1,9 @@
 """What training with Spark and checking a Spark model have in common; nothing here imports pyspark."""
 
-from collections.abc import Collection, Sequence
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from services.contract.errors import Refused
 from services.contract.prediction import Labelled, Prediction
@@ -16,18 +19,135 @@ SESSION_SETTINGS = {
 }
 ON_THIS_MACHINE = {"spark.driver.host": LOCALHOST, "spark.driver.bindAddress": LOCALHOST}
 
+# Columns of a transformed frame. With names of labels, Spark's own number of a label is in another one.
+PREDICTION, PROBABILITY, LABEL_NUMBER = "prediction", "probability", "prediction_index"
+NAMES_OF_LABELS = "feature.IndexToString"
 
-def refuse_without_probability(columns: Collection[str]) -> None:
-    """`columns` are those of a transformed frame; raises Refused for a model that is no classifier."""
-    if "probability" not in columns:
-        raise Refused("expected a classifier with a column 'probability', found a model without one")
+# What each stage of a plan becomes when it is fitted. Not among them, whatever else is added: SQLTransformer, whose SQL
+# can call any static method of Java, and what a pipeline of Python would have to save by itself.
+FEATURES = {
+    "Binarizer": "feature.Binarizer",
+    "Bucketizer": "feature.Bucketizer",
+    "ChiSqSelector": "feature.ChiSqSelectorModel",
+    "CountVectorizer": "feature.CountVectorizerModel",
+    "DCT": "feature.DCT",
+    "ElementwiseProduct": "feature.ElementwiseProduct",
+    "FeatureHasher": "feature.FeatureHasher",
+    "HashingTF": "feature.HashingTF",
+    "IDF": "feature.IDFModel",
+    "Imputer": "feature.ImputerModel",
+    "Interaction": "feature.Interaction",
+    "MaxAbsScaler": "feature.MaxAbsScalerModel",
+    "MinMaxScaler": "feature.MinMaxScalerModel",
+    "NGram": "feature.NGram",
+    "Normalizer": "feature.Normalizer",
+    "OneHotEncoder": "feature.OneHotEncoderModel",
+    "PCA": "feature.PCAModel",
+    "PolynomialExpansion": "feature.PolynomialExpansion",
+    "QuantileDiscretizer": "feature.Bucketizer",
+    "RegexTokenizer": "feature.RegexTokenizer",
+    "RobustScaler": "feature.RobustScalerModel",
+    "StandardScaler": "feature.StandardScalerModel",
+    "StopWordsRemover": "feature.StopWordsRemover",
+    "StringIndexer": "feature.StringIndexerModel",
+    "TargetEncoder": "feature.TargetEncoderModel",
+    "Tokenizer": "feature.Tokenizer",
+    "UnivariateFeatureSelector": "feature.UnivariateFeatureSelectorModel",
+    "VarianceThresholdSelector": "feature.VarianceThresholdSelectorModel",
+    "VectorAssembler": "feature.VectorAssembler",
+    "VectorIndexer": "feature.VectorIndexerModel",
+    "VectorSizeHint": "feature.VectorSizeHint",
+    "VectorSlicer": "feature.VectorSlicer",
+    "Word2Vec": "feature.Word2VecModel",
+}
+# Of those with a probability: LinearSVC and OneVsRest have none.
+CLASSIFIERS = {
+    "DecisionTreeClassifier": "classification.DecisionTreeClassificationModel",
+    "FMClassifier": "classification.FMClassificationModel",
+    "GBTClassifier": "classification.GBTClassificationModel",
+    "LogisticRegression": "classification.LogisticRegressionModel",
+    "MultilayerPerceptronClassifier": "classification.MultilayerPerceptronClassificationModel",
+    "NaiveBayes": "classification.NaiveBayesModel",
+    "RandomForestClassifier": "classification.RandomForestClassificationModel",
+}
+OF_TWO_LABELS = frozenset({"FMClassifier", "GBTClassifier"})
+REGRESSORS = {
+    "DecisionTreeRegressor": "regression.DecisionTreeRegressionModel",
+    "FMRegressor": "regression.FMRegressionModel",
+    "GBTRegressor": "regression.GBTRegressionModel",
+    "GeneralizedLinearRegression": "regression.GeneralizedLinearRegressionModel",
+    "IsotonicRegression": "regression.IsotonicRegressionModel",
+    "LinearRegression": "regression.LinearRegressionModel",
+    "RandomForestRegressor": "regression.RandomForestRegressionModel",
+}
+# Those that are written as ONNX; a model with another one is for batch only.
+ONLINE = frozenset(
+    {
+        "feature.Binarizer",
+        "feature.Bucketizer",
+        "feature.ChiSqSelectorModel",
+        "feature.ElementwiseProduct",
+        "feature.ImputerModel",
+        "feature.MaxAbsScalerModel",
+        "feature.MinMaxScalerModel",
+        "feature.OneHotEncoderModel",
+        "feature.PCAModel",
+        "feature.RobustScalerModel",
+        "feature.StandardScalerModel",
+        "feature.StringIndexerModel",
+        "feature.UnivariateFeatureSelectorModel",
+        "feature.VarianceThresholdSelectorModel",
+        "feature.VectorAssembler",
+        "feature.VectorSlicer",
+        "classification.DecisionTreeClassificationModel",
+        "classification.GBTClassificationModel",
+        "classification.LogisticRegressionModel",
+        "classification.MultilayerPerceptronClassificationModel",
+        "classification.NaiveBayesModel",
+        "classification.RandomForestClassificationModel",
+        "regression.DecisionTreeRegressionModel",
+        "regression.GBTRegressionModel",
+        "regression.GeneralizedLinearRegressionModel",
+        "regression.LinearRegressionModel",
+        "regression.RandomForestRegressionModel",
+    }
+)
 
 
-def binary_predictions(labels: Sequence[float], probabilities: Sequence[Sequence[float]]) -> list[Prediction]:
-    """`labels` of shape (rows,), `probabilities` of shape (rows, 2). Raises Refused for a model of more labels."""
-    if any(len(each) != 2 for each in probabilities):
-        raise Refused("expected a model of two labels, 0 and 1, found one of more")
+def predictions(answers: Mapping[str, Sequence[Any]], labels: Sequence[str] | None) -> list[Prediction]:
+    """`answers` are columns of a transformed frame: `prediction` of shape (rows,) and, of a classifier, `probability`
+    of shape (rows, labels), in the order of `labels`; without names these are 0 and 1.
+
+    Raises Refused for a model of more labels than have names.
+    """
+    found = answers[PREDICTION]
+    if PROBABILITY not in answers:
+        return [float(number) for number in found]
+    known = CLASSES if labels is None else labels
+    if any(len(each) != len(known) for each in answers[PROBABILITY]):
+        raise Refused(f"expected a model of the labels {', '.join(known)}, found one of another number")
+    chances = [dict(zip(known, each, strict=True)) for each in answers[PROBABILITY]]
+    if labels is None:
+        return [
+            Labelled(label=int(label), probability=each["1"], probabilities=each)
+            for label, each in zip(found, chances, strict=True)
+        ]
     return [
-        Labelled(label=int(label), probability=one, probabilities=dict(zip(CLASSES, (zero, one), strict=True)))
-        for label, (zero, one) in zip(labels, probabilities, strict=True)
+        Labelled(label=label, probability=each[label], probabilities=each)
+        for label, each in zip(found, chances, strict=True)
     ]
+
+
+def java_of(home: str | None) -> str:
+    """The `java` that Spark starts, by the value of JAVA_HOME."""
+    return str(Path(home) / "bin" / "java") if home else "java"
+
+
+def java_version(home: str | None) -> str:
+    """What that Java says of itself, in words; for an error, after Spark could not start it."""
+    try:
+        asked = [java_of(home), "-version"]
+        said = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False).stderr  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return "none"
+    return next(iter(said.splitlines()), "one without a version")

@@ -1,5 +1,6 @@
 """Spark MLlib: fitted on this machine or on a cluster, logged so that the model has an id of its own."""
 
+import logging
 import os
 import shutil
 import signal
@@ -19,7 +20,9 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.ml import Pipeline, PipelineModel
 from pyspark.ml.classification import GBTClassificationModel, LogisticRegressionModel
+from pyspark.ml.feature import IndexToString
 from pyspark.ml.functions import vector_to_array
+from pyspark.ml.regression import GBTRegressionModel, LinearRegressionModel
 from pyspark.sql import DataFrame, SparkSession
 
 from services.contract import names
@@ -27,15 +30,20 @@ from services.contract.errors import Refused, jvm_reason
 from services.contract.model_config import Data, ModelConfig
 from services.contract.prediction import Prediction
 from services.contract.spark import (
-    LOCALHOST,
+    LABEL_NUMBER,
     ON_THIS_MACHINE,
+    PREDICTION,
+    PROBABILITY,
     SESSION_SETTINGS,
-    binary_predictions,
-    refuse_without_probability,
+    java_of,
+    java_version,
+    predictions,
 )
 from services.contract.task import Task
 from training.dataset import read_csv
+from training.spark_plan import EXPECTED, Rows, Step, batch_only, read_plan
 
+_LOG = logging.getLogger(__name__)
 # MLflow's pyfunc imports Spark Connect, which ends the process with exit 0 when one of the last three is missing.
 LIBRARIES = ("mlflow", "pyspark", "pyarrow", "numpy", "pandas", "grpcio", "grpcio-status", "zstandard")
 RUNS_ON_A_CLUSTER = True
@@ -65,10 +73,15 @@ def read(path: Path, data: Data, task: Task) -> pandas.DataFrame:
     return read_csv(path, data, task)
 
 
-def check(plan: Any, config: ModelConfig) -> None:  # noqa: ARG001
-    """Raises Refused unless `plan` can be called: there is no pipeline before there is a session."""
-    if not callable(plan):
-        raise Refused(f"expected `build` to return a function that returns an unfitted Pipeline, found {plan!r}")
+def check(plan: Any, config: ModelConfig) -> None:
+    """Raises Refused for a plan that cannot be fitted, answered by or saved; says of one that it is for batch only."""
+    if isinstance(plan, type) or not callable(plan):
+        raise Refused(f"{EXPECTED}, found {plan!r}")
+    # There is no stage before there is a session.
+    _session(None)
+    steps = read_plan(_made(plan), Rows(list(config.data.columns), config.data.target, config.task))
+    if without := batch_only(steps):
+        _LOG.warning("note: no ONNX is written for %s here, so the model will be for batch only", ", ".join(without))
 
 
 def fit(
@@ -76,32 +89,83 @@ def fit(
 ) -> PipelineModel:
     """`plan` is called when there is a session, because Spark cannot make a stage without one.
 
-    Raises Refused, with Spark's own reason, when the pipeline cannot be made or fitted on these rows.
+    Labels that are strings are numbered in their order, and the model ends with the stage that names them. Raises
+    Refused, with Spark's own reason, when the pipeline cannot be made or fitted on these rows.
     """
-    frame = _frame(_session(master), {**_columns(inputs), str(target.name): target}).cache()
+    session, labels = _session(master), _labels(target)
+    steps = read_plan(_made(plan), _rows(inputs, target, labels))
+    stages = [_set(step) for step in steps]
+    frame = _frame(session, {**_columns(inputs), str(target.name): _numbers(target, labels)}).cache()
     try:
-        return plan().fit(frame)
+        fitted = Pipeline(stages=stages).fit(frame)
     except (PySparkException, Py4JError, TypeError) as error:
         raise Refused(
             f"expected a pipeline that can be fitted on these rows, cannot fit it: {jvm_reason(error)}"
         ) from error
     finally:
         frame.unpersist()
+    naming = [IndexToString(inputCol=LABEL_NUMBER, outputCol=PREDICTION, labels=labels)] if labels else []
+    return PipelineModel([*fitted.stages, *naming])
+
+
+def _made(plan: Callable[[], Any]) -> Any:
+    try:
+        return plan()
+    # The user's own code.
+    except Exception as error:
+        raise Refused(f"{EXPECTED}, found {type(error).__name__}: {jvm_reason(error)}") from error
+
+
+def _set(step: Step) -> Any:
+    return step.stage.copy({step.stage.getParam(name): value for name, value in step.changes.items()})
+
+
+def _labels(target: pandas.Series) -> list[str] | None:
+    """Of a target of strings, sorted."""
+    return None if pandas.api.types.is_numeric_dtype(target) else sorted(target.unique())
+
+
+def _numbers(target: pandas.Series, labels: Sequence[str] | None) -> pandas.Series:
+    if labels is None:
+        return target
+    return target.map({label: float(number) for number, label in enumerate(labels)}).astype("float64")
+
+
+def _rows(inputs: pandas.DataFrame, target: pandas.Series, labels: Sequence[str] | None) -> Rows:
+    number: Task = "regression" if pandas.api.types.is_float_dtype(target) else "binary-classification"
+    missing = frozenset(str(name) for name in inputs if inputs[name].isna().any())
+    return Rows(
+        inputs=[str(name) for name in inputs],
+        target=str(target.name),
+        task="classification" if labels else number,
+        missing=missing,
+        labels=len(labels) if labels else None,
+    )
 
 
 def predict(model: PipelineModel, inputs: pandas.DataFrame) -> Sequence[Prediction]:
-    """Raises Refused for a model that answers anything but 0 or 1 with a probability."""
+    """Raises Refused for a model of more labels than have names."""
     answers = model.transform(_frame(_session(None), _columns(inputs)))
-    refuse_without_probability(answers.columns)
-    table = answers.select("prediction", vector_to_array(answers["probability"]).alias("probability")).toArrow()
-    return binary_predictions(table["prediction"].to_pylist(), table["probability"].to_pylist())
+    columns = [answers[PREDICTION]]
+    if PROBABILITY in answers.columns:
+        columns.append(vector_to_array(answers[PROBABILITY]).alias(PROBABILITY))
+    return predictions(answers.select(*columns).toArrow().to_pydict(), _names(model))
+
+
+def _names(model: PipelineModel) -> list[str] | None:
+    last = model.stages[-1]
+    return list(last.getLabels()) if isinstance(last, IndexToString) else None
+
+
+def _predictor(model: PipelineModel) -> Any:
+    return model.stages[-1 if _names(model) is None else -2]
 
 
 def parameters(model: PipelineModel) -> dict[str, str]:
     """`<stage>.<name>` and its value, defaults included, without values that hold a name that Spark made up."""
     found: dict[str, str] = {}
     kinds: Counter[str] = Counter()
-    for stage in model.stages:
+    for stage in model.stages[: model.stages.index(_predictor(model)) + 1]:
         kind = type(stage).__name__
         kinds[kind] += 1
         prefix = f"{kind}-{kinds[kind]}" if kinds[kind] > 1 else kind
@@ -111,14 +175,18 @@ def parameters(model: PipelineModel) -> dict[str, str]:
 
 
 def learning_curves(model: PipelineModel, inputs: pandas.DataFrame, target: pandas.Series) -> dict[str, list[float]]:
-    """The loss after each step: of the training for a logistic regression, on these rows for boosted trees."""
-    classifier = model.stages[-1]
-    if isinstance(classifier, LogisticRegressionModel) and classifier.hasSummary:
-        return {"objective": [float(value) for value in classifier.summary.objectiveHistory]}
-    if isinstance(classifier, GBTClassificationModel):
-        frame = _frame(_session(None), {**_columns(inputs), str(target.name): target})
-        features = PipelineModel(model.stages[:-1]).transform(frame)
-        return {"loss": [float(value) for value in classifier.evaluateEachIteration(features)]}
+    """The loss after each step: of the training for a regression, on these rows for boosted trees."""
+    predictor, labels = _predictor(model), _names(model)
+    if isinstance(predictor, LogisticRegressionModel | LinearRegressionModel) and predictor.hasSummary:
+        summary: Any = predictor.summary
+        history = [float(value) for value in summary.objectiveHistory]
+        # What is solved at once has no steps.
+        return {"objective": history} if len(history) > 1 else {}
+    if isinstance(predictor, GBTClassificationModel | GBTRegressionModel):
+        frame = _frame(_session(None), {**_columns(inputs), str(target.name): _numbers(target, labels)})
+        features = PipelineModel(model.stages[: model.stages.index(predictor)]).transform(frame)
+        measure = () if isinstance(predictor, GBTClassificationModel) else (predictor.getLossType(),)
+        return {"loss": [float(value) for value in predictor.evaluateEachIteration(features, *measure)]}
     return {}
 
 
@@ -165,9 +233,14 @@ def _array(values: pandas.Series) -> pyarrow.Array:
 
 
 def _session(master: str | None) -> SparkSession:
-    """The active session, or a new one. Raises Refused when there is no Java or the master does not answer."""
+    """The active session, or a new one where that is not on the `master` that is asked for.
+
+    Raises Refused when there is no Java or the master does not answer.
+    """
     if running := SparkSession.getActiveSession():
-        return running
+        if master in (None, running.sparkContext.master):
+            return running
+        running.stop()
     _refuse_without_java()
     where = master or "local[*]"
     with _quiet() as logging, _keeping_interrupt():
@@ -177,14 +250,17 @@ def _session(master: str | None) -> SparkSession:
         try:
             return builder.getOrCreate()
         except (PySparkException, Py4JError) as error:
-            raise Refused(f"expected a Spark session at {where}, cannot start it: {jvm_reason(error)}") from error
+            java = java_version(os.environ.get("JAVA_HOME"))
+            raise Refused(
+                f"expected a Spark session at {where}, cannot start it with Java 17 or newer, found {java}: "
+                f"{jvm_reason(error)}"
+            ) from error
 
 
 def addresses(master: str) -> dict[str, str]:
     """Settings that bind a local session to 127.0.0.1; none for a cluster, whose workers must reach the driver."""
     if not master.startswith("local"):
         return {}
-    os.environ["SPARK_LOCAL_IP"] = LOCALHOST
     return {**ON_THIS_MACHINE, "spark.sql.shuffle.partitions": "4"}
 
 
@@ -210,6 +286,6 @@ def _keeping_interrupt() -> Iterator[None]:
 
 def _refuse_without_java() -> None:
     home = os.environ.get("JAVA_HOME")
-    if not shutil.which(str(Path(home) / "bin" / "java") if home else "java"):
+    if not shutil.which(java_of(home)):
         where = f"in JAVA_HOME, {home}" if home else "on PATH"
         raise Refused(f"expected a Java of version 17 or newer {where}, found none: Spark needs one")

@@ -18,11 +18,16 @@ from services.contract.prediction import Prediction
 from services.contract.release import Column, Form
 from services.contract.spark import (
     CLASSES,
-    LOCALHOST,
+    CLASSIFIERS,
+    FEATURES,
+    NAMES_OF_LABELS,
     ON_THIS_MACHINE,
+    PREDICTION,
+    PROBABILITY,
+    REGRESSORS,
     SESSION_SETTINGS,
-    binary_predictions,
-    refuse_without_probability,
+    java_version,
+    predictions,
 )
 from services.delivery.onnx.spark_stage import Stage
 
@@ -31,23 +36,8 @@ NATIVE: Form | None = None
 MODEL_FOLDER = "sparkml"
 
 _SPARK = "org.apache.spark.ml."
-# What a metadata file names is made by Spark, in Python by importing it: so these stages and no others. Not among them,
-# whatever else is added: SQLTransformer, whose SQL can call any static method of Java.
-TRUSTED_STAGES = frozenset(
-    {
-        "feature.Bucketizer",
-        "feature.ImputerModel",
-        "feature.MinMaxScalerModel",
-        "feature.OneHotEncoderModel",
-        "feature.StandardScalerModel",
-        "feature.StringIndexerModel",
-        "feature.VectorAssembler",
-        "classification.DecisionTreeClassificationModel",
-        "classification.GBTClassificationModel",
-        "classification.LogisticRegressionModel",
-        "classification.RandomForestClassificationModel",
-    }
-)
+# What a metadata file names is made by Spark, in Python by importing it: so these stages and no others.
+TRUSTED_STAGES = frozenset({*FEATURES.values(), *CLASSIFIERS.values(), *REGRESSORS.values(), NAMES_OF_LABELS})
 # Spark reads the first line of whatever it finds, so nothing else may lie beside the one file that is checked.
 _METADATA_FILE = re.compile(r"part-00000[-\w]*(\.txt)?")
 _BESIDE_IT = re.compile(r"_SUCCESS|\.(_SUCCESS|part-00000[-\w]*(\.txt)?)\.crc")
@@ -71,6 +61,16 @@ _SETTINGS = {
 class SavedPipeline:
     folder: Path
     stages: tuple[Stage, ...]
+
+    @property
+    def labels(self) -> list[str] | None:
+        """Their names in Spark's order, when the last stage has them."""
+        last = self.stages[-1]
+        return list(last.parameters["labels"]) if last.kind == NAMES_OF_LABELS else None
+
+    @property
+    def classifies(self) -> bool:
+        return any(stage.kind in CLASSIFIERS.values() for stage in self.stages)
 
     @cached_property
     def fitted(self) -> Any:
@@ -97,21 +97,27 @@ def load(folder: Path) -> SavedPipeline:
 
 
 def predict(model: SavedPipeline, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:
-    """Raises ValueError when Spark cannot take a row, Refused for a model that answers anything but 0 or 1."""
+    """Raises ValueError when Spark cannot take a row, Refused for a classifier without probabilities or names."""
     from pyspark.ml.functions import vector_to_array
 
     answers = model.fitted.transform(_session().createDataFrame(_table(rows, inputs)))
-    refuse_without_probability(answers.columns)
+    columns = [answers[PREDICTION]]
+    if model.classifies:
+        if PROBABILITY not in answers.columns:
+            raise Refused(f"expected a classifier with a column '{PROBABILITY}', found a model without one")
+        columns.append(vector_to_array(answers[PROBABILITY]).alias(PROBABILITY))
     try:
-        table = answers.select("prediction", vector_to_array(answers["probability"]).alias("probability")).toArrow()
+        table = answers.select(*columns).toArrow()
     # Spark gives what happened in the JVM as one of several kinds of error.
     except Exception as error:
         raise ValueError(f"Spark cannot answer: {jvm_reason(error)}") from error
-    return binary_predictions(table["prediction"].to_pylist(), table["probability"].to_pylist())
+    return predictions(table.to_pydict(), model.labels)
 
 
-def classes(model: SavedPipeline) -> Sequence[str]:  # noqa: ARG001  of the protocol
-    return CLASSES
+def classes(model: SavedPipeline) -> Sequence[str]:
+    if not model.classifies:
+        return ()
+    return CLASSES if model.labels is None else model.labels
 
 
 def predict_proba(model: SavedPipeline, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:
@@ -190,7 +196,6 @@ def _session() -> Any:
 
     if running := SparkSession.getActiveSession():
         return running
-    os.environ["SPARK_LOCAL_IP"] = LOCALHOST
     builder = SparkSession.builder.appName("trackback").master("local[2]")
     for key, value in _SETTINGS.items():
         builder = builder.config(key, value)
@@ -199,5 +204,6 @@ def _session() -> Any:
     # Without a Java there is no gateway, and no one kind of error for that.
     except Exception as error:
         raise Refused(
-            f"expected a Java of version 17 or newer for Spark, cannot start it: {jvm_reason(error)}"
+            f"expected a Java of version 17 or newer for Spark, found {java_version(os.environ.get('JAVA_HOME'))}: "
+            f"cannot start it: {jvm_reason(error)}"
         ) from error

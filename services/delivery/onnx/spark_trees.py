@@ -1,15 +1,14 @@
-"""The saved trees of a Spark classifier, as trees of one ONNX node."""
+"""The saved trees of a Spark model, as trees of ONNX nodes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from services.contract.errors import Refused
 from services.delivery.onnx.spark_stage import Stage
 from services.delivery.onnx.tree_ensemble import Branch, Leaf, Node
 
 
-def boosted_trees(stage: Stage) -> list[Node]:
-    """Their sum is the margin."""
+def weighted_trees(stage: Stage) -> list[Node]:
+    """Of boosted trees: their sum is the margin of a classifier, the answer of a regression."""
     weights = {row["_1"]: row["_3"] for row in stage.rows("treesMetadata")}
 
     def weighted(tree: int) -> Callable[[dict[str, Any]], float]:
@@ -18,24 +17,28 @@ def boosted_trees(stage: Stage) -> list[Node]:
     return [_tree(nodes, weighted(tree)) for tree, nodes in _forest(stage).items()]
 
 
-def voting_trees(stage: Stage) -> list[Node]:
-    """Of a random forest: their sum is the probability of 1. Raises Refused for more labels than 0 and 1."""
+def number_trees(stage: Stage) -> list[Node]:
+    """Of a regression: each leaf has the tree's own answer."""
+    return [_tree(nodes, lambda node: float(node["prediction"])) for nodes in _forest(stage).values()]
+
+
+def label_trees(stage: Stage, whole: Callable[[Sequence[float]], float]) -> list[list[Node]]:
+    """For each label as many trees as the model has: a leaf has the label's count, divided by `whole` of all counts."""
     forest = _forest(stage)
-    return [_tree(nodes, lambda node: _share_of_ones(node) / len(forest)) for nodes in forest.values()]
+    labels = len(next(iter(forest.values()))[0]["impurityStats"])
 
+    def share(label: int) -> Callable[[dict[str, Any]], float]:
+        return lambda node: float(node["impurityStats"][label] / whole(node["impurityStats"]))
 
-def _share_of_ones(node: dict[str, Any]) -> float:
-    counts = node["impurityStats"]
-    if len(counts) != 2:
-        raise Refused(f"expected a RandomForest of two labels, found one of {len(counts)}")
-    return float(counts[1] / sum(counts))
+    return [[_tree(nodes, share(label)) for nodes in forest.values()] for label in range(labels)]
 
 
 def _forest(stage: Stage) -> dict[int, dict[int, dict[str, Any]]]:
-    """The saved nodes by tree and number."""
+    """The saved nodes by tree and number; those of a model of one tree have no tree named."""
     forest: dict[int, dict[int, dict[str, Any]]] = {}
     for row in stage.rows():
-        forest.setdefault(row["treeID"], {})[row["nodeData"]["id"]] = row["nodeData"]
+        node = row.get("nodeData", row)
+        forest.setdefault(row.get("treeID", 0), {})[node["id"]] = node
     return dict(sorted(forest.items()))
 
 

@@ -14,7 +14,10 @@ import pytest
 
 from services.contract.errors import Refused
 from services.contract.release import Column
+from services.contract.spark import ONLINE
 from services.delivery.flavors import spark
+from services.delivery.onnx.spark_features import FEATURES
+from services.delivery.onnx.spark_predictors import CLASSIFIERS, REGRESSORS
 
 INPUTS = (Column(name="cut", type="string"), Column(name="carat", type="double", required=False))
 SPARK = "org.apache.spark.ml"
@@ -43,12 +46,19 @@ def write_stage(root: Path, place: int, kind: str, parameters: Parameters, *rows
 
 def regression(**changes: Any) -> Parameters:
     """Two categories and one number; the unknown category is the one that one-hot drops."""
-    matrix = {"type": 1, "numCols": 3, "isTransposed": False, "values": [0.5, -0.25, 2.0], "colPtrs": None}
+    matrix = {
+        "type": 1,
+        "numRows": 1,
+        "numCols": 3,
+        "isTransposed": False,
+        "values": [0.5, -0.25, 2.0],
+        "colPtrs": None,
+    }
     saved = {
         "numClasses": 2,
         "isMultinomial": False,
         "coefficientMatrix": matrix,
-        "interceptVector": {"values": [-1.0]},
+        "interceptVector": {"type": 1, "values": [-1.0]},
     }
     return {**saved, **changes}
 
@@ -149,14 +159,14 @@ def test_a_threshold_of_its_own_decides_the_label(model: Path, threshold: float,
     ],
 )
 def test_weights_that_are_saved_sparsely_are_put_in_their_places(model: Path, matrix: Parameters) -> None:
-    sparse = {"type": 0, "numCols": 3, "values": [0.5, 2.0], **matrix}
+    sparse = {"type": 0, "numRows": 1, "numCols": 3, "values": [0.5, 2.0], **matrix}
     change_rows(4, regression(coefficientMatrix=sparse))(model)
     _, probabilities = answers(converted(model), ["Fair", "Ideal"], [1.0, 1.0])
     assert probabilities == pytest.approx([1 / (1 + math.exp(-1.5)), 1 / (1 + math.exp(-1.0))], rel=1e-15)
 
 
 def test_a_regression_without_an_intercept_has_none(model: Path) -> None:
-    change_rows(4, regression(interceptVector={"values": []}))(model)
+    change_rows(4, regression(interceptVector={"type": 1, "values": []}))(model)
     assert answers(converted(model), ["new"], [0.0])[1] == [0.5]
 
 
@@ -203,15 +213,22 @@ def test_a_folder_without_a_spark_model_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (change_metadata(0, handleInvalid="error"), "StringIndexerModel with handleInvalid 'keep', found 'error'"),
-        (change_metadata(1, handleInvalid="error"), "OneHotEncoderModel with handleInvalid 'keep', found 'error'"),
+        (
+            change_metadata(0, handleInvalid="skip"),
+            "StringIndexerModel that answers each row, found handleInvalid 'skip'",
+        ),
+        (
+            change_metadata(1, handleInvalid="skip"),
+            "OneHotEncoderModel that answers each row, found handleInvalid 'skip'",
+        ),
         (change_metadata(0, inputCol="carat"), "expected a StringIndexer of strings, found one of 'carat'"),
         (change_metadata(2, missingValue=-1.0), "expected an Imputer whose missingValue is NaN, found -1.0"),
         (change_metadata(3, handleInvalid="skip"), "that answers each row, found handleInvalid 'skip'"),
         (change_metadata(4, thresholds=[0.2, 0.8]), "without thresholds, found [0.2, 0.8]"),
-        (change_rows(4, regression(isMultinomial=True, numClasses=3)), "found a multinomial one of 3 labels"),
-        (change_rows(4, regression(numClasses=3)), "found a multinomial one of 3 labels"),
-        (change_metadata(2, kind=f"{SPARK}.feature.MinMaxScalerModel"), "as ONNX, found feature.MinMaxScalerModel"),
+        (
+            change_metadata(2, kind=f"{SPARK}.feature.Word2VecModel"),
+            "as ONNX, found feature.Word2VecModel: such a model",
+        ),
         (change_metadata(4, kind=f"{SPARK}.feature.VectorAssembler"), "as ONNX, found feature.VectorAssembler"),
         (change_rows(0, {"labels": []}), "cannot read it: KeyError('labelsArray')"),
         (change_file("stages/1_stage_1/data/part-00000-c000.snappy.parquet", "torn"), "cannot read it: ArrowInvalid"),
@@ -230,3 +247,67 @@ def test_a_stage_that_reads_what_nobody_gives_is_refused_by_the_name_of_the_colu
         Refused, match="^expected stages that read inputs or one another, found one that reads 'weight'$"
     ):
         converted(model)
+
+
+def of_numbers(
+    tmp_path: Path, kind: str, parameters: Parameters, saved: Parameters, labels: tuple[str, ...] = ()
+) -> bytes:
+    """A graph of one number, or of one of `labels`, by the carat alone."""
+    root = tmp_path / "numbers" / "sparkml"
+    places = range(3 if labels else 2)
+    write_metadata(root, f"{SPARK}.PipelineModel", {"stageUids": [f"stage_{place}" for place in places]})
+    assemble = {"inputCols": ["carat"], "outputCol": "features", "handleInvalid": "error"}
+    write_stage(root, 0, "feature.VectorAssembler", assemble)
+    write_stage(root, 1, kind, {"featuresCol": "features", **parameters}, saved)
+    if labels:
+        write_stage(root, 2, "feature.IndexToString", {"labels": list(labels)})
+    return spark.to_onnx(spark.load(root.parent), root.parent, INPUTS)
+
+
+def dense(*values: float) -> Parameters:
+    return {"type": 1, "size": None, "indices": None, "values": list(values)}
+
+
+def test_each_of_several_labels_has_the_share_of_its_exponent(tmp_path: Path) -> None:
+    weights = {"type": 1, "numRows": 3, "numCols": 1, "isTransposed": True, "values": [0.5, -0.5, 0.0]}
+    saved = {"isMultinomial": True, "coefficientMatrix": weights, "interceptVector": dense(0.0, 1.0, 0.25)}
+    graph = of_numbers(tmp_path, "classification.LogisticRegressionModel", {}, saved, ("Adelie", "Gentoo", "Chin"))
+    labels, probabilities = answers(graph, ["", ""], [4.0, -1.0])
+    raw = [[2.0, -1.0, 0.25], [-0.5, 1.5, 0.25]]
+    assert list(map(str, labels)) == ["Adelie", "Gentoo"]
+    assert probabilities == pytest.approx(
+        [math.exp(max(each)) / sum(map(math.exp, each)) for each in raw], rel=1e-15, abs=0
+    )
+
+
+def number(graph: bytes, *carats: float) -> list[float]:
+    given = {"input_0": numpy.array([""] * len(carats), dtype=object), "input_1": numpy.array(carats)}
+    return list(onnxruntime.InferenceSession(graph).run(["prediction"], given)[0])
+
+
+def test_a_regression_of_numbers_answers_what_one_reckons_by_hand(tmp_path: Path) -> None:
+    saved = {"coefficients": dense(2.0), "intercept": -1.0}
+    linear = of_numbers(tmp_path / "a", "regression.LinearRegressionModel", {}, saved)
+    poisson = of_numbers(tmp_path / "b", "regression.GeneralizedLinearRegressionModel", {"family": "poisson"}, saved)
+    assert number(linear, 3.0, -0.5) == [5.0, -2.0]
+    assert number(poisson, 3.0, -1e9) == pytest.approx([math.exp(5), 1e-16], rel=1e-15)
+
+
+def test_a_link_that_is_not_written_is_named(tmp_path: Path) -> None:
+    saved = {"coefficients": dense(2.0), "intercept": -1.0}
+    with pytest.raises(Refused, match="found binomial with probit"):
+        parameters = {"family": "binomial", "link": "probit"}
+        of_numbers(tmp_path, "regression.GeneralizedLinearRegressionModel", parameters, saved)
+
+
+def test_a_row_that_spark_refuses_gets_no_number(tmp_path: Path, model: Path) -> None:
+    linear = of_numbers(tmp_path, "regression.LinearRegressionModel", {}, {"coefficients": dense(0.0), "intercept": 1})
+    assert numpy.isnan(number(linear, math.nan, 2.0)).tolist() == [True, False]
+    change_metadata(0, handleInvalid="error")(model)
+    _, probabilities = answers(converted(model), ["Fair", "new"], [1.0, 1.0])
+    assert numpy.isnan(probabilities).tolist() == [False, True]
+
+
+def test_what_is_said_to_be_written_is_written() -> None:
+    assert FEATURES.keys() | CLASSIFIERS.keys() | REGRESSORS.keys() == ONLINE
+    assert spark.TRUSTED_STAGES > ONLINE
