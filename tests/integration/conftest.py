@@ -30,6 +30,14 @@ def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.wait(60)
 
 
+@pytest.fixture(scope="session")
+def quick_java() -> Iterator[None]:
+    """JVMs that compile once and are done: what is asked of them is over before the second compiler pays."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+        yield
+
+
 def _wait_until_healthy(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + PATIENCE
     while not _is_healthy(url):

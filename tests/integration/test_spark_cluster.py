@@ -35,7 +35,7 @@ def jvm(log: Path, role: str, *arguments: str) -> Iterator[None]:
 
 
 @pytest.fixture
-def master(tmp_path: Path) -> Iterator[str]:
+def master(quick_java: None, tmp_path: Path) -> Iterator[str]:  # noqa: ARG001
     port = str(free_port())
     of_master, of_worker, url = tmp_path / "master.log", tmp_path / "worker.log", f"spark://127.0.0.1:{port}"
     with jvm(of_master, "master.Master", "--host", "127.0.0.1", "--port", port, "--webui-port", "0"):

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -132,14 +132,6 @@ def _logistic(penalty: float = 0.0) -> LogisticRegression:
 
 def _trees(kind: Callable[..., Any], **parameters: float) -> Any:
     return kind(labelCol="late", maxBins=64, maxDepth=3, seed=0, **parameters)
-
-
-@pytest.fixture(scope="session")
-def quick_java() -> Iterator[None]:
-    """A JVM that compiles once and is done: what is asked here is over before the second compiler pays."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
-        yield
 
 
 @pytest.fixture(scope="session")

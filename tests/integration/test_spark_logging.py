@@ -37,7 +37,7 @@ ROWS = pandas.DataFrame(
 
 
 @pytest.fixture(scope="module")
-def model() -> PipelineModel:
+def model(quick_java: None) -> PipelineModel:  # noqa: ARG001
     def plan() -> Pipeline:
         imputer = Imputer(inputCols=["wind"], outputCols=["filled"])
         assembler = VectorAssembler(inputCols=["hour", "filled"], outputCol="features")

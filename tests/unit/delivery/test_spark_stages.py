@@ -290,7 +290,7 @@ def test_a_regression_of_numbers_answers_what_one_reckons_by_hand(tmp_path: Path
     linear = of_numbers(tmp_path / "a", "regression.LinearRegressionModel", {}, saved)
     poisson = of_numbers(tmp_path / "b", "regression.GeneralizedLinearRegressionModel", {"family": "poisson"}, saved)
     assert number(linear, 3.0, -0.5) == [5.0, -2.0]
-    assert number(poisson, 3.0, -1e9) == pytest.approx([math.exp(5), 1e-16], rel=1e-15)
+    assert number(poisson, 3.0, -1e9) == pytest.approx([math.exp(5), 1e-16], rel=1e-15, abs=0)
 
 
 def test_a_link_that_is_not_written_is_named(tmp_path: Path) -> None:
@@ -301,8 +301,20 @@ def test_a_link_that_is_not_written_is_named(tmp_path: Path) -> None:
 
 
 def test_a_row_that_spark_refuses_gets_no_number(tmp_path: Path, model: Path) -> None:
-    linear = of_numbers(tmp_path, "regression.LinearRegressionModel", {}, {"coefficients": dense(0.0), "intercept": 1})
-    assert numpy.isnan(number(linear, math.nan, 2.0)).tolist() == [True, False]
+    leaf = {
+        "id": 0,
+        "prediction": 5.0,
+        "impurityStats": [1.0, 3.0],
+        "leftChild": -1,
+        "rightChild": -1,
+        "split": {"a": 0},
+    }
+    tree = of_numbers(tmp_path / "a", "regression.DecisionTreeRegressionModel", {}, leaf)
+    assert numpy.isnan(number(tree, math.nan, 2.0)).tolist() == [True, False]
+    votes = of_numbers(tmp_path / "b", "classification.DecisionTreeClassificationModel", {}, leaf, ("Chin", "Adelie"))
+    labels, probabilities = answers(votes, ["", ""], [math.nan, 2.0])
+    assert numpy.isnan(probabilities).tolist() == [True, False]
+    assert (str(labels[1]), probabilities[1]) == ("Adelie", 0.75)
     change_metadata(0, handleInvalid="error")(model)
     _, probabilities = answers(converted(model), ["Fair", "new"], [1.0, 1.0])
     assert numpy.isnan(probabilities).tolist() == [False, True]
