@@ -1,0 +1,43 @@
+"""A frame that Spark has answered, as predictions, and the Java that could not answer."""
+
+from pathlib import Path
+
+import pytest
+
+from services.contract.errors import Refused
+from services.contract.prediction import Labelled
+from services.contract.spark import java_version, predictions
+
+
+def test_a_label_with_a_name_has_the_probability_at_its_place() -> None:
+    answers = {"prediction": ["Gentoo", "Adelie"], "probability": [[0.3, 0.7], [0.9, 0.1]]}
+    assert predictions(answers, ["Adelie", "Gentoo"]) == [
+        Labelled(label="Gentoo", probability=0.7),
+        Labelled(label="Adelie", probability=0.9),
+    ]
+
+
+def test_without_names_it_is_the_probability_of_1_whichever_label_is_answered() -> None:
+    answers = {"prediction": [0.0, 1.0], "probability": [[0.75, 0.25], [0.5, 0.5]]}
+    assert predictions(answers, None) == [Labelled(label=0, probability=0.25), Labelled(label=1, probability=0.5)]
+
+
+def test_without_probabilities_it_is_a_number() -> None:
+    assert predictions({"prediction": [1.5, -2.0]}, None) == [1.5, -2.0]
+
+
+@pytest.mark.parametrize("labels", [None, ["Adelie", "Gentoo"]])
+def test_a_model_of_more_labels_than_have_names_is_refused(labels: list[str] | None) -> None:
+    answers = {"prediction": [0.0], "probability": [[0.2, 0.3, 0.5]]}
+    with pytest.raises(Refused, match="expected a model of the labels .*, found one of another number"):
+        predictions(answers, labels)
+
+
+@pytest.mark.process
+def test_a_java_is_asked_for_its_version(tmp_path: Path) -> None:
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\necho more >&2\n")
+    java.chmod(0o755)
+    assert java_version(str(tmp_path)) == 'openjdk version "11.0.2" 2019-01-15'
+    assert java_version(str(tmp_path / "nowhere")) == "none"
