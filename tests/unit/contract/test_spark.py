@@ -1,6 +1,7 @@
 """A frame that Spark has answered, as predictions, and the Java that could not answer."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from services.contract.spark import java_version, predictions
 
 
 def test_a_label_with_a_name_has_the_probability_at_its_place() -> None:
-    answers = {"prediction": ["Gentoo", "Adelie"], "probability": [[0.3, 0.7], [0.9, 0.1]]}
+    answers: dict[str, list[Any]] = {"prediction": ["Gentoo", "Adelie"], "probability": [[0.3, 0.7], [0.9, 0.1]]}
     assert predictions(answers, ["Adelie", "Gentoo"]) == [
         Labelled(label="Gentoo", probability=0.7),
         Labelled(label="Adelie", probability=0.9),
@@ -18,7 +19,7 @@ def test_a_label_with_a_name_has_the_probability_at_its_place() -> None:
 
 
 def test_without_names_it_is_the_probability_of_1_whichever_label_is_answered() -> None:
-    answers = {"prediction": [0.0, 1.0], "probability": [[0.75, 0.25], [0.5, 0.5]]}
+    answers: dict[str, list[Any]] = {"prediction": [0.0, 1.0], "probability": [[0.75, 0.25], [0.5, 0.5]]}
     assert predictions(answers, None) == [Labelled(label=0, probability=0.25), Labelled(label=1, probability=0.5)]
 
 
@@ -28,7 +29,7 @@ def test_without_probabilities_it_is_a_number() -> None:
 
 @pytest.mark.parametrize("labels", [None, ["Adelie", "Gentoo"]])
 def test_a_model_of_more_labels_than_have_names_is_refused(labels: list[str] | None) -> None:
-    answers = {"prediction": [0.0], "probability": [[0.2, 0.3, 0.5]]}
+    answers: dict[str, list[Any]] = {"prediction": [0.0], "probability": [[0.2, 0.3, 0.5]]}
     with pytest.raises(Refused, match="expected a model of the labels .*, found one of another number"):
         predictions(answers, labels)
 
