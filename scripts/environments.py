@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = Path(os.environ.get("TRACKBACK_ENVIRONMENTS") or ROOT / ".venv")
@@ -29,7 +29,7 @@ PLATFORM = ("delivery", "training", "prediction-onnx", "prediction-fasttext", "p
 
 
 def main(arguments: list[str]) -> None:
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, stop)
     needs, command = arguments, []
     if "--" in arguments:
         at = arguments.index("--")
@@ -65,9 +65,9 @@ def environment(name: str) -> None:
     if _is(stamp, wanted):
         return
     installer = uv()
-    with _alone(name):
+    with alone(name):
         if not _is(stamp, wanted):
-            say(f"setting up the environment '{name}' ({_count(lock)} packages, once)")
+            say(f"setting up the environment '{name}' ({count(lock)} packages, once)")
             _install(installer, folder, lock)
             stamp.write_text(wanted)
 
@@ -84,7 +84,7 @@ def uv() -> Path:
     stamp, wanted = UV / ".lock", _digest([lock], "")
     if _is(stamp, wanted):
         return UV / "bin" / "uv"
-    with _alone("uv"):
+    with alone("uv"):
         if not _is(stamp, wanted):
             say("setting up uv, the installer (once)")
             if not _has_venv():
@@ -97,10 +97,14 @@ def uv() -> Path:
 
 
 @contextmanager
-def _alone(name: str) -> Iterator[None]:
+def alone(name: str) -> Iterator[None]:
     """Two that set up the same take turns, because each begins by removing what is there."""
-    ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
-    with (ENVIRONMENTS / f".{name}.setting-up").open("wb") as turn:
+    try:
+        ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
+        turn = (ENVIRONMENTS / f".{name}.setting-up").open("wb")
+    except OSError as error:
+        refuse(f"{ENVIRONMENTS}: expected a folder to set up '{name}' in, cannot write there: {error.strerror}")
+    with turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         yield
 
@@ -125,7 +129,7 @@ def plugin() -> None:
     java("javac")
     if not shutil.which("mvn"):
         apt("maven", "Maven")
-    with _alone("plugin"):
+    with alone("plugin"):
         if not built():
             say("building the GoCD plugin with Maven (once; the first time it downloads Maven's own parts)")
             # Without `clean`, classes of sources that are gone would stay in the jar.
@@ -173,9 +177,15 @@ def run(command: Iterable[str | Path], quiet: bool = False) -> None:
     What it prints goes to stderr, because stdout is for the data of the command that follows.
     """
     words = [str(word) for word in command]
-    output = subprocess.PIPE if quiet else sys.stderr
+    code, printed = ended(words, subprocess.PIPE if quiet else sys.stderr)
+    if code != 0:
+        refuse(f"expected '{' '.join(words[:4])} …' to succeed, found exit {code}\n{printed}".rstrip())
+
+
+def ended(command: Iterable[str | Path], output: int | TextIO) -> tuple[int, str]:
+    """Its exit code and what it printed, nothing when that went to a file."""
     with subprocess.Popen(
-        words,
+        [str(word) for word in command],
         process_group=0,
         stdin=subprocess.DEVNULL,
         stdout=output,
@@ -187,10 +197,7 @@ def run(command: Iterable[str | Path], quiet: bool = False) -> None:
         except BaseException:
             _end_group(process)
             raise
-    if process.returncode != 0:
-        refuse(
-            f"expected '{' '.join(words[:4])} …' to succeed, found exit {process.returncode}\n{printed or ''}".rstrip()
-        )
+    return process.returncode, printed or ""
 
 
 def _end_group(process: "subprocess.Popen[str]") -> None:
@@ -212,7 +219,7 @@ def _is(stamp: Path, wanted: str) -> bool:
     return stamp.is_file() and stamp.read_text() == wanted
 
 
-def _count(lock: Path) -> int:
+def count(lock: Path) -> int:
     return sum("==" in line for line in lock.read_text().splitlines())
 
 
@@ -221,12 +228,12 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-def refuse(text: str) -> NoReturn:
+def refuse(text: str, code: int = 1) -> NoReturn:
     sys.stderr.write(text + "\n")
-    raise SystemExit(1)
+    raise SystemExit(code)
 
 
-def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(143)
 
 

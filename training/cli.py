@@ -11,8 +11,9 @@ import typer
 
 from services.contract import names
 from services.contract.errors import Refused
-from services.contract.model_config import ModelConfig
+from services.contract.model_config import ModelConfig, load_model_config
 from services.contract.signals import surely_exit_on
+from training.library_environment import enter_own
 from training.machine import end_children
 from training.settings import Settings
 
@@ -42,6 +43,7 @@ def train(
     """
     settings, say = Settings(), _Progress()
     settings.prepare()
+    _enter_own_environment(settings, model)
     from training import job  # after the environment is set: MLflow reads it when it is imported
 
     request = job.TrainRequest(settings.trackback_models, model, variant, data, shuffle_labels, master)
@@ -134,6 +136,11 @@ class _Progress:
 def _refuse_unless_id(run: str) -> None:
     if not names.RUN_ID.fullmatch(run):
         raise Refused(f"expected a run id of 32 hex digits, found '{run}': copy it from the run's page in MLflow")
+
+
+def _enter_own_environment(settings: Settings, model: str) -> None:
+    library = load_model_config(settings.trackback_models, model).library
+    enter_own(library, settings.trackback_models / model, settings.trackback_environments)
 
 
 def main() -> None:

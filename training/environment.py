@@ -2,11 +2,13 @@
 
 import hashlib
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from services.contract import names
 from services.contract.candidate import Environment
 
 PACKAGES_FILE = "packages.txt"
@@ -36,9 +38,11 @@ class Installed:
 
 
 def installed(locks: Path) -> Installed:
-    """`locks` is a folder of lock files. Of those that pin all that is installed, the shortest counts."""
+    """`locks` is a folder of lock files; a model's own environment holds its own. Of those that pin all that is
+    installed, the shortest counts."""
     packages = {f"{_normal(one.name)}=={one.version}" for one in metadata.distributions()}
-    pinned = {lock: set(_pins(lock)) for lock in sorted(locks.glob("*.txt"))}
+    known = [*sorted(locks.glob("*.txt")), *Path(sys.prefix).glob(names.LOCK_FILE)]
+    pinned = {lock: set(_pins(lock)) for lock in known}
     fitting = [lock for lock, pins in pinned.items() if packages <= pins]
     lines = "".join(f"{package}\n" for package in sorted(packages))
     return Installed(lines, min(fitting, key=lambda lock: len(pinned[lock]), default=None))

@@ -14,7 +14,7 @@ from services.contract.model_config import ModelConfig, load_model_config
 from services.contract.provenance import read_provenance
 from services.contract.record import ModelName, Record, RunId
 from training.dataset import schema
-from training.library_environment import enter
+from training.library_environment import enter, enter_own
 from training.logged_run import Say
 from training.rows import load_rows
 from training.sources import file_sources, in_short, other_files, other_versions, package_sources
@@ -51,6 +51,7 @@ def verify(request: VerifyRequest, say: Say) -> VerifiedData | list[str]:
     """
     run, model = find(request.run_id)
     config = load_model_config(request.models, model)
+    enter_own(config.library, request.models / model, request.environments)
     if request.csv:
         enter(config.library, request.environments)
     provenance = recorded_provenance(run)

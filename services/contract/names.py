@@ -44,6 +44,10 @@ MEMORY_METRIC = "peak_memory_bytes"
 SYSTEM_METRICS = "system/"
 LEARNING_CURVE = "learning_curve."
 LOGGED_MODEL_NAME = "model"
+# A model folder of MLflow that holds this file brings its own environment. Whatever flavor logged it, the library that
+# asks it there is this one.
+LOCK_FILE = "requirements.lock"
+OWN_ENVIRONMENT = "pyfunc"
 
 PACKAGE_MATERIAL = "model"
 PACKAGE_PREFIX = "GO_PACKAGE_MODEL_"

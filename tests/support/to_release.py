@@ -4,6 +4,7 @@ import sys
 
 from services.contract.model_config import load_model_config
 from services.contract.promotion import Promotion
+from services.contract.release import Release
 from services.delivery.packaging.servable import ask_service
 from services.delivery.scoring.scoring import Scorer
 from services.delivery.settings import Settings
@@ -26,16 +27,20 @@ def promotion_of(run: TrainedRun) -> Promotion:
     )
 
 
+def release_of(settings: Settings, run: TrainedRun) -> Release:
+    """Pins the run's hold-out, and lets the run go through the gates."""
+    page = settings.models / run.model / "model.yaml"
+    page.write_text(page.read_text().replace("holdout_sha256: null", f"holdout_sha256: {run.holdout_sha256}"))
+    scorer = Scorer.of(settings, load_model_config(settings.models, run.model))
+    candidate = fetched(settings, promotion_of(run), None)
+    validation, comparison = validated(scorer, candidate), compared(scorer, candidate, None)
+    return packaged(scorer, candidate, validation, comparison, ask_service(settings.environments))
+
+
 def main(model: str) -> None:
     settings = Settings()
     run = train(TrainRequest(settings.models, model), lambda text: print(text, file=sys.stderr))  # noqa: T201
-    page = settings.models / model / "model.yaml"
-    page.write_text(page.read_text().replace("holdout_sha256: null", f"holdout_sha256: {run.holdout_sha256}"))
-    scorer = Scorer.of(settings, load_model_config(settings.models, model))
-    candidate = fetched(settings, promotion_of(run), None)
-    validation, comparison = validated(scorer, candidate), compared(scorer, candidate, None)
-    release = packaged(scorer, candidate, validation, comparison, ask_service(settings.environments))
-    sys.stdout.write(release.to_json())
+    sys.stdout.write(release_of(settings, run).to_json())
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.contract import names
 from services.contract.answers import Answers
 from services.contract.digest import digest_directory
-from services.contract.environments import python_of
+from services.contract.environments import python_for
 from services.contract.errors import Refused, Undecided
 from services.contract.prediction import Labelled, Prediction, difference, differs_in
 from services.contract.release import Form, Servable
@@ -62,12 +63,20 @@ def choose(
     return Servable(form=None, notes=tuple(notes))
 
 
-def ask_service(environments: Path) -> Ask:
-    """Starts the service in the environment of the form's runtime, to answer these rows and end."""
+def ask_service(environments: Path, containers: bool = False) -> Ask:
+    """Starts the service in the environment of the form's runtime, to answer these rows and end.
+
+    With `containers` it is those that will serve: they have the environments of runtimes, and no other.
+    """
 
     def ask(release: Path, form: Form, rows: Sequence[Row], limit_ms: float) -> Answers:
+        if containers and (release / names.MODEL_FOLDER / names.LOCK_FILE).is_file():
+            raise Refused(
+                "online by containers: not available for a model with its own environment: a platform whose releases "
+                "are processes serves it"
+            )
         own = f"prediction-{form.runtime}"
-        python = python_of(own, environments)
+        python = python_for(own, release / names.MODEL_FOLDER, environments)
         if python is None:
             raise Undecided(f"expected {environments / own}, found none: scripts/setup {own}")
         questions = release.with_name("questions.json")

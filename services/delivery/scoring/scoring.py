@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from services.contract.environments import python_of
+from services.contract.environments import python_for
 from services.contract.errors import Refused
 from services.contract.model_config import ModelConfig
 from services.contract.own_code import refuse_uncommitted
@@ -35,7 +35,7 @@ class HoldoutRequest:
 
 @dataclass(frozen=True)
 class Scorer:
-    """Asks models in the environment of their library, which is below `environments`.
+    """Asks models in the environment of their own lock or of their library, which is below `environments`.
 
     `train_py` is the model's own code as it was committed, the only one that a candidate may bring; None for none.
     """
@@ -105,7 +105,7 @@ class Scorer:
         path = result.with_name("request.json")
         path.write_text(json.dumps(message.model_dump(mode="json")))
         arguments = [job, request.library, str(request.folder), str(path), str(result)]
-        python = python_of(request.library, self.environments) or Path(sys.executable)
+        python = python_for(request.library, request.folder, self.environments) or Path(sys.executable)
         run_limited(python, ["-m", "services.delivery.scoring.child", *arguments])
 
 

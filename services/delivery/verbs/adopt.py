@@ -23,7 +23,7 @@ from services.delivery.scoring.canonical import canonical_holdout
 from services.delivery.scoring.scoring import HoldoutRequest, Scorer
 from services.delivery.settings import Settings
 from services.delivery.store import Store
-from services.delivery.verbs.fetch import native_library
+from services.delivery.verbs.fetch import library_of
 from services.delivery.verbs.promote import refuse_unready
 from services.delivery.verbs.validate import measured, signature_check
 
@@ -127,7 +127,7 @@ class _Asked:
         store = self.scorer.store
         with store.staging() as staging:
             folder = self.registry.download_model(self.model_id, staging / "model")
-            library = native_library(folder)
+            library = library_of(folder)
             _refuse_unservable(folder, library, self.scorer.config)
             (staging / "holdout.csv").write_bytes(content)
             store.put_holdout(staging / "holdout.csv", holdout.sha256)

@@ -57,7 +57,7 @@ def _fetched(registry: Registry, store: Store, promotion: Promotion, pipeline: P
         check_model_digest(run, folder)
         holdout = registry.download_artifact(run, names.HOLDOUT_ARTIFACT, staging / "holdout")
         store.put_holdout(holdout, facts.holdout.sha256)
-        files, library = list_files(folder), native_library(folder)
+        files, library = list_files(folder), library_of(folder)
         digest = store.put_model(folder)
     return Candidate(promotion=promotion, run=facts, pipeline=pipeline, library=library, digest=digest, files=files)
 
@@ -71,12 +71,17 @@ def _refuse_unfit(promotion: Promotion) -> None:
         )
 
 
-def native_library(folder: Path) -> str:
-    """The native flavor of an MLflow model folder. Raises Refused when its MLmodel names files outside of it."""
+def library_of(folder: Path) -> str:
+    """The library that asks an MLflow model folder: its native flavor, unless it brings its own environment.
+
+    Raises Refused when its MLmodel names files outside of it.
+    """
     flavors = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8")).get("flavors", {})
     for where, text in _texts(flavors, "flavors"):
         if text.startswith("/") or ".." in Path(text).parts:
             raise Refused(f"expected MLmodel to name files of its own folder, found {where}: {text!r}")
+    if (folder / names.LOCK_FILE).is_file():
+        return names.OWN_ENVIRONMENT
     native = sorted(set(flavors) - {"python_function"})
     if len(native) != 1:
         raise Refused(f"expected one native flavor in MLmodel, found {native or 'none'}")

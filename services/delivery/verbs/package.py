@@ -52,13 +52,17 @@ def package(
     for verdict in verdicts:
         refuse_unless_passed(found, verdict)
     config = load_model_config(settings.models, found.promotion.model)
-    release = packaged(Scorer.of(settings, config), found, *verdicts, ask_service(settings.environments))
+    release = packaged(Scorer.of(settings, config), found, *verdicts, _ask(settings))
     for note in release.manifest.servable.notes:
         say(note)
     online = "" if release.manifest.servable.form else ", for batch only"
     say(f"packaged {config.name} {found.promotion.label} as release {release.digest[:12]}…{online}")
     keep(with_image(settings, release), out, names.RELEASE_FILE)
     tell_release(settings, release)
+
+
+def _ask(settings: Settings) -> Ask:
+    return ask_service(settings.environments, containers=settings.registry_url is not None)
 
 
 def refuse_unless_passed(candidate: Candidate, verdict: Validation | Comparison) -> None:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from threading import Lock, Thread
 
+from services.contract import names
 from services.contract.checkout import ROOT
+from services.contract.environments import python_for
 from services.contract.errors import Refused
 from services.contract.process_identity import identity
-from services.contract.release import Manifest
 from services.rollout.checks import confirm
 from services.rollout.processes.listeners import Listeners
 from services.rollout.processes.serving_process import CLOSE_SECONDS, ProcessRecord, ServingProcess, beside
@@ -37,10 +38,12 @@ class ProcessBackend:
         self._on_change: Callable[[], None] | None = None
 
     def start(self, release: StoredRelease) -> Serving:
+        # Before others have to wait: a release's own environment may have to be set up.
+        python = self._python(release)
         with self._lock:
             if self._closed:
                 raise Refused("the rollout service is stopping: ask again when it is back")
-            serving = self._spawn(release, self._folder / secrets.token_hex(4))
+            serving = self._spawn(python, release, self._folder / secrets.token_hex(4))
             self._all = [*(other for other in self._all if other.alive()), serving]
             self._watch_end(serving)
         return serving
@@ -104,8 +107,8 @@ class ProcessBackend:
             if path.name.partition(".")[0] not in recorded:
                 path.unlink()
 
-    def _spawn(self, release: StoredRelease, control: Path) -> ServingProcess:
-        command = [str(self._python(release.manifest)), "-m", "services.prediction", str(release.folder)]
+    def _spawn(self, python: Path, release: StoredRelease, control: Path) -> ServingProcess:
+        command = [str(python), "-m", "services.prediction", str(release.folder)]
         command += ["--digest", release.digest, "--control", control.name, "--names", ",".join(self._settings.names)]
         with beside(control, "log").open("wb") as output:
             child = subprocess.Popen(
@@ -123,16 +126,15 @@ class ProcessBackend:
     ) -> ServingProcess:
         return ServingProcess(record, control, self._listeners, self._settings.load_seconds, child)
 
-    def _python(self, manifest: Manifest) -> Path:
-        form = manifest.servable.form
-        if form is None:
-            raise Refused(
-                f"expected a release that can answer, found one for batch only: {manifest.servable.notes[-1]}"
-            )
-        path = self._settings.environments / f"prediction-{form.runtime}" / "bin" / "python"
-        if not path.exists():
-            raise Refused(f"expected an environment for {form.runtime}, found no {path}: set it up as README.md shows")
-        return path
+    def _python(self, release: StoredRelease) -> Path:
+        servable, environments = release.manifest.servable, self._settings.environments
+        if servable.form is None:
+            raise Refused(f"expected a release that can answer, found one for batch only: {servable.notes[-1]}")
+        name = f"prediction-{servable.form.runtime}"
+        python = python_for(name, release.folder / names.MODEL_FOLDER, environments)
+        if python is None:
+            raise Refused(f"expected an environment {name} in {environments}, found none: scripts/setup {name}")
+        return python
 
     def _allow_loading(self, child: subprocess.Popen[bytes]) -> None:
         """The child waits for a line on stdin; when this process ends before, it ends by itself."""

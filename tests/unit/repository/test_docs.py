@@ -15,6 +15,7 @@ DOCS = sorted([ROOT / "README.md", ROOT / "plugin" / "README.md", *(ROOT / "docs
 # By whoever follows docs/bring-your-own-model.md.
 TO_BE_WRITTEN = (
     "training/models/diabetes/",
+    "training/models/diabetes-neighbours/",
     "training/flavors/lightgbm.py",
     "services/delivery/flavors/lightgbm.py",
 )

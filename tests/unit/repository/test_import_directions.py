@@ -47,8 +47,8 @@ FOLDERS: dict[str, dict[str, set[str]]] = {
 }
 # Each library may be named in these places only.
 ONLY_IN = {
-    "mlflow": ("training/", "services/delivery/clients/registry.py"),
-    "pandas": ("training/", "services/contract/typed_rows.py"),
+    "mlflow": ("training/", "services/delivery/clients/registry.py", "services/contract/pyfunc_model.py"),
+    "pandas": ("training/", "services/contract/typed_rows.py", "services/contract/pyfunc_model.py"),
     "docker": ("services/rollout/containers/engine.py",),
     "prometheus_client": ("services/rollout/metrics.py",),
     # One file a component, so that another library is one more file.
