@@ -97,13 +97,13 @@ def uv() -> Path:
 
 
 @contextmanager
-def alone(name: str) -> Iterator[None]:
+def alone(name: str, place: Path = ENVIRONMENTS) -> Iterator[None]:
     """Two that set up the same take turns, because each begins by removing what is there."""
     try:
-        ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
-        turn = (ENVIRONMENTS / f".{name}.setting-up").open("wb")
+        place.mkdir(parents=True, exist_ok=True)
+        turn = (place / f".{name}.setting-up").open("wb")
     except OSError as error:
-        refuse(f"{ENVIRONMENTS}: expected a folder to set up '{name}' in, cannot write there: {error.strerror}")
+        refuse(f"{place}: expected a folder to set up '{name}' in, cannot write there: {error.strerror}")
     with turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         yield

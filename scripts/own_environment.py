@@ -31,14 +31,21 @@ def set_up(lock: Path) -> Path:
     """`.venv/lock-<digest>` holds exactly what the lock pins, and the lock; nothing changes it once it is whole."""
     content = _read(lock)
     name = f"lock-{hashlib.sha256(content + sys.version.encode()).hexdigest()[:16]}"
-    folder = ENVIRONMENTS / name
+    folder = _place() / name
     if not (folder / LOCK).is_file():
         installer = uv()
-        with alone(name):
+        with alone(name, folder.parent):
             if not (folder / LOCK).is_file():
                 say(f"setting up the model's own environment '{name}' ({count(lock)} packages, once)")
                 _install(installer, folder, content, str(lock))
     return folder / "bin" / "python"
+
+
+def _place() -> Path:
+    """The environments; or the store's, because in an image nothing can be added to those that it has."""
+    store = os.environ.get("TRACKBACK_STORE")
+    fixed = ENVIRONMENTS.is_dir() and not os.access(ENVIRONMENTS, os.W_OK)
+    return Path(store) / "environments" if store and fixed else ENVIRONMENTS
 
 
 def _read(lock: Path) -> bytes:
@@ -54,10 +61,11 @@ def _read(lock: Path) -> bytes:
 
 
 def _install(installer: Path, folder: Path, content: bytes, where: str) -> None:
-    run([installer, "venv", "--quiet", "--clear", "--python", sys.executable, folder])
+    cache = () if folder.parent == ENVIRONMENTS else ("--cache-dir", folder.parent / ".cache")
+    run([installer, "venv", *cache, "--quiet", "--clear", "--python", sys.executable, folder])
     checked = folder / "requirements.txt"
     checked.write_bytes(content)
-    options = ("--quiet", "--require-hashes", "--only-binary", ":all:", "--python", folder, "-r", checked)
+    options = (*cache, "--quiet", "--require-hashes", "--only-binary", ":all:", "--python", folder, "-r", checked)
     code, printed = ended([installer, "pip", "install", *options], subprocess.PIPE)
     if code != 0:
         refuse(f"{where}: expected wheels with these hashes for {_machine()}, found: {_one_line(printed)}")

@@ -35,7 +35,6 @@ exit 0
     program.chmod(0o755)
     monkeypatch.setattr(own_environment, "uv", lambda: program)
     monkeypatch.setattr(own_environment, "ENVIRONMENTS", tmp_path / "environments")
-    monkeypatch.setattr("scripts.environments.ENVIRONMENTS", tmp_path / "environments")
     return program
 
 
@@ -54,6 +53,19 @@ def test_an_environment_is_set_up_once_from_its_wheels_and_their_hashes(uv: Path
 def test_another_lock_is_another_environment(uv: Path, tmp_path: Path) -> None:  # noqa: ARG001  set up by it
     first = own_environment.set_up(lock(tmp_path, PIN))
     assert own_environment.set_up(lock(tmp_path, PIN + MARKED)) != first
+
+
+@pytest.mark.process
+def test_where_nothing_can_be_added_to_the_environments_it_stands_in_the_store(
+    uv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in an image, where the user owns the store and nothing else."""
+    (tmp_path / "environments").mkdir()
+    monkeypatch.setenv("TRACKBACK_STORE", str(tmp_path / "store"))
+    monkeypatch.setattr(own_environment.os, "access", lambda *_: False)
+    python = own_environment.set_up(lock(tmp_path, PIN))
+    assert python.parents[2] == tmp_path / "store" / "environments"
+    assert f"--cache-dir {python.parents[2]}/.cache" in (uv.parent / "asked").read_text()
 
 
 @pytest.mark.process

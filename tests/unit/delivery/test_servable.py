@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.contract import names
 from services.contract.answers import Answers
 from services.contract.errors import Refused, Undecided
 from services.contract.prediction import Labelled, Prediction
@@ -147,6 +148,21 @@ def test_no_other_form_takes_the_place_of_one_that_did_not_come_to_its_end() -> 
 def test_without_a_form_that_agrees_the_release_is_for_batch_only_and_says_why() -> None:
     assert chosen(answering(), Forms(forms=(), notes=("onnx: a stage it does not know",))) == Servable(
         form=None, notes=("onnx: a stage it does not know",)
+    )
+
+
+def test_a_model_with_an_environment_of_its_own_is_for_batch_only_where_containers_serve(tmp_path: Path) -> None:
+    form = Form(runtime="pyfunc", file="model/MLmodel", tolerance=1e-5)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / names.LOCK_FILE).touch()
+    forms, ask = Forms(forms=(form,), notes=("onnx: none",)), ask_service(tmp_path, containers=True)
+    assert choose(forms, wanted(), lambda _: tmp_path, ask, lambda _: None) == Servable(
+        form=None,
+        notes=(
+            "onnx: none",
+            "pyfunc: online by containers: not available for a model with its own environment: a platform whose "
+            "releases are processes serves it",
+        ),
     )
 
 
