@@ -48,7 +48,7 @@ def settings(tmp_path: Path, mlflow_url: str, monkeypatch: pytest.MonkeyPatch) -
 
 
 def trained() -> TrainedRun:
-    command = [ROOT / ".venv" / "training" / "bin" / "python", "-P", "-m", "training", "train", MODEL]
+    command = [str(ROOT / ".venv" / "training" / "bin" / "python"), "-P", "-m", "training", "train", MODEL]
     variables = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=900)
     assert done.returncode == 0, done.stderr

@@ -1,5 +1,6 @@
 """What a model brings is locked before anything is fitted, and what does not go together is one sentence."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,7 @@ def test_training_goes_on_in_the_environment_of_the_lock_and_stays_there(
     went: list[list[str]] = []
     own = tmp_path / "own"
     monkeypatch.setattr(library_environment, "python_of_lock", lambda *_: own / "bin" / "python")
-    monkeypatch.setattr(library_environment.os, "execv", lambda _, arguments: went.append(arguments))
+    monkeypatch.setattr(os, "execv", lambda _, arguments: went.append(arguments))
     monkeypatch.setattr(sys, "argv", ["trackback", "train", "toy"])
     file = requirements(tmp_path)
     enter_own("pyfunc", tmp_path, tmp_path)
@@ -125,14 +126,14 @@ def test_the_lock_of_the_environment_is_what_a_run_records(tmp_path: Path, monke
     assert installed(tmp_path / "none").lock == tmp_path / names.LOCK_FILE
 
 
-class Doubling(PythonModel):  # type: ignore[misc]
+class Doubling(PythonModel):
     def __init__(self, factor: float = 2.0) -> None:
         self.factor, self.names, self._secret = factor, ["x"], 1
 
     def fit(self, inputs: pandas.DataFrame, target: pandas.Series) -> None:
         self.factor = float((target / inputs["x"]).mean())
 
-    def predict(self, context: Any, model_input: pandas.DataFrame) -> Any:  # noqa: ARG002  as MLflow asks
+    def predict(self, context: Any, model_input: pandas.DataFrame, params: Any = None) -> Any:  # noqa: ARG002  as MLflow asks
         return model_input["x"] * self.factor
 
 
