@@ -5,12 +5,14 @@ process that serves its release.
 """
 
 import os
+import platform
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas
+import yaml
 
 from services.contract import names
 from services.contract.errors import Refused
@@ -26,6 +28,7 @@ def load_pyfunc(folder: Path) -> Any:
     """Raises Refused outside of the environment of the model's lock, and, with the library's own reason, for a model
     that cannot be loaded there."""
     _refuse_elsewhere(folder)
+    _refuse_another_python(folder)
     # MLflow reads them when it is imported.
     os.environ.update(_SETTINGS)
     import mlflow.pyfunc
@@ -45,6 +48,21 @@ def _refuse_elsewhere(folder: Path) -> None:
         raise Refused(f"{folder}: expected {lock.name} beside the model, found none: log it with `trackback train`")
     if not ours.is_file() or ours.read_bytes() != lock.read_bytes():
         raise Refused(f"{folder}: expected the environment of {lock.name}, found {sys.prefix}: it is not loaded here")
+
+
+def _refuse_another_python(folder: Path) -> None:
+    """A pickle may hold compiled code, which another version of Python takes for something else."""
+    try:
+        described = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
+        version = str(described["flavors"]["python_function"]["python_version"])
+    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError) as error:
+        raise Refused(f"{folder}: expected an MLmodel that names its version of Python: {_said(error)}") from error
+    ours = platform.python_version()
+    if version.split(".")[:2] != ours.split(".")[:2]:
+        raise Refused(
+            f"{folder}: expected Python {version}, which the model was trained with, found {ours}: "
+            "set TRACKBACK_PYTHON, or train with this one"
+        )
 
 
 def ask_pyfunc(model: Any, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:

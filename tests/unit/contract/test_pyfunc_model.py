@@ -1,5 +1,6 @@
 """A model of any flavor is loaded where it belongs and nowhere else, and answers what was declared."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,28 @@ def test_a_row_that_the_model_cannot_take_is_told_with_the_librarys_own_reason()
 def test_a_model_without_a_lock_is_not_loaded(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"expected requirements.lock beside the model, found none: log it with"):
         flavor.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("described", "found"),
+    [
+        (
+            "flavors: {python_function: {python_version: 3.8.1}}",
+            "expected Python 3.8.1, which the model was trained with",
+        ),
+        ("flavors: {sklearn: {}}", "expected an MLmodel that names its version of Python: KeyError: 'python_function'"),
+        ("{", "expected an MLmodel that names its version of Python: ParserError"),
+        ("", "expected an MLmodel that names its version of Python: TypeError"),
+    ],
+)
+def test_a_model_of_another_python_is_not_loaded(
+    described: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / names.LOCK_FILE).touch()
+    (tmp_path / "MLmodel").write_text(described)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    with pytest.raises(Refused, match=re.escape(found)):
+        load_pyfunc(tmp_path)
 
 
 def test_a_model_is_not_loaded_outside_of_the_environment_of_its_lock(

@@ -161,7 +161,7 @@ def test_a_model_that_is_no_file_of_the_release_is_refused(file: str, tmp_path: 
 def test_a_runtime_that_nobody_knows_is_refused(tmp_path: Path) -> None:
     servable = Servable(form=SKLEARN.model_copy(update={"runtime": "os"}), notes=())
     release = republished(tmp_path, build_release(tmp_path), servable=servable)
-    with pytest.raises(Refused, match="expected a release for fasttext, onnx, sklearn, found 'os'"):
+    with pytest.raises(Refused, match="expected a release for fasttext, onnx, pyfunc, sklearn, found 'os'"):
         load_predictor(folder_of(tmp_path, release), release.digest)
 
 

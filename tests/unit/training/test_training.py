@@ -314,14 +314,14 @@ def test_the_signature_is_what_is_declared() -> None:
 def test_threads_that_wait_leave_the_cores_to_others() -> None:
     variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(MODELS.parents[1]), "OMP_DISPLAY_ENV": "verbose"}
     done = subprocess.run(
-        [sys.executable, "-m", "training", "train", "no-such-model"],
+        [sys.executable, "-m", "training", "train", "diamond-price", "--variant", "no-such-one"],
         env={**variables, "MLFLOW_TRACKING_URI": "sqlite://"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert "GOMP_SPINCOUNT = '1000'" in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("expected a model in ")
+    assert done.stderr.splitlines()[-1].startswith("expected a variant of ")
 
 
 def test_what_the_user_sets_for_a_library_wins_over_a_default_but_not_over_what_training_needs() -> None:
