@@ -48,4 +48,4 @@ def _is_own(lock: Path) -> bool:
 
 def _go_on(python: Path) -> None:
     if Path(sys.prefix).resolve() != python.parents[1].resolve():
-        os.execv(python, [str(python), "-m", "training", *sys.argv[1:]])  # noqa: S606  our own command, no shell
+        os.execv(python, [str(python), "-P", "-m", "training", *sys.argv[1:]])  # noqa: S606  our own command, no shell

@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,8 +36,17 @@ def write_lock(requirements: Path) -> Path:
         return lock
     sys.stderr.write(f"locking {requirements} with what serves the model\n")
     _compile(requirements, lock)
-    lock.write_text(head + lock.read_text(encoding="utf-8"), encoding="utf-8")
+    content = lock.read_text(encoding="utf-8")
+    _refuse_two_clients(requirements, content)
+    lock.write_text(head + content, encoding="utf-8")
     return lock
+
+
+def _refuse_two_clients(requirements: Path, content: str) -> None:
+    """Old versions of mlflow hold the files of mlflow-skinny without saying so."""
+    ours, other = (re.search(rf"^{name}==(\S+)", content, re.MULTILINE) for name in ("mlflow-skinny", "mlflow"))
+    if ours and other and ours[1] != other[1]:
+        raise Refused(f"{requirements}: expected mlflow {ours[1]}, which trains and serves the model, found {other[1]}")
 
 
 def _compile(requirements: Path, lock: Path) -> None:

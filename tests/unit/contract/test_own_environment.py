@@ -2,6 +2,7 @@
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,14 @@ def test_an_environment_is_set_up_once_from_its_wheels_and_their_hashes(uv: Path
     assert [line.split()[0] for line in asked] == ["venv", "pip"]
     assert " --require-hashes --only-binary :all: " in asked[1]
     assert (python.parents[1] / names.LOCK_FILE).read_bytes() == file.read_bytes()
+
+
+@pytest.mark.process
+def test_two_that_need_the_same_at_once_set_it_up_once(uv: Path, tmp_path: Path) -> None:
+    file = lock(tmp_path, PIN)
+    with ThreadPoolExecutor(2) as pool:
+        assert len(set(pool.map(lambda _: own_environment.set_up(file), range(2)))) == 1
+    assert (uv.parent / "asked").read_text().count("venv ") == 1
 
 
 @pytest.mark.process

@@ -37,7 +37,7 @@ def environments(tmp_path: Path) -> Path:
 
 
 def test_the_same_command_goes_on_in_the_environment_of_the_library(environments: Path) -> None:
-    assert entered(environments) == f"entered with -m training verify-data {environments}\n"
+    assert entered(environments) == f"entered with -P -m training verify-data {environments}\n"
 
 
 def test_a_command_without_such_an_environment_stays_where_it_is(tmp_path: Path) -> None:

@@ -71,6 +71,18 @@ def test_packages_that_do_not_go_together_are_one_sentence_with_uvs_reason(uv: P
     )
 
 
+@pytest.mark.process
+@pytest.mark.usefixtures("uv")
+def test_a_client_of_mlflow_of_two_versions_at_once_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those before 3 hold the code that mlflow-skinny holds, and say nothing of it."""
+    text = f"mlflow==2.9.2 \\\n    --hash=sha256:{'a' * 64}\nmlflow-skinny==3.17.2 \\\n    --hash=sha256:{'b' * 64}\n"
+    monkeypatch.setattr(own_lock, "_compile", lambda _, lock: lock.write_text(text))
+    with pytest.raises(
+        Refused, match=r"requirements.in: expected mlflow 3.17.2, which trains and serves .*found 2.9.2"
+    ):
+        write_lock(requirements(tmp_path, "mlflow==2.9.2"))
+
+
 def test_either_name_of_the_file_will_do_and_the_lock_is_not_one(tmp_path: Path) -> None:
     (tmp_path / "requirements.lock").touch()
     assert declared(tmp_path) is None
@@ -111,7 +123,7 @@ def test_training_goes_on_in_the_environment_of_the_lock_and_stays_there(
     monkeypatch.setattr(sys, "argv", ["trackback", "train", "toy"])
     file = requirements(tmp_path)
     enter_own("pyfunc", tmp_path, tmp_path)
-    assert went == [[str(own / "bin" / "python"), "-m", "training", "train", "toy"]]
+    assert went == [[str(own / "bin" / "python"), "-P", "-m", "training", "train", "toy"]]
     own.mkdir()
     (own / names.LOCK_FILE).write_bytes(write_lock(file).read_bytes())
     monkeypatch.setattr(sys, "prefix", str(own))
