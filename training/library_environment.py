@@ -24,8 +24,8 @@ def enter_own(library: str, folder: Path, environments: Path) -> None:
     requirements = declared(folder)
     if (library == names.OWN_ENVIRONMENT) != (requirements is not None):
         raise Refused(_at_odds(library, folder, requirements))
-    if requirements and not _is_own(lock := write_lock(requirements)):
-        _go_on(python_of_lock(lock, environments))
+    if requirements:
+        _go_on(python_of_lock(write_lock(requirements), environments))
 
 
 def _at_odds(library: str, folder: Path, requirements: Path | None) -> str:
@@ -38,12 +38,6 @@ def _at_odds(library: str, folder: Path, requirements: Path | None) -> str:
         f"{requirements}: expected none for a model of {library}, whose packages are in requirements/, found one: "
         f"remove it, or declare library: {names.OWN_ENVIRONMENT} in model.yaml"
     )
-
-
-def _is_own(lock: Path) -> bool:
-    """Whether this process runs in the environment of the lock."""
-    ours = Path(sys.prefix) / names.LOCK_FILE
-    return ours.is_file() and ours.read_bytes() == lock.read_bytes()
 
 
 def _go_on(python: Path) -> None:

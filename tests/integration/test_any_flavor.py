@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 
 from services.contract import names
 from services.contract.release import Release
+from services.contract.trace import Trace
 from services.contract.verdict import Verdict
 from services.delivery.settings import Settings
 from tests.support.paths import ROOT
@@ -49,15 +51,16 @@ def settings(tmp_path: Path, mlflow_url: str, monkeypatch: pytest.MonkeyPatch) -
 
 def trained() -> TrainedRun:
     command = [str(ROOT / ".venv" / "training" / "bin" / "python"), "-P", "-m", "training", "train", MODEL]
-    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # What is compiled in the new environment serves all that follow.
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""}
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=900)
     assert done.returncode == 0, done.stderr
     assert "setting up the model's own environment 'lock-" in done.stderr
     return TrainedRun.from_json(done.stdout)
 
 
-def answer(settings: Settings, folder: Path, release: Release) -> float:
-    """Of the release as the rollout service serves it."""
+def answer(settings: Settings, folder: Path, release: Release) -> tuple[float, Trace]:
+    """Of the release as the rollout service serves it, and where it came from."""
     folder.mkdir()
     places = {"STORE": settings.store, "ENVIRONMENTS": settings.environments, "LOAD_SECONDS": 300}
     rollout = RolloutService(folder, places)
@@ -68,7 +71,19 @@ def answer(settings: Settings, folder: Path, release: Release) -> float:
         url = rollout.http.get(f"/models/{MODEL}").json()["url"]
         said = httpx.post(f"{url}/invocations", json=QUESTION, timeout=60, trust_env=False)
         assert said.headers[names.RELEASE_HEADER] == release.digest
-        return float(said.json()["predictions"][0])
+        return float(said.json()["predictions"][0]), traced(str(rollout.http.base_url))
+
+
+def traced(rollout: str) -> Trace:
+    variables = {
+        **os.environ,
+        "TRACKBACK_ROLLOUT_URL": rollout.rstrip("/"),
+        "TRACKBACK_GOCD_URL": "http://127.0.0.1:9/go",
+    }
+    command = [sys.executable, "-m", "services.delivery", "trace", MODEL]
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return Trace.from_json(done.stdout)
 
 
 def test_a_model_with_packages_of_its_own_is_trained_judged_and_served_in_their_environment(
@@ -87,5 +102,7 @@ def test_a_model_with_packages_of_its_own_is_trained_judged_and_served_in_their_
     assert lock.read_bytes() == (environment / names.LOCK_FILE).read_bytes()
     assert "\nkdtree==" in lock.read_text()
     assert list((environment / "lib").glob("*/site-packages/kdtree.py"))
+    number, trace = answer(settings, tmp_path / "rollout", release)
     # The mean of 20 patients' progress, which is a whole number each.
-    assert (20 * answer(settings, tmp_path / "rollout", release)) % 1 == pytest.approx(0)
+    assert 20 * number == pytest.approx(round(20 * number))
+    assert (trace.candidate.run.run_id, trace.candidate.run.environment.lock) == (run.run_id, names.LOCK_FILE)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pickle
+import platform
 import random
 import shutil
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from services.contract import names
 from services.contract.answers import Answers
 from services.contract.candidate import Candidate, DataDigest
 from services.contract.deployment import Action, Deployment
@@ -267,6 +269,37 @@ def test_a_pickle_in_place_of_a_skops_file_is_never_loaded(bench: Bench, tmp_pat
 
     validation = validated(bench.scorer(), bench.candidate(3.0, spoil=plant))
     assert verdicts(validation)["load"] == "fail"
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize(
+    ("declared", "failed", "reason"),
+    [
+        ("sklearn", "library", "pyfunc"),
+        ("pyfunc", "load", "expected the environment of requirements.lock, found "),
+    ],
+)
+def test_a_model_of_any_flavor_is_loaded_neither_undeclared_nor_in_an_environment_of_ours(
+    declared: str, failed: str, reason: str, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canary = tmp_path / "canary"
+
+    class Evil:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (open, (str(canary), "w"))
+
+    def plant(folder: Path) -> None:
+        loader = "loader_module: mlflow.pyfunc.model, python_model: python_model.pkl, cloudpickle_version: 3.1.3"
+        described = f"python_function: {{{loader}, python_version: {platform.python_version()}}}"
+        (folder / "MLmodel").write_text(MLMODEL.replace("python_function: {}", described))
+        (folder / "python_model.pkl").write_bytes(pickle.dumps(Evil()))
+        (folder / names.LOCK_FILE).write_text("six==1.17.0")
+
+    monkeypatch.setattr("services.delivery.scoring.scoring.python_for", lambda *_: None)
+    candidate = bench.candidate(3.0, spoil=plant).model_copy(update={"library": "pyfunc"})
+    validation = validated(bench.scorer(library=declared), candidate)
+    assert verdicts(validation)[failed] == "fail"
+    assert reason in found(validation, failed)
     assert not canary.exists()
 
 

@@ -121,11 +121,9 @@ def test_training_goes_on_in_the_environment_of_the_lock_and_stays_there(
     monkeypatch.setattr(library_environment, "python_of_lock", lambda *_: own / "bin" / "python")
     monkeypatch.setattr(os, "execv", lambda _, arguments: went.append(arguments))
     monkeypatch.setattr(sys, "argv", ["trackback", "train", "toy"])
-    file = requirements(tmp_path)
+    requirements(tmp_path)
     enter_own("pyfunc", tmp_path, tmp_path)
     assert went == [[str(own / "bin" / "python"), "-P", "-m", "training", "train", "toy"]]
-    own.mkdir()
-    (own / names.LOCK_FILE).write_bytes(write_lock(file).read_bytes())
     monkeypatch.setattr(sys, "prefix", str(own))
     enter_own("pyfunc", tmp_path, tmp_path)
     assert len(went) == 1
