@@ -30,12 +30,13 @@ def write_lock(requirements: Path) -> Path:
 
     Raises Refused, with uv's reason, when the model's packages cannot be had or do not go together with ours.
     """
-    lock, inputs = requirements.with_name(names.LOCK_FILE), (OURS, requirements)
-    head = f"# {hashlib.sha256(b''.join(map(Path.read_bytes, inputs))).hexdigest()} of {requirements.name} and ours\n"
+    lock, version = requirements.with_name(names.LOCK_FILE), ".".join(platform.python_version_tuple()[:2])
+    inputs = hashlib.sha256(OURS.read_bytes() + requirements.read_bytes()).hexdigest()
+    head = f"# {inputs} of {requirements.name} and ours, for Python {version}\n"
     if lock.is_file() and lock.read_text(encoding="utf-8").startswith(head):
         return lock
     sys.stderr.write(f"locking {requirements} with what serves the model\n")
-    _compile(requirements, lock)
+    _compile(requirements, lock, version)
     content = lock.read_text(encoding="utf-8")
     _refuse_two_clients(requirements, content)
     lock.write_text(head + content, encoding="utf-8")
@@ -49,8 +50,7 @@ def _refuse_two_clients(requirements: Path, content: str) -> None:
         raise Refused(f"{requirements}: expected mlflow {ours[1]}, which trains and serves the model, found {other[1]}")
 
 
-def _compile(requirements: Path, lock: Path) -> None:
-    version = ".".join(platform.python_version_tuple()[:2])
+def _compile(requirements: Path, lock: Path, version: str) -> None:
     files = [str(OURS), str(requirements), "--output-file", str(lock)]
     command = [str(_uv()), "pip", "compile", *_OPTIONS, "--python-version", version, *files]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

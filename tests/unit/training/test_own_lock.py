@@ -1,6 +1,7 @@
 """What a model brings is locked before anything is fitted, and what does not go together is one sentence."""
 
 import os
+import platform
 import sys
 from pathlib import Path
 from typing import Any
@@ -47,14 +48,19 @@ def requirements(folder: Path, text: str = "six\n") -> Path:
 
 
 @pytest.mark.process
-def test_a_lock_is_made_anew_only_when_what_it_is_made_from_has_changed(uv: Path, tmp_path: Path) -> None:
+def test_a_lock_is_made_anew_only_when_what_it_is_made_from_has_changed(
+    uv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lock = write_lock(requirements(tmp_path))
     assert lock.name == "requirements.lock"
     assert lock.read_text().splitlines()[1:] == ["six==1.17.0"]
     write_lock(requirements(tmp_path))
     write_lock(requirements(tmp_path, "six>1\n"))
+    monkeypatch.setattr(platform, "python_version_tuple", lambda: ("3", "99", "1"))
+    write_lock(requirements(tmp_path, "six>1\n"))
     asked = (uv.parent / "asked").read_text().splitlines()
-    assert len(asked) == 2
+    assert len(asked) == 3
+    assert "--python-version 3.99" in asked[2]
     for option in ("--generate-hashes", "--universal", "--only-binary :all:", "prediction-pyfunc.in"):
         assert option in asked[0]
 
@@ -76,7 +82,7 @@ def test_packages_that_do_not_go_together_are_one_sentence_with_uvs_reason(uv: P
 def test_a_client_of_mlflow_of_two_versions_at_once_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those before 3 hold the code that mlflow-skinny holds, and say nothing of it."""
     text = f"mlflow==2.9.2 \\\n    --hash=sha256:{'a' * 64}\nmlflow-skinny==3.17.2 \\\n    --hash=sha256:{'b' * 64}\n"
-    monkeypatch.setattr(own_lock, "_compile", lambda _, lock: lock.write_text(text))
+    monkeypatch.setattr(own_lock, "_compile", lambda _, lock, __: lock.write_text(text))
     with pytest.raises(
         Refused, match=r"requirements.in: expected mlflow 3.17.2, which trains and serves .*found 2.9.2"
     ):
