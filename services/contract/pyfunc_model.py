@@ -18,9 +18,9 @@ from services.contract import names
 from services.contract.errors import Refused
 from services.contract.prediction import Labelled, Prediction
 from services.contract.release import Column
+from services.contract.typed_rows import frame
 
 _LABELLED = ["label", "probability"]
-_DTYPES = {"double": "float64", "long": "int64", "boolean": "bool"}
 _SETTINGS = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_LOGGING_LEVEL": "ERROR", "GIT_PYTHON_REFRESH": "quiet"}
 
 
@@ -68,20 +68,10 @@ def _refuse_another_python(folder: Path) -> None:
 def ask_pyfunc(model: Any, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:
     """One answer a row. Raises ValueError, with the library's own reason, when the model cannot take the rows."""
     try:
-        found = model.predict(_table(rows, inputs))
+        found = model.predict(frame(rows, inputs))
     except Exception as error:
         raise ValueError(_said(error)) from error
     return predictions_of(found, len(rows))
-
-
-def _table(rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> pandas.DataFrame:
-    cells = list(zip(*rows, strict=True)) or [()] * len(inputs)
-    return pandas.DataFrame(
-        {
-            column.name: pandas.Series(list(each), dtype=_DTYPES.get(column.type, "object"))
-            for column, each in zip(inputs, cells, strict=True)
-        }
-    )
 
 
 def predictions_of(answers: Any, rows: int) -> list[Prediction]:

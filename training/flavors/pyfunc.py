@@ -19,11 +19,12 @@ from mlflow.pyfunc.model import PythonModel
 
 from services.contract import names
 from services.contract.errors import Refused
+from services.contract.model_config import ModelConfig
 from services.contract.prediction import Prediction
 from services.contract.pyfunc_model import predictions_of
 from training.dataset import read_csv as read
 
-__all__ = ["fit", "learning_curves", "log_model", "parameters", "predict", "read"]
+__all__ = ["check", "fit", "learning_curves", "log_model", "parameters", "predict", "read"]
 
 LIBRARIES = ("mlflow-skinny", "numpy", "pandas")
 RUNS_ON_A_CLUSTER = False
@@ -31,8 +32,8 @@ RUNS_ON_A_CLUSTER = False
 _PIN = re.compile(r"^([\w.-]+(?:\[[\w,.-]+\])?==[^\\\n]+)", re.MULTILINE)
 
 
-def fit(plan: Any, inputs: pandas.DataFrame, target: pandas.Series, master: str | None) -> Any:  # noqa: ARG001
-    """What `fit` gives back, or the plan itself when that is nothing. Raises Refused for one that cannot be logged."""
+def check(plan: Any, config: ModelConfig) -> None:  # noqa: ARG001
+    """Raises Refused for a plan that cannot be fitted, asked and logged, and outside of the model's own environment."""
     needed = ("fit", "predict") if isinstance(plan, PythonModel) else ("fit", "predict", "log")
     if missing := [name for name in needed if not callable(getattr(plan, name, None))]:
         raise Refused(
@@ -40,6 +41,10 @@ def fit(plan: Any, inputs: pandas.DataFrame, target: pandas.Series, master: str 
             f"{type(plan).__name__} without {', '.join(missing)}: docs/bring-your-own-model.md shows one"
         )
     _lock()
+
+
+def fit(plan: Any, inputs: pandas.DataFrame, target: pandas.Series, master: str | None) -> Any:  # noqa: ARG001
+    """What `fit` gives back, or the plan itself when that is nothing."""
     fitted = plan.fit(inputs, target)
     return plan if fitted is None else fitted
 

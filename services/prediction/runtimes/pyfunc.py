@@ -18,6 +18,9 @@ class PyfuncModel:
     def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
         return ask_pyfunc(self._model, rows, self._inputs)
 
+    def predict_proba(self, rows: Sequence[Sequence[Cell]], classes: Sequence[str]) -> list[Prediction]:  # noqa: ARG002  of the protocol
+        return self.predict(rows)
+
 
 def load(file: Path, inputs: Sequence[Column]) -> PyfuncModel:
     """`file` is the MLmodel of the folder that MLflow stored."""
