@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from services.contract.release import Column
 from services.prediction.column_types import check_rows
-from services.prediction.content_type import JSON, MediaType
+from services.prediction.content_type import CSV, JSON, MediaType
 from services.prediction.csv_body import read_csv
 from services.prediction.invalid import Invalid, describe, refuse_if
 from services.prediction.runtimes import Cell
@@ -27,7 +27,9 @@ class Invocation(NamedTuple):
 
 def read_invocation(body: bytes, inputs: Inputs, max_rows: int, media: MediaType = JSON) -> Invocation:
     """Raises Invalid for a body without rows that fit `inputs`; columns and fields that nobody asks for are ignored."""
-    content = _read_json(body) if media == JSON else {"dataframe_split": read_csv(body, inputs)}
+    if media == CSV:
+        return Invocation(check_rows(_split("csv", read_csv(body, inputs), inputs, max_rows), inputs))
+    content = _read_json(body)
     form = _form(content)
     rows = FORMS[form](form, content[form], inputs, max_rows)
     return Invocation(check_rows(rows, inputs), content.get("params"))

@@ -167,15 +167,20 @@ def is_ready(url: str) -> bool:
         return False
 
 
-def ask(url: str, columns: Sequence[str], rows: Sequence[list[Any]]) -> list[Prediction | None]:
+def ask(url: str, columns: Sequence[str], rows: Sequence[list[Any]], method: str) -> list[Prediction | None]:
     """Row by row, because one row that cannot be answered would hide the others."""
+    params = {"params": {"predict_method": method}}
     with httpx.Client(base_url=url) as client:
-        answers = [client.post("/invocations", json=table(columns, [row])) for row in rows]
+        answers = [client.post("/invocations", json=table(columns, [row]) | params) for row in rows]
     assert {answer.status_code for answer in answers} <= {200, 422}
     return [
         read_predictions(answer.json()["predictions"], url)[0] if answer.status_code == 200 else None
         for answer in answers
     ]
+
+
+def without_classes(answer: Prediction | None) -> Prediction | None:
+    return answer.model_copy(update={"probabilities": None}) if isinstance(answer, Labelled) else answer
 
 
 def table(columns: Sequence[str], rows: Sequence[list[Any]]) -> dict[str, Any]:
@@ -186,12 +191,16 @@ def or_null(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def test_the_service_answers_as_the_library_does(shipped: Shipped) -> None:
+def test_the_service_answers_as_the_library_does_and_of_all_classes_when_it_is_asked(shipped: Shipped) -> None:
     edges = len(shipped.scores.edges)
     rows = [*shipped.rows[:ASKED], *shipped.rows[-edges:]]
     expected = [*shipped.scores.finite[:ASKED], *shipped.scores.finite_edges]
+    classes = shipped.release.manifest.classes
     with serving(shipped) as url:
-        found = ask(url, shipped.columns, rows)
+        found = ask(url, shipped.columns, rows, "predict_proba" if classes else "predict")
+        plain = ask(url, shipped.columns, rows, "predict")
+    assert all(list(one.probabilities or ()) == list(classes) for one in found if isinstance(one, Labelled))
+    assert plain == [without_classes(one) for one in found]
     form = shipped.release.manifest.servable.form
     assert form is not None, shipped.release.manifest.servable.notes
     assert form.runtime == shipped.subject.runtime

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 from services.contract.modules import find_module
 from services.contract.prediction import Prediction
@@ -23,12 +23,6 @@ class Flavor(Protocol):
         Raises ValueError when the model cannot take a row.
         """
 
-    def classes(self, model: Any) -> Sequence[str]:
-        """The names of a classifier's classes, in the order of its probabilities; none of a regression."""
-
-    def predict_proba(self, model: Any, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:
-        """As `predict`, of a classifier, with the probabilities of all classes in each answer."""
-
     def to_onnx(self, model: Any, folder: Path, inputs: Sequence[Column]) -> bytes:
         """A graph with an input `input_<place>` of shape (rows,), string or double, for each column, and one output
         `prediction` (double), or `label` (int64 or string) and `probability` (double), each of shape (rows,), and
@@ -36,6 +30,17 @@ class Flavor(Protocol):
 
         Raises Refused, with the reason, for a model that cannot be written so.
         """
+
+
+@runtime_checkable
+class Classifies(Protocol):
+    """What a flavor has beside it whose models may be classifiers."""
+
+    def classes(self, model: Any) -> Sequence[str]:
+        """The names of a classifier's classes, in the order of its probabilities; none of a regression."""
+
+    def predict_proba(self, model: Any, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:
+        """As `predict`, of a classifier, with the probabilities of all classes in each answer."""
 
 
 def find_flavor(library: str) -> Flavor:

@@ -21,14 +21,5 @@ def predict(model: Any, rows: Sequence[Sequence[Any]], inputs: Sequence[Column])
     return ask_pyfunc(model, rows, inputs)
 
 
-def classes(model: Any) -> Sequence[str]:  # noqa: ARG001
-    """None: MLflow's pyfunc does not say which classes a model has."""
-    return ()
-
-
-def predict_proba(model: Any, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:
-    return ask_pyfunc(model, rows, inputs)
-
-
 def to_onnx(model: Any, folder: Path, inputs: Sequence[Column]) -> bytes:  # noqa: ARG001
     raise Refused("a model of any flavor is served by its own environment: slower than a graph")

@@ -15,7 +15,7 @@ from services.contract.asking import Tell, predict_classes, predict_each, step_o
 from services.contract.errors import Refused, reason
 from services.contract.prediction import Prediction
 from services.contract.release import Form
-from services.delivery.flavors import Flavor, find_flavor
+from services.delivery.flavors import Classifies, Flavor, find_flavor
 from services.delivery.scoring.messages import Forms, Scores, ScoringReply, ScoringRequest
 
 Rows = Sequence[Sequence[Any]]
@@ -31,10 +31,10 @@ def score(flavor: Flavor, folder: Path, request: ScoringRequest, result: Path) -
         return flavor.predict(model, rows, request.inputs)
 
     def predict_proba(rows: Rows) -> list[Prediction]:
-        return flavor.predict_proba(model, rows, request.inputs)
+        return flavor.predict_proba(model, rows, request.inputs) if isinstance(flavor, Classifies) else predict(rows)
 
     failures: list[str] = []
-    classes = tuple(flavor.classes(model))
+    classes = tuple(flavor.classes(model)) if isinstance(flavor, Classifies) else ()
     step = step_of(len(rows) + len(edges), len(classes))
 
     def answers(some: Rows, first: int, tell: Tell) -> tuple[Prediction | None, ...]:

@@ -119,12 +119,6 @@ class Planted:
             self._deed()
         return [1.0] * len(rows)
 
-    def classes(self, model: Any) -> Sequence[str]:  # noqa: ARG002
-        return ()
-
-    def predict_proba(self, model: Any, rows: Sequence[Any], inputs: Sequence[Column]) -> list[Prediction]:
-        raise NotImplementedError
-
     def to_onnx(self, model: Any, folder: Path, inputs: Sequence[Column]) -> bytes:
         raise NotImplementedError
 

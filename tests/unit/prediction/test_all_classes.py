@@ -13,7 +13,7 @@ import pytest
 from services.contract.errors import Refused
 from services.contract.fasttext_text import labelled_all
 from services.contract.prediction import Labelled
-from services.contract.release import Column, Form, Servable
+from services.contract.release import Column, Form, Release, Servable
 from services.contract.task import Task
 from services.delivery.flavors import fasttext as fasttext_flavor
 from services.delivery.flavors.sklearn import to_onnx
@@ -57,10 +57,14 @@ def loaded(store: Path, of: ReleasePlan) -> Predictor:
 
 
 def answered(predictor: Predictor, params: Any, rows: Sequence[Any] = ROWS) -> httpx.Response:
+    return talk(predictor, "POST", "/invocations", json={"instances": rows, "params": params})
+
+
+def talk(predictor: Predictor, method: str, path: str, **sent: Any) -> httpx.Response:
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(create_app(predictor))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            return await client.post("/invocations", json={"instances": rows, "params": params})
+            return await client.request(method, path, **sent)
 
     return asyncio.run(ask())
 
@@ -156,13 +160,8 @@ def test_an_answer_has_at_most_a_million_probabilities(tmp_path: Path) -> None:
 def test_the_page_and_the_description_say_how_to_ask_for_them(tmp_path: Path) -> None:
     predictor = loaded(tmp_path, plan("sklearn", "classification"))
 
-    async def ask() -> tuple[str, dict[str, Any], dict[str, Any]]:
-        transport = httpx.ASGITransport(create_app(predictor))
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            pages = [await client.get(path) for path in ("/docs", "/openapi.json", "/metadata")]
-        return pages[0].text, pages[1].json(), pages[2].json()
-
-    page, description, metadata = asyncio.run(ask())
+    page = talk(predictor, "GET", "/docs").text
+    description, metadata = (talk(predictor, "GET", path).json() for path in ("/openapi.json", "/metadata"))
     assert "predict_proba" in page
     assert "cheap, dear, größer" in page
     body = description["paths"]["/invocations"]["post"]["requestBody"]["content"]
@@ -207,6 +206,55 @@ def test_fasttext_answers_all_labels_with_probabilities_that_add_up_to_one(train
         assert sum(one.probabilities.values()) == pytest.approx(1, abs=1e-5)
         assert one.model_copy(update={"probabilities": None}) == label
         assert one.probabilities[str(one.label)] == one.probability
+
+
+CASES: dict[str, tuple[dict[str, Any], Any]] = {
+    "inputs": ({"inputs": ["red rouge"]}, "a"),
+    "instances": ({"instances": ["red rouge"]}, "a"),
+    "a value a column": ({"inputs": {"text": "red rouge"}}, "a"),
+    "records in inputs": ({"inputs": [{"text": "red rouge"}]}, "a"),
+    "the three most probable": ({"inputs": {"text": ["red rouge"]}, "params": {"k": 3}}, 3),
+    "no parameters": ({"dataframe_records": [{"text": "red rouge"}], "params": {}}, "a"),
+    "another column": ({"dataframe_records": [{"text": "red rouge", "extra": 1}]}, "a"),
+}
+
+
+@pytest.fixture(scope="module")
+def speaker(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    """A release of the texts' model as the service has it."""
+    library = fasttext.load_model(str(trained))
+    built = build_release(tmp_path_factory.mktemp("store"))
+    changes = {"inputs": TEXT, "task": "classification", "classes": tuple(fasttext_flavor.classes(library))}
+    release = Release(digest=built.digest, manifest=built.manifest.model_copy(update=changes))
+    return Predictor(release, ONNX, fasttext_runtime.FastTextModel(Told(library)))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_model_of_one_text_answers_what_mlflows_server_answers(case: str, speaker: Predictor) -> None:
+    body, expected = CASES[case]
+    answer = talk(speaker, "POST", "/invocations", json=body)
+    assert answer.status_code == 200
+    (one,) = answer.json()["predictions"]
+    if isinstance(expected, int):
+        assert (len(one["label"]), one["label"][0]) == (expected, "a")
+        assert one["probability"] == sorted(one["probability"], reverse=True)
+    else:
+        assert one["label"] == expected
+
+
+def test_a_table_in_csv_is_answered_up_to_the_limits_of_rows_and_bytes(speaker: Predictor) -> None:
+    headers = {"Content-Type": "text/csv"}
+    found = talk(speaker, "POST", "/invocations", content=b"text\nred rouge\nblau\n", headers=headers)
+    assert found.json()["predictions"] == [as_json(one, Params()) for one in speaker.ask([["red rouge"], ["blau"]])]
+    many = talk(speaker, "POST", "/invocations", content=b"text\n" + b"blau\n" * 1001, headers=headers)
+    assert (many.status_code, "at most 1000 rows, found 1001" in many.text) == (413, True)
+    large = talk(speaker, "POST", "/invocations", content=b"text\n" + b"x" * 1_000_000, headers=headers)
+    assert (large.status_code, "at most 1000000 bytes" in large.text) == (413, True)
+
+
+@pytest.mark.parametrize("path", ["/ping", "/health", "/version"])
+def test_the_paths_of_mlflows_server_answer(path: str, speaker: Predictor) -> None:
+    assert talk(speaker, "GET", path).status_code == 200
 
 
 def test_labels_that_fasttext_leaves_out_have_no_probability() -> None:

@@ -127,7 +127,7 @@ ONE = (Column(name="text", type="string"),)
 @pytest.mark.parametrize(
     ("body", "media", "status", "text"),
     [
-        (b"text\n" + b"a\n" * 11, CSV, 413, "expected at most 10 rows, found 11: send them in parts"),
+        (b"text\n" + b"a\n" * 11, CSV, 413, "csv.data: expected at most 10 rows, found 11: send them in parts"),
         (b"text\n\xff\n", CSV, 400, "expected CSV in UTF-8, found something else"),
         (b'text\n"a\n', CSV, 400, "expected CSV in UTF-8, found something else"),
         (b"", CSV, 400, "expected CSV whose first line has the columns' names, found no line"),
