@@ -187,9 +187,9 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     words = {"a": "red rot rouge x", "b": "blue blau x", "c": "green grün x y", "d": "grey x"}
     (folder / "texts").write_text("".join(f"__label__{label} {text}\n" for label, text in words.items()) * 30)
     file = folder / "model.bin"
-    fasttext.train_supervised(str(folder / "texts"), loss=request.param, dim=4, thread=11, verbose=0).save_model(
-        str(file)
-    )
+    fasttext.train_supervised(
+        str(folder / "texts"), loss=request.param, dim=4, thread=11, bucket=1, verbose=0
+    ).save_model(str(file))
     return file
 
 
