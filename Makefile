@@ -21,7 +21,7 @@ trackback: ## The command line: make trackback ARGS="status --text"
 	scripts/trackback $(ARGS)
 
 ##@ Change it
-.PHONY: setup quick test check coverage all-checks hooks help-texts docs-tables
+.PHONY: setup quick test check coverage all-checks hooks help-texts docs-tables estimator-survey
 setup: ## Set up what a developer needs: the environment with all libraries and checks
 	scripts/setup dev $(ARGS)
 quick: ## Run after each edit: the unit tests that need neither a JVM nor a child process
@@ -40,6 +40,8 @@ help-texts: ## Write scripts/help anew, after a change of a command or its optio
 	.venv/dev/bin/python -m scripts.help_texts $(ARGS)
 docs-tables: ## Write the docs' tables of variables and services anew, after a change of either
 	.venv/dev/bin/python -m scripts.docs_tables $(ARGS)
+estimator-survey: ## Write docs/scikit-learn-estimators.md anew: which estimators are served, and how
+	.venv/dev/bin/python -m scripts.estimator_survey $(ARGS)
 
 ##@ Depend on others
 .PHONY: lock upgrade audit sbom image-digests
