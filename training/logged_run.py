@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+from mlflow.environment_variables import MLFLOW_RECORD_ENV_VARS_IN_MODEL_LOGGING
 
 from services.contract import names
 from services.contract.candidate import Provenance
@@ -48,6 +49,9 @@ def logged_run(config: ModelConfig, flavor: Flavor, variant: str, folder: Path, 
 
     `folder` is in the checkout whose commit is recorded. Raises Refused for what MLflow refuses.
     """
+    # While it logs a model, MLflow walks a set of the variables that any thread reads meanwhile, and the thread that
+    # measures the machine reads some: "Set changed size during iteration".
+    MLFLOW_RECORD_ENV_VARS_IN_MODEL_LOGGING.set(False)  # type: ignore[no-untyped-call]
     with expecting("to log a run"):
         describe_experiment(mlflow.set_experiment(config.name), config.description)
         with mlflow_run(variant, code_tags(folder)) as run:
