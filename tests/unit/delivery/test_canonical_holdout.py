@@ -41,7 +41,7 @@ def test_it_is_written_as_the_training_job_writes_its_own(tmp_path: Path) -> Non
     expected = as_given(frame, frame, model.data, model.task, "").holdout.csv
     file = tmp_path / "mine.csv"
     lines = frame[[*reversed(frame.columns)]].to_csv(index=False, lineterminator="\r\n").replace("True", "true")
-    file.write_bytes(b"\xef\xbb\xbf" + lines.replace("3.0,", "3.00,").encode())
+    file.write_bytes(b"\xef\xbb\xbf" + lines.replace(",3.0\r\n", ",+3.00\r\n").encode())
     assert canonical_holdout(file, model) == expected
     file.write_bytes(expected)
     assert canonical_holdout(file, model) == expected

@@ -198,6 +198,14 @@ def test_the_tag_is_the_digest_of_the_file_however_many_columns_there_are(model:
     assert names.SCHEMA_TAG not in tags
 
 
+def test_a_tag_is_cut_to_a_line() -> None:
+    digest = DataDigest(sha256="1" * 64, rows=4, source="a_rather_long_name_" * 20)
+    columns: dict[str, Any] = {"columns": {}, "optional": (), "target": "price", "target_type": "double"}
+    schema = DataSchema(**columns, split_by=None, holdout_percent=20)
+    (text,) = readable_tags(Provenance(holdout=digest, data_schema=schema)).values()
+    assert len(text) == 250
+
+
 def test_what_was_not_recorded_has_no_tag() -> None:
     digest = DataDigest(sha256="1" * 64, rows=4, source="mine.csv")
     columns: dict[str, Any] = {"columns": {}, "optional": (), "target": "price", "target_type": "double"}
