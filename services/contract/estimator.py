@@ -16,11 +16,10 @@ from services.contract.errors import Refused, reason
 from services.contract.own_code import import_types, own_types
 from services.contract.prediction import Labelled, Prediction
 from services.contract.release import Column
-from services.contract.skops_names import SCORERS, is_trusted
+from services.contract.skops_names import BOOSTERS, SCORERS, is_trusted
 from services.contract.typed_rows import frame, matrix
 
 ToTable = Callable[[Sequence[Sequence[Any]], Sequence[Column]], Any]
-
 _ZIP = b"PK\x03\x04"
 
 
@@ -47,8 +46,8 @@ def _loaded(file: Path) -> Any:
         raise Refused(f"expected trusted types only, found {', '.join(strangers)}: they are not loaded")
     import_types(file.parent, found & own)
     estimator = skops.io.load(file, trusted=sorted(found))
-    if found & SCORERS:
-        _refuse_misplaced_scorers(estimator)
+    if found & (SCORERS | BOOSTERS):
+        _refuse_misplaced(estimator)
     return estimator
 
 
@@ -68,17 +67,22 @@ def names_in(estimator: Any) -> list[str]:
         raise Refused(f"expected what skops can write, found another: {reason(error)}") from error
 
 
-def _refuse_misplaced_scorers(estimator: Any) -> None:
-    """Raises Refused for one in the place of a function: it calls the method that the file says of what it gets."""
+def _refuse_misplaced(estimator: Any) -> None:
+    """Raises Refused for a scorer in the place of a function, which calls the method that the file says of what it gets,
+    and for a type, which may be made from a path."""
     waiting, seen = [estimator], set()
     while waiting:
         part = waiting.pop()
         if id(part) in seen or isinstance(part, str | int | float | None):
             continue
         seen.add(id(part))
-        if isinstance(part, FunctionTransformer | partial) and any(isinstance(one, _SCORER) for one in _called(part)):
-            raise Refused("expected a function in a FunctionTransformer, found a scorer: it is not loaded")
+        if isinstance(part, FunctionTransformer | partial) and any(map(_is_misplaced, _called(part))):
+            raise Refused("expected a function in a FunctionTransformer, found a scorer or a type: it is not loaded")
         waiting += _parts(part)
+
+
+def _is_misplaced(called: Any) -> bool:
+    return isinstance(called, _SCORER | type)
 
 
 def _called(part: FunctionTransformer | partial[Any]) -> tuple[Any, ...]:

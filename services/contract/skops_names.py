@@ -45,6 +45,8 @@ _NUMPY = _words("""
     """)
 _SPARSE = [f"_{kind}.{kind}_{shape}" for kind in ("bsr", "coo", "csc", "csr", "dia", "dok", "lil")
            for shape in ("array", "matrix")]  # fmt: skip
+# Made from a path they read a file, so they must not stand for a function.
+BOOSTERS = frozenset({"lightgbm.basic.Booster", "xgboost.core.Booster"})
 _NAMED = frozenset(
     [
         *(f"numpy.{name}" for name in _NUMPY),
@@ -62,6 +64,12 @@ _NAMED = frozenset(
         "sklearn.utils._metadata_requests.MethodMetadataRequest",
         # What boosted trees with categories hold.
         "sklearn.utils.validation.check_array",
+        # XGBoost and LightGBM at the end of a pipeline: their estimators, and their own trees, which are not code.
+        # Only the delivery has these libraries: it asks such a model and writes it as a graph.
+        "collections.OrderedDict",
+        *BOOSTERS,
+        *(f"lightgbm.sklearn.{name}" for name in ("LGBMClassifier", "LGBMRegressor")),
+        *(f"xgboost.sklearn.XGB{name}" for name in ("Classifier", "RFClassifier", "RFRegressor", "Regressor")),
     ]
 )
 # They call the method that they are told to of whatever they are given, so they must not stand for a function.

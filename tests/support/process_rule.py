@@ -27,6 +27,7 @@ class ProcessRule:
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self._seen is None:
             return
+        # Nothing is written of other events' arguments: an estimator's own name may be such an event again.
         if event in STARTS and not (what := _command(arguments)).startswith(BY_THE_WAY):
             self._seen.append(f"{event} of {what[:100]}")
         elif event == "socket.connect" and _is_beyond(arguments[1]):

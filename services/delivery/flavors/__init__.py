@@ -7,6 +7,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 from services.contract.modules import find_module
 from services.contract.prediction import Prediction
 from services.contract.release import Column, Form
+from services.delivery.onnx import IN_DOUBLE as IN_DOUBLE
 
 
 class Flavor(Protocol):
@@ -30,6 +31,9 @@ class Flavor(Protocol):
 
         Raises Refused, with the reason, for a model that cannot be written so.
         """
+
+    def tolerance(self, model: Any) -> float:
+        """How far the graph's answers may be from the library's own, relative: `IN_DOUBLE` where both compute so."""
 
 
 @runtime_checkable

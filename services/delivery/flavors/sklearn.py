@@ -38,3 +38,10 @@ def to_onnx(model: Any, folder: Path, inputs: Sequence[Column]) -> bytes:  # noq
     from services.delivery.onnx.sklearn import write_estimator
 
     return write_estimator(model, inputs)
+
+
+def tolerance(model: Any) -> float:
+    """Less where XGBoost answers, alone or among others."""
+    from services.delivery.onnx.sklearn import tolerance_of
+
+    return tolerance_of(model)

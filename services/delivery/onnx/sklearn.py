@@ -1,23 +1,24 @@
 """Writes a fitted scikit-learn estimator as a graph, step by step: by skl2onnx where that is right in double."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from importlib import import_module
+from types import ModuleType
+from typing import Any, TypeVar, cast
 
-import numpy
 from onnx import TensorProto
 from sklearn.base import is_classifier
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from services.contract import names
 from services.contract.errors import Refused
 from services.contract.release import Column
-from services.delivery.onnx import sklearn_estimators, sklearn_meta, sklearn_trees
+from services.delivery.onnx import IN_DOUBLE, sklearn_estimators, sklearn_meta, sklearn_trees
 from services.delivery.onnx.estimator_graph import Classes, EstimatorGraph, NotWrittenError, Part
-from services.delivery.onnx.graph import NUMBER_OUTPUTS, label_outputs
+from services.delivery.onnx.outputs import write_labels, write_number
 from services.delivery.onnx.skl2onnx_step import write_step
 from services.delivery.onnx.sklearn_transformers import own_writer
 
+_LIBRARIES = ("lightgbm", "xgboost")
 _Written = TypeVar("_Written")
 
 
@@ -27,33 +28,17 @@ def write_estimator(model: Any, inputs: Sequence[Column]) -> bytes:
     return _named(model, lambda: _write(graph, model))
 
 
+def tolerance_of(model: Any) -> float:
+    """How far the graph's answers may be from the library's: less digits where XGBoost is the last step."""
+    of_library = _of_library(model[-1] if isinstance(model, Pipeline) else model)
+    return float(getattr(of_library, "TOLERANCE", IN_DOUBLE))
+
+
 def _write(graph: EstimatorGraph, model: Any) -> bytes:
     parts = graph.parts()
     if is_classifier(model):
-        found = _classify(graph, model, parts)
-        return graph.write(_labelled(graph, list(model.classes_), found))
-    return graph.write(_number(graph, _regress(graph, model, parts)))
-
-
-def _number(graph: EstimatorGraph, found: str) -> dict[str, int]:
-    graph.add("Reshape", graph.accepted(found), graph.constant([-1]), output=names.GRAPH_PREDICTION)
-    return NUMBER_OUTPUTS
-
-
-def _labelled(graph: EstimatorGraph, classes: list[Any], found: Classes) -> dict[str, int]:
-    """The probability is that of the label; of 1 when the classes are 0 and 1."""
-    binary, probabilities = classes == [0, 1], graph.accepted(found.probabilities)
-    graph.answer_all(probabilities, len(classes))
-    if binary:
-        graph.add("Identity", found.places, output=names.GRAPH_LABEL)
-        chosen = graph.add("Gather", probabilities, graph.constant([1]), axis=1)
-    else:
-        labels = graph.constant(numpy.array([str(label) for label in classes], dtype=object))
-        graph.add("Gather", labels, found.places, output=names.GRAPH_LABEL)
-        places = graph.add("Unsqueeze", found.places, graph.constant([1]))
-        chosen = graph.add("GatherElements", probabilities, places, axis=1)
-    graph.add("Reshape", chosen, graph.constant([-1]), output=names.GRAPH_PROBABILITY)
-    return label_outputs(TensorProto.INT64 if binary else TensorProto.STRING)
+        return write_labels(graph, list(model.classes_), _classify(graph, model, parts))
+    return write_number(graph, _regress(graph, model, parts))
 
 
 def _named(step: Any, write: Callable[[], _Written]) -> _Written:
@@ -133,8 +118,16 @@ def _regress(graph: EstimatorGraph, model: Any, parts: list[Part]) -> str:
         return _regress(graph, model[-1], _features(graph, model, parts))
     if made_of_others := sklearn_meta.NUMBERS.get(type(model)):
         return _named(model, lambda: made_of_others(_WRITE, graph, model, parts))
+    if of_library := _of_library(model):
+        return _named(model, lambda: str(of_library.estimator_number(graph, model, parts)))
     write = {**sklearn_trees.NUMBERS, **sklearn_estimators.NUMBERS}.get(type(model), _regressed)
     return _named(model, lambda: write(graph, model, parts))
+
+
+def _of_library(model: Any) -> ModuleType | None:
+    """The module here for an estimator of another library, which is imported by then."""
+    library = type(model).__module__.partition(".")[0]
+    return import_module(f"services.delivery.onnx.{library}") if library in _LIBRARIES else None
 
 
 def _regressed(graph: EstimatorGraph, model: Any, parts: list[Part]) -> str:
@@ -147,6 +140,8 @@ def _classify(graph: EstimatorGraph, model: Any, parts: list[Part]) -> Classes:
         return _classify(graph, model[-1], _features(graph, model, parts))
     if made_of_others := sklearn_meta.CLASSES.get(type(model)):
         return _named(model, lambda: made_of_others(_WRITE, graph, model, parts))
+    if of_library := _of_library(model):
+        return _named(model, lambda: cast(Classes, of_library.estimator_classes(graph, model, parts)))
     write = {**sklearn_trees.CLASSES, **sklearn_estimators.CLASSES}.get(type(model), _classified)
     return _named(model, lambda: write(graph, model, parts))
 

@@ -15,11 +15,11 @@ from services.contract.asking import Tell, predict_classes, predict_each, step_o
 from services.contract.errors import Refused, reason
 from services.contract.prediction import Prediction
 from services.contract.release import Form
-from services.delivery.flavors import Classifies, Flavor, find_flavor
+from services.delivery.flavors import IN_DOUBLE, Classifies, Flavor, find_flavor
 from services.delivery.scoring.messages import Forms, Scores, ScoringReply, ScoringRequest
 
 Rows = Sequence[Sequence[Any]]
-ONNX = Form(runtime="onnx", file=f"{names.SERVABLE_FOLDER}/{names.ONNX_FILE}", tolerance=1e-12)
+ONNX = Form(runtime="onnx", file=f"{names.SERVABLE_FOLDER}/{names.ONNX_FILE}", tolerance=IN_DOUBLE)
 
 
 def score(flavor: Flavor, folder: Path, request: ScoringRequest, result: Path) -> None:
@@ -56,13 +56,14 @@ def _each(predict: Callable[[Rows], list[Prediction]], tell: Tell) -> Callable[[
 def convert(flavor: Flavor, folder: Path, request: ScoringRequest, result: Path) -> None:
     """Writes the graph beside the result, if there is one."""
     forms, notes = [flavor.NATIVE] if flavor.NATIVE else [], []
+    model = flavor.load(folder)
     try:
-        graph = flavor.to_onnx(flavor.load(folder), folder, request.inputs)
+        graph = flavor.to_onnx(model, folder, request.inputs)
     except Refused as reason:
         notes.append(f"{ONNX.runtime}: {reason}")
     else:
         result.with_name(names.ONNX_FILE).write_bytes(graph)
-        forms.insert(0, ONNX)
+        forms.insert(0, ONNX.model_copy(update={"tolerance": flavor.tolerance(model)}))
     Forms(forms=tuple(forms), notes=tuple(notes)).write(result)
 
 

@@ -122,6 +122,9 @@ class Planted:
     def to_onnx(self, model: Any, folder: Path, inputs: Sequence[Column]) -> bytes:
         raise NotImplementedError
 
+    def tolerance(self, model: Any) -> float:
+        raise NotImplementedError
+
 
 def verdict_on(deed: Callable[[], object], folder: Path, rows: int = 12) -> tuple[Verdict, tuple[Round, ...]]:
     request = ScoringRequest(inputs=(Column(name="x", type="double"),), timed=((1.0,),) * rows, limit_ms=LIMIT_MS)

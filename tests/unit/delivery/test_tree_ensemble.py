@@ -27,7 +27,7 @@ def walk(tree: Node, row: Sequence[float]) -> float:
     return tree.value
 
 
-def graph(trees: Sequence[Node], columns: int = COLUMNS) -> bytes:
+def graph(trees: Sequence[Node | GrownTree], columns: int = COLUMNS) -> bytes:
     written = Graph([Column(name=f"column_{place}", type="double") for place in range(columns)])
     features = written.add("Concat", *(written.column(place) for place in range(columns)), axis=1)
     written.nodes.append(tree_ensemble(trees, features, "sum"))
@@ -35,7 +35,7 @@ def graph(trees: Sequence[Node], columns: int = COLUMNS) -> bytes:
     return written.write(NUMBER_OUTPUTS)
 
 
-def answers(trees: Sequence[Node], rows: Sequence[Sequence[float]]) -> list[float]:
+def answers(trees: Sequence[Node | GrownTree], rows: Sequence[Sequence[float]]) -> list[float]:
     session = onnxruntime.InferenceSession(graph(trees, len(rows[0])))
     columns = enumerate(zip(*rows, strict=True))
     return list(session.run(None, {f"input_{place}": numpy.array(cells) for place, cells in columns})[0])
@@ -91,7 +91,7 @@ def test_a_tree_may_be_deeper_than_pythons_stack() -> None:
 
 def test_a_whole_tree_is_the_same_as_its_nodes_one_by_one() -> None:
     arrays = [[0, -2, 1, -2, -2], [0.5, 0, -1.0, 0, 0], [1, -1, 3, -1, -1], [2, -1, 4, -1, -1], [0, 0, 1, 0, 0]]
-    whole = GrownTree(*map(numpy.array, arrays), value=numpy.array([0, 1.5, 0, 2.5, 3.5]))
+    whole = GrownTree(*map(numpy.array, [*arrays, [0, 1.5, 0, 2.5, 3.5]]))
     nodes = Branch(0, 0.5, Leaf(1.5), Branch(1, -1.0, Leaf(2.5), Leaf(3.5), missing_true=True))
     rows = [[0.5, 0], [0.6, -1.0], [0.6, 0], [math.nan, math.nan], [0.6, math.nan]]
     expected = [walk(nodes, row) for row in rows]
@@ -102,7 +102,7 @@ def test_a_whole_tree_is_the_same_as_its_nodes_one_by_one() -> None:
 
 def test_each_tree_adds_to_the_sum_that_it_is_for() -> None:
     written = Graph([Column(name="x", type="double")])
-    trees = [Leaf(1.0), Branch(0, 0.0, Leaf(10.0), Leaf(20.0)), Leaf(4.0)]
+    trees: list[Node] = [Leaf(1.0), Branch(0, 0.0, Leaf(10.0), Leaf(20.0)), Leaf(4.0)]
     written.nodes.append(tree_ensemble(trees, written.column(0), "sums", [1, 0, 1]))
     weighted = written.add("Mul", "sums", written.constant([[1.0, 100.0]]))
     written.add("ReduceSum", weighted, written.constant([1]), output="prediction", keepdims=0)

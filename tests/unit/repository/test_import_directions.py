@@ -61,6 +61,8 @@ ONLY_IN = {
     "pyspark": ("training/flavors/spark.py", "training/models/flight-delay/", "services/delivery/flavors/spark.py"),
     "skops": ("services/contract/estimator.py",),
     "skl2onnx": ("services/delivery/onnx/skl2onnx_step.py",),
+    "lightgbm": ("training/flavors/lightgbm.py", "services/delivery/flavors/lightgbm.py"),
+    "xgboost": ("training/flavors/xgboost.py", "services/delivery/flavors/xgboost.py"),
     "onnxruntime": ("services/prediction/runtimes/onnx.py",),
 }
 

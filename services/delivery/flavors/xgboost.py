@@ -1,0 +1,57 @@
+"""XGBoost: loaded from its own UBJSON, written as an ensemble of trees."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy
+import xgboost
+
+from services.contract.boosted import Boosted, class_names, read_answers, read_classes
+from services.contract.errors import Refused
+from services.contract.prediction import Prediction
+from services.contract.release import Column, Form
+
+MODEL_FILE = "model.ubj"
+# `prediction-sklearn` has no XGBoost: a model without a graph is for batch only.
+NATIVE: Form | None = None
+
+
+def load(folder: Path) -> Boosted:
+    """Raises Refused for a file that is missing or damaged."""
+    file = folder / MODEL_FILE
+    if not file.is_file():
+        raise Refused(f"expected {MODEL_FILE}, found none: log the model with mlflow.xgboost and model_format='ubj'")
+    try:
+        return Boosted(xgboost.Booster(model_file=file), read_classes(folder))
+    except xgboost.core.XGBoostError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise Refused(f"{MODEL_FILE}: expected XGBoost's UBJSON, cannot load it: {reason}") from error
+
+
+def predict(model: Boosted, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:  # noqa: ARG001
+    return read_answers(model.classes, model.booster.predict(xgboost.DMatrix(numpy.array(rows, dtype=float))))
+
+
+def classes(model: Boosted) -> Sequence[str]:
+    return class_names(model.classes)
+
+
+def predict_proba(model: Boosted, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:
+    """The library has all of them in every answer."""
+    return predict(model, rows, inputs)
+
+
+def to_onnx(model: Boosted, folder: Path, inputs: Sequence[Column]) -> bytes:  # noqa: ARG001  the model says it all
+    """Raises Refused, with the reason, for what is not written."""
+    # Asking a model needs none of it.
+    from services.delivery.onnx import xgboost as trees
+    from services.delivery.onnx.boosted import write_boosted
+
+    return write_boosted(model, inputs, trees.write_number, trees.write_classes)
+
+
+def tolerance(model: Boosted) -> float:  # noqa: ARG001  of all of them
+    from services.delivery.onnx.xgboost import TOLERANCE
+
+    return TOLERANCE
