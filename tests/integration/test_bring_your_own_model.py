@@ -91,8 +91,15 @@ def test_the_model_of_the_page_becomes_a_release(checkout: Path, mlflow_url: str
     assert release.manifest.servable.form.runtime == "onnx"
 
 
+def test_the_modules_on_the_page_are_those_that_ship() -> None:
+    shown = {path: code for path, code in blocks(LIBRARY).items() if path != "train.py"}
+    assert {path: (ROOT / path).read_text() for path in shown} == shown
+
+
 def test_the_library_of_the_page_is_one_more_file_a_component(checkout: Path, mlflow_url: str) -> None:
     files = blocks(LIBRARY)
+    for path in files.keys() - {"train.py"}:
+        (checkout / path).unlink()
     model = checkout / "training" / "models" / "diabetes"
     files["training/models/diabetes/train.py"] = files.pop("train.py")
     write(checkout, files)
@@ -105,6 +112,41 @@ def test_the_library_of_the_page_is_one_more_file_a_component(checkout: Path, ml
     assert release.manifest.servable.form, release.manifest.servable.notes
     assert release.manifest.servable.form.runtime == "onnx"
     assert "agrees on " in release.manifest.servable.notes[0]
+
+
+FAR_OR_NEAR = """
+import pandas
+from sklearn.datasets import load_diabetes
+
+
+def load(files):
+    frame = load_diabetes(as_frame=True).frame
+    return frame.assign(target=(frame.target > 140).map({True: "far", False: "near"}))
+"""
+DEEP = """
+def build(**parameters):
+    return {"max_depth": 3, **parameters}
+"""
+
+
+def test_a_model_of_xgboost_becomes_a_release_as_well(checkout: Path, mlflow_url: str) -> None:
+    """Of two names, so that those of the classes go with it."""
+    folder = "training/models/diabetes"
+    page = blocks(MODEL)[f"{folder}/model.yaml"]
+    for old, new in (
+        ("library: sklearn", "library: xgboost"),
+        ("task: regression", "task: classification"),
+        ("mean_absolute_error: {max: 60}", "accuracy_score: {min: 0.6}"),
+        ("metric: mean_absolute_error", "metric: accuracy_score"),
+        ("ridge: {alpha: 0.1}", "boosted: {num_boost_round: 20}"),
+    ):
+        page = page.replace(old, new)
+    write(checkout, {f"{folder}/model.yaml": page, f"{folder}/data.py": FAR_OR_NEAR, f"{folder}/train.py": DEEP})
+    release, _ = to_release(checkout, mlflow_url)
+    assert release.manifest.library == "xgboost"
+    assert release.manifest.validation.verdict is Verdict.PASS, release.manifest.validation.checks
+    assert release.manifest.servable.form, release.manifest.servable.notes
+    assert release.manifest.servable.form.runtime == "onnx"
 
 
 def test_the_pipelines_of_the_page_are_accepted_behind_ours(tmp_path: Path) -> None:
