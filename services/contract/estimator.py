@@ -68,8 +68,8 @@ def names_in(estimator: Any) -> list[str]:
 
 
 def _refuse_misplaced(estimator: Any) -> None:
-    """Raises Refused for what stands in the place of a function and is none: a scorer, which calls the method that the file
-    says of whatever it gets, and a type, which may be made from a path."""
+    """Raises Refused for what stands in the place of a function and is none: a scorer, which calls the method that the
+    file says of whatever it gets, and a type, which may be made from a path."""
     waiting, seen = [estimator], set()
     while waiting:
         part = waiting.pop()
