@@ -21,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import all_estimators
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from services.contract.errors import Refused
 from services.contract.estimator import ask_estimator, load_estimator
@@ -261,7 +262,9 @@ def compare(expected: Sequence[Prediction | None], answered: Sequence[Prediction
 
 def tables() -> dict[str, str]:
     """By kind, as Markdown."""
-    return {kind: as_table(survey(kind)) for kind in KINDS}
+    # Of such small tables threads only wait for one another.
+    with threadpool_limits(1):
+        return {kind: as_table(survey(kind)) for kind in KINDS}
 
 
 def as_table(found: Sequence[Found]) -> str:
