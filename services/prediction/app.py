@@ -111,7 +111,7 @@ def _add_facts(app: FastAPI, predictor: Predictor) -> None:
     @app.get("/version", include_in_schema=False)
     async def version() -> Response:
         """Of the MLflow that logged the model, as its own server answers it."""
-        return Response(manifest.candidate.run.libraries.get("mlflow", "unknown"), media_type=JSON)
+        return Response((manifest.candidate.run.libraries or {}).get("mlflow", "unknown"), media_type=JSON)
 
     @app.get("/health/live")
     async def live() -> Readiness:

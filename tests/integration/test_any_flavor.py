@@ -96,6 +96,7 @@ def test_a_model_with_packages_of_its_own_is_trained_judged_and_served_in_their_
     assert manifest.servable.form, manifest.servable.notes
     assert (manifest.library, manifest.servable.form.runtime) == ("pyfunc", "pyfunc")
     assert "served by its own environment: slower" in manifest.servable.notes[0]
+    assert manifest.candidate.run.environment
     assert manifest.candidate.run.environment.lock == names.LOCK_FILE
     (environment,) = (tmp_path / "environments").glob("lock-*")
     lock = settings.store / "releases" / release.digest / "model" / names.LOCK_FILE
@@ -105,4 +106,7 @@ def test_a_model_with_packages_of_its_own_is_trained_judged_and_served_in_their_
     number, trace = answer(settings, tmp_path / "rollout", release)
     # The mean of 20 patients' progress, which is a whole number each.
     assert 20 * number == pytest.approx(round(20 * number))
-    assert (trace.candidate.run.run_id, trace.candidate.run.environment.lock) == (run.run_id, names.LOCK_FILE)
+    assert (trace.candidate.run.run_id, trace.candidate.run.environment) == (
+        run.run_id,
+        manifest.candidate.run.environment,
+    )
