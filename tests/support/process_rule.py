@@ -4,6 +4,7 @@ So `scripts/test --quick` knows by that marker alone what it can run after every
 """
 
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,11 +22,12 @@ class ProcessRule:
 
     def __init__(self) -> None:
         self._seen: list[str] | None = None
+        self._others: set[int] = set()
         # An audit hook stays for as long as the interpreter does.
         sys.addaudithook(self._hear)
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self._seen is None:
+        if self._seen is None or threading.get_ident() in self._others:
             return
         # Nothing is written of other events' arguments: an estimator's own name may be such an event again.
         if event in STARTS and not (what := _command(arguments)).startswith(BY_THE_WAY):
@@ -35,6 +37,8 @@ class ProcessRule:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        # What an earlier test has left running is not this one's.
+        self._others = {one.ident for one in threading.enumerate() if one.ident} - {threading.get_ident()}
         self._seen = [] if _is_bound(item) else None
         try:
             return (yield)

@@ -58,7 +58,7 @@ class Table:
     def asked(self, records: Sequence[dict[str, Any]]) -> list[list[Any]]:
         """The rows of a request."""
         body = json.dumps({"dataframe_records": records}).encode()
-        return [list(row) for row in read_invocation(body, self.inputs, 1000)]
+        return [list(row) for row in read_invocation(body, self.inputs, 1000).rows]
 
 
 def config(columns: dict[str, str], task: str = "regression", optional: bool = True) -> ModelConfig:
@@ -176,6 +176,7 @@ def test_an_encoder_tells_a_missing_text_from_one_that_it_never_saw(gaps: Table)
     assert encoded[:, 0].tolist() == [-2, -1, 0]
 
 
+@pytest.mark.process
 def test_a_missing_text_is_an_empty_one_for_fasttext_from_file_to_answer(tmp_path: Path) -> None:
     words = {"en": "hello big world", "fr": "bonjour le monde", "none": ""}
     lines = [f"{text} {n if text else ''},{label}" for n in range(60) for label, text in words.items()]

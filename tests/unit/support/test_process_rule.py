@@ -57,6 +57,21 @@ def test_import_of_gitpython():
 @pytest.mark.process
 def test_marked():
     start()
+
+NEXT, STARTED = threading.Event(), threading.Event()
+
+def start_later():
+    NEXT.wait()
+    start()
+    STARTED.set()
+
+@pytest.mark.process
+def test_that_leaves_a_thread():
+    threading.Thread(target=start_later).start()
+
+def test_after_it():
+    NEXT.set()
+    STARTED.wait()
 """
 
 
@@ -74,4 +89,4 @@ def test_units_without_the_marker_start_no_process_and_stay_on_this_machine(
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
     said = [line for line in done.stdout.splitlines() if line.startswith("ERROR")]
     assert {line.split("test_it.py::test_")[1].split()[0] for line in said} == failed, done.stdout
-    assert "8 passed" in done.stdout
+    assert "10 passed" in done.stdout

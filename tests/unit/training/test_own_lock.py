@@ -14,7 +14,9 @@ from mlflow.pyfunc.model import PythonModel
 
 from services.contract import names
 from services.contract.errors import Refused
+from services.contract.model_config import load_model_config
 from services.contract.prediction import Labelled
+from tests.support.paths import MODELS
 from training import library_environment, own_lock
 from training.environment import installed
 from training.flavors import pyfunc
@@ -219,9 +221,9 @@ def test_a_plan_that_could_not_be_logged_is_refused_before_the_fit(plan: Any, mi
     with pytest.raises(
         Refused, match=f"^expected `build` to give an MLflow PythonModel with `fit`.* found {missing}: "
     ):
-        pyfunc.fit(plan, INPUTS, TARGET, None)
+        pyfunc.check(plan, load_model_config(MODELS, "diamond-price"))
 
 
 def test_outside_of_an_environment_of_its_own_nothing_is_fitted() -> None:
     with pytest.raises(Refused, match="^expected the model's own environment, found .*: train with scripts/trackback"):
-        pyfunc.fit(Doubling(), INPUTS, TARGET, None)
+        pyfunc.check(Doubling(), load_model_config(MODELS, "diamond-price"))
