@@ -15,7 +15,7 @@ STARTED_BY = {
     "services.platform": "scripts/platform",
     "benchmarks.poll_cost": "benchmarks/poll-cost",
 }
-TRAINING = ("train", "notebook", "reproduce", "schema", "verify-data")
+TRAINING = ("check", "train", "notebook", "reproduce", "schema", "verify-data")
 PLAIN = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
 
 

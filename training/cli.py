@@ -1,6 +1,7 @@
-"""The commands train, notebook, verify-data, reproduce and schema."""
+"""The commands train, check, notebook, verify-data, reproduce and schema."""
 
 import json
+import os
 import signal
 import sys
 import time
@@ -13,6 +14,7 @@ from services.contract import names
 from services.contract.errors import Refused
 from services.contract.model_config import ModelConfig, load_model_config
 from services.contract.signals import surely_exit_on
+from services.contract.verdict import Verdict
 from training.library_environment import enter_own
 from training.machine import end_children
 from training.settings import Settings
@@ -48,6 +50,33 @@ def train(
 
     request = job.TrainRequest(settings.trackback_models, model, variant, data, shuffle_labels, master)
     sys.stdout.write(job.train(request, say).to_json())
+
+
+@app.command()
+def check(
+    model: Annotated[str, typer.Argument(help="A folder of training/models.")],
+    data: Csv = None,
+) -> None:
+    """Find what a later step would refuse, in seconds and without MLflow: fits a few rows and asks the gates.
+
+    Looks at model.yaml, the plan of each variant, types and rows, hold-out, gates, what can be stored and served. Each
+    line says what was found, and what to do about it. Exit 1 unless all pass.
+
+    Example: trackback check diamond-price
+    """
+    settings = Settings()
+    os.environ.update(settings.library_environment(os.environ))
+    _enter_own_environment(settings, model)
+    from training import check as checks
+
+    request = checks.CheckRequest(settings.trackback_models, model, settings.trackback_environments, data)
+    passed = True
+    for finding in checks.check(request):
+        sys.stdout.write(f"{finding}\n")
+        sys.stdout.flush()
+        passed = passed and finding.verdict is Verdict.PASS
+    if not passed:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -11,7 +11,7 @@ import pandas
 
 from services.contract import names
 from services.contract.errors import Refused
-from services.contract.model_config import ModelConfig, Parameter, load_model_config
+from services.contract.model_config import ModelConfig, load_model_config
 from training.dataset import Part
 from training.environment import installed
 from training.flavors import Flavor, find_flavor
@@ -47,10 +47,8 @@ def train(request: TrainRequest, say: Say) -> TrainedRun:
     flavor = find_flavor(config.library)
     if request.master and not flavor.RUNS_ON_A_CLUSTER:
         raise Refused(f"expected no master, found {request.master}: {config.library} trains on this machine only")
-    variant, chosen = _variant(config, request.variant)
-    folder = request.models / config.name
-    plan = _plan(folder, variant, chosen)
-    _check(plan, flavor, config, folder)
+    variant, folder = _variant(config, request.variant), request.models / config.name
+    plan = checked_plan(config, flavor, folder, variant)
     say(f"{config.name}: reading {request.csv or config.data.source}")
     rows = load_rows(config, folder, request.csv)
     training, holdout = rows.dataset.training.digest, rows.dataset.holdout.digest
@@ -68,24 +66,24 @@ def train(request: TrainRequest, say: Say) -> TrainedRun:
         return run.log_result(model, predictions, rows.dataset, ingredients.provenance)
 
 
-def _variant(config: ModelConfig, requested: str | None) -> tuple[str, dict[str, Parameter]]:
+def _variant(config: ModelConfig, requested: str | None) -> str:
     name = requested or next(iter(config.variants))
     if name not in config.variants:
         raise Refused(f"expected a variant of {config.name} ({', '.join(config.variants)}), found '{name}'")
-    return name, config.variants[name]
+    return name
 
 
-def _plan(folder: Path, variant: str, chosen: dict[str, Parameter]) -> Any:
-    build = find_function(folder, "train.py", "build")
-    with named(folder / "train.py", f"`build` to take the variant '{variant}' of model.yaml"):
-        return build(**chosen)
-
-
-def _check(plan: Any, flavor: Flavor, config: ModelConfig, folder: Path) -> None:
+def checked_plan(config: ModelConfig, flavor: Flavor, folder: Path, variant: str) -> Any:
+    """What the model's `build` returns for a variant. Raises Refused for what the library could not fit or store."""
+    path = folder / "train.py"
+    build = find_function(folder, path.name, "build")
+    with named(path, f"`build` to take the variant '{variant}' of model.yaml"):
+        plan = build(**config.variants[variant])
     try:
         flavor.check(plan, config)
     except Refused as refused:
-        raise Refused(f"{folder / 'train.py'}: {refused}") from refused
+        raise Refused(f"{path}: {refused}") from refused
+    return plan
 
 
 def shuffled(target: pandas.Series) -> pandas.Series:

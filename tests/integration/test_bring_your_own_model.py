@@ -49,8 +49,7 @@ def write(checkout: Path, files: dict[str, str]) -> None:
         (checkout / path).write_text(code)
 
 
-def to_release(checkout: Path, mlflow_url: str) -> tuple[Release, str]:
-    """The release of `diabetes`, and what was told on the way."""
+def run(checkout: Path, mlflow_url: str, *words: str) -> "subprocess.CompletedProcess[str]":
     variables = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(checkout),
@@ -59,10 +58,15 @@ def to_release(checkout: Path, mlflow_url: str) -> tuple[Release, str]:
         "TRACKBACK_STORE": str(checkout / "store"),
         "TRACKBACK_ENVIRONMENTS": str(ROOT / ".venv"),
     }
-    command = [sys.executable, "-m", "tests.support.to_release", "diabetes"]
-    done = subprocess.run(
+    command = [sys.executable, "-m", *words]
+    return subprocess.run(
         command, cwd=checkout, env=variables, capture_output=True, text=True, check=False, timeout=600
     )
+
+
+def to_release(checkout: Path, mlflow_url: str) -> tuple[Release, str]:
+    """The release of `diabetes`, and what was told on the way."""
+    done = run(checkout, mlflow_url, "tests.support.to_release", "diabetes")
     assert done.returncode == 0, done.stderr
     return Release.from_json(done.stdout[done.stdout.index("{") :]), done.stderr
 
@@ -89,6 +93,19 @@ def test_the_model_of_the_page_becomes_a_release(checkout: Path, mlflow_url: str
     assert release.manifest.candidate.run.sources.packages.keys() == {"scikit-learn"}
     assert release.manifest.servable.form, release.manifest.servable.notes
     assert release.manifest.servable.form.runtime == "onnx"
+
+
+def test_a_check_of_the_model_of_the_page_names_the_line_to_commit_and_then_passes(checkout: Path) -> None:
+    nobody = "http://127.0.0.1:1"
+    first = run(checkout, nobody, "training", "check", "diabetes")
+    assert first.returncode == 1, first.stderr
+    (failed,) = (line for line in first.stdout.splitlines() if not line.startswith("PASS"))
+    pin = failed.split("`")[1]
+    page = checkout / "training" / "models" / "diabetes" / "model.yaml"
+    page.write_text(page.read_text().replace("holdout_sha256: null", pin))
+    second = run(checkout, nobody, "training", "check", "diabetes")
+    assert second.returncode == 0, second.stdout
+    assert second.stdout.splitlines()[-1] == "PASS         serving: onnx or sklearn"
 
 
 def test_the_modules_on_the_page_are_those_that_ship() -> None:

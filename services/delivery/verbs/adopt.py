@@ -103,6 +103,7 @@ def _schema(config: ModelConfig) -> DataSchema:
         target=data.target,
         target_type=TARGETS[config.task],
         split_by=data.split_by,
+        split_by_time=data.split_by_time,
         holdout_percent=data.holdout_percent,
     )
 

@@ -68,14 +68,12 @@ def validated(scorer: Scorer, candidate: Candidate) -> Validation:
     if all(check.verdict is Verdict.PASS for check in checks):
         holdout = scorer.holdout(candidate.run.holdout.sha256)
         request = HoldoutRequest(candidate.library, folder, candidate.digest, candidate.run.holdout.sha256)
-        try:
-            scorer.refuse_other_code(folder)
-            scores, rounds = scorer.score_and_time(request, holdout)
-        except Refused as refused:
-            checks.append(_not_loaded(refused))
-        else:
+        of_answers, answered = asked(scorer, request, holdout)
+        checks += of_answers
+        if answered:
+            scores, rounds = answered
             metrics, latency = measured(config.task, scores, holdout), figures(rounds)
-            checks += [_loaded(scores), _finite(scores), *_latency(rounds, config), *_thresholds(metrics, config)]
+            checks += _thresholds(metrics, config)
     return Validation(
         model=config.name,
         revision=candidate.promotion.label,
@@ -86,6 +84,18 @@ def validated(scorer: Scorer, candidate: Candidate) -> Validation:
         metrics=metrics,
         latency_ms=latency,
     )
+
+
+def asked(
+    scorer: Scorer, request: HoldoutRequest, holdout: Holdout
+) -> tuple[list[Check], tuple[Scores, tuple[Round, ...]] | None]:
+    """Whether the model loads, answers each row with a number and is quick enough; and its answers, if any."""
+    try:
+        scorer.refuse_other_code(request.folder)
+        scores, rounds = scorer.score_and_time(request, holdout)
+    except Refused as refused:
+        return [_not_loaded(refused)], None
+    return [_loaded(scores), _finite(scores), *_latency(rounds, scorer.config)], (scores, rounds)
 
 
 def _check(name: str, passed: bool, expected: str, found: str) -> Check:

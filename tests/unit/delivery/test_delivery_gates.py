@@ -40,6 +40,7 @@ from services.delivery.scoring.scoring import HoldoutRequest, Scorer
 from services.delivery.store import Store
 from services.delivery.verbs.compare import compared, judge
 from services.delivery.verbs.package import packaged, refuse_unless_passed
+from services.delivery.verbs.trial import tried
 from services.delivery.verbs.validate import validated
 from tests.support.busy_machine import busy_processor
 from tests.support.release_factory import WHEN, ReleasePlan, build_release
@@ -493,3 +494,23 @@ def test_reports_show_the_numbers_and_escape_what_they_are_given(bench: Bench) -
     page = comparison_page(comparison)
     assert f"{comparison.live_value:.6g}" in page
     assert "<svg" in page
+
+
+@pytest.mark.parametrize(
+    ("spoil", "load", "serving"),
+    [
+        (lambda _: None, "100 answers from a child process", "onnx or sklearn"),
+        (lambda folder: (folder / "model.skops").write_bytes(b"a pickle"), "skops file, found another", "skops file"),
+    ],
+    ids=["whole", "spoiled"],
+)
+def test_a_model_that_is_logged_nowhere_is_judged_on_a_few_rows_and_with_how_it_would_be_served(
+    own_bench: Bench, spoil: Callable[[Path], object], load: str, serving: str
+) -> None:
+    candidate, holdout = own_bench.candidate(3.0, spoil=spoil), own_bench.root / "few.csv"
+    shutil.copy(own_bench.store.holdout(own_bench.holdout.sha256), holdout)
+    folder = shutil.copytree(own_bench.store.model(candidate.digest), own_bench.root / "nowhere")
+    checks = {one.name: one for one in tried(own_bench.scorer(), folder, holdout)}
+    assert load in checks["load"].found
+    assert serving in checks["serving"].found
+    assert len({one.verdict for one in checks.values()} - {Verdict.INCONCLUSIVE}) == (1 if "answers" in load else 2)

@@ -1,0 +1,63 @@
+"""What the gates say of a model folder that is logged nowhere, on a few rows; a part of `trackback check`.
+
+usage: python -m services.delivery.verbs.trial MODEL FOLDER HOLDOUT, which prints the checks as JSON
+"""
+
+import json
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from services.contract.digest import file_sha256
+from services.contract.errors import Refused
+from services.contract.model_config import load_model_config
+from services.contract.verdict import Check, Verdict
+from services.delivery.scoring.scoring import HoldoutRequest, Scorer
+from services.delivery.settings import Settings
+from services.delivery.store import Store
+from services.delivery.verbs.fetch import library_of
+from services.delivery.verbs.validate import asked, signature_check
+
+ROWS = 100
+
+
+def tried(scorer: Scorer, folder: Path, holdout: Path) -> list[Check]:
+    """The checks of `validate` that need no run, and how the model would be served."""
+    library, digest, sha256 = library_of(folder), scorer.store.put_model(folder), file_sha256(holdout)
+    scorer.store.put_holdout(holdout, sha256)
+    request = HoldoutRequest(library, scorer.store.model(digest), digest, sha256)
+    rows = scorer.holdout(sha256)
+    few = replace(rows, rows=rows.rows[:ROWS], actual=rows.actual[:ROWS])
+    checks, _ = asked(scorer, request, few)
+    return [signature_check(request.folder, scorer.config), *checks, _served(scorer, request)]
+
+
+def _served(scorer: Scorer, request: HoldoutRequest) -> Check:
+    expected = "a form for online prediction"
+    with scorer.store.staging() as staging:
+        try:
+            forms = scorer.forms(request, staging)
+        except Refused as refused:
+            return Check(name="serving", verdict=Verdict.FAIL, expected=expected, found=str(refused))
+    ways = [form.runtime for form in forms.forms]
+    found = "; ".join([" or ".join(ways) or "none, so it is for batch only", *forms.notes])
+    return Check(name="serving", verdict=Verdict.PASS if ways else Verdict.INCONCLUSIVE, expected=expected, found=found)
+
+
+def main(model: str, folder: str, holdout: str) -> None:
+    declared = Path(model)
+    config, settings = load_model_config(declared.parent, declared.name), Settings()
+    with tempfile.TemporaryDirectory() as temporary:
+        store = Store(Path(temporary))
+        scorer = replace(Scorer.of(settings, config), store=store)
+        found = tried(scorer, Path(folder), Path(holdout))
+    sys.stdout.write(json.dumps([check.model_dump(mode="json") for check in found]))
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except Refused as refused:
+        sys.stderr.write(f"{refused}\n")
+        raise SystemExit(1) from None
