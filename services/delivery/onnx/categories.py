@@ -7,9 +7,8 @@ import numpy
 from onnx import TensorProto
 from sklearn.preprocessing import OneHotEncoder
 
-from services.delivery.onnx.estimator_graph import EstimatorGraph, NotWrittenError, Part
+from services.delivery.onnx.estimator_graph import UNKNOWN_TEXT, EstimatorGraph, NotWrittenError, Part
 
-_UNKNOWN_WORD = "\u2603 in no table"
 _MOST_CELLS = 4_000_000
 
 
@@ -68,19 +67,19 @@ def _unknown(encoder: Any, columns: slice, place: int) -> numpy.ndarray | None:
 def _stranger(categories: Any) -> Any:
     numbers = [float(each) for each in categories if not isinstance(each, str) and each is not None]
     known = [each for each in numbers if numpy.isfinite(each)]
-    return _UNKNOWN_WORD if any(isinstance(each, str) for each in categories) else max(known, default=0.0) + 1.5
+    return UNKNOWN_TEXT if any(isinstance(each, str) for each in categories) else max(known, default=0.0) + 1.5
 
 
 def _place(graph: EstimatorGraph, column: Part, categories: Any) -> str:
     """Of each row's category, the number of categories for one that is not known; int64 of shape (rows,)."""
     if column.words:
-        keys: list[Any] = [each for each in categories if isinstance(each, str)]
+        keys: list[Any] = [each if isinstance(each, str) else graph.absent_text for each in categories]
         found = graph.add(
             "LabelEncoder",
             column.tensor,
             domain="ai.onnx.ml",
             keys_strings=keys,
-            values_int64s=[place for place, each in enumerate(categories) if isinstance(each, str)],
+            values_int64s=range(len(keys)),
             default_int64=len(categories),
         )
         return graph.add("Reshape", found, graph.constant([-1]))

@@ -17,6 +17,9 @@ class NotWrittenError(Exception):
     """Why a step has no ONNX form here, in words; the step's name is put before it."""
 
 
+UNKNOWN_TEXT = "\u2603 in no table"
+
+
 @dataclass(frozen=True)
 class Part:
     """A tensor of shape (rows, width): strings, or doubles. `raw` is a column as it was given: finite or NaN."""
@@ -40,6 +43,12 @@ class EstimatorGraph(Graph):
     """`refused` are tensors of shape (rows, 1), 0 for a row that the library takes and NaN for one that it refuses."""
 
     refused: list[str] = field(default_factory=list)
+
+    @property
+    def absent_text(self) -> str:
+        """What a missing text is to the graph: empty where a column may have none, else what no row has."""
+        optional = any(column.type == "string" and not column.required for column in self.inputs)
+        return "" if optional else UNKNOWN_TEXT
 
     def parts(self) -> list[Part]:
         """The inputs, one after another."""

@@ -121,9 +121,8 @@ def _filled(graph: EstimatorGraph, step: SimpleImputer, missing: Sequence[str], 
 def _missing(graph: EstimatorGraph, step: SimpleImputer | MissingIndicator, part: Part) -> str:
     value = step.missing_values
     if part.words:
-        if not isinstance(value, str):
-            raise NotWrittenError(f"missing_values is {value!r}, which no string is")
-        return graph.add("Equal", part.tensor, graph.constant(numpy.array(value, dtype=object)))
+        absent = value if isinstance(value, str) else graph.absent_text
+        return graph.add("Equal", part.tensor, graph.constant(numpy.array(absent, dtype=object)))
     if not isinstance(value, int | float):
         raise NotWrittenError(f"missing_values is {value!r}, which no number is")
     if value != value:

@@ -19,7 +19,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
 from services.contract.errors import Refused
 from services.contract.estimator import ask_estimator, load_estimator
@@ -140,6 +140,31 @@ def test_a_graph_answers_gaps_in_numbers_as_scikit_learn_does(tmp_path: Path) ->
     graph = onnx_service.load(tmp_path / "model.onnx", rows.inputs)
     asked = [*rows.holdout.rows, *rows.asked([{}])]
     assert graph.predict(asked) == pytest.approx(sklearn_gates.predict(model, asked, rows.inputs), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (OneHotEncoder(handle_unknown="ignore"),),
+        (SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore")),
+        (SimpleImputer(strategy="constant", fill_value="none"), OneHotEncoder(handle_unknown="ignore")),
+        (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2),),
+        (TargetEncoder(),),
+    ],
+    ids=["one-hot", "most frequent", "constant", "ordinal", "target"],
+)
+def test_a_graph_tells_a_missing_text_from_others_as_scikit_learn_does(
+    gaps: Table, tmp_path: Path, steps: tuple[Any, ...]
+) -> None:
+    part = gaps.dataset.training
+    plan = make_pipeline(make_column_transformer((make_pipeline(*steps), ["zip"])), Ridge())
+    model = sklearn_training.fit(plan, part.inputs, part.target, None)
+    (tmp_path / "model.onnx").write_bytes(sklearn_gates.to_onnx(model, tmp_path, gaps.inputs))
+    graph = onnx_service.load(tmp_path / "model.onnx", gaps.inputs)
+    asked = [*gaps.holdout.rows, *gaps.asked([*ABSENT, {"zip": "never seen"}])]
+    answers = graph.predict(asked)
+    assert answers == pytest.approx(sklearn_gates.predict(model, asked, gaps.inputs), rel=1e-12)
+    assert len({round(answer, 9) for answer in answers if isinstance(answer, float)}) > 2
 
 
 DAYS = {"day": "date", "at": "datetime", "x": "double"}
