@@ -22,8 +22,9 @@ class Boosted:
     classes: tuple[int | str, ...]
 
 
-def read_answers(classes: Sequence[int | str], found: numpy.ndarray) -> list[Prediction]:
-    """From numbers, from probabilities of 1, or from probabilities of shape (rows, classes)."""
+def read_answers(classes: Sequence[int | str], found: numpy.ndarray, all_classes: bool = False) -> list[Prediction]:
+    """From numbers, from probabilities of 1, or from probabilities of shape (rows, classes); with `all_classes` each
+    answer has all of them."""
     if not classes:
         return list(found.astype(float).tolist())
     binary, names = list(classes) == [0, 1], class_names(classes)
@@ -33,7 +34,7 @@ def read_answers(classes: Sequence[int | str], found: numpy.ndarray) -> list[Pre
         Labelled(
             label=classes[place],
             probability=float(row[1 if binary else place]),
-            probabilities=dict(zip(names, row.tolist(), strict=True)),
+            probabilities=dict(zip(names, row.tolist(), strict=True)) if all_classes else None,
         )
         for place, row in zip(places, chances, strict=True)
     ]

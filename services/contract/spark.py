@@ -114,9 +114,12 @@ ONLINE = frozenset(
 )
 
 
-def predictions(answers: Mapping[str, Sequence[Any]], labels: Sequence[str] | None) -> list[Prediction]:
+def predictions(
+    answers: Mapping[str, Sequence[Any]], labels: Sequence[str] | None, all_classes: bool = False
+) -> list[Prediction]:
     """`answers` are columns of a transformed frame: `prediction` of shape (rows,) and, of a classifier, `probability`
-    of shape (rows, labels), in the order of `labels`; without names these are 0 and 1.
+    of shape (rows, labels), in the order of `labels`; without names these are 0 and 1. With `all_classes` each answer
+    has all of them.
 
     Raises Refused for a model of more labels than have names.
     """
@@ -126,15 +129,14 @@ def predictions(answers: Mapping[str, Sequence[Any]], labels: Sequence[str] | No
     known = CLASSES if labels is None else labels
     if any(len(each) != len(known) for each in answers[PROBABILITY]):
         raise Refused(f"expected a model of the labels {', '.join(known)}, found one of another number")
-    chances = [dict(zip(known, each, strict=True)) for each in answers[PROBABILITY]]
-    if labels is None:
-        return [
-            Labelled(label=int(label), probability=each["1"], probabilities=each)
-            for label, each in zip(found, chances, strict=True)
-        ]
+    places = {label: place for place, label in enumerate(known)}
     return [
-        Labelled(label=label, probability=each[label], probabilities=each)
-        for label, each in zip(found, chances, strict=True)
+        Labelled(
+            label=int(label) if labels is None else label,
+            probability=each[1 if labels is None else places[label]],
+            probabilities=dict(zip(known, each, strict=True)) if all_classes else None,
+        )
+        for label, each in zip(found, answers[PROBABILITY], strict=True)
     ]
 
 

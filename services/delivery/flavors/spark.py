@@ -99,6 +99,15 @@ def load(folder: Path) -> SavedPipeline:
 
 def predict(model: SavedPipeline, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:
     """Raises ValueError when Spark cannot take a row, Refused for a classifier without probabilities or names."""
+    return predictions(_answers(model, rows, inputs), model.labels)
+
+
+def predict_proba(model: SavedPipeline, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:
+    return predictions(_answers(model, rows, inputs), model.labels, all_classes=True)
+
+
+def _answers(model: SavedPipeline, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> dict[str, list[Any]]:
+    """Columns of the transformed frame."""
     from pyspark.ml.functions import vector_to_array
 
     answers = model.fitted.transform(_session().createDataFrame(_table(rows, inputs)))
@@ -112,18 +121,13 @@ def predict(model: SavedPipeline, rows: Sequence[Sequence[Any]], inputs: Sequenc
     # Spark gives what happened in the JVM as one of several kinds of error.
     except Exception as error:
         raise ValueError(f"Spark cannot answer: {jvm_reason(error)}") from error
-    return predictions(table.to_pydict(), model.labels)
+    return dict(table.to_pydict())
 
 
 def classes(model: SavedPipeline) -> Sequence[str]:
     if not model.classifies:
         return ()
     return CLASSES if model.labels is None else model.labels
-
-
-def predict_proba(model: SavedPipeline, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:
-    """Spark has all of them in every answer."""
-    return predict(model, rows, inputs)
 
 
 def to_onnx(model: SavedPipeline, folder: Path, inputs: Sequence[Column]) -> bytes:  # noqa: ARG001  of the protocol

@@ -30,16 +30,19 @@ def load(folder: Path) -> Boosted:
 
 
 def predict(model: Boosted, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:  # noqa: ARG001
-    return read_answers(model.classes, model.booster.predict(xgboost.DMatrix(numpy.array(rows, dtype=float))))
+    return read_answers(model.classes, _asked(model, rows))
 
 
 def classes(model: Boosted) -> Sequence[str]:
     return class_names(model.classes)
 
 
-def predict_proba(model: Boosted, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:
-    """The library has all of them in every answer."""
-    return predict(model, rows, inputs)
+def predict_proba(model: Boosted, rows: Sequence[Sequence[Any]], inputs: Sequence[Column]) -> list[Prediction]:  # noqa: ARG001
+    return read_answers(model.classes, _asked(model, rows), all_classes=True)
+
+
+def _asked(model: Boosted, rows: Sequence[Sequence[Any]]) -> numpy.ndarray:
+    return numpy.asarray(model.booster.predict(xgboost.DMatrix(numpy.array(rows, dtype=float))))
 
 
 def to_onnx(model: Boosted, folder: Path, inputs: Sequence[Column]) -> bytes:  # noqa: ARG001  the model says it all

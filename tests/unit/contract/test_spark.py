@@ -12,7 +12,7 @@ from services.contract.spark import java_version, predictions
 
 def test_a_label_with_a_name_has_the_probability_at_its_place() -> None:
     answers: dict[str, list[Any]] = {"prediction": ["Gentoo", "Adelie"], "probability": [[0.3, 0.7], [0.9, 0.1]]}
-    assert predictions(answers, ["Adelie", "Gentoo"]) == [
+    assert predictions(answers, ["Adelie", "Gentoo"], all_classes=True) == [
         Labelled(label="Gentoo", probability=0.7, probabilities={"Adelie": 0.3, "Gentoo": 0.7}),
         Labelled(label="Adelie", probability=0.9, probabilities={"Adelie": 0.9, "Gentoo": 0.1}),
     ]
@@ -20,10 +20,15 @@ def test_a_label_with_a_name_has_the_probability_at_its_place() -> None:
 
 def test_without_names_it_is_the_probability_of_1_whichever_label_is_answered() -> None:
     answers: dict[str, list[Any]] = {"prediction": [0.0, 1.0], "probability": [[0.75, 0.25], [0.5, 0.5]]}
-    assert predictions(answers, None) == [
+    assert predictions(answers, None, all_classes=True) == [
         Labelled(label=0, probability=0.25, probabilities={"0": 0.75, "1": 0.25}),
         Labelled(label=1, probability=0.5, probabilities={"0": 0.5, "1": 0.5}),
     ]
+
+
+def test_unless_all_are_asked_for_it_has_no_others() -> None:
+    answers: dict[str, list[Any]] = {"prediction": [0.0], "probability": [[0.75, 0.25]]}
+    assert predictions(answers, None) == [Labelled(label=0, probability=0.25)]
 
 
 def test_without_probabilities_it_is_a_number() -> None:
