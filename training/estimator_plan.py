@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _is_fitted
 
 from services.contract.errors import Refused
-from services.contract.estimator import names_in, untrusted
+from services.contract.estimator import names_in, refuse_misled, untrusted
 from services.contract.model_config import ModelConfig
 from services.contract.own_code import is_own
 
@@ -34,6 +34,7 @@ def refuse_unfit(plan: Any, config: ModelConfig) -> None:
     _refuse_several_answers(plan)
     _refuse_other_task(plan, config)
     _refuse_strangers(plan, config)
+    refuse_misled(plan, functions=False)
 
 
 def _shown(plan: Any) -> str:

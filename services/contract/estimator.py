@@ -1,6 +1,6 @@
 """scikit-learn's models wherever they are loaded and asked: from skops, by a rule of ours for types, no pickle."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import numpy
 import skops.io
 from sklearn.base import is_classifier
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.metrics._scorer import _BaseScorer as _SCORER
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -20,6 +21,8 @@ from services.contract.skops_names import BOOSTERS, SCORERS, is_trusted
 from services.contract.typed_rows import frame, matrix
 
 ToTable = Callable[[Sequence[Sequence[Any]], Sequence[Column]], Any]
+# TfidfVectorizer is a CountVectorizer.
+_VECTORIZERS = (CountVectorizer, HashingVectorizer)
 _ZIP = b"PK\x03\x04"
 
 
@@ -46,8 +49,7 @@ def _loaded(file: Path) -> Any:
         raise Refused(f"expected trusted types only, found {', '.join(strangers)}: they are not loaded")
     import_types(file.parent, found & own)
     estimator = skops.io.load(file, trusted=sorted(found))
-    if found & (SCORERS | BOOSTERS):
-        _refuse_misplaced(estimator)
+    refuse_misled(estimator, functions=bool(found & (SCORERS | BOOSTERS)))
     return estimator
 
 
@@ -67,18 +69,29 @@ def names_in(estimator: Any) -> list[str]:
         raise Refused(f"expected what skops can write, found another: {reason(error)}") from error
 
 
-def _refuse_misplaced(estimator: Any) -> None:
-    """Raises Refused for what stands in the place of a function and is none: a scorer, which calls the method that the
-    file says of whatever it gets, and a type, which may be made from a path."""
+def refuse_misled(estimator: Any, functions: bool) -> None:
+    """Raises Refused for what would do with a row what its type allows and nobody means: text that is read from a file
+    whose path the row gives, and, if `functions` are looked at, what stands in the place of one and is none: a scorer,
+    which calls the method that it is told to, and a type, which may be made from a path."""
+    for part in _walk(estimator):
+        if isinstance(part, _VECTORIZERS) and part.input != "content":
+            name = type(part).__name__
+            raise Refused(f"expected {name}(input='content'), found {part.input!r}: a row would name a file to be read")
+        if not functions or not isinstance(part, FunctionTransformer | partial):
+            continue
+        if any(map(_is_misplaced, _called(part))):
+            raise Refused("expected a function in a FunctionTransformer, found a scorer or a type: it is not loaded")
+
+
+def _walk(estimator: Any) -> Iterator[Any]:
+    """Whatever the estimator holds, each object once."""
     waiting, seen = [estimator], set()
     while waiting:
         part = waiting.pop()
-        if id(part) in seen or isinstance(part, str | int | float | None):
-            continue
-        seen.add(id(part))
-        if isinstance(part, FunctionTransformer | partial) and any(map(_is_misplaced, _called(part))):
-            raise Refused("expected a function in a FunctionTransformer, found a scorer or a type: it is not loaded")
-        waiting += _parts(part)
+        if id(part) not in seen and not isinstance(part, str | int | float | None):
+            seen.add(id(part))
+            yield part
+            waiting += _parts(part)
 
 
 def _is_misplaced(called: Any) -> bool:

@@ -12,6 +12,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import BisectingKMeans
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor, VotingRegressor
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, f_regression
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.impute import SimpleImputer
@@ -21,7 +22,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.neural_network import MLPRegressor
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, SplineTransformer
 
 from services.contract.errors import Refused
@@ -121,6 +122,17 @@ def test_a_scorer_in_the_place_of_a_function_is_refused(place: str, tmp_path: Pa
     step = FunctionTransformer(**{place: scorer})
     skops.io.dump(make_pipeline(step, LinearRegression()), tmp_path / "model.skops")
     with pytest.raises(Refused, match="expected a function in a FunctionTransformer, found a scorer"):
+        load_estimator(tmp_path / "model.skops")
+
+
+@pytest.mark.parametrize("kind", [CountVectorizer, TfidfVectorizer, HashingVectorizer])
+def test_a_vectorizer_that_reads_the_files_that_a_row_names_is_refused(kind: Any, tmp_path: Path) -> None:
+    texts = [tmp_path / "first", tmp_path / "second"]
+    for path in texts:
+        path.write_text(f"the words of {path.name}")
+    model = make_pipeline(kind(input="filename"), LinearRegression()).fit(list(map(str, texts)), [0.0, 1.0])
+    skops.io.dump(make_union(model[0]), tmp_path / "model.skops")
+    with pytest.raises(Refused, match=r"expected \w+\(input='content'\), found 'filename': a row would name a file"):
         load_estimator(tmp_path / "model.skops")
 
 
