@@ -7,6 +7,8 @@ from mlflow.types import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
 from services.contract.candidate import DataDigest, Provenance, SourcesDigest
+from services.contract.cells import model_type
+from services.contract.release import Column
 
 TRAINING, HOLDOUT = "training", "holdout"
 # MLflow takes no longer digest; the profile has the whole.
@@ -41,6 +43,10 @@ def _source_type(sources: SourcesDigest | None) -> str:
 
 
 def _schema(provenance: Provenance) -> Schema:
+    """As in the model's signature: MLflow does not know all declared types, such as `date`."""
     declared = provenance.data_schema
-    columns = [ColSpec(kind, name, required=name not in declared.optional) for name, kind in declared.columns.items()]
+    inputs = [
+        Column(name=name, type=kind, required=name not in declared.optional) for name, kind in declared.columns.items()
+    ]
+    columns = [ColSpec(model_type(column), column.name, required=column.required) for column in inputs]
     return Schema([*columns, ColSpec(declared.target_type, declared.target)])
