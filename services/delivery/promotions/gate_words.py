@@ -20,20 +20,25 @@ def _words(gocd: GoCD, job: str) -> str:
         content = gocd.artifact(job, file)
         if content is not None:
             try:
-                return read(content)
+                words = read(content)
             except Refused:  # written by another version of ours: its console still says why
                 break
+            if words:
+                return words
     return _last_printed(gocd.artifact(job, CONSOLE) or b"")
 
 
 def _validation(content: bytes) -> str:
+    """Empty for one that passed: what stopped the stage came after it."""
     checks = Validation.from_json(content, names.VALIDATION_FILE).checks
     failed = (check for check in checks if check.verdict is not Verdict.PASS)
     return "; ".join(f"{check.name}: expected {check.expected}, found {check.found}" for check in failed)
 
 
 def _comparison(content: bytes) -> str:
-    return Comparison.from_json(content, names.COMPARISON_FILE).summary
+    """Empty for one that passed, as that of a deployment that failed may have."""
+    found = Comparison.from_json(content, names.COMPARISON_FILE)
+    return "" if found.verdict is Verdict.PASS else found.summary
 
 
 def _last_printed(console: bytes) -> str:

@@ -406,6 +406,16 @@ VALIDATION = IDENTITY | {
     "metrics": {},
     "latency_ms": {},
 }
+PASSED = IDENTITY | {
+    "verdict": "pass",
+    "live": None,
+    "metric": "mean_absolute_error",
+    "candidate_value": 144.2,
+    **dict.fromkeys(("live_value", "difference", "interval", "allowed")),
+    "confidence": 0.95,
+    "margin": 0.01,
+    "summary": "nothing is live yet",
+}
 
 
 @pytest.mark.parametrize(
@@ -417,6 +427,9 @@ VALIDATION = IDENTITY | {
             "r2_score: expected ≥ 0.8, found 0.0048; latency: expected p99 ≤ 100 ms a row, found a busy machine",
         ),
         ("validation.json", "{}", "expected 3 rows, found 2"),
+        ("validation.json", json.dumps(VALIDATION | {"verdict": "pass", "checks": []}), "expected 3 rows, found 2"),
+        ("comparison.json", json.dumps(PASSED | {"verdict": "fail", "summary": "it errs more"}), "it errs more"),
+        ("comparison.json", json.dumps(PASSED), "expected 3 rows, found 2"),
         ("nothing.json", "{}", "expected 3 rows, found 2"),
     ],
 )
