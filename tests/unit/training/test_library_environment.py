@@ -52,3 +52,14 @@ def test_a_command_that_is_there_already_stays_by_whatever_path_it_came(tmp_path
 def test_the_environments_are_where_the_variable_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRACKBACK_ENVIRONMENTS", "/opt/trackback/.venv")
     assert Settings().trackback_environments == Path("/opt/trackback/.venv")
+
+
+def test_mlflow_is_the_one_of_the_platform_whose_state_the_variable_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "platform.env").write_text("MLFLOW_TRACKING_URI=http://127.0.0.1:5999\nTRACKBACK_GOCD_TOKEN_FILE=a\n")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("TRACKBACK_STATE", str(tmp_path))
+    assert Settings().mlflow_tracking_uri == "http://127.0.0.1:5999"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5001")
+    assert Settings().mlflow_tracking_uri == "http://127.0.0.1:5001"
