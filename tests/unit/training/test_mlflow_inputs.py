@@ -19,7 +19,7 @@ def test_a_data_set_names_every_type_of_column_as_mlflow_does() -> None:
         holdout_percent=20,
     )
     logged = mlflow_dataset(DIGEST, Provenance(holdout=DIGEST, data_schema=schema))
-    found = {column["name"]: column["type"] for column in json.loads(logged.schema)["mlflow_colspec"]}
+    found = {column["name"]: column["type"] for column in json.loads(str(logged.schema))["mlflow_colspec"]}
     assert found == {
         "double": "double", "long": "long", "string": "string", "boolean": "boolean",
         "date": "datetime", "datetime": "datetime",
