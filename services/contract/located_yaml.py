@@ -1,5 +1,6 @@
 """YAML checked against a pydantic model, with file and line in every complaint."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +12,8 @@ from yaml.nodes import MappingNode, Node, SequenceNode
 from services.contract.errors import Refused
 
 Shape = TypeVar("Shape", bound=BaseModel)
+# A check of several fields has no place of its own, and names the one that it complains of: `gates.compare.metric: …`.
+_NAMED = re.compile(r"([a-z0-9_.]+): ")
 
 
 def load_yaml(path: Path, shape: type[Shape]) -> Shape:
@@ -28,8 +31,14 @@ def load_yaml(path: Path, shape: type[Shape]) -> Shape:
         return shape.model_validate(content if content is not None else {})
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in problem["loc"])
-        raise Refused(f"{path}:{_line(root, problem['loc'])}: {field}: {problem['msg']}") from error
+        raise Refused(f"{path}:{_located(root, problem['loc'], problem['msg'])}") from error
+
+
+def _located(root: Node | None, location: Sequence[int | str], message: str) -> str:
+    field, said = ".".join(map(str, location)), message.removeprefix("Value error, ")
+    named = _NAMED.match(said)
+    line = _line(root, [*location, *(named[1].split(".") if named else ())])
+    return f"{line}: {field}: {said}" if field else f"{line}: {said}"
 
 
 def _line(root: Node | None, location: Sequence[int | str]) -> int:

@@ -11,7 +11,7 @@ from services.contract.located_yaml import load_yaml
 from services.contract.moments import MOMENTS, moment_text
 from services.contract.record import ModelName, Record, Sha256
 from services.contract.release import Column, ServingLimits
-from services.contract.task import COMPARED, Task
+from services.contract.task import COMPARED, MEASURED, Task
 
 MODEL_FILE = "model.yaml"
 ColumnType = Literal["double", "long", "string", "boolean", "date", "datetime"]
@@ -116,6 +116,14 @@ class ModelConfig(Record):
                 f"gates.compare.metric: expected one of {', '.join(COMPARED[self.task])} for {self.task}, "
                 f"found '{metric}'"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _bounded_by_metrics_of_its_task(self) -> Self:
+        for name in self.gates.thresholds:
+            if name not in MEASURED[self.task]:
+                expected = f"expected one of {', '.join(MEASURED[self.task])} for {self.task}"
+                raise ValueError(f"gates.thresholds.{name}: {expected}, found another")
         return self
 
     @field_validator("example", mode="before")

@@ -13,3 +13,11 @@ COMPARED: dict[Task, tuple[str, ...]] = {
     "classification": ("accuracy_score",),
     "binary-classification": ("average_precision_score", "log_loss", "brier_score_loss"),
 }
+# The metrics of a hold-out, which `services.contract.metrics` measures and thresholds bound.
+MEASURED: dict[Task, tuple[str, ...]] = {
+    "regression": ("mean_absolute_error", "root_mean_squared_error", "r2_score"),
+    "classification": ("accuracy_score", "f1_score"),
+    "binary-classification": (
+        "average_precision_score", "roc_auc_score", "log_loss", "brier_score_loss", "expected_calibration_error",
+    ),
+}  # fmt: skip
