@@ -3,6 +3,7 @@
 import itertools
 import math
 import pickle
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy
 import pandas
 import pytest
 import skops.io
+from lightgbm import LGBMRegressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
@@ -511,6 +513,18 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "a flipped byte": (flip_a_byte, r"expected a whole skops file, cannot load it: "),
     "a type nobody trusts": (plant, r"expected trusted types only, found .*Planted"),
 }
+
+
+def test_a_model_of_a_library_that_is_not_installed_is_refused_by_the_librarys_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = numpy.arange(60.0)[:, None]
+    skops.io.dump(LGBMRegressor(n_estimators=1, verbosity=-1).fit(rows, rows[:, 0]), tmp_path / flavor.MODEL_FILE)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "lightgbm"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    with pytest.raises(Refused, match=r"expected a model of what is installed here, found one that needs lightgbm$"):
+        flavor.load(tmp_path)
 
 
 @pytest.mark.parametrize("case", SPOILT)
