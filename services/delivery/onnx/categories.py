@@ -73,7 +73,9 @@ def _stranger(categories: Any) -> Any:
 def _place(graph: EstimatorGraph, column: Part, categories: Any) -> str:
     """Of each row's category, the number of categories for one that is not known; int64 of shape (rows,)."""
     if column.words:
-        keys: list[Any] = [each if isinstance(each, str) else graph.absent_text for each in categories]
+        # Where scikit-learn is given NaN, the graph has the empty string of an optional column.
+        absent = "" if column.optional else UNKNOWN_TEXT
+        keys: list[Any] = [each if isinstance(each, str) else absent for each in categories]
         found = graph.add(
             "LabelEncoder",
             column.tensor,

@@ -1,7 +1,7 @@
 """A graph while a scikit-learn estimator is written: columns side by side, and rows that the library refuses."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -22,12 +22,14 @@ UNKNOWN_TEXT = "\u2603 in no table"
 
 @dataclass(frozen=True)
 class Part:
-    """A tensor of shape (rows, width): strings, or doubles. `raw` is a column as it was given: finite or NaN."""
+    """A tensor of shape (rows, width): strings, or doubles. `raw` is a column as it was given: finite or NaN, and a
+    string that is missing, as in an `optional` column, is empty."""
 
     tensor: str
     width: int
     words: bool = False
     raw: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,10 @@ class EstimatorGraph(Graph):
 
     refused: list[str] = field(default_factory=list)
 
-    @property
-    def absent_text(self) -> str:
-        """What a missing text is to the graph: empty where a column may have none, else what no row has."""
-        optional = any(column.type == "string" and not column.required for column in self.inputs)
-        return "" if optional else UNKNOWN_TEXT
-
     def parts(self) -> list[Part]:
         """The inputs, one after another."""
         return [
-            Part(self.column(place), 1, words=column.type == "string", raw=True)
+            Part(self.column(place), 1, words=column.type == "string", raw=True, optional=not column.required)
             for place, column in enumerate(self.inputs)
         ]
 
@@ -124,7 +120,7 @@ class EstimatorGraph(Graph):
         if places == list(range(part.width)):
             return part
         tensor = self.add("Gather", part.tensor, self.constant(places), axis=1)
-        return Part(tensor, len(places), part.words, part.raw)
+        return replace(part, tensor=tensor, width=len(places))
 
 
 def _grouped(chosen: list[tuple[Part, int]], key: Callable[[tuple[Part, int]], Part]) -> list[tuple[Part, Any]]:

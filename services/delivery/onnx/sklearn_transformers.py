@@ -121,14 +121,24 @@ def _filled(graph: EstimatorGraph, step: SimpleImputer, missing: Sequence[str], 
 def _missing(graph: EstimatorGraph, step: SimpleImputer | MissingIndicator, part: Part) -> str:
     value = step.missing_values
     if part.words:
-        absent = value if isinstance(value, str) else graph.absent_text
-        return graph.add("Equal", part.tensor, graph.constant(numpy.array(absent, dtype=object)))
+        return _missing_words(graph, value, part)
     if not isinstance(value, int | float):
         raise NotWrittenError(f"missing_values is {value!r}, which no number is")
     if value != value:
         return graph.add("IsNaN", part.tensor)
     graph.refuse_unless_finite(part.tensor, may_be_missing=False)
     return graph.add("Equal", part.tensor, graph.constant(float(value)))
+
+
+def _missing_words(graph: EstimatorGraph, value: Any, part: Part) -> str:
+    """scikit-learn is given NaN where the graph has the empty string of an optional column."""
+    if isinstance(value, str):
+        return graph.add("Equal", part.tensor, graph.constant(numpy.array(value, dtype=object)))
+    if not (isinstance(value, float) and value != value and part.raw):
+        raise NotWrittenError(f"missing_values is {value!r}, which no string is")
+    if part.optional:
+        return graph.add("Equal", part.tensor, graph.constant(numpy.array("", dtype=object)))
+    return graph.add("Not", graph.add("Equal", part.tensor, part.tensor))
 
 
 def _indicate(graph: EstimatorGraph, step: MissingIndicator, parts: list[Part]) -> list[Part]:

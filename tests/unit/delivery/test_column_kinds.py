@@ -128,6 +128,28 @@ def test_an_imputer_fills_a_missing_text_as_scikit_learns_users_write_it(gaps: T
     assert filled == absent
 
 
+IMPUTERS = {
+    "the most frequent": SimpleImputer(strategy="most_frequent"),
+    "a constant": SimpleImputer(strategy="constant", fill_value="none"),
+    "with an indicator": SimpleImputer(strategy="most_frequent", add_indicator=True),
+}
+
+
+@pytest.mark.parametrize("optional", [True, False])
+@pytest.mark.parametrize("imputer", IMPUTERS)
+def test_a_graph_fills_missing_texts_as_scikit_learn_does(imputer: str, optional: bool, tmp_path: Path) -> None:
+    lines = [f"{('0' + str(1000 + n % 3)) if n % 5 or not optional else ''},{n % 7},{n % 3}" for n in range(200)]
+    rows = table(tmp_path, config({"zip": "string", "x": "double"}, optional=optional), lines)
+    columns = make_column_transformer((make_pipeline(IMPUTERS[imputer], encoder()), ["zip"]), ("passthrough", ["x"]))
+    plan = make_pipeline(columns, HistGradientBoostingRegressor(max_iter=3))
+    model = sklearn_training.fit(plan, rows.dataset.training.inputs, rows.dataset.training.target, None)
+    (tmp_path / "model.onnx").write_bytes(sklearn_gates.to_onnx(model, tmp_path, rows.inputs))
+    graph = onnx_service.load(tmp_path / "model.onnx", rows.inputs)
+    gaps: list[dict[str, Any]] = [{"x": 1}, {"zip": None, "x": 1}] if optional else []
+    asked = [*rows.holdout.rows, *rows.asked([{"zip": "", "x": 1}, {"zip": "09", "x": 1}, *gaps])]
+    assert graph.predict(asked) == pytest.approx(sklearn_gates.predict(model, asked, rows.inputs), rel=1e-12)
+
+
 def test_a_graph_answers_gaps_in_numbers_as_scikit_learn_does(tmp_path: Path) -> None:
     kinds = {name: kind for name, kind in KINDS.items() if kind != "string"}
     lines = [
