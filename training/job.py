@@ -15,6 +15,7 @@ from services.contract.model_config import ModelConfig, load_model_config
 from training.dataset import Part
 from training.environment import installed
 from training.flavors import Flavor, find_flavor
+from training.libraries import libraries_of
 from training.logged_run import LoggedRun, Say, TrainedRun, logged_run, unpinned_holdout
 from training.lookalikes import lookalikes
 from training.model_code import find_function, named
@@ -57,7 +58,7 @@ def train(request: TrainRequest, say: Say) -> TrainedRun:
     for note in [unpinned_holdout(config, holdout.sha256), *lookalikes(rows.dataset)]:
         if note:
             say(note)
-    ingredients = Ingredients(config, folder, rows, flavor.LIBRARIES, installed(LOCKS))
+    ingredients = Ingredients(config, folder, rows, libraries_of(flavor, plan), installed(LOCKS))
     with logged_run(config, flavor, variant, folder, say) as run:
         run.log_ingredients(ingredients)
         model = _fit(run, request, plan, rows.dataset.training)

@@ -21,6 +21,7 @@ from services.contract.record import ModelId, ModelName, Record, RunId
 from training.curves import curve_metrics
 from training.dataset import Dataset
 from training.flavors import Flavor
+from training.libraries import libraries_of
 from training.machine import peak_memory_bytes
 from training.mlflow_inputs import inputs, mlflow_dataset
 from training.provenance import Ingredients, code_tags, library_versions
@@ -134,10 +135,11 @@ class LoggedRun:
 
     def _log_model(self, model: Any, dataset: Dataset) -> str:
         self.say("logging the model")
-        versions = library_versions(self.flavor.LIBRARIES)
+        libraries = libraries_of(self.flavor, model)
+        versions = library_versions(libraries)
         example = dataset.holdout.inputs.head(_EXAMPLE_ROWS)
         # Given, because inferring them takes seconds and picks up what happens to be imported.
-        requirements = [f"{name}=={versions[name]}" for name in self.flavor.LIBRARIES]
+        requirements = [f"{name}=={versions[name]}" for name in libraries]
         return self.flavor.log_model(model, signature(self.config), example, requirements)
 
     def _described(self, dataset: Dataset, metrics: dict[str, float]) -> str:

@@ -105,6 +105,7 @@ class ModelRun:
         model.yaml does not declare, and when the run has a model already.
         """
         from training.environment import installed
+        from training.libraries import libraries_of
         from training.provenance import Ingredients
         from training.session import session_code
 
@@ -113,7 +114,8 @@ class ModelRun:
         config, flavor = self._run.config, self._run.flavor
         rows = self._known(training, holdout, source)
         self._warn(rows)
-        ingredients = Ingredients(config, self._folder, rows, flavor.LIBRARIES, installed(LOCKS), session_code())
+        libraries = libraries_of(flavor, model)
+        ingredients = Ingredients(config, self._folder, rows, libraries, installed(LOCKS), session_code())
         self._run.log_ingredients(ingredients)
         self._run.log_parameters(model, {"variant": self._run.variant})
         predictions = self._run.predict(model, rows.dataset)
