@@ -58,11 +58,12 @@ ONLY_IN = {
         "services/delivery/flavors/fasttext.py",
         "services/prediction/runtimes/fasttext.py",
     ),
-    "pyspark": ("training/flavors/spark.py", "training/models/flight-delay/", "services/delivery/flavors/spark.py"),
+    "pyspark": ("training/flavors/spark.py", "training/models/", "services/delivery/flavors/spark.py"),
     "skops": ("services/contract/estimator.py",),
     "skl2onnx": ("services/delivery/onnx/skl2onnx_step.py",),
-    "lightgbm": ("training/flavors/lightgbm.py", "services/delivery/flavors/lightgbm.py"),
-    "xgboost": ("training/flavors/xgboost.py", "services/delivery/flavors/xgboost.py"),
+    # Boosters may also be the last step of a pipeline of scikit-learn, which a model's train.py builds.
+    "lightgbm": ("training/flavors/lightgbm.py", "training/models/", "services/delivery/flavors/lightgbm.py"),
+    "xgboost": ("training/flavors/xgboost.py", "training/models/", "services/delivery/flavors/xgboost.py"),
     "onnxruntime": ("services/prediction/runtimes/onnx.py",),
 }
 
