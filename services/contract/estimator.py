@@ -38,9 +38,8 @@ def load_estimator(file: Path) -> Any:
     except Refused as refused:
         raise Refused(f"{file}: {refused}") from refused
     except ModuleNotFoundError as error:
-        raise Refused(
-            f"{file}: expected a model of what is installed here, found one that needs {error.name}"
-        ) from error
+        needed = str(error.name).partition(".")[0]
+        raise Refused(f"{file}: expected a model of what is installed here, found one that needs {needed}") from error
     # A damaged file fails in whatever way the library happens to fail.
     except Exception as error:
         said = f"{type(error).__name__}: {reason(error)}"
