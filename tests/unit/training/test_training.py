@@ -61,7 +61,7 @@ class Doubled(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 def config(task: str, metric: str) -> ModelConfig:
     import yaml
 
-    text = YAML.format(task=task, metric=metric).replace("thresholds: {}", "thresholds: {any: {min: 0}}")
+    text = YAML.format(task=task, metric=metric).replace("thresholds: {}", f"thresholds: {{{metric}: {{min: 0}}}}")
     return ModelConfig.model_validate(yaml.safe_load(text))
 
 
@@ -80,7 +80,7 @@ def fitted(estimator: Any, target: list[Any]) -> Any:
 def model_folder(tmp_path: Path, train_py: str) -> Path:
     (tmp_path / "gems").mkdir()
     text = YAML.format(task="regression", metric="mean_absolute_error")
-    (tmp_path / "gems" / "model.yaml").write_text(text.replace("{}", "{any: {min: 0}}"))
+    (tmp_path / "gems" / "model.yaml").write_text(text.replace("{}", "{r2_score: {min: 0}}"))
     (tmp_path / "gems" / "train.py").write_text(train_py)
     return tmp_path
 
