@@ -9,6 +9,11 @@ _BOOSTERS = {"lightgbm": "lightgbm", "xgboost": "xgboost-cpu"}
 
 def libraries_of(flavor: Flavor, model: Any) -> tuple[str, ...]:
     """`model` is the plan or what was fitted of it."""
+    return tuple(dict.fromkeys([*flavor.LIBRARIES, *boosters_in(model)]))
+
+
+def boosters_in(model: Any) -> list[str]:
+    """The distributions of the boosters among an estimator's steps, however deep."""
     parts = model.get_params().values() if hasattr(model, "get_params") else ()
     packages = {type(part).__module__.partition(".")[0] for part in (model, *parts)}
-    return tuple(dict.fromkeys([*flavor.LIBRARIES, *(_BOOSTERS[name] for name in _BOOSTERS if name in packages)]))
+    return [name for package, name in _BOOSTERS.items() if package in packages]

@@ -1,5 +1,6 @@
 """scikit-learn: fitted on a DataFrame, logged as skops so that no service ever loads a pickle."""
 
+import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,15 +17,18 @@ from services.contract import names
 from services.contract.errors import Refused, reason
 from services.contract.estimator import ask_estimator, names_in, untrusted
 from services.contract.model_config import Data, ModelConfig
+from services.contract.moments import MOMENTS
 from services.contract.own_code import is_own
 from services.contract.prediction import Prediction
 from services.contract.task import Task
 from training.dataset import read_csv
 from training.estimator_plan import refuse_unfit
+from training.libraries import boosters_in
 from training.model_code import importable, source_of
 
 LIBRARIES = ("mlflow", "scikit-learn", "skops", "numpy", "pandas")
 RUNS_ON_A_CLUSTER = False
+_LOG = logging.getLogger(__name__)
 
 
 def read(path: Path, data: Data, task: Task) -> pandas.DataFrame:
@@ -34,6 +38,12 @@ def read(path: Path, data: Data, task: Task) -> pandas.DataFrame:
 def check(plan: Any, config: ModelConfig) -> None:
     """Raises Refused for a plan that cannot be fitted here, stored without code of its own, or asked afterwards."""
     refuse_unfit(plan, config)
+    dates = [column.name for column in config.inputs if column.type in MOMENTS]
+    if dates and (boosters := boosters_in(plan)):
+        _LOG.warning(
+            "note: no ONNX is written for the dates of %s, and prediction-sklearn has no %s, so the model will be for "
+            "batch only", ", ".join(dates), ", ".join(boosters),
+        )  # fmt: skip
 
 
 def fit(plan: Any, inputs: pandas.DataFrame, target: pandas.Series, master: str | None) -> Any:  # noqa: ARG001
