@@ -14,7 +14,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.pipeline import Pipeline
 
 from services.contract import names
-from services.contract.errors import Refused, reason
+from services.contract.errors import Refused
 from services.contract.estimator import ask_estimator, names_in, untrusted
 from services.contract.model_config import Data, ModelConfig
 from services.contract.moments import MOMENTS
@@ -47,17 +47,8 @@ def check(plan: Any, config: ModelConfig) -> None:
 
 
 def fit(plan: Any, inputs: pandas.DataFrame, target: pandas.Series, master: str | None) -> Any:  # noqa: ARG001
-    """`plan` is an unfitted estimator. Raises Refused, with the library's own reason, when it fails on these rows."""
-    try:
-        return plan.fit(inputs, target)
-    except MemoryError:
-        raise
-    # Each step fails in a way of its own.
-    except Exception as error:
-        raise Refused(
-            f"expected an estimator that can be fitted on these rows, cannot fit it: {type(error).__name__}: "
-            f"{reason(error)}"
-        ) from error
+    """`plan` is an unfitted estimator. What it raises on these rows is told with the line of train.py by the job."""
+    return plan.fit(inputs, target)
 
 
 def predict(model: Any, inputs: pandas.DataFrame) -> Sequence[Prediction]:

@@ -250,12 +250,6 @@ def test_a_curve_is_drawn_through_steps_that_keep_nothing_of_the_fit() -> None:
     assert len(sklearn().learning_curves(fitted_model, INPUTS, INPUTS["a"])["mean_absolute_error"]) == 3
 
 
-def test_a_fit_that_fails_says_the_librarys_own_reason() -> None:
-    missing = INPUTS.assign(a=float("nan"))
-    with pytest.raises(Refused, match="cannot fit it: ValueError: Input X contains NaN"):
-        sklearn().fit(LogisticRegression(), missing, pandas.Series([0, 1] * 150), None)
-
-
 def test_a_model_that_fails_on_the_hold_out_says_the_librarys_own_reason() -> None:
     model = sklearn().fit(LogisticRegression(), INPUTS, pandas.Series([0, 1] * 150), None)
     with pytest.raises(Refused, match="every row of the hold-out, found ValueError: .*Feature names seen at fit time"):
