@@ -178,7 +178,7 @@ def test_what_a_notebook_logs_is_fetched_as_what_the_training_job_logs(
     assert found.sources.packages.keys() == {"plotnine"}
     assert found.libraries
     assert found.libraries.keys() == {"python", "mlflow", "scikit-learn", "skops", "numpy", "pandas"}
-    assert (found.parameters["variant"], found.parameters["estimator.max_iter"]) == ("from a notebook", "200")
+    assert (found.parameters["variant"], found.parameters["estimator.max_iter"]) == ("from a notebook", "250")
     assert found.git_commit
     assert found.machine
     assert found.environment
@@ -199,7 +199,7 @@ def test_the_notebook_is_logged_with_its_outputs(from_a_notebook: tuple[Path, Tr
     )
     assert other == one
     printed, result = other[-1][1]
-    assert printed.startswith("learning rate 0.05: errs by ")
+    assert printed.startswith("learning rate 0.06: errs by ")
     assert f"{run.metrics['mean_absolute_error']}" in result
 
 

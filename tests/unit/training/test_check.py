@@ -80,7 +80,7 @@ def test_a_hold_out_that_is_not_pinned_is_named_with_the_line_that_pins_it(model
         ("gems/model.yaml", "library: sklearn", "library: weka", "library", "expected"),
         ("gems/model.yaml", "task: regression", "task: sorting", "model.yaml", "model.yaml:5: task: "),
         ("gems/model.yaml", "min_rows: 5", "min_rows: 50", "compare", "expected at least 50 hold-out rows"),
-        ("gems/model.yaml", "{mean_absolute_error: {max", "{mae: {max", "thresholds", "expected metrics of regression"),
+        ("gems/model.yaml", "{mean_absolute_error: {max", "{mae: {max", "model.yaml", "mae"),
         ("gems/model.yaml", "second: {alpha: 2.0}", "second: {beta: 2.0}", "plan 'second'", "expected `build` to take"),
         ("gems/train.py", "Ridge(alpha=alpha)", "Ridge", "plan 'first'", "found the class Ridge: return Ridge()"),
         ("gems/train.py", "alpha=alpha", "alpha=-alpha", "trial fit", "The 'alpha' parameter of Ridge must be"),
