@@ -147,7 +147,7 @@ def test_an_answer_of_an_earlier_release_traces_back_as_well(client: PlatformCli
     earlier = history[0]["rollout"]["previous"]["release"]
     trace = Trace.model_validate(client.trackback("trace", MODEL, "--release", earlier[:12]))
     assert trace.candidate.run.run_id == steps.runs["second"]
-    assert trace.candidate.promotion.reason == "learns more slowly, errs a little less"
+    assert trace.candidate.promotion.reason == "a notebook found that slower learning errs less"
 
 
 def test_a_rollback_lets_the_previous_release_answer_without_a_failed_request(
