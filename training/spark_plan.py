@@ -21,6 +21,8 @@ from services.contract.spark import (
 from services.contract.task import Task
 
 EXPECTED = "expected `build` to return a function that returns an unfitted Pipeline"
+# A missing value gets a number: its own, with `keep`, where values are numbered.
+_FILLS = {"Bucketizer", "Imputer", "QuantileDiscretizer", "StringIndexer"}
 # A missing number goes to one side of each split.
 _TAKES_MISSING = ("DecisionTree", "RandomForest", "GBT")
 _KNOWS_VALUES = ("OneHotEncoder", "StringIndexer", "TargetEncoder", "VectorIndexer")
@@ -156,7 +158,7 @@ class _Reader:
         self._refuse_invalid(step)
         outputs = step.columns("output")
         self.columns |= set(outputs)
-        if step.name != "Imputer" and self.missing.intersection(step.columns("input")):
+        if step.name not in _FILLS and self.missing.intersection(step.columns("input")):
             self.missing |= set(outputs)
         if step.name in ("StringIndexer", "Bucketizer", "QuantileDiscretizer"):
             self.indexed |= set(outputs)

@@ -316,7 +316,7 @@ def test_a_column_of_any_type_goes_with_its_gaps_from_a_file_to_an_answer(quick_
     graph = service.load(tmp_path / "model.onnx", toy.inputs)
     assert max(map(difference, graph.predict(holdout.rows), expected)) <= 1e-12
     row = {"day": "2013-12-03", "at": "2013-12-27T02:30:00+01:00", "hour": None}
-    asked = [*read_invocation(json.dumps({"instances": [row, {}]}).encode(), toy.inputs, 2), *holdout.edges]
+    asked = [*read_invocation(json.dumps({"instances": [row, {}]}).encode(), toy.inputs, 2).rows, *holdout.edges]
     answers = delivery.predict(delivery.load(tmp_path), asked, toy.inputs)
     assert max(map(difference, graph.predict(asked), answers)) <= 1e-12
 

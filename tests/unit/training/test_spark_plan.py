@@ -196,6 +196,11 @@ def test_missing_numbers_are_filled_or_the_column_is_named() -> None:
         assert steps(*stages, missing=missing)
 
 
+def test_a_missing_word_has_a_number_of_its_own_where_words_are_numbered() -> None:
+    indexer = stage("StringIndexer", inputCol="island", outputCol="number", handleInvalid="keep")
+    assert steps(indexer, assembler("number"), stage(LOGISTIC), missing=frozenset({"island"}))
+
+
 def test_steps_without_a_form_in_onnx_are_known_by_name() -> None:
     tokenizer = stage("Tokenizer", inputCol="island", outputCol="words")
     hashed = stage("HashingTF", inputCol="words", outputCol="features")
