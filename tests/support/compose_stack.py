@@ -90,12 +90,20 @@ def running_stack(project: str) -> Iterator[Stack]:
     compose = DockerCompose(ROOT, wait=True)
     try:
         with environment(found):
-            compose.start()
+            _start(compose)
             shown = run("scripts/secrets", "show", seconds=60)
         yield Stack(found, dict(line.split("=", 1) for line in shown.splitlines()))
     finally:
         with environment(found):
             compose.stop()
+
+
+def _start(compose: DockerCompose) -> None:
+    """Up, or an AssertionError with what compose said of it: its exit status alone names no part."""
+    try:
+        compose.start()
+    except subprocess.CalledProcessError as error:
+        raise AssertionError(f"docker compose up: {error.stderr.decode(errors='replace')[-2000:]}") from None
 
 
 if __name__ == "__main__":

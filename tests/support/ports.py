@@ -1,14 +1,20 @@
 """Ports for the servers of a test."""
 
+import fcntl
+import functools
 import itertools
 import os
 import random
 import socket
+import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
 
 # Linux takes the ports of outgoing connections from 32768 up: none of those takes one between a look here and its use.
 RANGE = range(15_000, 32_000)
-WORKERS = 17
+SHARES = 17
 # A rollout service goes on from its first port for further models and for releases side by side.
 APART = 10
 
@@ -19,23 +25,44 @@ def free_port() -> int:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ones, of which no other worker of the same run is given any."""
+    """Different ones, of which no other process that asks here is given any."""
     with ExitStack() as stack:
         return [int(stack.enter_context(_bound()).getsockname()[1]) for _ in range(count)]
 
 
-def ports_of(worker: int) -> list[int]:
-    """In any order, because runs beside this one look for theirs as well."""
-    share = len(RANGE) // WORKERS
-    first = worker % WORKERS * share
-    return random.sample(RANGE[first : first + share : APART], share // APART)
+def ports_of(share: int) -> list[int]:
+    """In any order, so that runs of another user, who takes shares apart from these, seldom meet."""
+    size = len(RANGE) // SHARES
+    first = share * size
+    return random.sample(RANGE[first : first + size : APART], size // APART)
 
 
-_PORTS = itertools.cycle(ports_of(int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))))
+def take_share(folder: Path) -> tuple[int, BinaryIO]:
+    """The first that no living process has, and the file whose lock holds it until it is closed.
+
+    Raises RuntimeError where there is none left.
+    """
+    folder.mkdir(exist_ok=True)
+    for share in range(SHARES):
+        held = (folder / str(share)).open("wb")
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            held.close()
+        else:
+            return share, held
+    raise RuntimeError(f"expected at most {SHARES} processes of tests at a time, found as many at work already")
+
+
+@functools.cache
+def _ports() -> tuple[Iterator[int], BinaryIO]:
+    share, held = take_share(Path(tempfile.gettempdir()) / f"trackback-ports-{os.getuid()}")
+    return itertools.cycle(ports_of(share)), held
 
 
 def _bound() -> socket.socket:
-    for port in _PORTS:
+    ports, _ = _ports()
+    for port in ports:
         listener = socket.socket()
         try:
             listener.bind(("127.0.0.1", port))

@@ -1,19 +1,36 @@
-"""Ports for tests: no other worker's, and none that an outgoing connection is given."""
+"""Ports for tests: no other process's, and none that an outgoing connection is given."""
 
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 
-from tests.support.ports import APART, WORKERS, free_port, free_ports, ports_of
+import pytest
+
+from tests.support.ports import APART, SHARES, free_port, free_ports, ports_of, take_share
 
 
 def test_the_kernel_gives_none_of_them_to_an_outgoing_connection() -> None:
     first_of_the_kernel = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    assert all(port < first_of_the_kernel for worker in range(WORKERS) for port in ports_of(worker))
+    assert all(port < first_of_the_kernel for share in range(SHARES) for port in ports_of(share))
 
 
-def test_no_two_workers_share_a_port_and_each_has_space_behind_it() -> None:
-    found = sorted(port for worker in range(WORKERS) for port in ports_of(worker))
+def test_no_two_shares_have_a_port_in_common_and_each_has_space_behind_it() -> None:
+    found = sorted(port for share in range(SHARES) for port in ports_of(share))
     assert all(other - port >= APART for port, other in zip(found, found[1:], strict=False))
+
+
+def test_a_share_is_one_process_s_until_it_ends(tmp_path: Path) -> None:
+    with ExitStack() as held:
+        taken = [take_share(tmp_path) for _ in range(SHARES)]
+        for _, file in taken:
+            held.enter_context(file)
+        assert [share for share, _ in taken] == list(range(SHARES))
+        with pytest.raises(RuntimeError, match=f"at most {SHARES} processes"):
+            take_share(tmp_path)
+        taken[3][1].close()
+        share, file = take_share(tmp_path)
+        held.enter_context(file)
+        assert share == 3
 
 
 def test_ports_that_are_asked_for_together_are_different() -> None:
