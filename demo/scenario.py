@@ -13,8 +13,10 @@ import httpx
 from demo.delivery import DELIVERY_SECONDS, Delivery, DeliveryFollower
 from demo.steps import load_steps
 from services.contract import names
+from services.contract.comparison import Comparison
 from services.contract.errors import Refused
-from services.contract.verdict import Comparison, Validation, Verdict
+from services.contract.validation import Validation
+from services.contract.verdict import Verdict
 from services.gocd.client import Json
 from services.platform.settings import Urls
 

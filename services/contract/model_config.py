@@ -7,16 +7,16 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from services.contract.errors import Refused
+from services.contract.gates import Gates
 from services.contract.located_yaml import load_yaml
 from services.contract.moments import MOMENTS, moment_text
-from services.contract.record import ModelName, Record, Sha256
+from services.contract.record import Cell, ModelName, Record, Sha256
 from services.contract.release import Column, ServingLimits
 from services.contract.task import COMPARED, MEASURED, Task
 
 MODEL_FILE = "model.yaml"
 ColumnType = Literal["double", "long", "string", "boolean", "date", "datetime"]
 Parameter = bool | int | float | str
-Cell = bool | int | float | str | None
 _CELL_TYPES = {"double": (int, float), "long": (int,), "string": (str,), "boolean": (bool,)}
 
 
@@ -60,37 +60,6 @@ class Data(Record):
         return self
 
 
-class Threshold(Record):
-    """Bounds on a hold-out metric; at least one of them."""
-
-    min: float | None = None
-    max: float | None = None
-
-    @model_validator(mode="after")
-    def _bounded(self) -> Self:
-        if self.min is None and self.max is None:
-            raise ValueError("expected min, max or both")
-        return self
-
-
-class CompareGate(Record):
-    """How much worse than live a candidate may be, as a share of the live error, and how sure we must be.
-
-    The error of a metric whose best value is 1 is what it lacks of it.
-    """
-
-    metric: str
-    margin: Annotated[float, Field(ge=0, lt=1)] = 0.01
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    min_rows: Annotated[int, Field(ge=2)] = 100
-
-
-class Gates(Record):
-    thresholds: Annotated[dict[str, Threshold], Field(min_length=1)]
-    latency_p99_ms: Annotated[float, Field(gt=0)]
-    compare: CompareGate
-
-
 class ModelConfig(Record):
     """The declared model; `variants` are named sets of hyperparameters, the first one is the default.
 
@@ -120,10 +89,21 @@ class ModelConfig(Record):
 
     @model_validator(mode="after")
     def _bounded_by_metrics_of_its_task(self) -> Self:
-        for name in self.gates.thresholds:
-            if name not in MEASURED[self.task]:
-                expected = f"expected one of {', '.join(MEASURED[self.task])} for {self.task}"
-                raise ValueError(f"gates.thresholds.{name}: {expected}, found another")
+        bounds = {"gates.thresholds": self.gates.thresholds}
+        bounds |= {f"gates.slices.{name}.thresholds": one.thresholds for name, one in self.gates.slices.items()}
+        for where, thresholds in bounds.items():
+            for name in thresholds:
+                if name not in MEASURED[self.task]:
+                    expected = f"expected one of {', '.join(MEASURED[self.task])} for {self.task}"
+                    raise ValueError(f"{where}.{name}: {expected}, found another")
+        return self
+
+    @model_validator(mode="after")
+    def _sliced_by_columns(self) -> Self:
+        known = (*self.data.columns, self.data.target)
+        for name in self.gates.slices:
+            if name not in known:
+                raise ValueError(f"gates.slices.{name}: expected one of {', '.join(known)}, found another")
         return self
 
     @field_validator("example", mode="before")

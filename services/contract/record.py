@@ -22,6 +22,8 @@ ModelId = Annotated[str, _exactly(names.MODEL_ID.pattern)]
 ModelName = Annotated[str, _exactly(names.MODEL_NAME.pattern), StringConstraints(max_length=60)]
 Sha256 = Annotated[str, _exactly(names.SHA256.pattern)]
 Revision = Annotated[str, _exactly(names.REVISION.pattern)]
+# A value of a row: a moment is its ISO text.
+Cell = bool | int | float | str | None
 
 
 class Record(BaseModel):

@@ -6,11 +6,12 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from services.contract.candidate import Candidate
+from services.contract.comparison import Comparison
 from services.contract.errors import Refused
 from services.contract.prediction import Labelled, Prediction, difference, differs_in
 from services.contract.record import ModelName, Record, Revision, Sha256
 from services.contract.task import Task
-from services.contract.verdict import Comparison, Validation
+from services.contract.validation import Validation
 
 ImageDigest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 

@@ -1,11 +1,12 @@
 """The origin of a release: its deployments, verdicts, pipeline, run and data."""
 
 from services.contract.candidate import Candidate, PipelineRef
+from services.contract.comparison import Comparison
 from services.contract.deployment import Deployment
 from services.contract.outcome import Outcome
 from services.contract.record import ModelName, Record, Revision, Sha256
 from services.contract.release import Servable
-from services.contract.verdict import Comparison, Validation
+from services.contract.validation import Validation
 
 
 class Trace(Record):

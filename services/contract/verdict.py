@@ -1,11 +1,10 @@
 """What a gate found: pass, fail or inconclusive, with expected and found in words."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from enum import StrEnum
-from typing import Self
 
-from services.contract.candidate import DataDigest
-from services.contract.record import ModelName, Record, Revision, Sha256
+from services.contract.record import Cell, Record, Revision
 
 LATENCY = "latency"
 
@@ -16,68 +15,60 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
+class Estimate(Record):
+    """A metric on `rows` rows, with the bootstrap interval of `confidence` around it, in the metric's unit, and the
+    bounds that it is held against."""
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    confidence: float
+    rows: int
+    min: float | None = None
+    max: float | None = None
+
+
 class Check(Record):
+    """One of the checks of a gate, whose name `gates.off` of model.yaml knows.
+
+    `off` is the reason that model.yaml gives for not counting it, `examples` are at most five rows that show what was
+    found: the inputs by their columns, and what else is to be seen.
+    """
+
     name: str
     verdict: Verdict
     expected: str
     found: str
+    gate: str = ""
+    off: str | None = None
+    estimate: Estimate | None = None
+    examples: tuple[dict[str, Cell], ...] = ()
+
+    @property
+    def stops(self) -> bool:
+        return self.off is None and self.verdict is not Verdict.PASS
+
+
+class Acceptance(Record):
+    """A person's word that an inconclusive verdict of a stage is good enough for this revision."""
+
+    stage: str
+    revision: Revision
+    by: str
+    at: datetime
+    reason: str
 
 
 def overall(checks: Iterable[Check]) -> Verdict:
-    """The worst verdict; no checks at all prove nothing."""
-    found = {check.verdict for check in checks}
+    """The worst verdict of those that count; no checks at all prove nothing."""
+    found = {check.verdict for check in checks if check.off is None}
     for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS):
         if verdict in found:
             return verdict
     return Verdict.INCONCLUSIVE
 
 
-class Validation(Record):
-    """The candidate on its own, on the hold-out; `latency_ms` is a row's median and 99th percentile when asked."""
-
-    model: ModelName
-    revision: Revision
-    candidate: Sha256
-    holdout: DataDigest
-    verdict: Verdict
-    checks: tuple[Check, ...]
-    metrics: dict[str, float]
-    latency_ms: dict[str, float]
-
-    def without_moments(self) -> Self:
-        """The same verdict without figures of time, for what is identified by its content."""
-        checks = tuple(
-            one.model_copy(update={"found": "measured when it was validated"}) if one.name == LATENCY else one
-            for one in self.checks
-        )
-        return self.model_copy(update={"checks": checks, "latency_ms": {}})
-
-
-class Live(Record):
-    """The release that answered when the comparison was made."""
-
-    revision: Revision
-    release: Sha256
-    model_digest: Sha256
-
-
-class Comparison(Record):
-    """Candidate against live on the same rows. `difference` is how much better the candidate is (negative: worse),
-    `interval` its bootstrap confidence interval and `allowed` how much worse it may be, all in the metric's unit; None
-    when nothing is live."""
-
-    model: ModelName
-    revision: Revision
-    candidate: Sha256
-    holdout: DataDigest
-    live: Live | None
-    metric: str
-    candidate_value: float
-    live_value: float | None
-    difference: float | None
-    interval: tuple[float, float] | None
-    allowed: float | None
-    confidence: float
-    margin: float
-    verdict: Verdict
-    summary: str
+def passes(verdict: Verdict, accepted: Acceptance | None) -> bool:
+    """A person can overrule what could not be decided, never what failed."""
+    return verdict is Verdict.PASS or (verdict is Verdict.INCONCLUSIVE and accepted is not None)

@@ -10,9 +10,9 @@ from functools import partial
 from typing import Any
 
 from services.contract.moments import EXAMPLES, moment_text
+from services.contract.record import Cell
 from services.contract.release import Column
 from services.prediction.invalid import describe, refuse_if
-from services.prediction.runtimes import Cell
 
 _LONG = range(-(2**63), 2**63)
 

@@ -7,12 +7,12 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from services.contract.record import Cell
 from services.contract.release import Column
 from services.prediction.column_types import check_rows
 from services.prediction.content_type import CSV, JSON, MediaType
 from services.prediction.csv_body import read_csv
 from services.prediction.invalid import Invalid, describe, refuse_if
-from services.prediction.runtimes import Cell
 
 Rows = list[list[Any]]
 Inputs = Sequence[Column]

@@ -7,11 +7,12 @@ from typing import Any
 from services.contract.errors import Refused
 from services.contract.open_release import open_release
 from services.contract.prediction import Prediction, is_finite
+from services.contract.record import Cell
 from services.contract.release import Column, Form, Golden, Release, Servable
 from services.prediction.column_types import KINDS, check_rows
 from services.prediction.invalid import Invalid
 from services.prediction.invocations import read_table
-from services.prediction.runtimes import Cell, Model, find_runtime
+from services.prediction.runtimes import Model, find_runtime
 
 Rows = Sequence[Sequence[Cell]]
 # Of one answer, which is held as a whole: 30 MB of JSON.

@@ -12,7 +12,8 @@ from services.contract import names
 from services.contract.candidate import PipelineRef
 from services.contract.deployment import DeployRequest
 from services.contract.release import Release
-from services.contract.verdict import Check, Validation, Verdict
+from services.contract.validation import Validation
+from services.contract.verdict import Check, Verdict
 from services.delivery.clients.rollout_client import Rollout
 from services.delivery.reports.run_page import tell_live, tell_release, tell_verdict
 from services.delivery.settings import Settings

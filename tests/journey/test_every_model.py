@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import pytest
 
 from services.contract import names
+from services.contract.comparison import Comparison
 from services.contract.trace import Trace
-from services.contract.verdict import Comparison
 from tests.journey.conftest import GIVEN, ON_THE_STACK
 from tests.support.platform_client import Json, PlatformClient
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from services.contract import names
+from services.contract.comparison import Comparison
 from services.contract.trace import Trace
-from services.contract.verdict import Comparison, Validation, Verdict
+from services.contract.validation import Validation
+from services.contract.verdict import Verdict
 from tests.support.platform_client import MODEL, Access, PlatformClient
 
 NOTEBOOK = "training/notebooks/diamond-price.ipynb"

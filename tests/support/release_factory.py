@@ -17,13 +17,15 @@ from sklearn.preprocessing import OneHotEncoder
 
 from services.contract import names
 from services.contract.candidate import Candidate, DataDigest, DataSchema, Environment, Machine, RunFacts, SourcesDigest
+from services.contract.comparison import Comparison
 from services.contract.digest import digest_directory, digest_files, file_sha256, list_files
 from services.contract.estimator import ask_estimator
 from services.contract.prediction import Labelled, Prediction
 from services.contract.promotion import Promotion
 from services.contract.release import Column, Form, Golden, Manifest, Release, Servable, ServingLimits
 from services.contract.task import Task
-from services.contract.verdict import Comparison, Validation, Verdict
+from services.contract.validation import Validation
+from services.contract.verdict import Verdict
 
 INPUTS = (
     Column(name="carat", type="double"),

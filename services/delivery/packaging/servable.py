@@ -14,8 +14,8 @@ from services.contract.errors import Refused, Undecided
 from services.contract.prediction import Labelled, Prediction, difference, differs_in
 from services.contract.release import Form, Servable
 from services.contract.verdict import Verdict
+from services.delivery.gates.latency import figures, judge_latency
 from services.delivery.scoring.holdout import Row
-from services.delivery.scoring.latency import figures, judge_latency
 from services.delivery.scoring.limited import run_limited
 from services.delivery.scoring.messages import Forms
 

@@ -1,9 +1,11 @@
 """Why a stage refused a promotion: from its validation.json or comparison.json, else its console's last line."""
 
 from services.contract import names
+from services.contract.comparison import Comparison
 from services.contract.errors import Refused
 from services.contract.outcome import Outcome
-from services.contract.verdict import Comparison, Validation, Verdict
+from services.contract.validation import Validation
+from services.contract.verdict import Verdict
 from services.gocd.client import GoCD
 
 CONSOLE = "cruise-output/console.log"

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.contract.verdict import Comparison, Validation
+from services.contract.comparison import Comparison
+from services.contract.validation import Validation
 
 TEMPLATES = Path(__file__).parent
 # Of the chart, in units of its view box.

@@ -8,10 +8,12 @@ from html import escape
 
 from services.contract import names
 from services.contract.candidate import Candidate
+from services.contract.comparison import Comparison
 from services.contract.deployment import Deployment
 from services.contract.errors import Refused
 from services.contract.release import Release
-from services.contract.verdict import Comparison, Validation, Verdict
+from services.contract.validation import Validation
+from services.contract.verdict import Verdict
 from services.delivery.clients.model_versions import ModelVersion
 from services.delivery.clients.registry import Registry
 from services.delivery.clients.rollout_client import Rollout

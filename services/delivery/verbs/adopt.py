@@ -18,6 +18,7 @@ from services.contract.record import ModelId, ModelName, Record, RunId
 from services.contract.task import TARGETS
 from services.contract.verdict import Verdict
 from services.delivery.clients.registry import Registry, Run, model_id
+from services.delivery.gates.custody import signature_check
 from services.delivery.output import emit, say
 from services.delivery.scoring.canonical import canonical_holdout
 from services.delivery.scoring.scoring import HoldoutRequest, Scorer
@@ -25,7 +26,7 @@ from services.delivery.settings import Settings
 from services.delivery.store import Store
 from services.delivery.verbs.fetch import library_of
 from services.delivery.verbs.promote import refuse_unready
-from services.delivery.verbs.validate import measured, signature_check
+from services.delivery.verbs.validate import measured
 
 _NEVER_KNOWN = ("training data", "the files that it was made of", "library versions", "environment", "machine")
 _SKOPS = "model.skops"

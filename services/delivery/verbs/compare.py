@@ -7,22 +7,23 @@ import typer
 
 from services.contract import names
 from services.contract.candidate import Candidate
+from services.contract.comparison import Comparison, Live
 from services.contract.deployment import Deployment
 from services.contract.errors import Refused
 from services.contract.model_config import load_model_config
 from services.contract.prediction import Prediction
 from services.contract.record import write_atomically
 from services.contract.release import Manifest
-from services.contract.verdict import Comparison, Live, Verdict
+from services.contract.verdict import Verdict
 from services.delivery.clients.rollout_client import PATIENCE, Rollout
 from services.delivery.output import keep, say, stop_unless_passed
 from services.delivery.reports.gate_notification import notify_of_gate
 from services.delivery.reports.report import comparison_page
 from services.delivery.reports.run_page import tell_verdict
 from services.delivery.scoring.holdout import Holdout
-from services.delivery.scoring.paired_bootstrap import Difference, paired_difference, value_of
 from services.delivery.scoring.scoring import HoldoutRequest, Scorer
 from services.delivery.settings import Settings
+from services.delivery.statistics.paired_bootstrap import Difference, paired_difference, value_of
 
 CandidateFile = Annotated[Path, typer.Option(help="candidate.json as fetch wrote it.")]
 OutFolder = Annotated[Path | None, typer.Option(help="Write JSON and HTML report into this folder, not to stdout.")]

@@ -8,12 +8,13 @@ import httpx
 import typer
 
 from services.contract import names
+from services.contract.comparison import Comparison, Live
 from services.contract.deployment import Deployment, DeployRequest, InPlaceOf
 from services.contract.errors import LiveChanged, Refused
 from services.contract.record import write_atomically
 from services.contract.release import Release
 from services.contract.transport import trust
-from services.contract.verdict import Comparison, Live, Verdict
+from services.contract.verdict import Verdict
 from services.delivery.clients.registry import PATIENCE as MLFLOW_PATIENCE
 from services.delivery.clients.registry import Registry
 from services.delivery.clients.rollout_client import PATIENCE, Rollout

@@ -13,11 +13,13 @@ import typer
 
 from services.contract import names
 from services.contract.candidate import Candidate
+from services.contract.comparison import Comparison
 from services.contract.errors import Refused
 from services.contract.model_config import load_model_config
 from services.contract.prediction import Labelled, Prediction
 from services.contract.release import Form, Golden, Manifest, Release, Servable
-from services.contract.verdict import Comparison, Validation, Verdict
+from services.contract.validation import Validation
+from services.contract.verdict import Verdict
 from services.delivery.output import keep, say
 from services.delivery.packaging.container_image import build_image
 from services.delivery.packaging.image_registry import ImageRegistry

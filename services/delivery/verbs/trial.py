@@ -13,11 +13,12 @@ from services.contract.digest import file_sha256
 from services.contract.errors import Refused
 from services.contract.model_config import load_model_config
 from services.contract.verdict import Check, Verdict
+from services.delivery.gates.custody import signature_check
 from services.delivery.scoring.scoring import HoldoutRequest, Scorer
 from services.delivery.settings import Settings
 from services.delivery.store import Store
 from services.delivery.verbs.fetch import library_of
-from services.delivery.verbs.validate import asked, signature_check
+from services.delivery.verbs.validate import asked
 
 ROWS = 100
 

@@ -6,9 +6,8 @@ from typing import Protocol, cast
 
 from services.contract.modules import find_module
 from services.contract.prediction import Prediction
+from services.contract.record import Cell
 from services.contract.release import Column
-
-Cell = float | int | str | bool | None
 
 
 class Model(Protocol):

@@ -10,8 +10,8 @@ from services.contract.cells import text
 from services.contract.errors import Refused
 from services.contract.fasttext_text import labelled, labelled_all, one_line
 from services.contract.prediction import Prediction
+from services.contract.record import Cell
 from services.contract.release import Column
-from services.prediction.runtimes import Cell
 
 _ALL = -1
 

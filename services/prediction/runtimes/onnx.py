@@ -12,8 +12,8 @@ from services.contract import names
 from services.contract.cells import number, text
 from services.contract.errors import Refused
 from services.contract.prediction import Labelled, Prediction
+from services.contract.record import Cell
 from services.contract.release import Column
-from services.prediction.runtimes import Cell
 
 _NUMBER = names.GRAPH_PREDICTION
 _LABELLED = [names.GRAPH_LABEL, names.GRAPH_PROBABILITY]

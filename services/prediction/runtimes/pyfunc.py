@@ -6,8 +6,8 @@ from typing import Any
 
 from services.contract.prediction import Prediction
 from services.contract.pyfunc_model import ask_pyfunc, load_pyfunc
+from services.contract.record import Cell
 from services.contract.release import Column
-from services.prediction.runtimes import Cell
 
 
 class PyfuncModel:

@@ -6,8 +6,8 @@ from typing import Any
 
 from services.contract.estimator import ask_estimator, load_estimator, table_of
 from services.contract.prediction import Prediction
+from services.contract.record import Cell
 from services.contract.release import Column
-from services.prediction.runtimes import Cell
 
 
 class SklearnModel:

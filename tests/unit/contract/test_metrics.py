@@ -7,11 +7,11 @@ import pytest
 from scipy.stats import bootstrap
 from sklearn.metrics import average_precision_score, log_loss
 
+from services.contract.gates import CompareGate
 from services.contract.metrics import measure
-from services.contract.model_config import CompareGate
 from services.contract.prediction import Labelled, Prediction
 from services.contract.task import COMPARED, Task
-from services.delivery.scoring.paired_bootstrap import paired_difference, value_of
+from services.delivery.statistics.paired_bootstrap import paired_difference, value_of
 
 GENERATOR = numpy.random.default_rng(5)
 

@@ -24,19 +24,22 @@ from sklearn.preprocessing import FunctionTransformer
 from services.contract import names
 from services.contract.answers import Answers
 from services.contract.candidate import Candidate, DataDigest
+from services.contract.comparison import Comparison
 from services.contract.deployment import Action, Deployment
 from services.contract.digest import list_files
 from services.contract.errors import Refused, Undecided
-from services.contract.model_config import CompareGate, ModelConfig
+from services.contract.gates import CompareGate
+from services.contract.model_config import ModelConfig
 from services.contract.own_code import module_name
 from services.contract.release import Form, Golden, Manifest, Release
 from services.contract.row_times import Round
-from services.contract.verdict import Comparison, Validation, Verdict
+from services.contract.validation import Validation
+from services.contract.verdict import Verdict
 from services.delivery.reports.report import comparison_page, validation_page
 from services.delivery.scoring.holdout import Holdout
 from services.delivery.scoring.messages import Scores
-from services.delivery.scoring.paired_bootstrap import Difference, paired_difference
 from services.delivery.scoring.scoring import HoldoutRequest, Scorer
+from services.delivery.statistics.paired_bootstrap import Difference, paired_difference
 from services.delivery.store import Store
 from services.delivery.verbs.compare import compared, judge
 from services.delivery.verbs.package import packaged, refuse_unless_passed

@@ -9,10 +9,11 @@ import yaml
 
 from services.contract import names
 from services.contract.candidate import PipelineRef
+from services.contract.comparison import Comparison
 from services.contract.deployment import DeployRequest, InPlaceOf, RollbackRequest
 from services.contract.errors import LiveChanged, Refused
 from services.contract.release import Release
-from services.contract.verdict import Comparison, Validation
+from services.contract.validation import Validation
 from services.delivery.clients.rollout_client import Rollout
 from services.delivery.scoring.messages import Forms
 from services.delivery.scoring.scoring import HoldoutRequest, Scorer

@@ -14,8 +14,8 @@ from services.contract.release import Column, Form
 from services.contract.row_times import Round, RowTime, by_clock, own
 from services.contract.stopwatch import QUEUE, ROUNDS, TIMED_ROWS, queue_of_this_thread, time_rows
 from services.contract.verdict import Verdict
+from services.delivery.gates.latency import figures, judge_latency
 from services.delivery.scoring.child import score
-from services.delivery.scoring.latency import figures, judge_latency
 from services.delivery.scoring.messages import ScoringReply, ScoringRequest
 from tests.support.busy_machine import burn, busy_processor
 

@@ -5,7 +5,9 @@ import re
 import pytest
 
 from services.contract.candidate import DataDigest
-from services.contract.verdict import Check, Comparison, Live, Validation, Verdict
+from services.contract.comparison import Comparison, Live
+from services.contract.validation import Validation
+from services.contract.verdict import Check, Verdict
 from services.delivery.reports.report import comparison_page, validation_page
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;"

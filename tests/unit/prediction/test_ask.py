@@ -15,12 +15,12 @@ import pytest
 from services.contract.answers import Answers
 from services.contract.errors import Refused
 from services.contract.prediction import Labelled, Prediction
+from services.contract.record import Cell
 from services.contract.release import Column, Release, ServingLimits
 from services.contract.stopwatch import ROUNDS, TIMED_ROWS
 from services.prediction.__main__ import main
 from services.prediction.ask import answer_file, seconds_since_start
 from services.prediction.predictor import Predictor
-from services.prediction.runtimes import Cell
 from tests.support.paths import ROOT
 from tests.support.release_factory import ROWS, SKLEARN, ReleasePlan, build_release, expected_predictions
 

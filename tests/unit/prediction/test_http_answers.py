@@ -16,9 +16,9 @@ import pytest
 from services.contract import names
 from services.contract.http_guard import LOOPBACK
 from services.contract.prediction import Labelled, Prediction
+from services.contract.record import Cell
 from services.contract.release import Release, ServingLimits
 from services.prediction.predictor import Predictor, load_predictor
-from services.prediction.runtimes import Cell
 from services.prediction.service import Service
 from tests.support.release_factory import ROWS, ReleasePlan, build_release, expected_predictions
 

@@ -18,12 +18,12 @@ from sklearn.preprocessing import FunctionTransformer
 from services.contract.digest import digest_directory
 from services.contract.errors import Refused
 from services.contract.prediction import Labelled, Prediction
+from services.contract.record import Cell
 from services.contract.release import Column, Form, Release, Servable
 from services.delivery.flavors.sklearn import to_onnx
 from services.prediction.__main__ import main
 from services.prediction.invalid import Invalid
 from services.prediction.predictor import Predictor, load_predictor
-from services.prediction.runtimes import Cell
 from tests.support.poll import poll_until
 from tests.support.release_factory import INPUTS, ROWS, SKLEARN, ReleasePlan, build_release, expected_predictions, train
 

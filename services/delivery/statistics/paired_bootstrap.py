@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy
 
-from services.contract.model_config import CompareGate
+from services.contract.gates import CompareGate
 from services.contract.prediction import Labelled, Prediction, number_of
 
 RESAMPLES = 1000
@@ -57,7 +57,7 @@ def paired_difference(
         better_by=live_error - candidate_error,
         low=float(low),
         high=float(high),
-        allowed=gate.margin * live_error,
+        allowed=gate.margin.of(live_error),
         rows=rows,
     )
 

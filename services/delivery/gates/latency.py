@@ -32,7 +32,7 @@ def _surely(row: RowTime) -> float:
 
 
 def _check(verdict: Verdict, limit_ms: float, found: str) -> Check:
-    return Check(name=LATENCY, verdict=verdict, expected=f"p99 ≤ {limit_ms:g} ms a row", found=found)
+    return Check(name=LATENCY, gate=LATENCY, verdict=verdict, expected=f"p99 ≤ {limit_ms:g} ms a row", found=found)
 
 
 def _processor(rounds: Sequence[Round]) -> str:

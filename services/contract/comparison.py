@@ -1,0 +1,125 @@
+"""What compare says of a candidate beside the release that answers, on the same rows."""
+
+from services.contract.candidate import DataDigest
+from services.contract.gates import Margin
+from services.contract.record import Cell, ModelName, Record, Revision, Sha256
+from services.contract.verdict import Acceptance, Check, Verdict, passes
+
+
+class Live(Record):
+    """The release that answered when the comparison was made."""
+
+    revision: Revision
+    release: Sha256
+    model_digest: Sha256
+
+
+class Difference(Record):
+    """A metric of both models on the rows of a slice, None for all rows: `better_by` and its interval are positive
+    where the candidate is better, `allowed` is how much worse it may be; all in the metric's unit.
+
+    `p_value` is that of being no worse than allowed, `adjusted_p_value` after Holm's correction for all that was looked
+    at.
+    """
+
+    metric: str
+    slice: str | None
+    rows: int
+    candidate: float
+    live: float
+    better_by: float
+    low: float
+    high: float
+    allowed: float
+    p_value: float
+    adjusted_p_value: float
+    verdict: Verdict
+
+
+class SignificanceTest(Record):
+    """Whether both models are equally good: McNemar's test of labels, or a paired permutation of errors."""
+
+    name: str
+    p_value: float
+    words: str
+
+
+class Flip(Record):
+    """A row that one model had right and the other has wrong: the inputs, the target and both answers."""
+
+    inputs: dict[str, Cell]
+    actual: Cell
+    candidate: Cell
+    live: Cell
+
+
+class Flips(Record):
+    """Rows that changed sides; `worst` are those of the negative ones that lost most, at most fifty."""
+
+    negative: int
+    positive: int
+    rows: int
+    right: str
+    worst: tuple[Flip, ...]
+
+
+class Shift(Record):
+    """How far the answers' distribution moved: population stability index, and Kolmogorov and Smirnov's statistic."""
+
+    psi: float
+    ks: float
+    ks_p_value: float
+    words: str
+
+
+class Cost(Record):
+    """What the candidate takes beside the live model: a row's milliseconds, bytes of the model, bytes of memory."""
+
+    name: str
+    unit: str
+    candidate: float
+    live: float
+
+
+class Change(Record):
+    """What differs between the two runs; None where one of them has no such thing."""
+
+    kind: str
+    name: str
+    candidate: str | None
+    live: str | None
+
+
+class Comparison(Record):
+    """Candidate against live on the same rows. `difference` is how much better the candidate is (negative: worse),
+    `interval` its bootstrap confidence interval and `allowed` how much worse it may be, all in the metric's unit; None
+    when nothing is live. `margin` is what model.yaml says, as a share of the live error or in the metric's unit."""
+
+    model: ModelName
+    revision: Revision
+    candidate: Sha256
+    holdout: DataDigest
+    live: Live | None
+    metric: str
+    candidate_value: float
+    live_value: float | None
+    difference: float | None
+    interval: tuple[float, float] | None
+    allowed: float | None
+    confidence: float
+    margin: Margin
+    verdict: Verdict
+    summary: str
+    checks: tuple[Check, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    test: SignificanceTest | None = None
+    flips: Flips | None = None
+    shift: Shift | None = None
+    costs: tuple[Cost, ...] = ()
+    changes: tuple[Change, ...] = ()
+    warnings: tuple[str, ...] = ()
+    accepted: Acceptance | None = None
+
+    @property
+    def passes(self) -> bool:
+        return passes(self.verdict, self.accepted)

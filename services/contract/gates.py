@@ -1,0 +1,109 @@
+"""What model.yaml declares of the gates; docs/gates.md explains each."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from services.contract.record import Record
+
+# Those that model.yaml may switch off. What proves custody and types cannot be: hold-out, library, signature, load.
+Switchable = Literal[
+    "stability", "robustness", "thresholds", "slices", "leakage", "budgets", "latency", "compare", "compare-slices",
+]  # fmt: skip
+
+
+class Threshold(Record):
+    """Bounds on a hold-out metric; at least one of them."""
+
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("expected min, max or both")
+        return self
+
+
+class SliceGate(Record):
+    """Rows that are alike in a column, judged apart: by bounds of their own, or by those of all rows where there are
+    none. Numbers and moments are cut into `quantiles`; a slice of fewer than `min_rows` rows is named, not judged."""
+
+    thresholds: dict[str, Threshold] = {}
+    min_rows: Annotated[int, Field(ge=2)] = 100
+    quantiles: Annotated[int, Field(ge=2, le=20)] = 4
+
+
+class Budgets(Record):
+    """What a model may take: bytes of its folder and memory in megabytes, and CPU seconds to answer the hold-out."""
+
+    model_megabytes: Annotated[float, Field(gt=0)] = 1000
+    memory_megabytes: Annotated[float, Field(gt=0)] = 4000
+    cpu_seconds: Annotated[int, Field(gt=0)] = 240
+
+
+class Margin(Record):
+    """How much worse than live a candidate may be: a share of the live error, or so much of the metric's unit."""
+
+    relative: Annotated[float, Field(ge=0, lt=1)] | None = None
+    absolute: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_number(cls, margin: Any) -> Any:
+        return {"relative": margin} if isinstance(margin, int | float) else margin
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.relative is None) == (self.absolute is None):
+            raise ValueError("expected a number, relative or absolute, and one of them")
+        return self
+
+    def of(self, live_error: float) -> float:
+        """In the metric's unit."""
+        return self.relative * live_error if self.relative is not None else float(self.absolute or 0.0)
+
+
+class CompareGate(Record):
+    """How much worse than live a candidate may be on all rows (`margin`) and on each slice, and how sure we must be.
+
+    The error of a metric whose best value is 1 is what it lacks of it.
+    """
+
+    metric: str
+    margin: Margin = Margin(relative=0.01)
+    slice_margin: Margin = Margin(relative=0.1)
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    min_rows: Annotated[int, Field(ge=2)] = 100
+
+
+class Off(Record):
+    """Why a gate is switched off, which every report says."""
+
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=10)]
+
+
+class Gates(Record):
+    """`off` are gates whose checks are shown and not counted; from `holdout_decisions` promotions on that a hold-out
+    has decided, the report warns that it is worn out."""
+
+    thresholds: Annotated[dict[str, Threshold], Field(min_length=1)]
+    latency_p99_ms: Annotated[float, Field(gt=0)]
+    compare: CompareGate
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    slices: dict[str, SliceGate] = {}
+    budgets: Budgets = Budgets()
+    holdout_decisions: Annotated[int, Field(ge=1)] = 20
+    off: dict[Switchable, Off] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_names(cls, gates: Any) -> Any:
+        """`slices: [cut]` is a slice with nothing of its own."""
+        if isinstance(gates, dict) and isinstance(names := gates.get("slices"), list):
+            return {**gates, "slices": {str(name): {} for name in names}}
+        return gates
+
+    def reason_off(self, gate: str) -> str | None:
+        """None for a gate that counts."""
+        return next((off.reason for name, off in self.off.items() if name == gate), None)
