@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from services.contract.client_settings import ClientSettings
 from services.contract.tracking_server import refuse_unless_up
 
 ROOT = Path(__file__).parents[1]
@@ -34,11 +35,7 @@ _ALWAYS = {
 }
 
 
-class Settings(BaseSettings):
-    """Read from the environment, else from what the platform wrote into TRACKBACK_STATE, which is this checkout's if
-    nothing else is said.
-    """
-
+class Settings(ClientSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     mlflow_tracking_uri: str = Field("http://127.0.0.1:5000", description="where MLflow takes runs")
@@ -46,18 +43,6 @@ class Settings(BaseSettings):
     trackback_environments: Path = Field(
         ROOT / ".venv", description="the environments of libraries and services, a folder each"
     )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  where its file is depends on the environment
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  nothing of ours is kept like that
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        state = Path(os.environ.get("TRACKBACK_STATE") or ROOT / ".trackback")
-        return init_settings, env_settings, DotEnvSettingsSource(settings_cls, state / "platform.env")
 
     def library_environment(self, given: Mapping[str, str]) -> dict[str, str]:
         """Variables for MLflow and other libraries; those that the user has `given` win over our defaults only."""

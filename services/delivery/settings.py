@@ -1,22 +1,15 @@
 """Where the verbs find MLflow, GoCD, the registry, the rollout service, the models, the store and the environments."""
 
 import base64
-import os
 import tomllib
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from services.contract.checkout import ROOT
+from services.contract.client_settings import ClientSettings
 from services.contract.secret_file import read_secret
-
-# Whose key opens which address.
-KEYS = {
-    "gocd_url": "gocd_token_file",
-    "rollout_url": "rollout_token_file",
-}
 
 
 def _version() -> str:
@@ -24,21 +17,8 @@ def _version() -> str:
     return str(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
 
 
-class _PlatformFile(DotEnvSettingsSource):
-    """What the platform wrote when it was started. Its keys open its own services, and are shown to no other."""
-
-    def __call__(self) -> dict[str, Any]:
-        found = super().__call__()
-        for address, key in KEYS.items():
-            if self.current_state.get(address, found.get(address)) != found.get(address):
-                found.pop(key, None)
-        return found
-
-
-class Settings(BaseSettings):
-    """Read from the environment, else from what the platform wrote into TRACKBACK_STATE, which is this checkout's if
-    nothing else is said.
-    """
+class Settings(ClientSettings):
+    KEYS = {"gocd_url": "gocd_token_file", "rollout_url": "rollout_token_file"}
 
     model_config = SettingsConfigDict(env_prefix="trackback_", frozen=True, extra="ignore", env_ignore_empty=True)
 
@@ -83,18 +63,6 @@ class Settings(BaseSettings):
     models: Path = Field(ROOT / "training" / "models", description="a folder for each model")
     store: Path = Field(ROOT / ".trackback" / "store", description="models, hold-outs and releases")
     environments: Path = Field(ROOT / ".venv", description="the environments of libraries and services, a folder each")
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  where its file is depends on the environment
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  nothing of ours is kept like that
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        state = Path(os.environ.get("TRACKBACK_STATE") or ROOT / ".trackback")
-        return init_settings, env_settings, _PlatformFile(settings_cls, state / "platform.env")
 
     @property
     def mlflow_browser_url(self) -> str:
