@@ -1,5 +1,6 @@
 """Writes the tables of variables and services into docs/: `python -m scripts.docs_tables`, after a change of either."""
 
+import argparse
 import re
 from collections.abc import Iterable
 from enum import Enum
@@ -154,5 +155,6 @@ def _table(head: Row, rows: Iterable[Row]) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m scripts.docs_tables", description=__doc__).parse_args()
     for page in DOCS:
         page.write_text(with_tables(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -3,6 +3,7 @@
 usage: python -m scripts.estimator_survey    writes the tables of docs/scikit-learn-estimators.md anew
 """
 
+import argparse
 import itertools
 import math
 import tempfile
@@ -309,4 +310,5 @@ Other parameters or rows may lead to another form: `package` compares the answer
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m scripts.estimator_survey", description=__doc__).parse_args()
     PAGE.write_text(page(tables()), encoding="utf-8")

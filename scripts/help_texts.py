@@ -1,5 +1,6 @@
 """Writes scripts/help/*.txt: run `python -m scripts.help_texts` after a change of a command or its options."""
 
+import argparse
 import os
 import subprocess
 import sys
@@ -50,6 +51,7 @@ def _said(command: list[str]) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m scripts.help_texts", description=__doc__).parse_args()
     FOLDER.mkdir(exist_ok=True)
     for name, text in texts().items():
         (FOLDER / f"{name}.txt").write_text(text, encoding="utf-8")

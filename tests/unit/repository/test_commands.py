@@ -59,3 +59,11 @@ def test_every_target_that_is_spoken_of_is_there() -> None:
     named = {word for page in pages for word in re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text(), re.M)}
     assert "quick" in named
     assert named - LISTED.keys() == set()
+
+
+@pytest.mark.parametrize("target", [one for one in TARGETS if " -m scripts." in one.recipe], ids=lambda one: one.name)
+def test_a_module_that_is_called_by_make_takes_no_word_for_nothing(target: Target) -> None:
+    """A stranger's --help would otherwise write its page."""
+    module = re.search(r" -m (scripts\.\w+)", target.recipe)
+    assert module
+    assert "ArgumentParser(" in (ROOT / f"{module[1].replace('.', '/')}.py").read_text()
