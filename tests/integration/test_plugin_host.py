@@ -163,9 +163,11 @@ def test_half_an_answer_is_no_answer(tmp_path: Path) -> None:
     java = tmp_path / "java"
     java.write_text(f"#!/bin/sh\necho '{ready}'\nread request\nprintf '{{\"id\": 1, \"co'\n")
     java.chmod(0o700)
+    log = tmp_path / "plugin.log"
+    said = f"the plugin's JVM ended twice before it answered 'latest-revision': see {log}"
     with (
-        PluginHost(java, java, java, tmp_path / "plugin") as host,
-        pytest.raises(PluginFailed, match="the plugin's JVM ended twice before it answered 'latest-revision'"),
+        PluginHost(java, java, java, tmp_path / "plugin", log) as host,
+        pytest.raises(PluginFailed, match=re.escape(said)),
     ):
         host.call("latest-revision", None)
 

@@ -23,6 +23,11 @@ _JVM_OPTIONS = (
 Message = dict[str, Any]
 
 
+def words_of(log: Path | None) -> str:
+    """Where a person finds what the JVM printed; without a file it went to our own stderr."""
+    return f"see {log}" if log else "what it printed is on stderr"
+
+
 class JvmEnded(Exception):
     """The JVM ended before it answered."""
 
@@ -33,6 +38,7 @@ class Jvm:
     plugin: PluginInfo
 
     def __init__(self, java: Path, jars: tuple[Path, Path], folder: Path, log: Path | None) -> None:
+        self._log = log
         # The JVM unpacks libraries there; a JVM that is killed cannot tidy up itself.
         self._folder = tempfile.TemporaryDirectory(prefix="jvm-", dir=folder)
         options = [*_JVM_OPTIONS, f"-Djava.io.tmpdir={self._folder.name}"]
@@ -61,9 +67,9 @@ class Jvm:
         try:
             ready = self._ready.result(START_SECONDS)
         except TimeoutError:
-            raise PluginFailed(f"the plugin's JVM was not ready within {START_SECONDS:g} s: see its log") from None
+            raise PluginFailed(f"the plugin's JVM was not ready within {START_SECONDS:g} s: {words_of(self._log)}") from None
         except JvmEnded:
-            raise PluginFailed("the plugin's JVM ended before the plugin was loaded: see its log") from None
+            raise PluginFailed(f"the plugin's JVM ended before the plugin was loaded: {words_of(self._log)}") from None
         if not ready["ready"]:
             raise PluginFailed(f"the plugin is invalid: {ready['error']}")
         return PluginInfo.model_validate(ready["plugin"])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from services.contract.errors import Refused
-from services.embedded.plugin.jvm import Jvm, JvmEnded, Message
+from services.embedded.plugin.jvm import Jvm, JvmEnded, Message, words_of
 from services.embedded.plugin.interface import PluginFailed, PluginInfo, PluginReply
 
 
@@ -61,7 +61,7 @@ class PluginHost:
                 continue
             except TimeoutError:
                 raise PluginFailed(f"the plugin did not answer '{name}' within {timeout:g} s") from None
-        raise PluginFailed(f"the plugin's JVM ended twice before it answered '{name}': see its log")
+        raise PluginFailed(f"the plugin's JVM ended twice before it answered '{name}': {words_of(self._log)}")
 
     def close(self) -> None:
         with self._lock:
