@@ -122,8 +122,8 @@ class DemoScenario:
         self._say(f"the model  {self._state()['url']}/docs")
 
     def _served(self, build: Json) -> str:
-        """The line of the console of `package` that says how the model is served; empty when there is none."""
-        console = self._artifact(build, "package", "cruise-output/console.log").decode()
+        """The line of the console of `validate` that says how the model is served; empty when there is none."""
+        console = self._artifact(build, "validate", "cruise-output/console.log").decode()
         return next((line[line.index("served by ") :] for line in console.splitlines() if "served by " in line), "")
 
     def _artifact(self, instance: Json, stage: str, name: str) -> bytes:

@@ -1,6 +1,8 @@
 """What a model answers for one row: a number, or a label with a probability."""
 
 import math
+import statistics
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -53,7 +55,21 @@ def difference(expected: Prediction, found: Prediction, scale: float = 0.0) -> f
     return max(abs(one - other) / largest if largest else 0.0, _of_classes(expected, found)[1])
 
 
-def differs_in(expected: Prediction, found: Prediction | None) -> str:
+def apart(expected: Prediction | None, found: Prediction | None, scale: float = 0.0) -> float:
+    """Their difference; None, which is no answer, is like nothing but itself."""
+    if expected is None or found is None:
+        return 0.0 if expected is found else math.inf
+    return difference(expected, found, scale)
+
+
+def scale_of(answers: Iterable[Prediction | None]) -> float:
+    """What is left when large terms cancel has their rounding errors, in the library as well: so numbers are held
+    against at least the median of the answers. Probabilities are not."""
+    numbers = [abs(answer) for answer in answers if isinstance(answer, float)]
+    return statistics.median(numbers) if numbers else 0.0
+
+
+def differs_in(expected: Prediction | None, found: Prediction | None) -> str:
     """What was expected and found, in words: of all classes only the one that is furthest apart."""
     if isinstance(expected, Labelled) and isinstance(found, Labelled):
         if expected.probabilities and not found.probabilities:

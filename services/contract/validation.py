@@ -4,7 +4,9 @@ from typing import Self
 
 from services.contract.candidate import DataDigest
 from services.contract.record import ModelName, Record, Revision, Sha256
-from services.contract.verdict import LATENCY, Acceptance, Check, Verdict, passes
+from services.contract.verdict import CPU, LATENCY, MEMORY, Acceptance, Check, Verdict, passes
+
+_OF_A_MOMENT = (LATENCY, MEMORY, CPU)
 
 
 class Validation(Record):
@@ -29,9 +31,9 @@ class Validation(Record):
         return passes(self.verdict, self.accepted)
 
     def without_moments(self) -> Self:
-        """The same verdict without figures of time, for what is identified by its content."""
+        """The same verdict without what a machine took, for what is identified by its content."""
         checks = tuple(
-            one.model_copy(update={"found": "measured when it was validated"}) if one.name == LATENCY else one
+            one.model_copy(update={"found": "measured when it was validated"}) if one.name in _OF_A_MOMENT else one
             for one in self.checks
         )
         return self.model_copy(update={"checks": checks, "latency_ms": {}})

@@ -6,7 +6,9 @@ from enum import StrEnum
 
 from services.contract.record import Cell, Record, Revision
 
+# Checks whose names more than their gate knows: those of budgets as model.yaml spells them.
 LATENCY = "latency"
+SIZE, MEMORY, CPU = "model_megabytes", "memory_megabytes", "cpu_seconds"
 
 
 class Verdict(StrEnum):

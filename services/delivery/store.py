@@ -11,8 +11,8 @@ from services.contract import names
 from services.contract.candidate import Candidate
 from services.contract.digest import digest_directory, file_sha256, verify_directory
 from services.contract.errors import Refused
-from services.contract.record import Record, Sha256
-from services.contract.release import Image
+from services.contract.record import Record, Sha256, write_atomically
+from services.contract.release import Image, Servable
 
 
 class Packaged(Record):
@@ -21,8 +21,16 @@ class Packaged(Record):
     release: Sha256
 
 
+class ChosenForm(Record):
+    """How a model will answer, as validate decided; `graph` is the digest of what ONNX needs, None without it."""
+
+    servable: Servable
+    graph: Sha256 | None
+
+
 class Store:
     """Below `root`: folders `models/<digest>` and `releases/<digest>`, files `holdouts/<sha256>.csv`,
+    `forms/<digest of the model>-<digest of the hold-out>.json`, `graphs/<sha256>.onnx`,
     `images/<digest of the release>.json` and `packaged/<digest of the promotion and its model>.json`."""
 
     def __init__(self, root: Path) -> None:
@@ -102,6 +110,33 @@ class Store:
     def scores_path(self, model: str, holdout: str) -> Path:
         """Where the answers of one model to one hold-out are kept: both digests fix them."""
         return self._root / "scores" / f"{model}-{holdout}.json"
+
+    def put_form(self, candidate: Candidate, servable: Servable, graph: bytes | None) -> None:
+        """In place of what was decided before of the same model and hold-out."""
+        digest = None
+        if graph is not None:
+            digest = hashlib.sha256(graph).hexdigest()
+            write_atomically(self._graph_path(digest), graph, 0o444)
+        ChosenForm(servable=servable, graph=digest).write(self._form_path(candidate))
+
+    def form(self, candidate: Candidate) -> tuple[Servable, bytes | None]:
+        """Raises Refused when validate has decided none, or the graph is absent or was changed."""
+        path = self._form_path(candidate)
+        if not path.is_file():
+            raise Refused(f"{path}: expected the form that validate chose, found none: run validate again")
+        chosen = ChosenForm.read(path)
+        if chosen.graph is None:
+            return chosen.servable, None
+        file = self._graph_path(chosen.graph)
+        if not file.is_file() or file_sha256(file) != chosen.graph:
+            raise Refused(f"{file}: expected the graph {chosen.graph[:12]}…, found none or another: run validate again")
+        return chosen.servable, file.read_bytes()
+
+    def _form_path(self, candidate: Candidate) -> Path:
+        return self._root / "forms" / f"{candidate.digest}-{candidate.run.holdout.sha256}.json"
+
+    def _graph_path(self, sha256: str) -> Path:
+        return self._root / "graphs" / f"{sha256}.onnx"
 
     def _holdout_path(self, sha256: str) -> Path:
         return self._root / "holdouts" / f"{sha256}.csv"

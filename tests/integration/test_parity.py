@@ -22,7 +22,6 @@ from services.contract.model_config import ModelConfig, load_model_config
 from services.contract.prediction import Labelled, Prediction, difference, number_of, read_predictions
 from services.contract.promotion import Promotion
 from services.contract.release import Release
-from services.delivery.packaging.servable import ask_service
 from services.delivery.scoring.messages import Scores
 from services.delivery.scoring.scoring import HoldoutRequest, Scorer
 from services.delivery.settings import Settings
@@ -100,7 +99,7 @@ def shipped(request: pytest.FixtureRequest, mlflow_url: str, tmp_path_factory: p
     scorer = Scorer.of(settings, pinned(subject.model, run["holdout_sha256"]))
     candidate = fetched(settings, promotion(subject.model, run), None)
     validation, comparison = validated(scorer, candidate), compared(scorer, candidate, None)
-    release = packaged(scorer, candidate, validation, comparison, ask_service(settings.environments))
+    release = packaged(scorer, candidate, validation, comparison)
     holdout = scorer.holdout(candidate.run.holdout.sha256)
     asked = HoldoutRequest(
         candidate.library, scorer.store.model(candidate.digest), candidate.digest, candidate.run.holdout.sha256

@@ -5,7 +5,6 @@ import sys
 from services.contract.model_config import load_model_config
 from services.contract.promotion import Promotion
 from services.contract.release import Release
-from services.delivery.packaging.servable import ask_service
 from services.delivery.scoring.scoring import Scorer
 from services.delivery.settings import Settings
 from services.delivery.verbs.compare import compared
@@ -34,7 +33,7 @@ def release_of(settings: Settings, run: TrainedRun) -> Release:
     scorer = Scorer.of(settings, load_model_config(settings.models, run.model))
     candidate = fetched(settings, promotion_of(run), None)
     validation, comparison = validated(scorer, candidate), compared(scorer, candidate, None)
-    return packaged(scorer, candidate, validation, comparison, ask_service(settings.environments))
+    return packaged(scorer, candidate, validation, comparison)
 
 
 def main(model: str) -> None:

@@ -1,7 +1,7 @@
 """Chooses the form that serves a model: the first whose predictions agree with the library's and are quick enough."""
 
 import json
-import statistics
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +11,21 @@ from services.contract.answers import Answers
 from services.contract.digest import digest_directory
 from services.contract.environments import python_for
 from services.contract.errors import Refused, Undecided
-from services.contract.prediction import Labelled, Prediction, difference, differs_in
+from services.contract.prediction import Labelled, Prediction, apart, differs_in, scale_of
 from services.contract.release import Form, Servable
-from services.contract.verdict import Verdict
-from services.delivery.gates.latency import figures, judge_latency
+from services.contract.row_times import Round
+from services.contract.stopwatch import TIMED_ROWS
+from services.contract.verdict import Check, Verdict
+from services.delivery.gates.latency import figures, judge_beside_live, judge_latency
 from services.delivery.scoring.holdout import Row
-from services.delivery.scoring.limited import run_limited
+from services.delivery.scoring.limited import DEFAULT, Limits, run_limited
 from services.delivery.scoring.messages import Forms
 
 # The answers of a release folder, as the prediction service would give them, and rows timed against milliseconds.
 Ask = Callable[[Path, Form, Sequence[Row], float], Answers]
+# What rows take the release that answers in production, as often as it is asked; nothing where none can be asked.
+Live = Callable[[Sequence[Row]], Sequence[Round]]
+TURNS = 2
 
 
 @dataclass(frozen=True)
@@ -32,38 +37,69 @@ class ExpectedAnswers:
     edges: int
     latency_p99_ms: float
 
-    @property
-    def scale(self) -> float:
-        """What is left when large terms cancel has their rounding errors, in the library as well: so numbers are held
-        against at least the median of the answers. Probabilities are not."""
-        numbers = [abs(answer) for answer in self.expected if isinstance(answer, float)]
-        return statistics.median(numbers) if numbers else 0.0
+
+@dataclass(frozen=True)
+class Choice:
+    """The form that will answer, if any; and of one that does what its rows took, and whether that is quick enough."""
+
+    servable: Servable
+    answers: Answers | None = None
+    rounds: tuple[Round, ...] = ()
+    latency: Check | None = None
 
 
-def choose(
-    forms: Forms, wanted: ExpectedAnswers, draft: Callable[[Servable], Path], ask: Ask, say: Callable[[str], None]
-) -> Servable:
-    """The first form that agrees with the library; none when no one does. `draft` writes a release folder.
+@dataclass(frozen=True)
+class Chooser:
+    """`draft` writes a release folder, `ask` asks it, and a miss is measured again in turns with `live`."""
 
-    Raises Undecided when a form could not be asked to the end: another one in its place would be an accident.
-    """
-    notes = list(forms.notes)
-    for form in forms.forms:
-        try:
-            answers = ask(draft(Servable(form=form, notes=tuple(notes))), form, wanted.rows, wanted.latency_p99_ms)
-            agreement = _agreement(form, wanted, answers)
-            _quick_enough(form, wanted, answers, say)
-        except Undecided:
-            raise
-        except Refused as refused:
-            notes.append(f"{form.runtime}: {refused}")
-        else:
-            say(_measured(form, answers))
-            return Servable(form=form, notes=(*notes, f"{form.runtime}: {agreement}"))
-    return Servable(form=None, notes=tuple(notes))
+    wanted: ExpectedAnswers
+    draft: Callable[[Servable], Path]
+    ask: Ask
+    live: Live
+
+    def choose(self, forms: Forms) -> Choice:
+        """The first form that agrees with the library and is quick enough; when none is quick, the first that agrees;
+        and none when no one does.
+
+        Raises Undecided when a form could not be asked to the end: another one in its place would be an accident.
+        """
+        notes, slow = list(forms.notes), None
+        for form in forms.forms:
+            try:
+                choice = self._tried(form, tuple(notes))
+            except Undecided as undecided:
+                raise Undecided(f"{form.runtime}: {undecided}") from undecided
+            except Refused as refused:
+                notes.append(f"{form.runtime}: {refused}")
+                continue
+            if choice.latency is None or choice.latency.verdict is not Verdict.FAIL:
+                return choice
+            # What becomes a part of the release holds no figure of now.
+            notes.append(f"{form.runtime}: expected {choice.latency.expected}, found more")
+            slow = slow or choice
+        return slow or Choice(Servable(form=None, notes=tuple(notes)))
+
+    def _tried(self, form: Form, notes: tuple[str, ...]) -> Choice:
+        """Raises Refused for a form that answers otherwise than the library."""
+        release = self.draft(Servable(form=form, notes=notes))
+        answers = self.ask(release, form, self.wanted.rows, self.wanted.latency_p99_ms)
+        agreement = _agreement(form, self.wanted, answers)
+        rounds, latency = self._timed(release, form, answers)
+        return Choice(Servable(form=form, notes=(*notes, f"{form.runtime}: {agreement}")), answers, rounds, latency)
+
+    def _timed(self, release: Path, form: Form, answers: Answers) -> tuple[tuple[Round, ...], Check]:
+        limit, rounds, of_live = self.wanted.latency_p99_ms, answers.rounds, list[Round]()
+        found = judge_latency(rounds, limit)
+        if found.verdict is Verdict.PASS:
+            return rounds, found
+        rows = self.wanted.rows[:TIMED_ROWS]
+        for _ in range(TURNS):
+            of_live += self.live(rows)
+            rounds += self.ask(release, form, rows, limit).rounds
+        return rounds, judge_beside_live(rounds, of_live, limit)
 
 
-def ask_service(environments: Path, containers: bool = False) -> Ask:
+def ask_service(environments: Path, limits: Limits = DEFAULT, containers: bool = False) -> Ask:
     """Starts the service in the environment of the form's runtime, to answer these rows and end.
 
     With `containers` it is those that will serve: they have the environments of runtimes, and no other.
@@ -79,59 +115,40 @@ def ask_service(environments: Path, containers: bool = False) -> Ask:
         python = python_for(own, release / names.MODEL_FOLDER, environments)
         if python is None:
             raise Undecided(f"expected {environments / own}, found none: scripts/setup {own}")
-        questions = release.with_name("questions.json")
-        questions.write_text(json.dumps(rows))
-        digest = digest_directory(release)
-        command = ["-m", "services.prediction", str(release), "--digest", digest, "--ask", str(questions)]
-        command += ["--limit-ms", str(limit_ms)]
-        return Answers.from_json(run_limited(python, command), "the service's answer")
+        command = ["-m", "services.prediction", str(release), "--digest", digest_directory(release)]
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as questions:
+            json.dump(rows, questions)
+            questions.flush()
+            command += ["--ask", questions.name, "--limit-ms", str(limit_ms)]
+            return Answers.from_json(run_limited(python, command, limits), "the service's answer")
 
     return ask
 
 
 def _agreement(form: Form, wanted: ExpectedAnswers, answers: Answers) -> str:
     """Raises Refused, naming the first row whose answer is not the library's own."""
-    largest, scale = 0.0, wanted.scale
+    largest, scale = 0.0, scale_of(wanted.expected)
     for row, (expected, found) in enumerate(zip(wanted.expected, answers.predictions, strict=True)):
-        apart = _apart(expected, found, scale)
-        if apart > form.tolerance:
-            raise Refused(f"row {row}: {_differs_in(expected, found)}")
-        largest = max(largest, apart)
+        distance = float("inf") if _lacks_classes(expected, found) else apart(expected, found, scale)
+        if distance > form.tolerance:
+            raise Refused(f"row {row}: {differs_in(expected, found)}")
+        largest = max(largest, distance)
     rows = len(wanted.rows) - wanted.edges
     return f"agrees on {rows} hold-out rows and {wanted.edges} others, largest relative difference {largest:.2g}"
 
 
-def _quick_enough(form: Form, wanted: ExpectedAnswers, answers: Answers, say: Callable[[str], None]) -> None:
-    """Raises Refused, or Undecided. What is refused becomes a part of the release, so it holds no figure of now."""
-    check = judge_latency(answers.rounds, wanted.latency_p99_ms)
-    if check.verdict is Verdict.PASS:
-        return
-    said = f"{form.runtime}: {check.verdict}: expected {check.expected}; found {check.found}"
-    if check.verdict is Verdict.INCONCLUSIVE:
-        raise Undecided(said)
-    say(said)
-    raise Refused(f"expected {check.expected}, found more")
+def _lacks_classes(expected: Prediction | None, found: Prediction | None) -> bool:
+    return _has_all_classes(expected) and not _has_all_classes(found)
 
 
-def _apart(expected: Prediction | None, found: Prediction | None, scale: float) -> float:
-    if expected is None or found is None:
-        return 0.0 if expected is found else float("inf")
-    if _has_all_classes(expected) and not _has_all_classes(found):
-        return float("inf")
-    return difference(expected, found, scale)
-
-
-def _has_all_classes(prediction: Prediction) -> bool:
+def _has_all_classes(prediction: Prediction | None) -> bool:
     return isinstance(prediction, Labelled) and prediction.probabilities is not None
 
 
-def _differs_in(expected: Prediction | None, found: Prediction | None) -> str:
-    return f"expected {expected}, found {found}" if expected is None else differs_in(expected, found)
-
-
-def _measured(form: Form, answers: Answers) -> str:
-    taken = figures(answers.rounds)
+def taken(form: Form, answers: Answers) -> str:
+    """What a release takes that answers in this form."""
+    milliseconds = figures(answers.rounds)
     return (
         f"served by {form.runtime}: ready in {answers.ready_seconds:.2f} s, {answers.memory_bytes / 1e6:.0f} MB, "
-        f"a row takes {taken['p50']:.3f} ms (p99 {taken['p99']:.3f} ms)"
+        f"a row takes {milliseconds['p50']:.3f} ms (p99 {milliseconds['p99']:.3f} ms)"
     )

@@ -14,11 +14,11 @@ from services.contract.errors import Refused
 from services.contract.model_config import load_model_config
 from services.contract.verdict import Check, Verdict
 from services.delivery.gates.custody import signature_check
-from services.delivery.scoring.scoring import HoldoutRequest, Scorer
+from services.delivery.scoring.scoring import Examined, HoldoutRequest, Scorer
 from services.delivery.settings import Settings
 from services.delivery.store import Store
 from services.delivery.verbs.fetch import library_of
-from services.delivery.verbs.validate import asked
+from services.delivery.verbs.validate import examined_checks
 
 ROWS = 100
 
@@ -30,20 +30,19 @@ def tried(scorer: Scorer, folder: Path, holdout: Path) -> list[Check]:
     request = HoldoutRequest(library, scorer.store.model(digest), digest, sha256)
     rows = scorer.holdout(sha256)
     few = replace(rows, rows=rows.rows[:ROWS], actual=rows.actual[:ROWS])
-    checks, _ = asked(scorer, request, few)
-    return [signature_check(request.folder, scorer.config), *checks, _served(scorer, request)]
+    examined = scorer.examine(request, few)
+    checks = examined_checks(examined, request.folder, scorer.config)
+    return [signature_check(request.folder, scorer.config), *checks, *_served(examined)]
 
 
-def _served(scorer: Scorer, request: HoldoutRequest) -> Check:
-    expected = "a form for online prediction"
-    with scorer.store.staging() as staging:
-        try:
-            forms = scorer.forms(request, staging)
-        except Refused as refused:
-            return Check(name="serving", verdict=Verdict.FAIL, expected=expected, found=str(refused))
+def _served(examined: Examined) -> list[Check]:
+    """Nothing of a model that stopped before it had a form, as another check says why."""
+    if (forms := examined.forms) is None:
+        return []
     ways = [form.runtime for form in forms.forms]
     found = "; ".join([" or ".join(ways) or "none, so it is for batch only", *forms.notes])
-    return Check(name="serving", verdict=Verdict.PASS if ways else Verdict.INCONCLUSIVE, expected=expected, found=found)
+    verdict = Verdict.PASS if ways else Verdict.INCONCLUSIVE
+    return [Check(name="serving", verdict=verdict, expected="a form for online prediction", found=found)]
 
 
 def main(model: str, folder: str, holdout: str) -> None:

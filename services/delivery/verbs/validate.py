@@ -1,5 +1,9 @@
 """validate: the candidate alone, on the hold-out that a commit has pinned."""
 
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -7,26 +11,31 @@ import typer
 
 from services.contract import names
 from services.contract.candidate import Candidate
-from services.contract.errors import Refused
-from services.contract.model_config import load_model_config
+from services.contract.deployment import Deployment
+from services.contract.model_config import ModelConfig, load_model_config
 from services.contract.record import write_atomically
-from services.contract.row_times import Round
 from services.contract.task import Task
 from services.contract.validation import Validation
 from services.contract.verdict import Check, Verdict, overall
-from services.delivery.gates.answers import finite, loaded, not_loaded
+from services.delivery.gates.answers import finite, loaded, stopped_check
+from services.delivery.gates.budgets import budget_checks
 from services.delivery.gates.checks import switched
 from services.delivery.gates.custody import custody_checks
-from services.delivery.gates.latency import figures, judge_latency
+from services.delivery.gates.latency import figures
+from services.delivery.gates.robustness import robustness
+from services.delivery.gates.stability import stability_check
 from services.delivery.gates.thresholds import threshold_checks
 from services.delivery.output import keep, say, stop_unless_passed
+from services.delivery.packaging.chosen_form import FormJudge, Written
+from services.delivery.packaging.live_release import live_rounds, nothing_live
+from services.delivery.packaging.servable import Choice, ask_service
 from services.delivery.reports.gate_notification import notify_of_gate
 from services.delivery.reports.report import validation_page
 from services.delivery.reports.run_page import tell_verdict
 from services.delivery.scoring.background_import import import_in_background
 from services.delivery.scoring.holdout import Holdout
 from services.delivery.scoring.messages import Scores
-from services.delivery.scoring.scoring import HoldoutRequest, Scorer
+from services.delivery.scoring.scoring import Examined, HoldoutRequest, Scorer
 from services.delivery.settings import Settings
 
 CandidateFile = Annotated[Path, typer.Option(help="candidate.json as fetch wrote it.")]
@@ -42,7 +51,8 @@ def validate(candidate: CandidateFile, out: OutFolder = None) -> None:
     settings = Settings()
     found = Candidate.read(candidate)
     config = load_model_config(settings.models, found.promotion.model)
-    validation = validated(Scorer.of(settings, config), found)
+    scorer = Scorer.of(settings, config)
+    validation = validated(scorer, found, _form_judge(settings, scorer, found))
     for check in validation.checks:
         off = f" (switched off: {check.off})" if check.off else ""
         say(f"{check.verdict.upper():12} {check.name}: expected {check.expected}; found {check.found}{off}")
@@ -62,7 +72,21 @@ def misses(validation: Validation) -> str:
     return "; ".join(f"{check.name}: expected {check.expected}, found {check.found}" for check in stopped)
 
 
-def validated(scorer: Scorer, candidate: Candidate) -> Validation:
+def _form_judge(settings: Settings, scorer: Scorer, candidate: Candidate) -> FormJudge:
+    """Its service is what production runs; the live release is looked for only when a row takes too long."""
+    ask = ask_service(settings.environments, scorer.limits, containers=settings.registry_url is not None)
+    find_live = partial(_live, settings.rollout_url, scorer.config.name)
+    return FormJudge(scorer, candidate, ask, live_rounds(scorer.store, scorer.config, ask, find_live))
+
+
+def _live(rollout_url: str, model: str) -> Deployment | None:
+    from services.delivery.clients.rollout_client import PATIENCE, Rollout  # seldom needed, and slow to import
+
+    return Rollout(rollout_url, PATIENCE).state(model).live
+
+
+def validated(scorer: Scorer, candidate: Candidate, judge: FormJudge | None = None) -> Validation:
+    """`judge` decides the form that will answer; by itself it knows of no live release."""
     config = scorer.config
     folder = scorer.store.model(candidate.digest)
     checks = custody_checks(candidate, folder, config)
@@ -71,12 +95,15 @@ def validated(scorer: Scorer, candidate: Candidate) -> Validation:
     if all(check.verdict is Verdict.PASS for check in checks):
         holdout = scorer.holdout(candidate.run.holdout.sha256)
         request = HoldoutRequest(candidate.library, folder, candidate.digest, candidate.run.holdout.sha256)
-        of_answers, answered = asked(scorer, request, holdout)
-        checks += of_answers
-        if answered:
-            scores, rounds = answered
-            metrics, latency = measured(config.task, scores, holdout), figures(rounds)
-            checks += threshold_checks(metrics, config.gates)
+        examined = scorer.examine(request, holdout)
+        checks += examined_checks(examined, folder, config)
+        if scores := examined.scores:
+            with _in_background(judge or _alone(scorer, candidate), holdout, examined) as formed:
+                metrics = measured(config.task, scores, holdout)
+                checks += threshold_checks(metrics, config.gates)
+            if formed:
+                of_form, choice = formed.result()
+                checks, latency = checks + of_form, figures(choice.rounds)
     counted = switched(checks, config.gates)
     return Validation(
         model=config.name,
@@ -90,18 +117,31 @@ def validated(scorer: Scorer, candidate: Candidate) -> Validation:
     )
 
 
-def asked(
-    scorer: Scorer, request: HoldoutRequest, holdout: Holdout
-) -> tuple[list[Check], tuple[Scores, tuple[Round, ...]] | None]:
-    """Whether the model loads, answers each row with a number and is quick enough; and its answers, if any."""
-    try:
-        scorer.refuse_other_code(request.folder)
-        scores, rounds = scorer.score_and_time(request, holdout)
-    except Refused as refused:
-        return [not_loaded(refused)], None
-    # No check for a library that does not serve by itself: `package` asks the form that will.
-    latency = [judge_latency(rounds, scorer.config.gates.latency_p99_ms)] if rounds else []
-    return [loaded(scores), finite(scores), *latency], (scores, rounds)
+def _alone(scorer: Scorer, candidate: Candidate) -> FormJudge:
+    return FormJudge(scorer, candidate, ask_service(scorer.environments, scorer.limits), nothing_live)
+
+
+@contextmanager
+def _in_background(
+    judge: FormJudge, holdout: Holdout, examined: Examined
+) -> Iterator[Future[tuple[list[Check], Choice]] | None]:
+    """The service is started and asked in a process, which is waited for while the metrics are measured; a model that
+    has no answers or no forms is not asked."""
+    with ThreadPoolExecutor(1, "form") as threads:
+        if (scores := examined.scores) and len(scores.finite) == len(holdout.rows) and examined.forms:
+            yield threads.submit(judge.judge, holdout, Written(scores, examined.forms, examined.graph))
+        else:
+            yield None
+
+
+def examined_checks(examined: Examined, folder: Path, config: ModelConfig) -> list[Check]:
+    """Of what the limited child found out, up to where it stopped; `folder` is the model's."""
+    checks = [loaded(examined.footprint)] if examined.scores or examined.stopped_after_loading else []
+    checks += [finite(examined.scores)] if examined.scores else []
+    checks += [robustness(examined.edges)] if examined.edges else []
+    checks += [stability_check(examined.stability, examined.forms)] if examined.stability else []
+    checks += [stopped_check(examined.stopped)] if examined.stopped else []
+    return [*checks, *budget_checks(folder, examined.footprint, config.gates.budgets)]
 
 
 def measured(task: Task, scores: Scores, holdout: Holdout) -> dict[str, float]:

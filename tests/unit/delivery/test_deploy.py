@@ -12,7 +12,7 @@ from services.contract.candidate import PipelineRef
 from services.contract.comparison import Comparison
 from services.contract.deployment import DeployRequest, InPlaceOf, RollbackRequest
 from services.contract.errors import LiveChanged, Refused
-from services.contract.release import Release
+from services.contract.release import Release, Servable
 from services.contract.validation import Validation
 from services.delivery.clients.rollout_client import Rollout
 from services.delivery.scoring.messages import Forms
@@ -22,7 +22,7 @@ from services.delivery.verbs.compare import compared
 from services.delivery.verbs.deploy import deployed
 from services.delivery.verbs.package import packaged
 from tests.support.delivery_bench import GATEWAY, rollout_service
-from tests.unit.delivery.test_delivery_gates import Bench, nobody_answers
+from tests.unit.delivery.test_delivery_gates import Bench
 
 pytestmark = pytest.mark.process
 
@@ -71,7 +71,8 @@ class Pipeline:
         instance = PipelineRef(name="toy", counter=counter, label=promotion.label)
         candidate = found.model_copy(update={"promotion": promotion, "pipeline": instance})
         comparison = compared(self.models.scorer, candidate, self.rollout.state("toy").live)
-        return packaged(self.models.scorer, candidate, passed(comparison), comparison, nobody_answers)
+        self.models.bench.store.put_form(candidate, Servable(form=None, notes=()), None)
+        return packaged(self.models.scorer, candidate, passed(comparison), comparison)
 
     def deploy(self, release: Release) -> str:
         return deployed(self.settings, release, self.out).revision

@@ -9,14 +9,12 @@ from typing import Any
 
 import pytest
 
+from services.contract.asking import time_each
 from services.contract.prediction import Prediction
-from services.contract.release import Column, Form
 from services.contract.row_times import Round, RowTime, by_clock, own
 from services.contract.stopwatch import QUEUE, ROUNDS, TIMED_ROWS, queue_of_this_thread, time_rows
 from services.contract.verdict import Verdict
 from services.delivery.gates.latency import figures, judge_latency
-from services.delivery.scoring.child import score
-from services.delivery.scoring.messages import ScoringReply, ScoringRequest
 from tests.support.busy_machine import burn, busy_processor
 
 LIMIT_MS = 60.0
@@ -104,40 +102,23 @@ def test_figures_are_those_of_the_best_round() -> None:
     assert figures([]) == {}
 
 
-class Planted:
-    """A flavor whose model does something for every row."""
+def verdict_on(deed: Callable[[], object], rows: int = 12) -> tuple[Verdict, tuple[Round, ...]]:
+    """Of a model that does something for every row."""
 
-    NATIVE: Form | None = Form(runtime="planted", file="model/planted", tolerance=0.0)
+    def predict(asked: Sequence[int]) -> list[Prediction]:
+        for _ in asked:
+            deed()
+        return [1.0] * len(asked)
 
-    def __init__(self, deed: Callable[[], object]) -> None:
-        self._deed = deed
-
-    def load(self, folder: Path) -> None: ...
-
-    def predict(self, model: Any, rows: Sequence[Any], inputs: Sequence[Column]) -> list[Prediction]:  # noqa: ARG002
-        for _ in rows:
-            self._deed()
-        return [1.0] * len(rows)
-
-    def to_onnx(self, model: Any, folder: Path, inputs: Sequence[Column]) -> bytes:
-        raise NotImplementedError
-
-    def tolerance(self, model: Any) -> float:
-        raise NotImplementedError
-
-
-def verdict_on(deed: Callable[[], object], folder: Path, rows: int = 12) -> tuple[Verdict, tuple[Round, ...]]:
-    request = ScoringRequest(inputs=(Column(name="x", type="double"),), timed=((1.0,),) * rows, limit_ms=LIMIT_MS)
-    score(Planted(deed), folder, request, folder / "reply.json")
-    rounds = ScoringReply.read(folder / "reply.json").rounds
+    rounds = time_each(predict, range(rows), ValueError, LIMIT_MS)
     return judge_latency(rounds, LIMIT_MS).verdict, rounds
 
 
 @pytest.mark.process
 @needs_queue
-def test_a_good_model_passes_beside_busy_loops_although_the_clock_says_no(tmp_path: Path) -> None:
+def test_a_good_model_passes_beside_busy_loops_although_the_clock_says_no() -> None:
     with busy_processor():
-        verdict, rounds = verdict_on(lambda: burn(LIMIT_MS / 3), tmp_path)
+        verdict, rounds = verdict_on(lambda: burn(LIMIT_MS / 3))
     assert verdict is Verdict.PASS
     # A fifth of the processor is this thread's.
     assert max(one.p99(by_clock) for one in rounds) > LIMIT_MS
@@ -153,20 +134,20 @@ def test_a_good_model_passes_beside_busy_loops_although_the_clock_says_no(tmp_pa
     ids=["computes", "sleeps"],
 )
 def test_a_model_that_is_really_slow_fails_in_every_round(
-    deed: Callable[[], object], machine: Callable[[], Any], tmp_path: Path
+    deed: Callable[[], object], machine: Callable[[], Any]
 ) -> None:
     with machine():
-        verdict, rounds = verdict_on(deed, tmp_path)
+        verdict, rounds = verdict_on(deed)
     assert (verdict, len(rounds)) == (Verdict.FAIL, ROUNDS)
 
 
-def test_a_model_that_lets_other_threads_be_slow_never_passes(tmp_path: Path) -> None:
+def test_a_model_that_lets_other_threads_be_slow_never_passes() -> None:
     def delegate() -> None:
         worker = Thread(target=burn, args=(LIMIT_MS + 5,))
         worker.start()
         worker.join()
 
-    assert verdict_on(delegate, tmp_path)[0] is Verdict.INCONCLUSIVE
+    assert verdict_on(delegate)[0] is Verdict.INCONCLUSIVE
 
 
 def test_a_hundred_rows_are_timed_and_a_round_within_the_limit_is_enough() -> None:
