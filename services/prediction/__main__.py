@@ -17,7 +17,7 @@ import uvloop
 from services.contract.errors import Refused
 from services.contract.http_guard import ANY_NAME, EVERYWHERE, names_of, split_names
 from services.contract.signals import exit_on
-from services.prediction.ask import answer_file
+from services.prediction.ask import answer_file, nothing_printed
 from services.prediction.control_server import ControlServer
 from services.prediction.listener import BACKLOG
 from services.prediction.predictor import Predictor, load_predictor
@@ -35,10 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.control and not sys.stdin.readline():
             raise Refused("expected a line on stdin before loading, found its end: whoever started this has gone")
-        predictor = load_predictor(options.release, options.digest)
         if options.ask:
-            sys.stdout.write(answer_file(predictor, options.ask, options.limit_ms).to_json())
+            with nothing_printed():
+                answers = answer_file(load_predictor(options.release, options.digest), options.ask, options.limit_ms)
+            sys.stdout.write(answers.to_json())
             return 0
+        predictor = load_predictor(options.release, options.digest)
         # What is loaded stays: the collector need never look at it again.
         gc.collect()
         gc.freeze()

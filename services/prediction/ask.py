@@ -1,12 +1,13 @@
 """Answers a file of rows with the checks and answers of HTTP requests, and measures time and memory."""
 
+import contextlib
 import json
 import math
 import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,21 @@ from services.prediction.invalid import Invalid
 from services.prediction.predictor import Predictor
 
 Rows = Sequence[Sequence[Any]]
+_STDOUT, _STDERR = 1, 2
+
+
+@contextlib.contextmanager
+def nothing_printed() -> Iterator[None]:
+    """What a model or a library of it prints goes to stderr meanwhile: stdout is for the answers."""
+    sys.stdout.flush()
+    stdout = os.dup(_STDOUT)
+    os.dup2(_STDERR, _STDOUT)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(stdout, _STDOUT)
+        os.close(stdout)
 
 
 def answer_file(predictor: Predictor, path: Path, limit_ms: float = math.inf) -> Answers:

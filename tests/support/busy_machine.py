@@ -7,7 +7,14 @@ import sys
 import time
 from collections.abc import Iterator
 
+import pytest
+
+from services.contract.stopwatch import QUEUE
+
 LOOPS = 4
+needs_queue = pytest.mark.skipif(
+    not QUEUE.exists(), reason=f"this kernel has no {QUEUE}: it does not say how long a thread waits for a processor"
+)
 
 
 @contextlib.contextmanager
@@ -17,7 +24,21 @@ def busy_processor() -> Iterator[None]:
     os.sched_setaffinity(0, {min(allowed)})
     with contextlib.ExitStack() as stack:
         stack.callback(os.sched_setaffinity, 0, allowed)
-        for _ in range(LOOPS):
+        stack.enter_context(_loops(LOOPS))
+        yield
+
+
+@contextlib.contextmanager
+def busy_machine() -> Iterator[None]:
+    """Loops that never rest on every processor, more than one on each."""
+    with _loops(2 * len(os.sched_getaffinity(0))):
+        yield
+
+
+@contextlib.contextmanager
+def _loops(number: int) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        for _ in range(number):
             loop = subprocess.Popen(
                 [sys.executable, "-c", "print(flush=True)\nwhile True: pass"], stdout=subprocess.PIPE
             )

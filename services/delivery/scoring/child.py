@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from services.contract import names
 from services.contract.asking import Tell, predict_classes, predict_each, step_of
@@ -133,22 +133,24 @@ def _with_nan(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
     return [[math.nan if value is None else value for value in row] for row in rows]
 
 
-def main(library: str, *paths: str) -> None:
-    folder, request, results = map(Path, paths)
-    examine(find_flavor(library), folder, ScoringRequest.read(request), results)
-
-
-if __name__ == "__main__":
+def main(find: Callable[[], Flavor], *paths: str) -> NoReturn:
+    """`find` imports the library."""
     gc.disable()
+    folder, request, results = map(Path, paths)
     status = 1
     try:
-        main(*sys.argv[1:])
+        examine(find(), folder, ScoringRequest.read(request), results)
         status = 0
     except Refused as refused:
         sys.stderr.write(f"{refused}\n")
     # Whatever a model raises, as it may raise SystemExit.
     except BaseException:
         traceback.print_exc()
+    sys.stdout.flush()
     sys.stderr.flush()
     # A thread that the model has left behind would never let it end otherwise.
     os._exit(status)
+
+
+if __name__ == "__main__":
+    main(partial(find_flavor, sys.argv[1]), *sys.argv[2:])

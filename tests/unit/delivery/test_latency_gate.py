@@ -12,15 +12,12 @@ import pytest
 from services.contract.asking import time_each
 from services.contract.prediction import Prediction
 from services.contract.row_times import Round, RowTime, by_clock, own
-from services.contract.stopwatch import QUEUE, ROUNDS, TIMED_ROWS, queue_of_this_thread, time_rows
+from services.contract.stopwatch import ROUNDS, TIMED_ROWS, queue_of_this_thread, time_rows
 from services.contract.verdict import Verdict
 from services.delivery.gates.latency import figures, judge_latency
-from tests.support.busy_machine import burn, busy_processor
+from tests.support.busy_machine import burn, busy_processor, needs_queue
 
 LIMIT_MS = 60.0
-needs_queue = pytest.mark.skipif(
-    not QUEUE.exists(), reason=f"this kernel has no {QUEUE}: it does not say how long a thread waits for a processor"
-)
 
 
 def took(clock: float, cpu: float, queued: float | None = 0.0, helped: float = 0.0, paused: bool = True) -> RowTime:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from services.contract.errors import Refused, Undecided
 from services.contract.prediction import Labelled, Prediction
 from services.contract.release import Form, Servable
 from services.contract.row_times import Round, RowTime
+from services.contract.stopwatch import time_rows
 from services.contract.verdict import Verdict
 from services.delivery.packaging.live_release import nothing_live
 from services.delivery.packaging.servable import TURNS, Ask, Choice, Chooser, ExpectedAnswers, Live, ask_service
 from services.delivery.scoring.messages import Forms
+from tests.support.busy_machine import burn, busy_machine, needs_queue
 
 ONNX = Form(runtime="onnx", file="servable/model.onnx", tolerance=1e-12)
 NATIVE = Form(runtime="sklearn", file="model/model.skops", tolerance=1e-9)
@@ -199,6 +202,30 @@ def test_the_live_release_is_not_looked_for_when_nothing_is_missed() -> None:
 
 def test_a_form_serves_that_was_slow_only_because_the_machine_was_busy() -> None:
     assert chosen(taking(onnx=OTHERS_BUSY)).form == ONNX
+
+
+def burning(milliseconds: float) -> Ask:
+    """A service that answers right, each row of which takes so much of a processor."""
+
+    def ask(release: Path, form: Form, rows: Sequence[Any], limit_ms: float) -> Answers:
+        rounds = time_rows(lambda _: burn(milliseconds), rows, limit_ms)
+        return taking(onnx=QUICK)(release, form, rows, limit_ms).model_copy(update={"rounds": rounds})
+
+    return ask
+
+
+@pytest.mark.process
+@needs_queue
+def test_beside_loops_on_every_core_a_good_model_passes_and_one_that_is_ten_times_slower_stops() -> None:
+    alone, questions = Forms(forms=(ONNX,), notes=()), replace(wanted(), latency_p99_ms=3.0)
+    with busy_machine():
+        good = choice(burning(1), alone, questions)
+        slow = choice(burning(10), alone, questions, lambda rows: burning(1)(Path(), ONNX, rows, 3.0).rounds)
+    assert good.latency is not None
+    assert good.latency.verdict is Verdict.PASS, good.latency.found
+    assert slow.latency is not None
+    assert slow.latency.verdict is Verdict.FAIL, slow.latency.found
+    assert "; the live release, asked in turns with it, p99 " in slow.latency.found
 
 
 def test_no_other_form_takes_the_place_of_one_whose_time_cannot_be_told() -> None:

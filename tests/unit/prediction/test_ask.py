@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ from services.contract.record import Cell
 from services.contract.release import Column, Release, ServingLimits
 from services.contract.stopwatch import ROUNDS, TIMED_ROWS
 from services.prediction.__main__ import main
-from services.prediction.ask import answer_file, seconds_since_start
+from services.prediction.ask import answer_file, nothing_printed, seconds_since_start
 from services.prediction.predictor import Predictor
 from tests.support.paths import ROOT
 from tests.support.release_factory import ROWS, SKLEARN, ReleasePlan, build_release, expected_predictions
@@ -139,3 +140,13 @@ def test_memory_is_what_the_process_holds(release: Release, tmp_path: Path) -> N
     found = asked(release, Adder(), [[1, 2]], tmp_path)
     assert 0 < found.ready_seconds < seconds_since_start()
     assert found.memory_bytes == pytest.approx(psutil.Process().memory_info().rss, rel=0.2)
+
+
+def test_what_a_model_prints_is_no_part_of_the_answer(capfd: pytest.CaptureFixture[str]) -> None:
+    with nothing_printed():
+        os.write(1, b"a library's greeting\n")
+        print("a model's")  # noqa: T201
+    print("{}")  # noqa: T201
+    printed = capfd.readouterr()
+    assert printed.out == "{}\n"
+    assert sorted(printed.err.splitlines()) == ["a library's greeting", "a model's"]
