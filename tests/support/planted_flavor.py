@@ -63,7 +63,13 @@ DEEDS: dict[str, Callable[[], object]] = {
     "leave a process": leave_a_process,
     "loud": loud,
 }
-# Of a row x and of what else it is asked with; each is right when all rows are asked together for the first time.
+
+
+def _right(x: float, _place: int, _company: int) -> float:
+    return x
+
+
+# Of a row x and of what else it is asked with.
 ANSWERS: dict[str, Callable[[float, int, int], float]] = {
     "by chance": lambda x, _, __: x * random.random(),
     "by place": lambda x, place, _: x + place,
@@ -86,7 +92,7 @@ class Planted:
     def answer(self, rows: Sequence[Sequence[float]]) -> list[Prediction]:
         self.do(self._question(rows))
         self._asked += 1
-        by = ANSWERS.get(self._deed, lambda x, *_: x)
+        by = ANSWERS.get(self._deed, _right)
         return [by(3 * row[0], place, len(rows)) for place, row in enumerate(rows)]
 
     def _question(self, rows: Sequence[Sequence[float]]) -> str:

@@ -10,7 +10,7 @@ import pickle
 import platform
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from services.contract import names
+from services.contract.answers import Answers
 from services.contract.candidate import Candidate, DataDigest
 from services.contract.comparison import Comparison
 from services.contract.deployment import Action, Deployment
@@ -30,9 +31,10 @@ from services.contract.errors import Refused, Undecided
 from services.contract.gates import CompareGate
 from services.contract.model_config import ModelConfig
 from services.contract.own_code import module_name
-from services.contract.release import Golden, Manifest, Release
+from services.contract.release import Form, Golden, Manifest, Release
 from services.contract.validation import Validation
 from services.contract.verdict import Verdict
+from services.delivery.packaging.beside_live import Beside
 from services.delivery.reports.report import comparison_page, validation_page
 from services.delivery.scoring.holdout import Holdout
 from services.delivery.scoring.messages import Phase, Scores
@@ -43,7 +45,7 @@ from services.delivery.verbs.compare import compared, judge
 from services.delivery.verbs.package import packaged, refuse_unless_passed
 from services.delivery.verbs.trial import tried
 from services.delivery.verbs.validate import validated
-from tests.support.asked_here import judge_here
+from tests.support.asked_here import ask_here, judge_here
 from tests.support.busy_machine import busy_processor
 from tests.support.release_factory import WHEN, ReleasePlan, build_release
 
@@ -445,6 +447,37 @@ def test_what_was_measured_while_validating_does_not_name_the_release(bench: Ben
     shutil.rmtree(bench.root / "store" / "packaged")
     assert bench.package(candidate, second).digest == one.digest
     assert verdicts(one.manifest.validation) == verdicts(first)
+
+
+def test_what_candidate_and_live_take_is_measured_of_the_forms_that_answer(bench: Bench) -> None:
+    live, candidate = bench.release(bench.candidate(3.0)), bench.candidate(3.1, number=2)
+    bench.validation(candidate)
+    asked: list[Path] = []
+
+    def ask(release: Path, form: Form, rows: Sequence[Any], limit_ms: float) -> Answers:
+        asked.append(release)
+        return ask_here(release, form, rows, limit_ms)
+
+    scorer, holdout = bench.scorer(), bench.scorer().holdout(bench.holdout.sha256)
+    scores = Scores.read(bench.store.scores_path(candidate.digest, bench.holdout.sha256))
+    found = Beside(scorer, candidate, ask).measure(holdout, scores, live.digest)
+    assert found is not None
+    assert min(found[0].p50_ms, found[1].p50_ms, found[0].memory_bytes, found[1].memory_bytes) > 0
+    assert (len(asked), asked[1]) == (2, bench.store.release(live.digest))
+    assert Beside(scorer, bench.candidate(3.2, number=3), ask).measure(holdout, scores, live.digest) is None
+
+
+def test_a_release_without_the_form_that_validate_chose_is_not_packaged(own_bench: Bench) -> None:
+    candidate = own_bench.candidate(3.0)
+    validation = own_bench.validation(candidate)
+    (graph,) = (own_bench.root / "store" / "graphs").iterdir()
+    graph.chmod(0o644)
+    graph.write_bytes(b"another")
+    with pytest.raises(Refused, match="expected the graph .*, found none or another: run validate again"):
+        own_bench.package(candidate, validation)
+    shutil.rmtree(own_bench.root / "store" / "forms")
+    with pytest.raises(Refused, match="expected the form that validate chose, found none: run validate again"):
+        own_bench.package(candidate, validation)
 
 
 def test_nothing_is_packaged_without_a_verdict_that_passed(bench: Bench) -> None:
