@@ -6,10 +6,9 @@ from typing import Any
 import numpy
 from sklearn import metrics
 
+from services.contract.calibration import expected_calibration_error, surprises
 from services.contract.prediction import Labelled, Prediction, number_of
 from services.contract.task import Task
-
-_BINS = 10
 
 
 def measure(task: Task, actual: Sequence[Any], predictions: Sequence[Prediction]) -> dict[str, float]:
@@ -27,16 +26,22 @@ def _regression(actual: Sequence[Any], predictions: Sequence[Prediction]) -> dic
 
 
 def _classification(actual: Sequence[Any], predictions: Sequence[Prediction]) -> dict[str, Any]:
-    """Each row has one label, so accuracy is precision at 1; `f1_score` is the mean over labels."""
+    """Each row has one label, so accuracy is precision at 1; `f1_score` is the mean over labels, and `log_loss` that of
+    the rows that were asked for the probabilities of all labels, if any."""
     predicted = [str(prediction.label) if isinstance(prediction, Labelled) else "" for prediction in predictions]
+    right = numpy.array([label == str(wanted) for label, wanted in zip(predicted, actual, strict=True)], dtype=float)
+    surprise = surprises(actual, predictions)
+    told = surprise[numpy.isfinite(surprise)]
     return {
         "accuracy_score": metrics.accuracy_score(actual, predicted),
         "f1_score": metrics.f1_score(actual, predicted, average="macro", zero_division=0),
+        "expected_calibration_error": expected_calibration_error(right, _numbers(predictions)),
+        **({"log_loss": told.mean()} if len(told) else {}),
     }
 
 
 def _binary(actual: Sequence[Any], predictions: Sequence[Prediction]) -> dict[str, Any]:
-    probability = numpy.array([number_of(prediction) for prediction in predictions])
+    probability = _numbers(predictions)
     truth = numpy.asarray(actual)
     return {
         "average_precision_score": metrics.average_precision_score(truth, probability),
@@ -47,14 +52,8 @@ def _binary(actual: Sequence[Any], predictions: Sequence[Prediction]) -> dict[st
     }
 
 
-def expected_calibration_error(actual: numpy.ndarray, probability: numpy.ndarray) -> float:
-    """Mean distance of probability and share of ones over ten bins of equal width, weighted by rows.
-
-    Both of shape (rows,). Source: Naeini et al., Obtaining Well Calibrated Probabilities Using Bayesian Binning, 2015.
-    """
-    places = numpy.minimum((probability * _BINS).astype(int), _BINS - 1)
-    gaps = numpy.bincount(places, weights=probability - actual, minlength=_BINS)
-    return float(numpy.abs(gaps).sum() / len(actual))
+def _numbers(predictions: Sequence[Prediction]) -> numpy.ndarray:
+    return numpy.array([number_of(prediction) for prediction in predictions], dtype=float)
 
 
 _MEASURES: dict[Task, Callable[[Sequence[Any], Sequence[Prediction]], dict[str, Any]]] = {

@@ -13,10 +13,12 @@ COMPARED: dict[Task, tuple[str, ...]] = {
     "classification": ("accuracy_score",),
     "binary-classification": ("average_precision_score", "log_loss", "brier_score_loss"),
 }
+# Those of which more is better, and 1 is the best; of all others less is, and 0 is.
+BETTER_ABOVE = ("r2_score", "accuracy_score", "f1_score", "average_precision_score", "roc_auc_score")
 # The metrics of a hold-out, which `services.contract.metrics` measures and thresholds bound.
 MEASURED: dict[Task, tuple[str, ...]] = {
     "regression": ("mean_absolute_error", "root_mean_squared_error", "r2_score"),
-    "classification": ("accuracy_score", "f1_score"),
+    "classification": ("accuracy_score", "f1_score", "expected_calibration_error", "log_loss"),
     "binary-classification": (
         "average_precision_score", "roc_auc_score", "log_loss", "brier_score_loss", "expected_calibration_error",
     ),

@@ -61,7 +61,7 @@ def test_a_check_of_two_fields_is_placed_at_the_one_that_it_names(tmp_path: Path
 @pytest.mark.parametrize("task", MEASURED)
 def test_the_metrics_of_a_task_are_those_that_are_measured(task: Task) -> None:
     labels: list[Any] = ["a", "b"] if task == "classification" else [0, 1]
-    answers = [Labelled(label=label, probability=0.9) for label in labels]
+    answers = [Labelled(label=label, probability=0.9, probabilities={"a": 0.5, "b": 0.5}) for label in labels]
     found = measure(task, labels, [1.0, 2.0] if task == "regression" else answers)
     assert tuple(found) == MEASURED[task]
     assert set(COMPARED[task]) <= set(MEASURED[task])
