@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from services.contract.record import Record
+from services.contract.task import Task
 
 # Those that model.yaml may switch off. What proves custody and types cannot be: hold-out, library, signature, load.
 Switchable = Literal[
@@ -23,6 +24,14 @@ class Threshold(Record):
         if self.min is None and self.max is None:
             raise ValueError("expected min, max or both")
         return self
+
+
+# Where model.yaml has no bound on it: probabilities that are off by a tenth mislead whoever acts on them.
+DEFAULT_THRESHOLDS: dict[Task, dict[str, Threshold]] = {
+    "regression": {},
+    "classification": {"expected_calibration_error": Threshold(max=0.1)},
+    "binary-classification": {"expected_calibration_error": Threshold(max=0.1)},
+}
 
 
 class SliceGate(Record):
@@ -85,7 +94,11 @@ class Off(Record):
 
 class Gates(Record):
     """`off` are gates whose checks are shown and not counted; from `holdout_decisions` promotions on that a hold-out
-    has decided, the report warns that it is worn out."""
+    has decided, the report warns that it is worn out.
+
+    A classification without a bound on expected_calibration_error has one of at most 0.1. `confidence` is that of the
+    interval around each threshold's metric, and of all slices together.
+    """
 
     thresholds: Annotated[dict[str, Threshold], Field(min_length=1)]
     latency_p99_ms: Annotated[float, Field(gt=0)]

@@ -24,10 +24,12 @@ _LEFT_OUT = 400
 
 @dataclass(frozen=True)
 class Group:
-    """A slice's name, None for all rows, and which rows are in it, of shape (rows,)."""
+    """A slice's name, None for all rows, and which rows are in it, of shape (rows,); `confidence` where its intervals
+    have another than the call asks for."""
 
     name: str | None
     rows: numpy.ndarray
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,12 @@ def estimates(
     bootstrap = _Bootstrap.of(len(actual), _joined(of_groups))
 
     def of(place: int, metric: str, group: Group) -> Estimate | None:
-        value, (low, high) = float(bootstrap.point[place]), bootstrap.interval(place, confidence)
+        sure = group.confidence or confidence
+        value, (low, high) = float(bootstrap.point[place]), bootstrap.interval(place, sure)
         if not math.isfinite(value + low + high):
             return None
         rows = int(group.rows.sum())
-        return Estimate(metric=metric, value=value, low=low, high=high, confidence=confidence, rows=rows)
+        return Estimate(metric=metric, value=value, low=low, high=high, confidence=sure, rows=rows)
 
     places = itertools.count()
     found = [[of(next(places), metric, group) for metric in metrics] for group in groups]
@@ -100,7 +103,7 @@ def paired(
             of_the_candidate,
             of_the_live,
             float(bootstrap.point[place]),
-            *bootstrap.interval(place, confidence),
+            *bootstrap.interval(place, group.confidence or confidence),
             bootstrap.resampled[:, place],
         )
         for place, ((group, metric), (of_the_candidate, of_the_live)) in enumerate(found)

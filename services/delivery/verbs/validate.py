@@ -22,9 +22,9 @@ from services.delivery.gates.budgets import budget_checks
 from services.delivery.gates.checks import switched
 from services.delivery.gates.custody import custody_checks
 from services.delivery.gates.latency import figures
+from services.delivery.gates.quality import quality_checks
 from services.delivery.gates.robustness import robustness
 from services.delivery.gates.stability import stability_check
-from services.delivery.gates.thresholds import threshold_checks
 from services.delivery.output import keep, say, stop_unless_passed
 from services.delivery.packaging.chosen_form import FormJudge, Written
 from services.delivery.packaging.live_release import live_rounds, nothing_live
@@ -100,7 +100,7 @@ def validated(scorer: Scorer, candidate: Candidate, judge: FormJudge | None = No
         if scores := examined.scores:
             with _in_background(judge or _alone(scorer, candidate), holdout, examined) as formed:
                 metrics = measured(config.task, scores, holdout)
-                checks += threshold_checks(metrics, config.gates)
+                checks += quality_checks(config, holdout, scores.finite)
             if formed:
                 of_form, choice = formed.result()
                 checks, latency = checks + of_form, figures(choice.rounds)
