@@ -42,6 +42,8 @@ SECONDS_METRIC = "training_seconds"
 MEMORY_METRIC = "peak_memory_bytes"
 # MLflow's own: what the machine was doing meanwhile.
 SYSTEM_METRICS = "system/"
+# What validate measured, as a group of its own on the run's page.
+HOLDOUT_METRICS = "holdout/"
 LEARNING_CURVE = "learning_curve."
 LOGGED_MODEL_NAME = "model"
 # A model folder of MLflow that holds this file brings its own environment. Whatever flavor logged it, the library that

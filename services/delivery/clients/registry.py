@@ -21,6 +21,8 @@ from services.delivery.clients.run import Run
 __all__ = ["Registry", "Run", "check_model_digest", "model_id", "run_facts"]
 
 PATIENCE = 60.0  # seconds that a pipeline waits for an MLflow that is being restarted
+# No facts of the run: what its machine did, and what a delivery measured later.
+_OF_OTHERS = (names.SYSTEM_METRICS, names.HOLDOUT_METRICS)
 # MLflow's client leaves this file in what it downloads, so the digest that a training job logs counts it.
 _META_FILE, _NOT_REGISTERED = "registered_model_meta", "model_name: null\nmodel_version: null\n"
 
@@ -67,12 +69,12 @@ class Registry:
             listed = [{"key": key, "value": value} for key, value in tags.items()]
             self._mlflow.post("runs/log-batch", run_id=run_id, tags=listed)
 
-    def log_metrics(self, run_id: str, model_id: str, metrics: Mapping[str, float]) -> None:
-        """On the run and on its logged model."""
+    def log_metrics(self, run_id: str, model_id: str | None, metrics: Mapping[str, float]) -> None:
+        """On the run and on its logged model, if there is one."""
         now = int(datetime.now(UTC).timestamp() * 1000)
         with self._mlflow.expecting(f"to write metrics on run {run_id}"):
             listed = [
-                {"key": key, "value": value, "timestamp": now, "step": 0, "model_id": model_id}
+                {"key": key, "value": value, "timestamp": now, "step": 0} | ({"model_id": model_id} if model_id else {})
                 for key, value in metrics.items()
             ]
             self._mlflow.post("runs/log-batch", run_id=run_id, metrics=listed)
@@ -160,7 +162,7 @@ def run_facts(run: Run, provenance: Provenance) -> RunFacts:
         git_commit=tags.get(names.GIT_COMMIT_TAG),
         git_dirty=None if dirty is None else dirty == "true",
         parameters=run.data.params,
-        metrics={name: value for name, value in run.data.metrics.items() if not name.startswith(names.SYSTEM_METRICS)},
+        metrics={name: value for name, value in run.data.metrics.items() if not name.startswith(_OF_OTHERS)},
         **dict(provenance),
     )
 

@@ -41,13 +41,14 @@ def tell_verdict(
 ) -> None:
     """On the page of the candidate's run. Never raises: what a gate says does not depend on it."""
     said = {_tag(verdict): f"{candidate.promotion.label} {verdict.verdict}{_because(verdict)}"}
-    _update(settings, candidate, said, reports)
+    measured = verdict.metrics if isinstance(verdict, Validation) else {}
+    _update(settings, candidate, said, reports, {names.HOLDOUT_METRICS + name: one for name, one in measured.items()})
 
 
 def tell_release(settings: Settings, release: Release) -> None:
     """Never raises."""
     manifest = release.manifest
-    _update(settings, manifest.candidate, {names.RELEASE_TAG: f"{manifest.revision} {release.digest[:12]}"}, {})
+    _update(settings, manifest.candidate, {names.RELEASE_TAG: f"{manifest.revision} {release.digest[:12]}"}, {}, {})
 
 
 def tell_live(settings: Settings, rollout: Rollout, model: str) -> None:
@@ -92,13 +93,21 @@ def _version(registry: Registry, deployment: Deployment) -> ModelVersion:
     return ours[0]
 
 
-def _update(settings: Settings, candidate: Candidate, said: dict[str, str], reports: Mapping[str, bytes]) -> None:
+def _update(
+    settings: Settings,
+    candidate: Candidate,
+    said: dict[str, str],
+    reports: Mapping[str, bytes],
+    metrics: Mapping[str, float],
+) -> None:
     pipeline = links(settings, candidate).get("pipeline")
     run_id, folder = candidate.promotion.run_id, f"{names.REPORTS_FOLDER}/{candidate.promotion.label}"
     try:
         with _registry(settings) as registry:
             run = registry.run(run_id)
             _noted(registry, run, said | ({names.PIPELINE_TAG: pipeline} if pipeline else {}))
+            if metrics:
+                registry.log_metrics(run_id, candidate.promotion.model_id, metrics)
             for name, content in reports.items():
                 registry.upload_artifact(run, f"{folder}/{name}", content)
     except Refused as error:

@@ -1,5 +1,6 @@
 """An MLflow that is not there keeps nothing from happening, and is mentioned."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,26 @@ def test_an_answer_that_is_not_mlflows_is_a_note_too(
     with receiving(Receiver(lambda *_: answer)) as receiver:
         tell_verdict(Settings(mlflow_tracking_uri=receiver.url), manifest.candidate, manifest.validation, {})
     assert capsys.readouterr().err.startswith("note: ")
+
+
+def test_what_validate_measured_is_a_group_of_metrics_of_the_run(tmp_path: Path) -> None:
+    manifest = build_release(tmp_path, ReleasePlan()).manifest
+    info = {
+        "run_id": "a" * 32,
+        "experiment_id": "1",
+        "status": "FINISHED",
+        "lifecycle_stage": "active",
+        "artifact_uri": "",
+    }
+    with receiving(Receiver(lambda *_: (200, json.dumps({"run": {"info": info}}).encode()))) as receiver:
+        measured = manifest.validation.model_copy(update={"metrics": {"r2_score": 0.9, "mean_absolute_error": 300.0}})
+        tell_verdict(Settings(mlflow_tracking_uri=receiver.url), manifest.candidate, measured, {})
+    (written,) = [found for _, _, body in receiver.got if (found := json.loads(body or b"{}").get("metrics"))]
+    assert {one["key"]: one["value"] for one in written} == {
+        "holdout/r2_score": 0.9,
+        "holdout/mean_absolute_error": 300.0,
+    }
+    assert {one.get("model_id") for one in written} == {manifest.candidate.promotion.model_id}
 
 
 def test_a_note_cuts_what_its_tag_says_in_full_because_every_poll_reads_it() -> None:
