@@ -13,6 +13,7 @@ from pathlib import Path
 from services.contract import names
 from services.contract.candidate import Provenance
 from services.contract.model_config import ModelConfig
+from services.contract.row_hashes import row_hashes, written
 from training.dataset import schema
 from training.environment import Installed
 from training.machine import machine
@@ -48,7 +49,12 @@ class Ingredients:
             sources=in_short(sources) if sources else None,
             environment=self.installed.environment,
             machine=machine(),
+            row_hashes=sha256(self._row_hashes).hexdigest(),
         )
+
+    @cached_property
+    def _row_hashes(self) -> bytes:
+        return written(row_hashes(self.rows.dataset.training.csv))
 
     def tags(self) -> dict[str, str]:
         """The digest of the provenance, and what a person wants to see of it at a glance."""
@@ -69,6 +75,7 @@ class Ingredients:
         self.installed.write(folder / names.ENVIRONMENT_FOLDER)
         (folder / names.HOLDOUT_ARTIFACT).parent.mkdir()
         (folder / names.HOLDOUT_ARTIFACT).write_bytes(self.rows.dataset.holdout.csv)
+        (folder / names.ROW_HASHES_ARTIFACT).write_bytes(self._row_hashes)
         if self.rows.sources:
             self.rows.sources.write(folder / names.SOURCES_ARTIFACT)
         (folder / names.PROVENANCE_ARTIFACT).write_bytes(self._content)

@@ -65,7 +65,10 @@ class Machine(Record):
 
 
 class Provenance(Record):
-    """How a run came to be, as far as it was recorded: what is None was not, because other code logged the run."""
+    """How a run came to be, as far as it was recorded: what is None was not, because other code logged the run.
+
+    `row_hashes` is the SHA-256 of the artifact with two hashes of each training row.
+    """
 
     libraries: dict[str, str] | None = None
     training: DataDigest | None = None
@@ -74,6 +77,7 @@ class Provenance(Record):
     sources: SourcesDigest | None = None
     environment: Environment | None = None
     machine: Machine | None = None
+    row_hashes: Sha256 | None = None
 
 
 class RunFacts(Provenance):

@@ -9,7 +9,8 @@ from services.contract.task import Task
 
 # Those that model.yaml may switch off. What proves custody and types cannot be: hold-out, library, signature, load.
 Switchable = Literal[
-    "stability", "robustness", "thresholds", "slices", "leakage", "budgets", "latency", "compare", "compare-slices",
+    "stability", "robustness", "thresholds", "slices", "classes", "leakage", "budgets", "latency", "compare",
+    "compare-slices",
 ]  # fmt: skip
 
 
@@ -86,6 +87,15 @@ class CompareGate(Record):
     min_rows: Annotated[int, Field(ge=2)] = 100
 
 
+class Overlap(Record):
+    """What share of the hold-out may be among the training rows: with the target (`rows`), or with another one
+    (`inputs`). Where none is declared, the data's own share of such twins decides, and no equal row may be there when
+    the split puts them on one side."""
+
+    rows: Annotated[float, Field(ge=0, lt=1)] | None = None
+    inputs: Annotated[float, Field(ge=0, lt=1)] | None = None
+
+
 class Off(Record):
     """Why a gate is switched off, which every report says."""
 
@@ -106,6 +116,7 @@ class Gates(Record):
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     slices: dict[str, SliceGate] = {}
     budgets: Budgets = Budgets()
+    overlap: Overlap = Overlap()
     holdout_decisions: Annotated[int, Field(ge=1)] = 20
     off: dict[Switchable, Off] = {}
 

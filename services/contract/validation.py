@@ -13,6 +13,7 @@ class Validation(Record):
     """The candidate on its own, on the hold-out; `latency_ms` is a row's median and 99th percentile when asked.
 
     `warnings` stop nothing; `accepted` is a person's word, which makes an inconclusive verdict do.
+    `holdout_decisions` says the how manieth promotion this is that the hold-out decides, None when MLflow did not.
     """
 
     model: ModelName
@@ -24,6 +25,7 @@ class Validation(Record):
     metrics: dict[str, float]
     latency_ms: dict[str, float]
     warnings: tuple[str, ...] = ()
+    holdout_decisions: int | None = None
     accepted: Acceptance | None = None
 
     @property

@@ -30,7 +30,8 @@ class ChosenForm(Record):
 
 class Store:
     """Below `root`: folders `models/<digest>` and `releases/<digest>`, files `holdouts/<sha256>.csv`,
-    `forms/<digest of the model>-<digest of the hold-out>.json`, `graphs/<sha256>.onnx`,
+    `rows/<sha256>.npy` (hashes of training rows), `forms/<digest of the model>-<digest of the hold-out>.json`,
+    `graphs/<sha256>.onnx`,
     `images/<digest of the release>.json` and `packaged/<digest of the promotion and its model>.json`."""
 
     def __init__(self, root: Path) -> None:
@@ -87,12 +88,11 @@ class Store:
 
     def put_holdout(self, file: Path, expected: str) -> None:
         """Raises Refused unless the file's SHA-256 is `expected`."""
-        found = file_sha256(file)
-        if found != expected:
-            raise Refused(f"expected a hold-out with SHA-256 {expected[:12]}…, found {found[:12]}…: it was changed")
-        target = self._holdout_path(expected)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        file.replace(target)
+        _put_file(file, self._holdout_path(expected), "a hold-out", expected)
+
+    def put_row_hashes(self, file: Path, expected: str) -> None:
+        """As `put_holdout`, of the hashes of a run's training rows."""
+        _put_file(file, self._row_hashes_path(expected), "hashes of training rows", expected)
 
     def model(self, digest: str) -> Path:
         """Raises Refused when it is absent or was changed."""
@@ -105,6 +105,12 @@ class Store:
         path = self._holdout_path(sha256)
         if not path.is_file() or file_sha256(path) != sha256:
             raise Refused(f"{path}: expected the hold-out {sha256[:12]}…, found none or another: run fetch again")
+        return path
+
+    def row_hashes(self, sha256: str) -> Path:
+        path = self._row_hashes_path(sha256)
+        if not path.is_file() or file_sha256(path) != sha256:
+            raise Refused(f"{path}: expected the row hashes {sha256[:12]}…, found none or others: run fetch again")
         return path
 
     def scores_path(self, model: str, holdout: str) -> Path:
@@ -141,6 +147,9 @@ class Store:
     def _holdout_path(self, sha256: str) -> Path:
         return self._root / "holdouts" / f"{sha256}.csv"
 
+    def _row_hashes_path(self, sha256: str) -> Path:
+        return self._root / "rows" / f"{sha256}.npy"
+
     def _verified(self, kind: str, digest: str) -> Path:
         folder = self._root / kind / digest
         if not folder.is_dir():
@@ -165,3 +174,11 @@ class Store:
             return
         target.rename(folder.with_name(f"damaged-{digest}-{folder.name}"))
         folder.rename(target)
+
+
+def _put_file(file: Path, target: Path, what: str, expected: str) -> None:
+    found = file_sha256(file)
+    if found != expected:
+        raise Refused(f"expected {what} with SHA-256 {expected[:12]}…, found {found[:12]}…: it was changed")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    file.replace(target)

@@ -52,6 +52,16 @@ class Registry:
             found = self._mlflow.get("experiments/get", experiment_id=run.info.experiment_id)
             return str(found["experiment"]["name"])
 
+    def experiment_tags(self, experiment_id: str) -> dict[str, str]:
+        with self._mlflow.expecting(f"the experiment {experiment_id}"):
+            found = self._mlflow.get("experiments/get", experiment_id=experiment_id)["experiment"]
+            # MLflow leaves the list out when it is empty, and the value when that is.
+            return {one["key"]: str(one.get("value", "")) for one in found.get("tags", [])}
+
+    def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
+        with self._mlflow.expecting(f"to write a tag on experiment {experiment_id}"):
+            self._mlflow.post("experiments/set-experiment-tag", experiment_id=experiment_id, key=key, value=value)
+
     def highest_sequence(self, experiment_id: str, tag: str) -> int:
         """The highest number that `trackback promote` wrote in this experiment; 0 when none."""
         with self._mlflow.expecting(f"the promoted runs of experiment {experiment_id}"):

@@ -57,6 +57,9 @@ def _fetched(registry: Registry, store: Store, promotion: Promotion, pipeline: P
         check_model_digest(run, folder)
         holdout = registry.download_artifact(run, names.HOLDOUT_ARTIFACT, staging / "holdout")
         store.put_holdout(holdout, facts.holdout.sha256)
+        if facts.row_hashes:
+            hashes = registry.download_artifact(run, names.ROW_HASHES_ARTIFACT, staging / "rows")
+            store.put_row_hashes(hashes, facts.row_hashes)
         files, library = list_files(folder), library_of(folder)
         digest = store.put_model(folder)
     return Candidate(promotion=promotion, run=facts, pipeline=pipeline, library=library, digest=digest, files=files)

@@ -21,6 +21,9 @@ from services.delivery.gates.answers import finite, loaded, stopped_check
 from services.delivery.gates.budgets import budget_checks
 from services.delivery.gates.checks import switched
 from services.delivery.gates.custody import custody_checks
+from services.delivery.gates.decisions import count_decision
+from services.delivery.gates.exam import Exam
+from services.delivery.gates.holdout import column_check
 from services.delivery.gates.latency import figures
 from services.delivery.gates.quality import quality_checks
 from services.delivery.gates.robustness import robustness
@@ -53,9 +56,12 @@ def validate(candidate: CandidateFile, out: OutFolder = None) -> None:
     config = load_model_config(settings.models, found.promotion.model)
     scorer = Scorer.of(settings, config)
     validation = validated(scorer, found, _form_judge(settings, scorer, found))
+    validation = count_decision(settings, config.gates, found, validation)
     for check in validation.checks:
         off = f" (switched off: {check.off})" if check.off else ""
         say(f"{check.verdict.upper():12} {check.name}: expected {check.expected}; found {check.found}{off}")
+    for warning in validation.warnings:
+        say(f"{'WARNING':12} {warning}")
     page = validation_page(validation).encode()
     if out:
         write_atomically(out / names.VALIDATION_PAGE, page)
@@ -92,15 +98,20 @@ def validated(scorer: Scorer, candidate: Candidate, judge: FormJudge | None = No
     checks = custody_checks(candidate, folder, config)
     metrics: dict[str, float] = {}
     latency: dict[str, float] = {}
+    warnings: tuple[str, ...] = ()
+    if checks[0].verdict is Verdict.PASS:
+        checks.append(column_check(scorer.store.holdout(candidate.run.holdout.sha256), config))
     if all(check.verdict is Verdict.PASS for check in checks):
         holdout = scorer.holdout(candidate.run.holdout.sha256)
+        exam = Exam.begun(scorer, candidate, holdout)
         request = HoldoutRequest(candidate.library, folder, candidate.digest, candidate.run.holdout.sha256)
         examined = scorer.examine(request, holdout)
-        checks += examined_checks(examined, folder, config)
+        checks += [*examined_checks(examined, folder, config), *exam.checks(examined.scores)]
         if scores := examined.scores:
             with _in_background(judge or _alone(scorer, candidate), holdout, examined) as formed:
                 metrics = measured(config.task, scores, holdout)
                 checks += quality_checks(config, holdout, scores.finite)
+                warnings = exam.warnings(scores)
             if formed:
                 of_form, choice = formed.result()
                 checks, latency = checks + of_form, figures(choice.rounds)
@@ -114,6 +125,7 @@ def validated(scorer: Scorer, candidate: Candidate, judge: FormJudge | None = No
         checks=counted,
         metrics=metrics,
         latency_ms=latency,
+        warnings=warnings,
     )
 
 

@@ -26,12 +26,13 @@ from services.contract.answers import Answers
 from services.contract.candidate import Candidate, DataDigest
 from services.contract.comparison import Comparison
 from services.contract.deployment import Action, Deployment
-from services.contract.digest import list_files
+from services.contract.digest import file_sha256, list_files
 from services.contract.errors import Refused, Undecided
 from services.contract.gates import CompareGate
 from services.contract.model_config import ModelConfig
 from services.contract.own_code import module_name
 from services.contract.release import Form, Golden, Manifest, Release
+from services.contract.row_hashes import row_hashes, written
 from services.contract.validation import Validation
 from services.contract.verdict import Verdict
 from services.delivery.packaging.beside_live import Beside
@@ -71,10 +72,19 @@ class Bench:
         file.write_text("\n".join(lines) + "\n")
         self.holdout = DataDigest(sha256=hashlib.sha256(file.read_bytes()).hexdigest(), rows=400, source="made up")
         self.store.put_holdout(file, self.holdout.sha256)
+        self.training = DataDigest(sha256="1" * 64, rows=800, source="made up")
+        self.row_hashes = self.keep_hashes(root / "rows.npy", [f"{x},{3 * x}" for x in range(10, 810)])
         self.root = root
         self._logged = 0
         self._validations: dict[str, Validation] = {}
         self._releases: dict[str, Release] = {}
+
+    def keep_hashes(self, file: Path, training: list[str]) -> str:
+        """Of these rows, as fetch keeps them."""
+        file.write_bytes(written(row_hashes("\n".join(["x,y", *training]).encode())))
+        digest = file_sha256(file)
+        self.store.put_row_hashes(file, digest)
+        return digest
 
     def config(self, **changes: Any) -> ModelConfig:
         return ModelConfig.model_validate(
@@ -112,7 +122,8 @@ class Bench:
             spoil(folder)
         files = list_files(folder)
         template = build_release(self.root / "template", ReleasePlan(model="toy", number=number)).manifest.candidate
-        run = template.run.model_copy(update={"holdout": self.holdout})
+        data = {"holdout": self.holdout, "training": self.training, "row_hashes": self.row_hashes}
+        run = template.run.model_copy(update=data)
         digest = self.store.put_model(folder)
         return template.model_copy(update={"run": run, "digest": digest, "files": files})
 
@@ -183,7 +194,8 @@ def test_a_good_model_passes_every_check(bench: Bench) -> None:
     assert validation.verdict is Verdict.PASS
     assert set(verdicts(validation)) == {
         "hold-out", "library", "signature", "load", "finite", "robustness", "stability", "model_megabytes",
-        "memory_megabytes", "cpu_seconds", "mean_absolute_error", "form", "latency",
+        "memory_megabytes", "cpu_seconds", "mean_absolute_error", "form", "latency", "hold-out columns",
+        "hold-out rows", "leakage of rows", "leakage of inputs",
     }  # fmt: skip
     # The noise has a standard deviation of 0.1, so its mean absolute value is 0.1·√(2/π) ≈ 0.08.
     assert validation.metrics["mean_absolute_error"] == pytest.approx(0.08, abs=0.01)
@@ -199,6 +211,33 @@ def test_a_model_with_another_hold_out_than_the_pinned_one_is_not_even_loaded(be
     data = bench.config().data.model_copy(update={"holdout_sha256": "f" * 64})
     validation = bench.validated(bench.scorer(data=data.model_dump()), bench.candidate(3.0))
     assert verdicts(validation) == {"hold-out": "fail", "library": "pass", "signature": "pass"}
+
+
+def test_a_model_that_was_trained_on_the_hold_out_fails_for_that_and_for_nothing_else(bench: Bench) -> None:
+    candidate = bench.candidate(3.0)
+    held_out = bench.store.holdout(bench.holdout.sha256).read_text().splitlines()[1:21]
+    hashes = bench.keep_hashes(bench.root / "leaked.npy", [*(f"{x},{3 * x}" for x in range(10, 790)), *held_out])
+    run = candidate.run.model_copy(update={"row_hashes": hashes})
+    validation = bench.validated(bench.scorer(), candidate.model_copy(update={"run": run}))
+    assert [name for name, verdict in verdicts(validation).items() if verdict != "pass"] == ["leakage of rows"]
+    assert validation.verdict is Verdict.FAIL
+    assert found(validation, "leakage of rows").startswith("20 (5.00%): train without them")
+    shown = next(check.examples for check in validation.checks if check.name == "leakage of rows")
+    assert [row["x"] for row in shown] == [0.0, 0.01, 0.02, 0.03, 0.04]
+
+
+def test_a_hold_out_with_other_columns_is_not_even_asked(own_bench: Bench) -> None:
+    file = own_bench.root / "other.csv"
+    file.write_text("x,colour,y\n1,red,3\n")
+    other = DataDigest(sha256=file_sha256(file), rows=1, source="made up")
+    own_bench.store.put_holdout(file, other.sha256)
+    candidate = own_bench.candidate(3.0)
+    candidate = candidate.model_copy(update={"run": candidate.run.model_copy(update={"holdout": other})})
+    data = own_bench.config().data.model_copy(update={"holdout_sha256": other.sha256})
+    validation = validated(own_bench.scorer(data=data.model_dump()), candidate)
+    assert verdicts(validation)["hold-out columns"] == "fail"
+    assert found(validation, "hold-out columns") == "with colour: log the run again with this model.yaml"
+    assert "load" not in verdicts(validation)
 
 
 def test_a_model_with_another_signature_is_refused(bench: Bench) -> None:
