@@ -13,7 +13,8 @@ class Validation(Record):
     """The candidate on its own, on the hold-out; `latency_ms` is a row's median and 99th percentile when asked.
 
     `warnings` stop nothing; `accepted` is a person's word, which makes an inconclusive verdict do.
-    `holdout_decisions` says the how manieth promotion this is that the hold-out decides, None when MLflow did not.
+    `holdout_decisions` is 1 for the first promotion that this hold-out decides, 2 for the next one and so on; None
+    when it decided nothing, or when MLflow does not know.
     """
 
     model: ModelName

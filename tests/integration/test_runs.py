@@ -22,8 +22,13 @@ from services.contract.errors import Refused
 from services.contract.estimator import names_in
 from services.contract.model_config import load_model_config
 from services.contract.promotion import Promotion, TagValue
+from services.contract.row_hashes import read_row_hashes, row_hashes
+from services.contract.validation import Validation
+from services.contract.verdict import Verdict
 from services.delivery.clients.registry import Registry
+from services.delivery.gates.decisions import count_decision
 from services.delivery.settings import Settings
+from services.delivery.statistics.overlap import equal_rows
 from services.delivery.store import Store
 from services.delivery.verbs.adopt import adopted
 from services.delivery.verbs.fetch import fetched
@@ -255,18 +260,20 @@ def test_a_run_whose_tags_hold_it_all_as_before_is_fetched_as_before(bench: Benc
         for name, value in {**tags, names.LIBRARIES_TAG: json.dumps(after.libraries)}.items():
             bench.client.set_tag(bench.trained.run_id, name, value)
         bench.client.delete_tag(bench.trained.run_id, names.PROVENANCE_TAG)
-        assert bench.fetch().run == after
+        # Such a run has no hashes of its training rows.
+        assert bench.fetch().run == after.model_copy(update={"row_hashes": None})
     finally:
         for name in (names.PROVENANCE_TAG, names.LIBRARIES_TAG, *(tags.keys() & before.keys())):
             bench.client.set_tag(bench.trained.run_id, name, before[name])
 
 
-@pytest.mark.parametrize("what", ["model", "hold-out", "provenance"])
+@pytest.mark.parametrize("what", ["model", "hold-out", "row hashes", "provenance"])
 def test_fetch_refuses_files_that_were_changed_in_the_artifact_store(bench: Bench, what: str) -> None:
     experiment = bench.client.get_run(bench.trained.run_id).info.experiment_id
     path = {
         "model": f"{experiment}/models/{bench.trained.model_id}/artifacts/requirements.txt",
         "hold-out": f"{experiment}/{bench.trained.run_id}/artifacts/{names.HOLDOUT_ARTIFACT}",
+        "row hashes": f"{experiment}/{bench.trained.run_id}/artifacts/{names.ROW_HASHES_ARTIFACT}",
         "provenance": f"{experiment}/{bench.trained.run_id}/artifacts/{names.PROVENANCE_ARTIFACT}",
     }[what]
     url = f"{bench.url}/api/2.0/mlflow-artifacts/artifacts/{path}"
@@ -275,6 +282,7 @@ def test_fetch_refuses_files_that_were_changed_in_the_artifact_store(bench: Benc
     expected = {
         "model": "its files were changed in the artifact store",
         "hold-out": "expected a hold-out with SHA-256",
+        "row hashes": "expected hashes of training rows with SHA-256",
         "provenance": "expected provenance.json of run .* as it was logged, found another",
     }
     try:
@@ -283,6 +291,33 @@ def test_fetch_refuses_files_that_were_changed_in_the_artifact_store(bench: Benc
     finally:
         httpx.put(url, content=before).raise_for_status()
     assert not list((bench.settings.store / "staging").iterdir())
+
+
+def test_a_fetched_run_brings_the_hashes_of_its_training_rows_which_are_not_those_of_its_hold_out(bench: Bench) -> None:
+    run, store = bench.fetch().run, Store(bench.settings.store)
+    assert run.training
+    assert run.row_hashes
+    training = read_row_hashes(store.row_hashes(run.row_hashes), run.training.rows)
+    held_out = row_hashes(store.holdout(run.holdout.sha256).read_bytes())
+    assert (len(training) + len(held_out), equal_rows(training, held_out).places) == (500, ())
+
+
+def test_the_experiment_counts_what_its_hold_out_has_decided(bench: Bench) -> None:
+    candidate, gates = bench.fetch(), load_model_config(MODELS, MODEL).gates
+    validation = Validation(
+        model=MODEL, revision="1-aaaaaaaa", candidate=candidate.digest, holdout=candidate.run.holdout,
+        verdict=Verdict.PASS, checks=(), metrics={"r2_score": 0.9}, latency_ms={},
+    )  # fmt: skip
+
+    def number(label: str) -> int | None:
+        promotion = candidate.promotion.model_copy(update={"label": label})
+        promoted = candidate.model_copy(update={"promotion": promotion})
+        return count_decision(bench.settings, gates, promoted, validation).holdout_decisions
+
+    assert [number(label) for label in ("1-aaaaaaaa", "2-bbbbbbbb", "1-aaaaaaaa")] == [1, 2, 1]
+    tags = bench.client.get_experiment(candidate.run.experiment_id).tags
+    assert tags[f"trackback.holdout.{candidate.run.holdout.sha256[:12]}"] == "2 decided: 1-aaaaaaaa 2-bbbbbbbb"
+    assert tags[names.NOTE_TAG] == load_model_config(MODELS, MODEL).description
 
 
 def test_fetch_refuses_an_mlmodel_that_names_a_file_outside_of_its_folder(bench: Bench, tmp_path: Path) -> None:

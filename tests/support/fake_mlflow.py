@@ -7,6 +7,9 @@ from typing import Any
 import httpx
 
 Json = dict[str, Any]
+_LONGEST_KEY = 250
+# Of a column in MLflow's database: Postgres refuses more, sqlite does not.
+_LONGEST_TAG = 5000
 
 
 class PlayedMlflow(httpx.BaseTransport):
@@ -16,6 +19,8 @@ class PlayedMlflow(httpx.BaseTransport):
         self.experiments: dict[str, str] = {}
         self.runs: dict[str, tuple[str, str, dict[str, str]]] = {}
         self.aliases: dict[tuple[str, str], int] = {}
+        self.experiment_tags: dict[str, dict[str, str]] = {}
+        self.deleted: set[str] = set()
         self.asked: list[str] = []
         self.filters: list[str] = []
         self.away = False
@@ -62,3 +67,34 @@ class PlayedMlflow(httpx.BaseTransport):
         if not (version := self.aliases.get((query["name"], query["alias"]))):
             return 400, {"error_code": "INVALID_PARAMETER_VALUE", "message": "Registered model alias not found."}
         return 200, {"model_version": {"version": str(version), "creation_timestamp": 1795753122799}}
+
+    def _experiments_get(self, query: Json) -> tuple[int, Json]:
+        if (found := self._experiment(query["experiment_id"])) is None:
+            return self._no_experiment(query)
+        tags = [{"key": key, "value": value} for key, value in found.items()]
+        stage = "deleted" if query["experiment_id"] in self.deleted else "active"
+        # The real one leaves an empty list out.
+        listed = {"tags": tags} if tags else {}
+        return 200, {"experiment": {"experiment_id": query["experiment_id"], "lifecycle_stage": stage, **listed}}
+
+    def _experiments_set_experiment_tag(self, body: Json) -> tuple[int, Json]:
+        if (found := self._experiment(body["experiment_id"])) is None:
+            return self._no_experiment(body)
+        if body["experiment_id"] in self.deleted:
+            return 400, _invalid("The experiment must be in the 'active' state. Current state is deleted.")
+        if len(body["key"]) > _LONGEST_KEY or len(body["value"]) > _LONGEST_TAG:
+            return 400, _invalid("exceeds the maximum length")
+        found[body["key"]] = body["value"]
+        return 200, {}
+
+    def _experiment(self, experiment_id: str) -> dict[str, str] | None:
+        known = experiment_id in self.experiments.values()
+        return self.experiment_tags.setdefault(experiment_id, {}) if known else None
+
+    def _no_experiment(self, asked: Json) -> tuple[int, Json]:
+        message = f"No Experiment with id={asked['experiment_id']} exists"
+        return 404, {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": message}
+
+
+def _invalid(message: str) -> Json:
+    return {"error_code": "INVALID_PARAMETER_VALUE", "message": message}

@@ -8,6 +8,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+import httpx
+
 from services.contract import names
 from services.contract.candidate import Provenance, RunFacts
 from services.contract.digest import digest_directory
@@ -31,10 +33,15 @@ class Registry:
     """Runs, their files and the versions of models. Every method raises Refused when MLflow says no."""
 
     def __init__(
-        self, tracking_uri: str, authorization: str | None = None, patience: float = 0, seconds: float = SECONDS
+        self,
+        tracking_uri: str,
+        authorization: str | None = None,
+        patience: float = 0,
+        seconds: float = SECONDS,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._uri = tracking_uri
-        self._mlflow = MlflowHttp(tracking_uri, authorization, patience=patience, seconds=seconds)
+        self._mlflow = MlflowHttp(tracking_uri, authorization, patience=patience, seconds=seconds, transport=transport)
         self.versions = ModelVersions(self._mlflow)
 
     def __enter__(self) -> Self:

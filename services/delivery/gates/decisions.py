@@ -5,6 +5,7 @@ promotions that are counted in the same moment one is lost.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -53,12 +54,23 @@ class Decisions:
         return " ".join([f"{self.count} decided:", *self.revisions])
 
 
-def count_decision(settings: Settings, gates: Gates, candidate: Candidate, validation: Validation) -> Validation:
+def _connect(settings: Settings) -> Registry:
+    return Registry(settings.mlflow_tracking_uri, settings.mlflow_authorization, seconds=_SECONDS)
+
+
+def count_decision(
+    settings: Settings,
+    gates: Gates,
+    candidate: Candidate,
+    validation: Validation,
+    connect: Callable[[Settings], Registry] = _connect,
+) -> Validation:
     """With the number, and a warning from `gates.holdout_decisions` on. As it was when MLflow does not take part."""
     if not validation.metrics:
         return validation
     try:
-        number = _count(settings, candidate)
+        with connect(settings) as registry:
+            number = _count(registry, candidate)
     except Refused as error:
         say(f"note: nobody knows how many promotions this hold-out has decided ({error})")
         return validation
@@ -66,14 +78,13 @@ def count_decision(settings: Settings, gates: Gates, candidate: Candidate, valid
     return validation.model_copy(update={"holdout_decisions": number, "warnings": (*validation.warnings, *warnings)})
 
 
-def _count(settings: Settings, candidate: Candidate) -> int:
+def _count(registry: Registry, candidate: Candidate) -> int:
     experiment, revision = candidate.run.experiment_id, candidate.promotion.label
     tag = f"{names.HOLDOUT_DECISIONS_TAG}{candidate.run.holdout.sha256[:12]}"
-    with Registry(settings.mlflow_tracking_uri, settings.mlflow_authorization, seconds=_SECONDS) as registry:
-        before = Decisions.of(registry.experiment_tags(experiment).get(tag))
-        now = before.with_(revision)
-        if now != before:
-            registry.set_experiment_tag(experiment, tag, now.text)
+    before = Decisions.of(registry.experiment_tags(experiment).get(tag))
+    now = before.with_(revision)
+    if now != before:
+        registry.set_experiment_tag(experiment, tag, now.text)
     return now.number(revision)
 
 

@@ -1,9 +1,9 @@
 """Whether the candidate was trained on rows of the hold-out: by the hashes of rows that training logged."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.contract.candidate import Candidate, DataSchema
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 GATE = "leakage"
 _SHOWN = 5
+_ROUNDING = 1e-9
 
 
 def leakage_checks(store: Store, candidate: Candidate, holdout: Holdout, config: ModelConfig) -> list[Check]:
@@ -32,14 +33,12 @@ def leakage_checks(store: Store, candidate: Candidate, holdout: Holdout, config:
     from services.delivery.statistics.overlap import equal_inputs, equal_rows
 
     training = read_row_hashes(store.row_hashes(run.row_hashes), run.training.rows)
-    held_out = row_hashes(Path(store.holdout(run.holdout.sha256)).read_bytes())
+    held_out = row_hashes(store.holdout(run.holdout.sha256).read_bytes())
     rows, inputs, declared = equal_rows(training, held_out), equal_inputs(training, held_out), config.gates.overlap
     apart = _equal_rows_fall_on_one_side(run.data_schema)
     return [
-        _Judged("rows", "is a training row", holdout, config).of(rows, declared.rows, apart),
-        _Judged("inputs", "has the inputs of a training row with another target", holdout, config).of(
-            inputs, declared.inputs, False
-        ),
+        _Kind("rows", "and its target", declared.rows, apart).judged(rows, holdout, config),
+        _Kind("inputs", "and another target", declared.inputs, False).judged(inputs, holdout, config),
     ]
 
 
@@ -57,44 +56,42 @@ def _equal_rows_fall_on_one_side(schema: DataSchema) -> bool:
 
 
 @dataclass(frozen=True)
-class _Judged:
-    """One kind of overlap: `kind` as gates.overlap names it, `said` of a hold-out row that overlaps."""
+class _Kind:
+    """Of overlap, as gates.overlap names it: what the rows have beside the inputs of a training row, and the declared
+    share of them. Without one there may be as many as the data has by itself, which is none where equal rows fall on
+    one side of the split (`apart`)."""
 
-    kind: str
-    said: str
-    holdout: Holdout
-    config: ModelConfig
+    name: str
+    beside: str
+    declared: float | None
+    apart: bool
 
-    def of(self, found: "Overlap", declared: float | None, apart: bool) -> Check:
-        """`declared` is a share of the hold-out; without one the overlap may be what the data has by itself, which is
-        none where equal rows fall on one side of the split (`apart`)."""
-        most, why = self._most(found, declared, apart)
+    def judged(self, found: "Overlap", holdout: Holdout, config: ModelConfig) -> Check:
+        most, why = self._most(found)
         count = len(found.places)
-        share = f"{count} ({count / found.rows:.2%})" if count else "none"
-        judged = check(
-            GATE,
-            count <= most,
-            f"{'at most ' if most else 'no '}{most or 'row'} of {found.rows} hold-out rows that {self.said} ({why})",
-            share if count <= most else f"{share}: {self._to_do(found)}",
-            f"{GATE} of {self.kind}",
-        )
-        return judged.model_copy(update={"examples": tuple(islice(self._examples(found), _SHOWN))})
+        told = f"{count} ({count / found.rows:.2%})" if count else "none"
+        rows = f"{found.rows} hold-out rows with the inputs of a training row {self.beside}"
+        expected = f"{f'at most {most}' if most else 'none'} of {rows} ({why})"
+        name = f"{GATE} of {self.name}"
+        if count <= most:
+            return check(GATE, True, expected, told, name)
+        failed = check(GATE, False, expected, f"{told}: {self._to_do(found)}", name)
+        return failed.model_copy(update={"examples": tuple(islice(_examples(found, holdout, config), _SHOWN))})
 
-    def _most(self, found: "Overlap", declared: float | None, apart: bool) -> tuple[int, str]:
-        if declared is not None:
-            return int(declared * found.rows), f"gates.overlap.{self.kind} is {declared:g}"
-        if apart:
+    def _most(self, found: "Overlap") -> tuple[int, str]:
+        if self.declared is not None:
+            return math.floor(self.declared * found.rows + _ROUNDING), f"gates.overlap.{self.name} is {self.declared:g}"
+        if self.apart:
             return 0, "the split puts equal rows on one side"
         return found.by_chance, f"{found.natural:.2%} of the training rows have one among themselves"
 
     def _to_do(self, found: "Overlap") -> str:
-        return (
-            "train without them; if the data has such rows by nature, declare at least "
-            f"{len(found.places) / found.rows:.2g} as gates.overlap.{self.kind}"
-        )
+        share = math.ceil(1000 * len(found.places) / found.rows) / 1000
+        return f"train without them; if such rows are no leak, declare gates.overlap.{self.name}, at least {share:g}"
 
-    def _examples(self, found: "Overlap") -> Iterator[dict[str, Cell]]:
-        columns = [*self.config.data.columns, self.config.data.target]
-        for place in found.places:
-            cells = [*self.holdout.rows[place], self.holdout.actual[place]]
-            yield {name: None if is_missing(cell) else cell for name, cell in zip(columns, cells, strict=True)}
+
+def _examples(found: "Overlap", holdout: Holdout, config: ModelConfig) -> Iterator[dict[str, Cell]]:
+    columns = [*config.data.columns, config.data.target]
+    for place in found.places:
+        cells = [*holdout.rows[place], holdout.actual[place]]
+        yield {name: None if is_missing(cell) else cell for name, cell in zip(columns, cells, strict=True)}

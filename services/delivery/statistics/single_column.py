@@ -64,5 +64,5 @@ def _numbers(cells: Sequence[Any], target: Target) -> numpy.ndarray:
     learnt: dict[Any, list[float]] = {}
     for cell, value in zip(cells, target.values[: target.half].tolist(), strict=False):
         learnt.setdefault(cell, []).append(value)
-    means = {cell: sum(values) / len(values) for cell, values in learnt.items()}
-    return numpy.array([means.get(cell, numpy.nan) for cell in cells])
+    average = {cell: sum(values) / len(values) for cell, values in learnt.items()}
+    return numpy.array([average.get(cell, numpy.nan) for cell in cells])

@@ -59,6 +59,7 @@ def adopt(
     done = adopted(settings, load_model_config(settings.models, model), run, holdout)
     for missing in done.not_recorded:
         say(f"not recorded: {missing}")
+    say("note: the gate 'leakage' stays inconclusive for this run: nobody recorded which rows it was trained on")
     say(f"adopted run {run[:8]}: `trackback promote {model} --run {run} --reason …` takes it to the gates")
     emit(done)
 

@@ -21,8 +21,8 @@ from services.delivery.gates.answers import finite, loaded, stopped_check
 from services.delivery.gates.budgets import budget_checks
 from services.delivery.gates.checks import switched
 from services.delivery.gates.custody import custody_checks
+from services.delivery.gates.data_gates import DataGates
 from services.delivery.gates.decisions import count_decision
-from services.delivery.gates.exam import Exam
 from services.delivery.gates.holdout import column_check
 from services.delivery.gates.latency import figures
 from services.delivery.gates.quality import quality_checks
@@ -103,15 +103,15 @@ def validated(scorer: Scorer, candidate: Candidate, judge: FormJudge | None = No
         checks.append(column_check(scorer.store.holdout(candidate.run.holdout.sha256), config))
     if all(check.verdict is Verdict.PASS for check in checks):
         holdout = scorer.holdout(candidate.run.holdout.sha256)
-        exam = Exam.begun(scorer, candidate, holdout)
+        of_data = DataGates.begun(scorer, candidate, holdout)
         request = HoldoutRequest(candidate.library, folder, candidate.digest, candidate.run.holdout.sha256)
         examined = scorer.examine(request, holdout)
-        checks += [*examined_checks(examined, folder, config), *exam.checks(examined.scores)]
+        checks += [*examined_checks(examined, folder, config), *of_data.checks(examined.scores)]
         if scores := examined.scores:
             with _in_background(judge or _alone(scorer, candidate), holdout, examined) as formed:
                 metrics = measured(config.task, scores, holdout)
                 checks += quality_checks(config, holdout, scores.finite)
-                warnings = exam.warnings(scores)
+                warnings = of_data.warnings(scores)
             if formed:
                 of_form, choice = formed.result()
                 checks, latency = checks + of_form, figures(choice.rounds)

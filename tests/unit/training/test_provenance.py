@@ -14,7 +14,9 @@ import pytest
 
 from services.contract import names
 from services.contract.candidate import DataDigest, DataSchema, Environment, Provenance, Sources
+from services.contract.digest import file_sha256
 from services.contract.model_config import Data, ModelConfig
+from services.contract.row_hashes import read_row_hashes, row_hashes
 from tests.support.paths import ROOT
 from training.dataset import split
 from training.environment import installed
@@ -172,6 +174,9 @@ def test_code_data_and_environment_are_laid_out_as_the_run_will_have_them(model:
     assert "code/training/flavors/spark.py" not in files
     assert not [name for name in files if "pycache" in name]
     assert (run / "data/holdout.csv").read_bytes() == found.rows.dataset.holdout.csv
+    assert file_sha256(run / "data/training_rows.npy") == found.provenance.row_hashes
+    hashes = read_row_hashes(run / "data/training_rows.npy", found.rows.dataset.training.digest.rows)
+    assert hashes.tolist() == row_hashes(found.rows.dataset.training.csv).tolist()
 
 
 def test_the_schema_says_what_is_declared_and_how_rows_are_split(model: Path) -> None:
@@ -213,6 +218,12 @@ def test_what_was_not_recorded_has_no_tag() -> None:
     assert readable_tags(Provenance(holdout=digest, data_schema=schema)) == {
         names.HOLDOUT_TAG: "4 rows of mine.csv, 111111111111"
     }
+
+
+def test_a_provenance_from_before_rows_were_hashed_is_read_without_hashes(model: Path) -> None:
+    recorded = json.loads(ingredients(model, {"carat": "double"}).provenance.to_json())
+    del recorded["row_hashes"]
+    assert Provenance.from_json(json.dumps(recorded)).row_hashes is None
 
 
 def test_a_schema_from_before_rows_could_be_split_by_time_is_read_as_split_by_a_hash(model: Path) -> None:

@@ -16,7 +16,7 @@ from services.delivery.scoring.scoring import Scorer
 
 
 @dataclass(frozen=True)
-class Exam:
+class DataGates:
     """The hold-out beside the training rows, and beside the answers when there are some."""
 
     rows: Check

@@ -1,0 +1,118 @@
+"""A column that predicts alone what the model predicts is named, for that is how a leaked target looks."""
+
+import math
+from typing import Any
+
+import numpy
+import pytest
+
+from services.contract.model_config import ModelConfig
+from services.contract.prediction import Labelled
+from services.contract.task import COMPARED, MEASURED, Task
+from services.delivery.gates.single_column import column_skills
+from services.delivery.scoring.holdout import Holdout
+
+ROWS = 2000
+
+
+def config(task: Task, **columns: str) -> ModelConfig:
+    return ModelConfig.model_validate(
+        {
+            "name": "toy",
+            "description": "made up",
+            "library": "sklearn",
+            "task": task,
+            "data": {
+                "source": "made up",
+                "target": "y",
+                "columns": columns,
+                "optional": list(columns),
+                "holdout_sha256": None,
+            },
+            "variants": {"only": {}},
+            "gates": {
+                "thresholds": {MEASURED[task][0]: {"min": 0}},
+                "latency_p99_ms": 1,
+                "compare": {"metric": COMPARED[task][0]},
+            },
+        }
+    )
+
+
+def holdout(actual: list[Any], *columns: list[Any]) -> Holdout:
+    return Holdout([list(row) for row in zip(*columns, strict=True)], actual, [])
+
+
+def noise(seed: int) -> numpy.ndarray:
+    return numpy.random.default_rng(seed).normal(size=ROWS)
+
+
+def named(warnings: tuple[str, ...]) -> list[str]:
+    return [warning.split("'")[1] for warning in warnings]
+
+
+@pytest.mark.parametrize(
+    "leak", [lambda y: y, lambda y: None if y > 2 else str(y), lambda y: math.nan if y > 2 else -3 * y]
+)
+def test_a_target_that_leaked_into_a_column_is_named(leak: Any) -> None:
+    one, other = noise(1), noise(2)
+    actual = (one + other).tolist()
+    leaked = [leak(y) for y in actual]
+    kind = "string" if any(isinstance(cell, str) for cell in leaked) else "double"
+    found = column_skills(config("regression", one="double", leak=kind), holdout(actual, one.tolist(), leaked))
+    assert found
+    warnings = found.warnings([y + 0.01 for y in actual])
+    assert named(warnings) == ["leak"]
+    assert "alone predicts nearly as well as the model (skill " in warnings[0]
+
+
+def test_columns_that_only_together_tell_the_target_are_not_named() -> None:
+    one, other = noise(1), noise(2)
+    actual = (one + other).tolist()
+    found = column_skills(config("regression", a="double", b="double"), holdout(actual, one.tolist(), other.tolist()))
+    assert found
+    assert found.warnings(actual) == ()
+    # Each of them is half of the variance, and a tree learns some of the other half by heart.
+    assert all(0.2 < skill < 0.5 for skill in found.skills.values())
+
+
+def test_a_model_that_tells_no_more_than_a_constant_is_not_compared() -> None:
+    actual = noise(3).tolist()
+    found = column_skills(
+        config("regression", a="double", b="double"), holdout(actual, noise(1).tolist(), noise(2).tolist())
+    )
+    assert found
+    assert found.warnings([0.0] * ROWS) == ()
+
+
+def test_a_label_that_leaked_as_a_word_is_named() -> None:
+    actual = [f"class {n % 7}" for n in range(ROWS)]
+    leaked = [f"code {(5 * n) % 7}" for n in range(ROWS)]
+    declared = config("classification", a="double", leak="string")
+    found = column_skills(declared, holdout(actual, noise(1).tolist(), leaked))
+    assert found
+    answers = [Labelled(label=label, probability=0.9) for label in actual]
+    assert named(found.warnings(answers)) == ["leak"]
+    # A model that is always wrong is not better than a constant.
+    assert found.warnings([Labelled(label="nothing", probability=0.9)] * ROWS) == ()
+
+
+def test_a_probability_is_held_against_0_and_1() -> None:
+    late = (noise(1) > 1).astype(int).tolist()
+    declared = config("binary-classification", a="double", arrived="datetime")
+    moments = [f"2026-01-0{1 + value}T00:00:00Z" for value in late]
+    found = column_skills(declared, holdout(late, noise(2).tolist(), moments))
+    assert found
+    sure = [Labelled(label=value, probability=0.05 + 0.9 * value) for value in late]
+    assert named(found.warnings(sure)) == ["arrived"]
+
+
+def test_a_model_of_one_column_has_nothing_to_be_compared_with() -> None:
+    assert column_skills(config("regression", a="double"), holdout([1.0, 2.0], [1.0, 2.0])) is None
+
+
+def test_of_a_long_hold_out_a_few_thousand_rows_are_looked_at() -> None:
+    actual = list(range(100_000))
+    found = column_skills(config("regression", a="double", b="double"), holdout(actual, actual, actual))
+    assert found
+    assert len(found.places) == len(set(found.places)) == 5000
