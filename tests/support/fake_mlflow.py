@@ -8,8 +8,7 @@ import httpx
 
 Json = dict[str, Any]
 _LONGEST_KEY = 250
-# Of a column in MLflow's database: Postgres refuses more, sqlite does not.
-_LONGEST_TAG = 5000
+_LONGEST_TAG = 20_000
 
 
 class PlayedMlflow(httpx.BaseTransport):
@@ -82,6 +81,8 @@ class PlayedMlflow(httpx.BaseTransport):
             return self._no_experiment(body)
         if body["experiment_id"] in self.deleted:
             return 400, _invalid("The experiment must be in the 'active' state. Current state is deleted.")
+        if not isinstance(body["value"], str):
+            return 400, _invalid("Invalid value for parameter 'value'")
         if len(body["key"]) > _LONGEST_KEY or len(body["value"]) > _LONGEST_TAG:
             return 400, _invalid("exceeds the maximum length")
         found[body["key"]] = body["value"]

@@ -21,8 +21,7 @@ class DataGates:
 
     rows: Check
     holdout: Holdout
-    leakage: Callable[[], list[Check]]
-    alone: Callable[[], ColumnSkills | None]
+    beside: Callable[[], tuple[list[Check], ColumnSkills | None]]
 
     @classmethod
     def begun(cls, scorer: Scorer, candidate: Candidate, holdout: Holdout) -> Self:
@@ -30,15 +29,18 @@ class DataGates:
         return cls(
             rows=row_check(len(holdout.rows), config),
             holdout=holdout,
-            leakage=beside(lambda: leakage_checks(scorer.store, candidate, holdout, config)),
-            alone=beside(lambda: column_skills(config, holdout)),
+            beside=beside(
+                lambda: (leakage_checks(scorer.store, candidate, holdout, config), column_skills(config, holdout))
+            ),
         )
 
     def checks(self, scores: Scores | None) -> list[Check]:
         """Raises Refused when what was fetched is not in the store any more."""
-        return [self.rows, *self.leakage(), *(class_checks(scores, self.holdout.actual) if scores else ())]
+        leakage, _ = self.beside()
+        return [self.rows, *leakage, *(class_checks(scores, self.holdout.actual) if scores else ())]
 
     def warnings(self, scores: Scores) -> tuple[str, ...]:
         """None about answers that are not all finite."""
+        _, alone = self.beside()
         complete = len(scores.finite) == len(self.holdout.rows)
-        return alone.warnings(scores.predictions) if complete and (alone := self.alone()) else ()
+        return alone.warnings(scores.predictions) if alone and complete else ()

@@ -19,7 +19,7 @@ from services.delivery.output import say
 from services.delivery.settings import Settings
 
 _SECONDS = 5.0  # for each question, which is asked once: no verdict waits for its number
-# MLflow's database has room for 5,000 characters.
+# MLflow takes 20,000 characters, and the plugin reads an experiment's tags at every poll.
 _REMEMBERED = 300
 _TEXT = re.compile(r"(\d+) decided:((?: \S+)*)")
 
@@ -74,6 +74,7 @@ def count_decision(
     except Refused as error:
         say(f"note: nobody knows how many promotions this hold-out has decided ({error})")
         return validation
+    say(f"the hold-out {candidate.run.holdout.sha256[:12]} has decided {number} promotions with this one")
     warnings = [_worn(number, gates.holdout_decisions)] if number >= gates.holdout_decisions else []
     return validation.model_copy(update={"holdout_decisions": number, "warnings": (*validation.warnings, *warnings)})
 

@@ -48,14 +48,17 @@ class ColumnSkills:
 
 
 def column_skills(config: ModelConfig, holdout: Holdout) -> ColumnSkills | None:
-    """None for a model of one column, which has nothing to be compared with."""
+    """None for a model of one column, which has nothing to be compared with, and for a few rows."""
     if len(config.inputs) < 2:
         return None
+    # First, because threads that import parts of scikit-learn at the same time may each see half of it.
+    import services.contract.metrics  # noqa: F401, I001
     import numpy
 
     from services.delivery.statistics.single_column import Target, column_skill, sample
 
-    places = sample(len(holdout.rows), len(config.inputs))
+    if not (places := sample(len(holdout.rows), len(config.inputs))):
+        return None
     actual = [holdout.actual[place] for place in places]
     labels = {name: number for number, name in enumerate(sorted(set(holdout.actual)))}
     labels = labels if config.task == "classification" else {}

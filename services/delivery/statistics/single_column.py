@@ -8,12 +8,14 @@ import numpy
 
 # So many cells are looked at, which keeps all columns together below half a second of CPU.
 _CELLS = 60_000
-_FEWEST, _MOST = 200, 5_000
+_TOO_FEW, _FEWEST, _MOST = 20, 200, 5_000
 _LEAVES, _ROWS_A_LEAF = 256, 5
 
 
 def sample(rows: int, columns: int) -> list[int]:
-    """Places of rows in random order, the same at every call; of few columns more are looked at."""
+    """Places of rows in random order, the same at every call; of few columns more are looked at, of few rows none."""
+    if rows < _TOO_FEW:
+        return []
     most = min(rows, _MOST, max(_FEWEST, _CELLS // columns))
     return [int(place) for place in numpy.random.default_rng(0).permutation(rows)[:most]]
 
@@ -51,8 +53,8 @@ def column_skill(cells: Sequence[Any], target: Target) -> float:
 
     kind = DecisionTreeClassifier if target.labels else DecisionTreeRegressor
     tree = kind(max_leaf_nodes=_LEAVES, min_samples_leaf=_ROWS_A_LEAF, random_state=0)
-    numbers, half = _numbers(cells, target)[:, None], target.half
-    return target.skill(tree.fit(numbers[:half], target.values[:half]).predict(numbers[half:]))
+    places, half = _in_order(_numbers(cells, target))[:, None], target.half
+    return target.skill(tree.fit(places[:half], target.values[:half]).predict(places[half:]))
 
 
 def _numbers(cells: Sequence[Any], target: Target) -> numpy.ndarray:
@@ -66,3 +68,11 @@ def _numbers(cells: Sequence[Any], target: Target) -> numpy.ndarray:
         learnt.setdefault(cell, []).append(value)
     average = {cell: sum(values) / len(values) for cell, values in learnt.items()}
     return numpy.array([average.get(cell, numpy.nan) for cell in cells])
+
+
+def _in_order(numbers: numpy.ndarray) -> numpy.ndarray:
+    """The place of each among all, which says the same to a tree: it holds numbers in single precision only."""
+    told = ~numpy.isnan(numbers)
+    placed = numpy.full(len(numbers), numpy.nan)
+    placed[told] = numpy.unique(numbers[told], return_inverse=True)[1]
+    return placed

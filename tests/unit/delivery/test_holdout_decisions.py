@@ -97,7 +97,7 @@ def test_a_verdict_does_not_wait_for_its_number(
     assert counting.tag == ("about seven" if trouble == "edited" else None)
 
 
-def test_after_thousands_of_promotions_the_tag_still_has_room_in_mlflows_database() -> None:
+def test_after_thousands_of_promotions_the_tag_is_still_short_because_every_poll_reads_it() -> None:
     decisions = Decisions()
     for number in range(1, 2001):
         decisions = decisions.with_(f"{number}-aaaaaaaa")

@@ -116,3 +116,44 @@ def test_of_a_long_hold_out_a_few_thousand_rows_are_looked_at() -> None:
     found = column_skills(config("regression", a="double", b="double"), holdout(actual, actual, actual))
     assert found
     assert len(found.places) == len(set(found.places)) == 5000
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [1e300 * n for n in range(ROWS)],
+        ["1e999"] * ROWS,
+        [math.nan] * ROWS,
+        [""] * ROWS,
+        [10**18 + n for n in range(ROWS)],
+    ],
+    ids=["huge", "infinite text", "all missing", "empty text", "long"],
+)
+def test_a_column_of_odd_values_is_looked_at_as_any_other(cells: list[Any]) -> None:
+    actual = [float(n % 50) for n in range(ROWS)]
+    kind = "string" if isinstance(cells[0], str) else "double"
+    found = column_skills(config("regression", a="double", odd=kind), holdout(actual, noise(1).tolist(), cells))
+    assert found
+    assert found.warnings(actual) == ()
+
+
+def test_numbers_that_single_precision_does_not_tell_apart_are_told_apart() -> None:
+    late = [float(n % 2) for n in range(ROWS)]
+    leaked = [1.7e9 + value for value in late]
+    found = column_skills(config("regression", a="double", leak="double"), holdout(late, noise(1).tolist(), leaked))
+    assert found
+    assert named(found.warnings(late)) == ["leak"]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 19])
+def test_of_a_few_rows_nothing_is_said(rows: int) -> None:
+    values = [float(n) for n in range(rows)]
+    assert column_skills(config("regression", a="double", b="double"), holdout(values, values, values)) is None
+
+
+def test_a_hold_out_of_one_target_only_is_nothing_to_compare_by() -> None:
+    found = column_skills(
+        config("regression", a="double", b="double"), holdout([1.0] * ROWS, noise(1).tolist(), noise(2).tolist())
+    )
+    assert found
+    assert found.warnings([1.0] * ROWS) == ()
