@@ -45,11 +45,12 @@ class SliceGate(Record):
 
 
 class Budgets(Record):
-    """What a model may take: bytes of its folder and memory in megabytes, and CPU seconds to answer the hold-out."""
+    """What a model may take: bytes of its folder and memory in megabytes, and CPU seconds to answer the hold-out, which
+    must be fewer than a job may be silent."""
 
     model_megabytes: Annotated[float, Field(gt=0)] = 1000
     memory_megabytes: Annotated[float, Field(gt=0)] = 4000
-    cpu_seconds: Annotated[int, Field(gt=0)] = 240
+    cpu_seconds: Annotated[int, Field(gt=0, le=400)] = 240
 
 
 class Margin(Record):
