@@ -19,6 +19,7 @@ from training.environment import Installed
 from training.machine import machine
 from training.rows import Rows
 from training.sources import in_short
+from training.summaries import summaries
 
 _HERE = Path(__file__).parent
 _LONGEST_TAG = 250
@@ -50,6 +51,7 @@ class Ingredients:
             environment=self.installed.environment,
             machine=machine(),
             row_hashes=sha256(self._row_hashes).hexdigest(),
+            columns=summaries(dataset.training, self.config.data, self.config.task),
         )
 
     @cached_property

@@ -64,10 +64,21 @@ class Machine(Record):
     cores: int
 
 
+class ColumnSummary(Record):
+    """The values of a column in short, as `training/summaries.py` takes them: the share of rows without one, how many
+    differ, quantiles of numbers, and the shares of the most frequent words."""
+
+    missing: float
+    distinct: int
+    quantiles: tuple[float, ...] = ()
+    shares: dict[str, float] = {}
+
+
 class Provenance(Record):
     """How a run came to be, as far as it was recorded: what is None was not, because other code logged the run.
 
-    `row_hashes` is the SHA-256 of the artifact with two hashes of each training row.
+    `row_hashes` is the SHA-256 of the artifact with two hashes of each training row, `columns` are those of the training
+    set, the target among them.
     """
 
     libraries: dict[str, str] | None = None
@@ -78,6 +89,7 @@ class Provenance(Record):
     environment: Environment | None = None
     machine: Machine | None = None
     row_hashes: Sha256 | None = None
+    columns: dict[str, ColumnSummary] | None = None
 
 
 class RunFacts(Provenance):

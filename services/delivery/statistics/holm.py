@@ -16,4 +16,4 @@ def holm(p_values: Sequence[float]) -> list[float]:
     left = numpy.arange(len(found), 0, -1)
     adjusted = numpy.empty_like(found)
     adjusted[order] = numpy.minimum(numpy.maximum.accumulate(found[order] * left), 1.0)
-    return adjusted.tolist()
+    return list(map(float, adjusted))

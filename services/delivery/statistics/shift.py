@@ -55,4 +55,4 @@ def _beyond(scaled: float) -> float:
     if scaled < 0.3:  # the series needs ever more terms, and the sum is 1 to eight digits
         return 1.0
     terms = ((-1) ** (k - 1) * exp(-2 * (k * scaled) ** 2) for k in range(1, _TERMS))
-    return min(1.0, max(0.0, 2 * sum(terms)))
+    return float(min(1.0, max(0.0, 2 * sum(terms))))

@@ -48,7 +48,7 @@ def test_the_same_errors_have_the_same_p_value_each_time() -> None:
     assert paired_permutation(gained) == paired_permutation(gained)
 
 
-def test_holms_correction_is_the_example_of_his_paper() -> None:
+def test_holm_takes_the_smallest_p_value_times_all_looks_and_the_next_times_one_fewer() -> None:
     # Four tests, in any order: 0.005 · 4, 0.011 · 3, and the last two not below the one before.
     assert holm([0.04, 0.005, 0.03, 0.011]) == pytest.approx([0.06, 0.02, 0.06, 0.033])
     assert holm([0.4, 0.6]) == pytest.approx([0.8, 0.8])

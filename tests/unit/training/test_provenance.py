@@ -230,3 +230,10 @@ def test_a_schema_from_before_rows_could_be_split_by_time_is_read_as_split_by_a_
     recorded = json.loads(ingredients(model, {"carat": "double"}).provenance.data_schema.to_json())
     del recorded["split_by_time"]
     assert DataSchema.from_json(json.dumps(recorded)).split_by_time is None
+
+
+def test_a_run_records_its_columns_in_short_and_one_from_before_is_read_without_them(model: Path) -> None:
+    recorded = json.loads(ingredients(model, {"carat": "double"}).provenance.to_json())
+    assert set(recorded["columns"]) == {"carat", "price"}
+    del recorded["columns"]
+    assert Provenance.from_json(json.dumps(recorded)).columns is None
