@@ -77,8 +77,8 @@ class ColumnSummary(Record):
 class Provenance(Record):
     """How a run came to be, as far as it was recorded: what is None was not, because other code logged the run.
 
-    `row_hashes` is the SHA-256 of the artifact with two hashes of each training row, `columns` are those of the training
-    set, the target among them.
+    `row_hashes` is the SHA-256 of the artifact with two hashes of each training row; `columns` are those of the
+    training set, the target among them.
     """
 
     libraries: dict[str, str] | None = None

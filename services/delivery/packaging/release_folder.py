@@ -92,7 +92,7 @@ class ReleaseFolder:
             golden=golden,
             candidate=candidate,
             validation=validation.without_moments(),
-            comparison=comparison,
+            comparison=comparison.without_moments(),
         )
 
     def _no_verdicts(self) -> Verdicts:

@@ -62,7 +62,8 @@ def _render(template: str, **values: Any) -> str:
 
 def _numbers(comparison: Comparison) -> Iterator[tuple[str, str]]:
     yield "metric", comparison.metric
-    yield "candidate", f"{comparison.revision}: {comparison.candidate_value:.6g}"
+    value = "no answer" if comparison.candidate_value is None else f"{comparison.candidate_value:.6g}"
+    yield "candidate", f"{comparison.revision}: {value}"
     yield "live", _live(comparison)
     if comparison.interval and comparison.difference is not None:
         low, high = comparison.interval
@@ -72,9 +73,10 @@ def _numbers(comparison: Comparison) -> Iterator[tuple[str, str]]:
 
 
 def _live(comparison: Comparison) -> str:
-    if comparison.live is None or comparison.live_value is None:
+    if comparison.live is None:
         return "nothing was live"
-    return f"{comparison.live.revision}: {comparison.live_value:.6g}"
+    value = "no answer" if comparison.live_value is None else f"{comparison.live_value:.6g}"
+    return f"{comparison.live.revision}: {value}"
 
 
 def _chart(comparison: Comparison) -> _Chart | None:

@@ -73,6 +73,8 @@ def edge_rows(rows: Sequence[Row], inputs: Sequence[Column]) -> list[Row]:
 
 def _spread(rows: Sequence[Row], inputs: Sequence[Column]) -> Iterator[Row]:
     """A hold-out row with one value changed, for each column."""
+    if not rows:
+        return
     template = rows[0]
     for place, column in enumerate(inputs):
         changes: tuple[Any, ...] = _EXTREMES.get(column.type, ())

@@ -4,10 +4,10 @@ Sources: Siddiqi, Credit Risk Scorecards (2006), chapter 9, for the population s
 Press et al., Numerical Recipes (2007), section 14.3.3, for Kolmogorov and Smirnov's test with Stephens' correction.
 """
 
-from collections.abc import Sequence
 from math import exp, sqrt
 
 import numpy
+from numpy.typing import ArrayLike
 
 _BINS = 10
 # A bin that one of both never falls into has half a row, else its logarithm would be infinite.
@@ -22,11 +22,12 @@ def psi(before: numpy.ndarray, after: numpy.ndarray) -> float:
     return stability(*counts)
 
 
-def psi_of_labels(before: Sequence[object], after: Sequence[object]) -> float:
+def psi_of_labels(before: ArrayLike, after: ArrayLike) -> float:
     """Population stability index of names, over each of them."""
-    kinds, places = numpy.unique(numpy.asarray([*before, *after]), return_inverse=True)
-    sides = places[: len(before)], places[len(before) :]
-    return stability(*(numpy.bincount(one, minlength=len(kinds)) for one in sides))
+    sides = numpy.asarray(before), numpy.asarray(after)
+    kinds, places = numpy.unique(numpy.concatenate(sides), return_inverse=True)
+    split = numpy.split(places, [len(sides[0])])
+    return stability(*(numpy.bincount(one, minlength=len(kinds)) for one in split))
 
 
 def stability(before: numpy.ndarray, after: numpy.ndarray) -> float:

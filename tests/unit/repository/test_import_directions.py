@@ -31,10 +31,11 @@ FOLDERS: dict[str, dict[str, set[str]]] = {
         "scoring": {"flavors"},
         "statistics": set(),
         "gates": {"clients", "scoring", "statistics"},
+        "deltas": {"gates", "scoring", "statistics"},
         "packaging": {"gates", "scoring"},
         "promotions": {"clients"},
         "reports": {"clients", "scoring", "statistics"},
-        "verbs": {"clients", "gates", "packaging", "promotions", "reports", "scoring", "statistics"},
+        "verbs": {"clients", "deltas", "gates", "packaging", "promotions", "reports", "scoring", "statistics"},
     },
     "services.embedded": {
         "records": set(),

@@ -1,0 +1,1 @@
+"""What differs between candidate and live, told beside the verdict: it decides nothing."""
