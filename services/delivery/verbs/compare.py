@@ -1,5 +1,6 @@
 """compare: the candidate against the release that answers, on the same hold-out rows."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,8 @@ from services.contract.prediction import Prediction
 from services.contract.record import write_atomically
 from services.contract.release import Manifest
 from services.delivery.clients.rollout_client import PATIENCE, Rollout
-from services.delivery.deltas.beside_live import Sides, beside_live, not_compared, the_first
+from services.delivery.deltas.costs import Measure, measure_nothing
+from services.delivery.deltas.verdict import Sides, beside_live, not_compared, the_first
 from services.delivery.gates.same_rows import as_live_sees_it, finite_answers
 from services.delivery.output import keep, say, stop_unless_passed
 from services.delivery.reports.gate_notification import notify_of_gate
@@ -51,8 +53,12 @@ def compare(candidate: CandidateFile, out: OutFolder = None) -> None:
     stop_unless_passed(comparison.verdict)
 
 
-def compared(scorer: Scorer, candidate: Candidate, live: Deployment | None) -> Comparison:
+def compared(
+    scorer: Scorer, candidate: Candidate, live: Deployment | None, measure: Measure = measure_nothing
+) -> Comparison:
     """Inconclusive when one of both does not answer every row; `live` None means that nothing answers yet.
+
+    `measure` runs in a thread while the answers are compared.
 
     Raises Refused when hold-out or candidate are not in the store as they were fetched, or it brings other code.
     """
@@ -69,7 +75,8 @@ def compared(scorer: Scorer, candidate: Candidate, live: Deployment | None) -> C
         manifest, theirs = _of_live(scorer, live, candidate, holdout)
     except Refused as refused:
         return not_compared(sides, f"live {live.revision} does not answer the hold-out: {refused}")
-    return beside_live(sides, manifest, ours, theirs)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return beside_live(sides, manifest, ours, theirs, pool.submit(measure, live).result)
 
 
 def _of_live(

@@ -417,7 +417,8 @@ def test_better_and_equal_pass_and_worse_fails(bench: Bench, live: float, candid
 
 def test_a_candidate_beside_live_tells_what_differs_between_both(bench: Bench) -> None:
     live, candidate = bench.release(bench.candidate(3.0)), bench.candidate(3.1, number=2)
-    comparison = compared(bench.scorer(), candidate, bench.deployment(live))
+    taken = {"latency p99": 2.0, "memory": 9.0}, {"latency p99": 1.0}
+    comparison = compared(bench.scorer(), candidate, bench.deployment(live), lambda _: taken)
     assert comparison.verdict is Verdict.FAIL
     assert [one.gate for one in comparison.checks] == ["compare"]
     assert comparison.flips
@@ -429,7 +430,10 @@ def test_a_candidate_beside_live_tells_what_differs_between_both(bench: Bench) -
     assert comparison.shift
     assert comparison.shift.psi < 0.1
     sizes = [sum(file.size for file in one.files) for one in (candidate, live.manifest.candidate)]
-    assert [(one.name, one.candidate, one.live) for one in comparison.costs] == [("model size", *sizes)]
+    assert [(one.name, one.candidate, one.live) for one in comparison.costs] == [
+        ("model size", *sizes), ("latency p99", 2.0, 1.0)
+    ]  # fmt: skip
+    assert [one.name for one in comparison.without_moments().costs] == ["model size"]
     assert comparison.warnings == ()
     assert Comparison.from_json(comparison.to_json()) == comparison
 

@@ -1,6 +1,6 @@
 """The comparison of a candidate with what is live, from the answers of both to the same rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -16,7 +16,7 @@ from services.contract.release import Manifest
 from services.contract.verdict import Check, Verdict, overall
 from services.delivery.deltas.answered import Answered, rightness
 from services.delivery.deltas.changes import changes
-from services.delivery.deltas.costs import costs
+from services.delivery.deltas.costs import Taken, costs
 from services.delivery.deltas.flips import flips
 from services.delivery.deltas.shift import shift
 from services.delivery.deltas.significance import significance
@@ -30,6 +30,8 @@ from services.delivery.statistics.groups import everything, slices_of
 from services.delivery.statistics.intervals import paired
 
 _EXPECTED = "answers of both models to the same rows"
+
+Waits = Callable[[], tuple[Taken, Taken] | None]
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,12 @@ def the_first(sides: Sides, ours: Sequence[Prediction]) -> Comparison:
 
 
 def beside_live(
-    sides: Sides, manifest: Manifest, ours: Sequence[Prediction], theirs: Sequence[Prediction]
+    sides: Sides, manifest: Manifest, ours: Sequence[Prediction], theirs: Sequence[Prediction], taken: Waits
 ) -> Comparison:
-    """`manifest` is the live release's, `theirs` are its answers and `ours` the candidate's, of shape (rows,)."""
+    """`manifest` is the live release's, `theirs` are its answers and `ours` the candidate's, of shape (rows,).
+
+    `taken` waits for what both were seen to take, candidate first.
+    """
     config, gate, holdout = sides.config, sides.config.gates.compare, sides.holdout
     sliced = slices_of(config, holdout.rows, holdout.actual)
     groups = [everything(holdout.rows), *(group for one in sliced for group in one.groups)]
@@ -84,6 +89,7 @@ def beside_live(
         allowed=whole.allowed,
         differences=found,
         warnings=(*warnings(sides.candidate, config.data.unit, manifest), *too_small(sliced)),
+        costs=costs(*_taken(sides.candidate, manifest.candidate, taken())),
         **_told(sides, manifest, ours, theirs),
     )
 
@@ -97,13 +103,13 @@ def _told(sides: Sides, manifest: Manifest, ours: Sequence[Prediction], theirs: 
         "test": significance(answered, right, config.gates.compare.metric),
         "flips": flips(answered, right),
         "shift": shift(answered),
-        "costs": costs(*({MODEL_SIZE: _size(one)} for one in (candidate, manifest.candidate))),
         "changes": changes(candidate.run, manifest.candidate.run, sides.checkout),
     }
 
 
-def _size(model: Candidate) -> float:
-    return float(sum(file.size for file in model.files))
+def _taken(candidate: Candidate, live: Candidate, measured: tuple[Taken, Taken] | None) -> Iterator[Taken]:
+    for model, seen in zip((candidate, live), measured or ({}, {}), strict=True):
+        yield {MODEL_SIZE: float(sum(file.size for file in model.files)), **seen}
 
 
 def _live(sides: Sides, digest: Sha256 | None = None) -> Live | None:
