@@ -1,6 +1,6 @@
 """How far the distribution of answers moved from one model to another.
 
-Sources: Siddiqi, Credit Risk Scorecards (2006), chapter 9, for the population stability index and its rule of thumb;
+Sources: Siddiqi, Credit Risk Scorecards (2006), for the population stability index and its rule of thumb;
 Press et al., Numerical Recipes (2007), section 14.3.3, for Kolmogorov and Smirnov's test with Stephens' correction.
 """
 
