@@ -25,10 +25,10 @@ from services.contract.release import Release
 from services.delivery.scoring.messages import Scores
 from services.delivery.scoring.scoring import HoldoutRequest, Scorer
 from services.delivery.settings import Settings
-from services.delivery.verbs.compare import compared
 from services.delivery.verbs.fetch import fetched
 from services.delivery.verbs.package import packaged
-from services.delivery.verbs.validate import validated
+from services.delivery.verdicts.comparing import compared
+from services.delivery.verdicts.validating import validated
 from tests.support.paths import ROOT
 from tests.support.poll import PATIENCE, poll_until
 from tests.support.ports import free_port

@@ -7,10 +7,10 @@ from services.contract.promotion import Promotion
 from services.contract.release import Release
 from services.delivery.scoring.scoring import Scorer
 from services.delivery.settings import Settings
-from services.delivery.verbs.compare import compared
 from services.delivery.verbs.fetch import fetched
 from services.delivery.verbs.package import packaged
-from services.delivery.verbs.validate import validated
+from services.delivery.verdicts.comparing import compared
+from services.delivery.verdicts.validating import validated
 from training.job import TrainedRun, TrainRequest, train
 
 

@@ -1,53 +1,37 @@
 """The gates' reports as self-contained HTML pages, shown as tabs in GoCD. Their templates stand beside this module."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import base64
+import hashlib
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from services.contract.comparison import Comparison
+from services.contract.comparison import Comparison, Cost
 from services.contract.validation import Validation
+from services.contract.verdict import Verdict
+from services.delivery.reports import words
+from services.delivery.reports.evidence import Evidence
+from services.delivery.reports.view import View
 
 TEMPLATES = Path(__file__).parent
-# Of the chart, in units of its view box.
-_LEFT, _WIDTH = 60, 880
+_MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✕", Verdict.INCONCLUSIVE: "?"}
 
 
-@dataclass(frozen=True)
-class _Chart:
-    """The interval on a line, with zero and the least that the gate accepts; places from left to right."""
+def validation_page(validation: Validation, evidence: Evidence | None = None) -> str:
+    """`evidence` is what the model answered; without it, what the record holds is shown."""
+    # Imported where a page is written, as jinja2 is: most verbs write none and need not wait for what draws.
+    from services.delivery.reports.validation_view import validation_view
 
-    low: str
-    high: str
-    zero: str
-    limit: str
-    limit_text: str
-    interval_text: str
+    return _render("validation.html.j2", validation_view(validation, evidence))
 
 
-def validation_page(validation: Validation) -> str:
-    return _render(
-        "validation.html.j2",
-        title=f"Validation of {validation.model} {validation.revision}",
-        verdict=validation.verdict,
-        summary=f"{validation.holdout.rows} hold-out rows, SHA-256 {validation.holdout.sha256}",
-        checks=validation.checks,
-    )
+def comparison_page(comparison: Comparison, evidence: Evidence | None = None) -> str:
+    """The same of both models."""
+    from services.delivery.reports.comparison_view import comparison_view
+
+    return _render("comparison.html.j2", comparison_view(comparison, evidence))
 
 
-def comparison_page(comparison: Comparison) -> str:
-    return _render(
-        "comparison.html.j2",
-        title=f"Comparison of {comparison.model} {comparison.revision} with live",
-        verdict=comparison.verdict,
-        summary=comparison.summary,
-        numbers=list(_numbers(comparison)),
-        chart=_chart(comparison),
-    )
-
-
-def _render(template: str, **values: Any) -> str:
-    # Imported where a page is written, because most verbs write none and need not wait for it.
+def _render(template: str, view: View) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -55,38 +39,30 @@ def _render(template: str, **values: Any) -> str:
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         trim_blocks=True,
+        lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(template).render(**values)
+    environment.filters |= {
+        "answer": words.answer,
+        "cell": words.cell,
+        "change": _change,
+        "equals": words.equals,
+        "mark": _MARKS.__getitem__,
+        "metric": words.metric,
+        "moment": _moment,
+        "number": words.number,
+        "of_unit": words.of_unit,
+        "probability": words.probability,
+        "signed": words.signed,
+    }
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return environment.get_template(template).render(view=view, style=style, style_sha256=digest)
 
 
-def _numbers(comparison: Comparison) -> Iterator[tuple[str, str]]:
-    yield "metric", comparison.metric
-    value = "no answer" if comparison.candidate_value is None else f"{comparison.candidate_value:.6g}"
-    yield "candidate", f"{comparison.revision}: {value}"
-    yield "live", _live(comparison)
-    if comparison.interval and comparison.difference is not None:
-        low, high = comparison.interval
-        interval = f"{comparison.confidence:.0%} interval {low:.6g} to {high:.6g}"
-        yield "better by", f"{comparison.difference:.6g} ({interval})"
-    yield "hold-out", f"{comparison.holdout.rows} rows, SHA-256 {comparison.holdout.sha256}"
+def _change(cost: Cost) -> str:
+    return words.change(cost.live, cost.candidate)
 
 
-def _live(comparison: Comparison) -> str:
-    if comparison.live is None:
-        return "nothing was live"
-    value = "no answer" if comparison.live_value is None else f"{comparison.live_value:.6g}"
-    return f"{comparison.live.revision}: {value}"
-
-
-def _chart(comparison: Comparison) -> _Chart | None:
-    if comparison.interval is None or comparison.allowed is None:
-        return None
-    low, high = comparison.interval
-    limit = -comparison.allowed
-    left, right = min(low, limit, 0.0), max(high, limit, 0.0)
-
-    def at(value: float) -> str:
-        return f"{_LEFT + _WIDTH * (value - left) / ((right - left) or 1.0):.1f}"
-
-    return _Chart(at(low), at(high), at(0.0), at(limit), f"{limit:.4g}", f"{low:.4g} to {high:.4g}")
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"

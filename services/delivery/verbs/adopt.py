@@ -26,7 +26,7 @@ from services.delivery.settings import Settings
 from services.delivery.store import Store
 from services.delivery.verbs.fetch import library_of
 from services.delivery.verbs.promote import refuse_unready
-from services.delivery.verbs.validate import measured
+from services.delivery.verdicts.validating import measured
 
 _NEVER_KNOWN = ("training data", "the files that it was made of", "library versions", "environment", "machine")
 _SKOPS = "model.skops"

@@ -98,7 +98,7 @@ def _compared_again(settings: Settings, rollout: Rollout, release: Release) -> C
     # Seldom needed, and slow to import.
     from services.contract.model_config import load_model_config
     from services.delivery.scoring.scoring import Scorer
-    from services.delivery.verbs.compare import compared
+    from services.delivery.verdicts.comparing import compared
 
     model = release.manifest.model
     scorer = Scorer.of(settings, load_model_config(settings.models, model))

@@ -18,7 +18,7 @@ from services.delivery.scoring.scoring import Examined, HoldoutRequest, Scorer
 from services.delivery.settings import Settings
 from services.delivery.store import Store
 from services.delivery.verbs.fetch import library_of
-from services.delivery.verbs.validate import examined_checks
+from services.delivery.verdicts.validating import examined_checks
 
 ROWS = 100
 

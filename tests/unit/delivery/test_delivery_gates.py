@@ -40,10 +40,10 @@ from services.delivery.scoring.holdout import Holdout
 from services.delivery.scoring.messages import Phase, Scores
 from services.delivery.scoring.scoring import Examined, HoldoutRequest, Scorer, Stopped
 from services.delivery.store import Store
-from services.delivery.verbs.compare import compared
 from services.delivery.verbs.package import packaged, refuse_unless_passed
 from services.delivery.verbs.trial import tried
-from services.delivery.verbs.validate import validated
+from services.delivery.verdicts.comparing import compared
+from services.delivery.verdicts.validating import validated
 from tests.support.asked_here import ask_here, judge_here
 from tests.support.busy_machine import busy_processor
 from tests.support.release_factory import WHEN, ReleasePlan, build_release
@@ -611,7 +611,9 @@ def test_reports_show_the_numbers_and_escape_what_they_are_given(bench: Bench) -
     deployment = bench.deployment(bench.release(candidate))
     comparison: Comparison = compared(bench.scorer(), bench.candidate(3.0, number=2), deployment)
     page = comparison_page(comparison)
-    assert f"{comparison.live_value:.6g}" in page
+    assert comparison.live
+    assert f"live {comparison.live.revision}" in page
+    assert comparison.summary[1:] in page
     assert "<svg" in page
 
 

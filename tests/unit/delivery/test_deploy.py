@@ -18,9 +18,9 @@ from services.delivery.clients.rollout_client import Rollout
 from services.delivery.scoring.messages import Forms
 from services.delivery.scoring.scoring import HoldoutRequest, Scorer
 from services.delivery.settings import Settings
-from services.delivery.verbs.compare import compared
 from services.delivery.verbs.deploy import deployed
 from services.delivery.verbs.package import packaged
+from services.delivery.verdicts.comparing import compared
 from tests.support.delivery_bench import GATEWAY, rollout_service
 from tests.unit.delivery.test_delivery_gates import Bench
 

@@ -9,7 +9,7 @@ from services.contract.model_config import ModelConfig
 from services.contract.verdict import Check, Verdict
 from services.delivery.scoring.scoring import HoldoutRequest, Scorer
 from services.delivery.store import Store
-from services.delivery.verbs.validate import examined_checks
+from services.delivery.verdicts.validating import examined_checks
 from tests.support import planted_flavor
 
 pytestmark = pytest.mark.process

@@ -35,7 +35,8 @@ FOLDERS: dict[str, dict[str, set[str]]] = {
         "packaging": {"gates", "scoring"},
         "promotions": {"clients"},
         "reports": {"clients", "scoring", "statistics"},
-        "verbs": {"clients", "deltas", "gates", "packaging", "promotions", "reports", "scoring", "statistics"},
+        "verdicts": {"deltas", "gates", "packaging", "reports", "scoring"},
+        "verbs": {"clients", "gates", "packaging", "promotions", "reports", "scoring", "verdicts"},
     },
     "services.embedded": {
         "records": set(),
@@ -53,6 +54,7 @@ ONLY_IN = {
     "mlflow": ("training/", "services/delivery/clients/registry.py", "services/contract/pyfunc_model.py"),
     "pandas": ("training/", "services/contract/typed_rows.py", "services/contract/pyfunc_model.py"),
     "docker": ("services/rollout/containers/engine.py",),
+    "matplotlib": ("services/delivery/reports/matplotlib_parts.py",),
     "prometheus_client": ("services/rollout/metrics.py",),
     # One file a component, so that another library is one more file.
     "fasttext": (
