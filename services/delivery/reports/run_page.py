@@ -13,12 +13,12 @@ from services.contract.deployment import Deployment
 from services.contract.errors import Refused
 from services.contract.release import Release
 from services.contract.validation import Validation
-from services.contract.verdict import Verdict
 from services.delivery.clients.model_versions import ModelVersion
 from services.delivery.clients.registry import Registry
 from services.delivery.clients.rollout_client import Rollout
 from services.delivery.clients.run import Run
 from services.delivery.output import say
+from services.delivery.reports.in_short import in_short
 from services.delivery.reports.links import links
 from services.delivery.settings import Settings
 
@@ -155,8 +155,8 @@ def _tag(verdict: Validation | Comparison) -> str:
 def _because(verdict: Validation | Comparison) -> str:
     if isinstance(verdict, Comparison):
         return f": {verdict.summary}"[:_LONGEST]
-    missed = ", ".join(check.name for check in verdict.checks if check.verdict is not Verdict.PASS)
-    return f": {missed}"[:_LONGEST] if missed else ""
+    decided = in_short(verdict)
+    return f": {decided}"[:_LONGEST] if decided else ""
 
 
 def _period(run_id: str, deployments: Sequence[Deployment]) -> str:

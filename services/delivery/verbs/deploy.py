@@ -22,6 +22,7 @@ from services.delivery.output import keep, say
 from services.delivery.reports.gate_notification import notify_of_gate
 from services.delivery.reports.report import comparison_page
 from services.delivery.reports.run_page import tell_live, tell_verdict
+from services.delivery.scoring.background_import import import_in_background
 from services.delivery.settings import Settings
 from services.delivery.store import Store
 
@@ -58,7 +59,12 @@ def deployed(settings: Settings, release: Release, out: Path | None = None) -> D
     """
     Store(settings.store).release(release.digest)
     rollout = _rollout(settings)
-    deployment = _let_answer(settings, rollout, release, out)
+    import_in_background("services.delivery.reports.matplotlib_parts")
+    try:
+        deployment = _let_answer(settings, rollout, release, out)
+    finally:
+        # Only now, so that nothing that is to answer waits for it.
+        _draw_report(out)
     _see_it_answer(settings.answers_at(deployment.model) or rollout.state(deployment.model).url, release)
     return deployment
 
@@ -70,7 +76,8 @@ def _rollout(settings: Settings) -> Rollout:
 def _let_answer(settings: Settings, rollout: Rollout, release: Release, out: Path | None) -> Deployment:
     comparison = release.manifest.comparison
     for _ in range(MOST_COMPARISONS):
-        _keep_report(comparison, out)
+        if out:
+            comparison.write(out / names.COMPARISON_FILE)
         if comparison.verdict is not Verdict.PASS:
             raise Refused(f"{release.manifest.revision} is not good enough for what is live now: {comparison.summary}")
         try:
@@ -113,9 +120,10 @@ def _tell(settings: Settings, release: Release, comparison: Comparison) -> None:
     notify_of_gate(settings, candidate, "deploy", comparison.verdict, comparison.summary)
 
 
-def _keep_report(comparison: Comparison, out: Path | None) -> None:
+def _draw_report(out: Path | None) -> None:
+    """Of the comparison that decided."""
     if out:
-        comparison.write(out / names.COMPARISON_FILE)
+        comparison = Comparison.read(out / names.COMPARISON_FILE)
         write_atomically(out / names.COMPARISON_PAGE, comparison_page(comparison).encode())
 
 

@@ -8,12 +8,15 @@ from pydantic import SecretStr
 
 from services.contract import names
 from services.contract.deployment import DeployRequest
+from services.contract.verdict import Verdict
 from services.delivery.clients.rollout_client import Rollout
+from services.delivery.reports.in_short import in_short
 from services.delivery.reports.run_page import note, tell_live, tell_verdict
 from services.delivery.settings import Settings
 from services.delivery.verbs.rollback import rollback
 from tests.support.delivery_bench import rollout_service
 from tests.support.release_factory import ReleasePlan, build_release
+from tests.support.report_evidence import case
 from tests.support.rollout_fakes import MODEL, three_releases
 from tests.support.web_receiver import Receiver, receiving
 
@@ -83,6 +86,14 @@ def test_a_note_cuts_what_its_tag_says_in_full_because_every_poll_reads_it() -> 
     written = note("", tags)
     assert f"| compare | {tags[names.COMPARISON_TAG][:80]}… |" in written
     assert len(written) < 420
+
+
+def test_a_run_is_told_what_did_not_pass_with_expected_and_found_and_of_a_pass_how_many_checks() -> None:
+    failed, passed = (case("regression", verdict).validation for verdict in (Verdict.FAIL, Verdict.PASS))
+    stopped = next(one for one in failed.checks if one.stops)
+    assert in_short(failed) == f"mean_absolute_error: expected {stopped.expected}, found {stopped.found}"
+    # Fourteen, and one of them is switched off.
+    assert in_short(passed) == "all 13 checks passed"
 
 
 @pytest.mark.parametrize("deployments", ["<html>", "[1]", "1"])
