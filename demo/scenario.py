@@ -16,7 +16,6 @@ from services.contract import names
 from services.contract.comparison import Comparison
 from services.contract.errors import Refused
 from services.contract.validation import Validation
-from services.contract.verdict import Verdict
 from services.gocd.client import Json
 from services.platform.settings import Urls
 
@@ -82,7 +81,7 @@ class DemoScenario:
         self._say(f"stopped at the gate '{delivery.stopped_at}':")
         content = self._artifact(delivery.build, "validate", names.VALIDATION_FILE)
         for check in Validation.from_json(content).checks:
-            if check.verdict is not Verdict.PASS:
+            if check.stops:
                 self._say(f"  {check.name}: expected {check.expected}, found {check.found}")
         self._say("and the live model goes on answering:")
         self._ask(None)

@@ -202,7 +202,8 @@ def _of_trial(trial: _Trial, plan: Any, looking: _Looking) -> Iterator[Finding]:
             yield from looking.take("")
     for one in found or ():
         said = one.found if one.verdict is Verdict.PASS else f"expected {one.expected}, found {one.found}"
-        yield Finding(one.verdict, one.name, said)
+        off = f" (switched off: {one.off})" if one.off else ""
+        yield Finding(one.verdict if one.stops else Verdict.PASS, one.name, f"{said}{off}")
 
 
 def _logged(trial: _Trial, model: Any, folder: Path) -> Path:

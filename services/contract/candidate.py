@@ -1,6 +1,7 @@
 """A candidate: the files of a promoted run, with everything that went into it."""
 
 from datetime import datetime
+from enum import StrEnum
 
 from services.contract.digest import FileEntry
 from services.contract.promotion import Promotion
@@ -115,6 +116,14 @@ class PipelineRef(Record):
     label: str
 
 
+class Purpose(StrEnum):
+    """What becomes of a candidate that passes: only that of a promotion may answer."""
+
+    PROMOTION = "promotion"
+    PREVIEW = "preview"
+    REHEARSAL = "rehearsal"
+
+
 class Candidate(Record):
     """`digest` is that of the whole model folder, whose files are listed."""
 
@@ -124,3 +133,8 @@ class Candidate(Record):
     library: str
     digest: Sha256
     files: tuple[FileEntry, ...]
+    purpose: Purpose = Purpose.PROMOTION
+
+    @property
+    def promoted(self) -> bool:
+        return self.purpose is Purpose.PROMOTION

@@ -132,6 +132,10 @@ class Comparison(Record):
     accepted: Acceptance | None = None
 
     @property
+    def stage(self) -> str:
+        return "compare"
+
+    @property
     def passes(self) -> bool:
         return passes(self.verdict, self.accepted)
 

@@ -1,8 +1,8 @@
 """What model.yaml declares of the gates; docs/gates.md explains each."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from services.contract.record import Record
 from services.contract.task import Task
@@ -12,6 +12,10 @@ Switchable = Literal[
     "stability", "robustness", "thresholds", "slices", "classes", "leakage", "budgets", "latency", "compare",
     "compare-slices",
 ]  # fmt: skip
+
+
+# Letters of a reason that tells more than "slow".
+LEAST_REASON = 10
 
 
 class Threshold(Record):
@@ -100,7 +104,7 @@ class Overlap(Record):
 class Off(Record):
     """Why a gate is switched off, which every report says."""
 
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=10)]
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=LEAST_REASON)]
 
 
 class Gates(Record):
@@ -129,6 +133,23 @@ class Gates(Record):
             return {**gates, "slices": {str(name): {} for name in names}}
         return gates
 
+    @field_validator("off", mode="before")
+    @classmethod
+    def _with_reasons(cls, off: Any) -> Any:
+        if not isinstance(off, dict):
+            raise ValueError(f"expected {{gate: {{reason: …}}}}, found {off!r}: say of each gate why it is off")
+        for gate, why in off.items():
+            if gate not in (known := get_args(Switchable)):
+                raise ValueError(f"{gate}: expected one of {', '.join(known)}, found another: no other can be off")
+            if not (isinstance(why, dict) and _tells(why.get("reason"))):
+                said = why.get("reason") if isinstance(why, dict) else why
+                raise ValueError(f"{gate}: expected {{reason: …}} of {LEAST_REASON} letters or more, found {said!r}")
+        return off
+
     def reason_off(self, gate: str) -> str | None:
         """None for a gate that counts."""
         return next((off.reason for name, off in self.off.items() if name == gate), None)
+
+
+def _tells(reason: Any) -> bool:
+    return isinstance(reason, str) and len(reason.strip()) >= LEAST_REASON

@@ -1,9 +1,9 @@
 """YAML checked against a pydantic model, with file and line in every complaint."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -13,7 +13,18 @@ from services.contract.errors import Refused
 
 Shape = TypeVar("Shape", bound=BaseModel)
 # A check of several fields has no place of its own, and names the one that it complains of: `gates.compare.metric: …`.
-_NAMED = re.compile(r"([a-z0-9_.]+): ")
+_NAMED = re.compile(r"([a-z0-9_.-]+): ")
+_BOOL, _TEXT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:str"
+
+
+class _Loader(yaml.SafeLoader):
+    """A key is its own text: YAML 1.1 takes `off: …` for a key that is false."""
+
+    def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        for key, _ in node.value:
+            if key.tag == _BOOL:
+                key.tag = _TEXT
+        return super().construct_mapping(node, deep)
 
 
 def load_yaml(path: Path, shape: type[Shape]) -> Shape:
@@ -21,7 +32,7 @@ def load_yaml(path: Path, shape: type[Shape]) -> Shape:
     try:
         text = path.read_text(encoding="utf-8")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506  a SafeLoader
     except OSError as error:
         raise Refused(f"{path}: cannot read it: {error.strerror}") from error
     except yaml.MarkedYAMLError as error:

@@ -30,6 +30,12 @@ COMPARISON_TAG = "trackback.comparison"
 RELEASE_TAG = "trackback.release"
 LIVE_TAG = "trackback.live"
 PIPELINE_TAG = "trackback.pipeline"
+# Of a run that is looked at without being promoted: asked for by the first, told by the other two.
+PREVIEW_TAG = "preview"
+PREVIEWED_TAG = "trackback.preview"
+REHEARSED_TAG = "trackback.rehearsal"
+# By the stage whose inconclusive verdict a person has accepted.
+ACCEPTED_TAGS = {"validate": "trackback.accepted.validate", "compare": "trackback.accepted.compare"}
 NOTE_TAG = "mlflow.note.content"
 # Of an experiment, with the first digits of a hold-out's digest behind it.
 HOLDOUT_DECISIONS_TAG = "trackback.holdout."
@@ -56,6 +62,8 @@ OWN_ENVIRONMENT = "pyfunc"
 
 PACKAGE_MATERIAL = "model"
 PACKAGE_PREFIX = "GO_PACKAGE_MODEL_"
+# Behind the name of a model: its pipeline and its package of previews.
+PREVIEW = "-preview"
 PLUGIN_ID = "trackback.mlflow"
 REPOSITORY_ID = "mlflow"
 DEPLOY_STAGE = "deploy"
@@ -100,7 +108,8 @@ RUN_ID = re.compile(r"[0-9a-f]{32}")
 MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
 MODEL_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 SHA256 = re.compile(r"[0-9a-f]{64}")
-REVISION = re.compile(r"([1-9][0-9]*)-[0-9a-f]{8}")
+# 0 is of no promotion: a rehearsal.
+REVISION = re.compile(r"(0|[1-9][0-9]*)-[0-9a-f]{8}")
 
 
 def graph_input(place: int) -> str:

@@ -30,6 +30,10 @@ class Validation(Record):
     accepted: Acceptance | None = None
 
     @property
+    def stage(self) -> str:
+        return "validate"
+
+    @property
     def passes(self) -> bool:
         return passes(self.verdict, self.accepted)
 

@@ -1,14 +1,20 @@
 """What a gate found: pass, fail or inconclusive, with expected and found in words."""
 
+import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Self
 
+from services.contract import names
 from services.contract.record import Cell, Record, Revision
 
 # Checks whose names more than their gate knows: those of budgets as model.yaml spells them.
 LATENCY = "latency"
 SIZE, MEMORY, CPU = "model_megabytes", "memory_megabytes", "cpu_seconds"
+_TAG = re.compile(
+    rf"(?P<revision>{names.REVISION.pattern}) (?P<at>\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ) (?P<by>[^:\n]+): (?P<reason>.+)"
+)
 
 
 class Verdict(StrEnum):
@@ -61,14 +67,41 @@ class Acceptance(Record):
     at: datetime
     reason: str
 
+    def __str__(self) -> str:
+        return f"accepted by {self.by} on {self.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {self.reason}"
+
+    @property
+    def tag(self) -> str:
+        """The value of the run's tag `trackback.accepted.<stage>`: `<revision> <UTC time> <who>: <reason>`."""
+        return f"{self.revision} {self.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} {self.by}: {self.reason}"
+
+    @classmethod
+    def of_tag(cls, stage: str, text: str) -> Self | None:
+        """None for what was not written by `trackback accept`."""
+        if not (found := _TAG.fullmatch(text)):
+            return None
+        try:
+            at = datetime.fromisoformat(found["at"])
+        except ValueError:
+            return None
+        return cls(stage=stage, revision=found["revision"], at=at, by=found["by"], reason=found["reason"])
+
 
 def overall(checks: Iterable[Check]) -> Verdict:
-    """The worst verdict of those that count; no checks at all prove nothing."""
-    found = {check.verdict for check in checks if check.off is None}
+    """The worst verdict of those that count; no checks at all prove nothing, and where all are off nothing is asked."""
+    every = tuple(checks)
+    found = {check.verdict for check in every if check.off is None}
     for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS):
         if verdict in found:
             return verdict
-    return Verdict.INCONCLUSIVE
+    return Verdict.PASS if every else Verdict.INCONCLUSIVE
+
+
+def switched_off(checks: Iterable[Check]) -> str:
+    """The gates that do not count, each with its reason, for a person; empty when all count."""
+    reasons = {check.gate or check.name: check.off for check in checks if check.off is not None}
+    said = "; ".join(f"{gate} ({reason})" for gate, reason in reasons.items())
+    return f"switched off: {said}" if said else ""
 
 
 def passes(verdict: Verdict, accepted: Acceptance | None) -> bool:

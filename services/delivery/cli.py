@@ -11,7 +11,8 @@ import typer
 
 from services.contract.errors import Refused, disk_problem, reason
 
-VERBS = ("promote", "adopt", "status", "trace", "rollback", "fetch", "validate", "compare", "package", "deploy")
+_BY_PEOPLE = ("promote", "rehearse", "accept", "adopt", "status", "trace", "rollback")
+VERBS = (*_BY_PEOPLE, "fetch", "validate", "compare", "package", "deploy")
 GROUPS = ("gocd",)
 
 
@@ -49,8 +50,8 @@ def _unread() -> None:
 def _about() -> None:
     """The way from a promoted MLflow run to production through GoCD, and back.
 
-    People use promote, adopt, status, trace and rollback; pipelines use fetch, validate, compare, package and deploy;
-    administrators use gocd.
+    People use promote, rehearse, accept, adopt, status, trace and rollback; pipelines use fetch, validate, compare,
+    package and deploy; administrators use gocd.
     Also: 'trackback train' and 'trackback schema'.
     """
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import typer
 
+from services.contract.comparison import Comparison
 from services.contract.record import Record
-from services.contract.verdict import Verdict
+from services.contract.validation import Validation
 
 
 def emit(record: Record) -> None:
@@ -27,6 +28,7 @@ def keep(record: Record, folder: Path | None, name: str) -> None:
         emit(record)
 
 
-def stop_unless_passed(verdict: Verdict) -> None:
-    if verdict is not Verdict.PASS:
+def stop_unless_passed(judged: Validation | Comparison) -> None:
+    """Exit 1, unless it passed or a person has accepted what could not be decided."""
+    if not judged.passes:
         raise typer.Exit(1)

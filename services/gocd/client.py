@@ -154,6 +154,10 @@ class GoCD:
         body = {"materials": [pinned], "update_materials_before_scheduling": False}
         self._send("POST", f"/api/pipelines/{pipeline}/schedule", 1, body=body)
 
+    def run_stage(self, stage: str) -> None:
+        """Runs a stage again; `stage` is `pipeline/counter/stage`. Raises Refused while that instance is running."""
+        self._send("POST", f"/api/stages/{stage}/run", 2)
+
     def artifact(self, job: str, path: str) -> bytes | None:
         """A file that a job left; None when it left none. `job` is `pipeline/counter/stage/counter/job`."""
         answer = self._send("GET", f"/files/{job}/{path}", 1, expected=(200, 404))

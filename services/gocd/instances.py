@@ -13,6 +13,16 @@ def promotes(instance: Json, run_id: str) -> bool:
     return _revision(instance).endswith(f"-{run_id[:8]}")
 
 
+def ran(instance: Json, revision: str) -> bool:
+    """Whether it was made of this revision, and did not only list it with a newer one."""
+    return _revision(instance) == revision
+
+
+def failed_stage(instance: Json) -> str | None:
+    """The stage that it stopped at; None when none failed."""
+    return next((name for name, result in results(instance).items() if result == "Failed"), None)
+
+
 def is_downstream(instance: Json, build: Json) -> bool:
     """Whether it was made of what `build` passed on: that revision is `pipeline/counter/stage/counter`."""
     return _revision(instance).startswith(f"{build['name']}/{build['counter']}/")

@@ -5,7 +5,6 @@ from services.contract.comparison import Comparison
 from services.contract.errors import Refused
 from services.contract.outcome import Outcome
 from services.contract.validation import Validation
-from services.contract.verdict import Verdict
 from services.gocd.client import GoCD
 
 CONSOLE = "cruise-output/console.log"
@@ -32,15 +31,15 @@ def _words(gocd: GoCD, job: str) -> str:
 
 def _validation(content: bytes) -> str:
     """Empty for one that passed: what stopped the stage came after it."""
-    checks = Validation.from_json(content, names.VALIDATION_FILE).checks
-    failed = (check for check in checks if check.verdict is not Verdict.PASS)
-    return "; ".join(f"{check.name}: expected {check.expected}, found {check.found}" for check in failed)
+    found = Validation.from_json(content, names.VALIDATION_FILE)
+    stopped = () if found.passes else (check for check in found.checks if check.stops)
+    return "; ".join(f"{check.name}: expected {check.expected}, found {check.found}" for check in stopped)
 
 
 def _comparison(content: bytes) -> str:
     """Empty for one that passed, as that of a deployment that failed may have."""
     found = Comparison.from_json(content, names.COMPARISON_FILE)
-    return "" if found.verdict is Verdict.PASS else found.summary
+    return "" if found.passes else found.summary
 
 
 def _last_printed(console: bytes) -> str:

@@ -4,9 +4,11 @@ import threading
 from datetime import UTC, datetime
 
 from services.contract.candidate import Candidate
+from services.contract.comparison import Comparison
 from services.contract.errors import Refused
 from services.contract.notification import Notification, NotificationKind, NotTaken, post
-from services.contract.verdict import Verdict
+from services.contract.validation import Validation
+from services.contract.verdict import switched_off
 from services.delivery.output import say
 from services.delivery.reports.links import links
 from services.delivery.settings import Settings
@@ -16,18 +18,21 @@ TRY_SECONDS = 3.0
 LONGEST_SECONDS = 8.0
 
 
-def notify_of_gate(settings: Settings, candidate: Candidate, stage: str, verdict: Verdict, summary: str) -> None:
-    """Only of a verdict that is no pass; returns after `LONGEST_SECONDS`, whatever the receiver does."""
-    if verdict is Verdict.PASS or settings.notify_url is None:
+def notify_of_gate(
+    settings: Settings, candidate: Candidate, judged: Validation | Comparison, summary: str, stage: str = ""
+) -> None:
+    """Only of a promotion that is stopped; returns after `LONGEST_SECONDS`, whatever the receiver does."""
+    if judged.passes or not candidate.promoted or settings.notify_url is None:
         return
+    off = switched_off(judged.checks)
     notification = Notification(
         event=NotificationKind.GATE,
         model=candidate.promotion.model,
         revision=candidate.promotion.label,
         at=datetime.now(UTC),
-        summary=summary,
-        stage=stage,
-        verdict=verdict,
+        summary=f"{summary}; {off}" if off else summary,
+        stage=stage or judged.stage,
+        verdict=judged.verdict,
         links=links(settings, candidate),
     )
     url = settings.notify_url.get_secret_value()

@@ -13,6 +13,7 @@ from services.contract.deployment import Deployment
 from services.contract.errors import Refused
 from services.contract.release import Release
 from services.contract.validation import Validation
+from services.contract.verdict import switched_off
 from services.delivery.clients.model_versions import ModelVersion
 from services.delivery.clients.registry import Registry
 from services.delivery.clients.rollout_client import Rollout
@@ -20,6 +21,7 @@ from services.delivery.clients.run import Run
 from services.delivery.output import say
 from services.delivery.reports.in_short import in_short
 from services.delivery.reports.links import links
+from services.delivery.reports.places import reports_folder, result_tags
 from services.delivery.settings import Settings
 
 BEGIN, END = "<!-- trackback: begin -->", "<!-- trackback: end -->"
@@ -29,6 +31,9 @@ _ROWS = {
     names.RELEASE_TAG: "release",
     names.LIVE_TAG: "live",
     names.PIPELINE_TAG: "pipeline",
+    **{tag: f"{stage} accepted" for stage, tag in names.ACCEPTED_TAGS.items()},
+    names.PREVIEWED_TAG: "preview",
+    names.REHEARSED_TAG: "rehearsal",
 }
 _LONGEST = 250
 _SECONDS = 5.0  # for each question, which is asked once: no stage waits for its page
@@ -40,15 +45,16 @@ def tell_verdict(
     settings: Settings, candidate: Candidate, verdict: Validation | Comparison, reports: Mapping[str, bytes]
 ) -> None:
     """On the page of the candidate's run. Never raises: what a gate says does not depend on it."""
-    said = {_tag(verdict): f"{candidate.promotion.label} {verdict.verdict}{_because(verdict)}"}
+    said = result_tags(candidate, verdict.stage, f"{verdict.verdict}{_because(verdict)}")
     measured = verdict.metrics if isinstance(verdict, Validation) else {}
     _update(settings, candidate, said, reports, {names.HOLDOUT_METRICS + name: one for name, one in measured.items()})
 
 
 def tell_release(settings: Settings, release: Release) -> None:
     """Never raises."""
-    manifest = release.manifest
-    _update(settings, manifest.candidate, {names.RELEASE_TAG: f"{manifest.revision} {release.digest[:12]}"}, {}, {})
+    candidate = release.manifest.candidate
+    result = release.digest[:12] if candidate.promoted else "pass"
+    _update(settings, candidate, result_tags(candidate, "package", result), {}, {})
 
 
 def tell_live(settings: Settings, rollout: Rollout, model: str) -> None:
@@ -57,7 +63,7 @@ def tell_live(settings: Settings, rollout: Rollout, model: str) -> None:
         deployments = rollout.deployments(model)
         with _registry(settings) as registry:
             for run_id in dict.fromkeys(one.run_id for one in reversed(deployments[-2:])):
-                tags = _noted(registry, registry.run(run_id), {names.LIVE_TAG: _period(run_id, deployments)})
+                tags = noted(registry, registry.run(run_id), {names.LIVE_TAG: _period(run_id, deployments)})
                 for version in registry.versions.of_run(model, run_id)[:1]:
                     # Nobody has described it yet: it is what its run says of itself.
                     described = version.description or _own(tags.get(names.NOTE_TAG, ""))
@@ -100,21 +106,20 @@ def _update(
     reports: Mapping[str, bytes],
     metrics: Mapping[str, float],
 ) -> None:
-    pipeline = links(settings, candidate).get("pipeline")
-    run_id, folder = candidate.promotion.run_id, f"{names.REPORTS_FOLDER}/{candidate.promotion.label}"
+    pipeline = links(settings, candidate).get("pipeline") if candidate.promoted else None
     try:
         with _registry(settings) as registry:
-            run = registry.run(run_id)
-            _noted(registry, run, said | ({names.PIPELINE_TAG: pipeline} if pipeline else {}))
+            run = registry.run(candidate.promotion.run_id)
+            noted(registry, run, said | ({names.PIPELINE_TAG: pipeline} if pipeline else {}))
             if metrics:
-                registry.log_metrics(run_id, candidate.promotion.model_id, metrics)
+                registry.log_metrics(run.info.run_id, candidate.promotion.model_id, metrics)
             for name, content in reports.items():
-                registry.upload_artifact(run, f"{folder}/{name}", content)
+                registry.upload_artifact(run, f"{reports_folder(candidate)}/{name}", content)
     except Refused as error:
         _note(error)
 
 
-def _noted(registry: Registry, run: Run, said: Mapping[str, str]) -> dict[str, str]:
+def noted(registry: Registry, run: Run, said: Mapping[str, str]) -> dict[str, str]:
     """All tags of the run, after `said` and the note were written."""
     tags = {**run.data.tags, **said}
     written = note(tags.get(names.NOTE_TAG, ""), tags)
@@ -148,15 +153,18 @@ def _cell(text: str) -> str:
     return escape(short, quote=False).replace("|", "\\|")
 
 
-def _tag(verdict: Validation | Comparison) -> str:
-    return names.VALIDATION_TAG if isinstance(verdict, Validation) else names.COMPARISON_TAG
-
-
 def _because(verdict: Validation | Comparison) -> str:
+    """A person's part first: of a long text the end is cut."""
+    said = [str(verdict.accepted)] if verdict.accepted else []
+    said += [switched_off(verdict.checks), _found(verdict)]
+    because = "; ".join(one for one in said if one)
+    return f": {because}"[:_LONGEST] if because else ""
+
+
+def _found(verdict: Validation | Comparison) -> str:
     if isinstance(verdict, Comparison):
-        return f": {verdict.summary}"[:_LONGEST]
-    decided = in_short(verdict)
-    return f": {decided}"[:_LONGEST] if decided else ""
+        return verdict.summary
+    return in_short(verdict)
 
 
 def _period(run_id: str, deployments: Sequence[Deployment]) -> str:

@@ -9,8 +9,10 @@ from services.contract import names
 from services.contract.candidate import Candidate
 from services.contract.model_config import load_model_config
 from services.contract.record import write_atomically
+from services.contract.verdict import switched_off
 from services.delivery.clients.rollout_client import PATIENCE, Rollout
 from services.delivery.output import keep, say, stop_unless_passed
+from services.delivery.promotions.acceptances import with_acceptance
 from services.delivery.reports.gate_notification import notify_of_gate
 from services.delivery.reports.report import comparison_page
 from services.delivery.reports.run_page import tell_verdict
@@ -34,13 +36,15 @@ def compare(candidate: CandidateFile, out: OutFolder = None) -> None:
     config = load_model_config(settings.models, found.promotion.model)
     live = Rollout(settings.rollout_url, PATIENCE).state(config.name).live
     answered = compare_answers(Scorer.of(settings, config), found, live)
-    comparison = answered.comparison
+    comparison = with_acceptance(settings, found, answered.comparison)
     say(f"{comparison.verdict.upper()}: {comparison.summary}")
+    if off := switched_off(comparison.checks):
+        say(off)
     page = comparison_page(comparison, answered.evidence).encode()
     if out:
         write_atomically(out / names.COMPARISON_PAGE, page)
     keep(comparison, out, names.COMPARISON_FILE)
     reports = {names.COMPARISON_PAGE: page, names.COMPARISON_FILE: comparison.to_json().encode()}
     tell_verdict(settings, found, comparison, reports)
-    notify_of_gate(settings, found, "compare", comparison.verdict, comparison.summary)
-    stop_unless_passed(comparison.verdict)
+    notify_of_gate(settings, found, comparison, comparison.summary)
+    stop_unless_passed(comparison)

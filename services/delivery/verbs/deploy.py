@@ -14,11 +14,11 @@ from services.contract.errors import LiveChanged, Refused
 from services.contract.record import write_atomically
 from services.contract.release import Release
 from services.contract.transport import trust
-from services.contract.verdict import Verdict
 from services.delivery.clients.registry import PATIENCE as MLFLOW_PATIENCE
 from services.delivery.clients.registry import Registry
 from services.delivery.clients.rollout_client import PATIENCE, Rollout
 from services.delivery.output import keep, say
+from services.delivery.promotions.acceptances import with_acceptance
 from services.delivery.reports.gate_notification import notify_of_gate
 from services.delivery.reports.report import comparison_page
 from services.delivery.reports.run_page import tell_live, tell_verdict
@@ -57,6 +57,10 @@ def deployed(settings: Settings, release: Release, out: Path | None = None) -> D
 
     The comparison that decided is written into `out`.
     """
+    if not release.manifest.candidate.promoted:
+        raise Refused(
+            f"expected a release of a promotion, found that of a {release.manifest.candidate.purpose}: promote the run"
+        )
     Store(settings.store).release(release.digest)
     rollout = _rollout(settings)
     import_in_background("services.delivery.reports.matplotlib_parts")
@@ -78,13 +82,14 @@ def _let_answer(settings: Settings, rollout: Rollout, release: Release, out: Pat
     for _ in range(MOST_COMPARISONS):
         if out:
             comparison.write(out / names.COMPARISON_FILE)
-        if comparison.verdict is not Verdict.PASS:
+        if not comparison.passes:
             raise Refused(f"{release.manifest.revision} is not good enough for what is live now: {comparison.summary}")
         try:
             return rollout.deploy(release.manifest.model, _request(release, comparison.live))
         except LiveChanged as changed:
             say(str(changed))
-            comparison = _compared_again(settings, rollout, release)
+            again = _compared_again(settings, rollout, release)
+            comparison = with_acceptance(settings, release.manifest.candidate, again)
             say(f"compared again, {comparison.verdict.upper()}: {comparison.summary}")
             _tell(settings, release, comparison)
     raise Refused(f"what is live changed {MOST_COMPARISONS} times meanwhile: run this stage again")
@@ -117,7 +122,7 @@ def _tell(settings: Settings, release: Release, comparison: Comparison) -> None:
     reports = {names.COMPARISON_PAGE: page, names.COMPARISON_FILE: record}
     candidate = release.manifest.candidate
     tell_verdict(settings, candidate, comparison, reports)
-    notify_of_gate(settings, candidate, "deploy", comparison.verdict, comparison.summary)
+    notify_of_gate(settings, candidate, comparison, comparison.summary, stage="deploy")
 
 
 def _draw_report(out: Path | None) -> None:

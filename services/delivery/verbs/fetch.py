@@ -9,7 +9,7 @@ import typer
 import yaml
 
 from services.contract import names
-from services.contract.candidate import Candidate, PipelineRef
+from services.contract.candidate import Candidate, PipelineRef, Purpose
 from services.contract.digest import list_files
 from services.contract.errors import Refused
 from services.contract.promotion import Promotion
@@ -28,7 +28,7 @@ def fetch(out: OutFolder = None) -> None:
     Example: trackback fetch --out out   (in a pipeline, or with the variables of docs/operations.md set)
     """
     settings = Settings()
-    candidate = fetched(settings, Promotion.from_environment(os.environ), _pipeline())
+    candidate = fetched(settings, Promotion.from_environment(os.environ), _pipeline(), _purpose())
     say(f"fetched {candidate.promotion.model} {candidate.promotion.label}: digest {candidate.digest[:12]}…")
     keep(candidate, out, names.CANDIDATE_FILE)
 
@@ -40,11 +40,20 @@ def _pipeline() -> PipelineRef | None:
     return PipelineRef(name=found["name"], counter=int(found["counter"]), label=found["label"])
 
 
-def fetched(settings: Settings, promotion: Promotion, pipeline: PipelineRef | None) -> Candidate:
+def _purpose() -> Purpose:
+    """By the tag that the package waits for, which GoCD exports with the promotion."""
+    preview = os.environ.get(f"{names.PACKAGE_PREFIX}TAG") == names.PREVIEW_TAG
+    return Purpose.PREVIEW if preview else Purpose.PROMOTION
+
+
+def fetched(
+    settings: Settings, promotion: Promotion, pipeline: PipelineRef | None, purpose: Purpose = Purpose.PROMOTION
+) -> Candidate:
     """Raises Refused, and nothing half-done stays, when the run cannot be delivered."""
     _refuse_unfit(promotion)
     with Registry(settings.mlflow_tracking_uri, settings.mlflow_authorization, PATIENCE) as registry:
-        return _fetched(registry, Store(settings.store), promotion, pipeline)
+        found = _fetched(registry, Store(settings.store), promotion, pipeline)
+    return found.model_copy(update={"purpose": purpose})
 
 
 def _fetched(registry: Registry, store: Store, promotion: Promotion, pipeline: PipelineRef | None) -> Candidate:

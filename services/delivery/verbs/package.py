@@ -10,11 +10,11 @@ import typer
 from services.contract import names
 from services.contract.candidate import Candidate
 from services.contract.comparison import Comparison
+from services.contract.digest import digest_directory
 from services.contract.errors import Refused
 from services.contract.model_config import load_model_config
 from services.contract.release import Manifest, Release
 from services.contract.validation import Validation
-from services.contract.verdict import Verdict
 from services.delivery.output import keep, say
 from services.delivery.packaging.container_image import build_image
 from services.delivery.packaging.image_registry import ImageRegistry
@@ -49,7 +49,8 @@ def package(
     for note in release.manifest.servable.notes:
         say(note)
     online = "" if release.manifest.servable.form else ", for batch only"
-    say(f"packaged {config.name} {found.promotion.label} as release {release.digest[:12]}…{online}")
+    kept = f"as release {release.digest[:12]}…" if found.promoted else f"for a {found.purpose}, and kept no release"
+    say(f"packaged {config.name} {found.promotion.label} {kept}{online}")
     keep(with_image(settings, release), out, names.RELEASE_FILE)
     tell_release(settings, release)
 
@@ -61,25 +62,29 @@ def refuse_unless_passed(candidate: Candidate, verdict: Validation | Comparison)
             f"expected the {kind} of {candidate.promotion.label} ({candidate.digest[:12]}…), "
             f"found that of {verdict.revision} ({verdict.candidate[:12]}…)"
         )
-    if verdict.verdict is not Verdict.PASS:
+    if not verdict.passes:
         raise Refused(f"expected a {kind} that passed, found {verdict.verdict}: nothing is packaged without it")
 
 
 def packaged(scorer: Scorer, candidate: Candidate, validation: Validation, comparison: Comparison) -> Release:
     """The release in the store: one for a promotion, however often its stages run; it answers in the form that
-    validate chose.
+    validate chose. That of a preview or a rehearsal is built in the same way and is gone afterwards, so that nothing
+    can deploy it or take it for a promotion's.
 
     Raises Refused when the candidate's files or answers, or its form, are not there.
     """
     store, label = scorer.store, candidate.promotion.label
-    if known := store.packaged(candidate):
+    if candidate.promoted and (known := store.packaged(candidate)):
         say(f"{label} was packaged before and stays that release; to build another, promote the run again")
         return _stored(store, known)
     servable, graph = store.form(candidate)
     with store.staging() as staging:
         parts = _parts(scorer, candidate, graph)
         parts.copy_model(staging / "release")
-        built = store.put_release(parts.write(staging / "release", servable, (validation, comparison)))
+        folder = parts.write(staging / "release", servable, (validation, comparison))
+        if not candidate.promoted:
+            return _read(folder, digest_directory(folder))
+        built = store.put_release(folder)
     return _stored(store, store.put_packaged(candidate, built))
 
 
@@ -90,12 +95,17 @@ def _parts(scorer: Scorer, candidate: Candidate, graph: bytes | None) -> Release
 
 
 def _stored(store: Store, digest: str) -> Release:
-    return Release(digest=digest, manifest=Manifest.read(store.release(digest) / names.MANIFEST_FILE))
+    return _read(store.release(digest), digest)
+
+
+def _read(folder: Path, digest: str) -> Release:
+    return Release(digest=digest, manifest=Manifest.read(folder / names.MANIFEST_FILE))
 
 
 def with_image(settings: Settings, release: Release, connect: Connect = ImageRegistry) -> Release:
     """The release and, where there is a registry and it can answer, its image; recorded in the store."""
-    if settings.registry_url is None or release.manifest.servable.form is None:
+    manifest = release.manifest
+    if settings.registry_url is None or manifest.servable.form is None or not manifest.candidate.promoted:
         return release
     store, began = Store(settings.store), time.monotonic()
     folder = store.release(release.digest)

@@ -8,11 +8,14 @@ import typer
 
 from services.contract import names
 from services.contract.candidate import DataDigest, Environment, Machine, RunFacts, SourcesDigest
+from services.contract.comparison import Comparison
 from services.contract.deployment import Deployment
 from services.contract.errors import Refused
 from services.contract.outcome import Outcome
 from services.contract.release import Manifest
 from services.contract.trace import Trace
+from services.contract.validation import Validation
+from services.contract.verdict import switched_off
 from services.delivery.clients.rollout_client import Rollout
 from services.delivery.output import emit, say
 from services.delivery.promotions.gate_words import with_words
@@ -112,11 +115,18 @@ def lines(trace: Trace) -> str:
         "made from": _sources(run.sources),
         "model files": f"{trace.candidate.digest} ({len(trace.candidate.files)} files)",
         "served as": "; ".join(trace.servable.notes),
-        "comparison": trace.comparison.summary,
+        "validation": _judged(trace.validation),
+        "comparison": _judged(trace.comparison, trace.comparison.summary),
         "promoted since": "; ".join(f"{one.revision} {one.told}" for one in trace.later) or "nothing",
         **{f"{name} page": url for name, url in trace.links.items()},
     }
     return "".join(f"{name:15} {value or NOT_RECORDED}\n" for name, value in rows.items())
+
+
+def _judged(verdict: Validation | Comparison, summary: str = "") -> str:
+    """With what a person said of it, and with the gates that did not count."""
+    said = [str(verdict.verdict), str(verdict.accepted or ""), switched_off(verdict.checks), summary]
+    return "; ".join(one for one in said if one)
 
 
 def _commit(run: RunFacts) -> str:

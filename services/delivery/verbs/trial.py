@@ -13,6 +13,7 @@ from services.contract.digest import file_sha256
 from services.contract.errors import Refused
 from services.contract.model_config import load_model_config
 from services.contract.verdict import Check, Verdict
+from services.delivery.gates.checks import switched
 from services.delivery.gates.custody import signature_check
 from services.delivery.scoring.scoring import Examined, HoldoutRequest, Scorer
 from services.delivery.settings import Settings
@@ -32,7 +33,8 @@ def tried(scorer: Scorer, folder: Path, holdout: Path) -> list[Check]:
     few = replace(rows, rows=rows.rows[:ROWS], actual=rows.actual[:ROWS])
     examined = scorer.examine(request, few)
     checks = examined_checks(examined, request.folder, scorer.config)
-    return [signature_check(request.folder, scorer.config), *checks, *_served(examined)]
+    found = [signature_check(request.folder, scorer.config), *checks, *_served(examined)]
+    return list(switched(found, scorer.config.gates))
 
 
 def _served(examined: Examined) -> list[Check]:

@@ -17,6 +17,7 @@ from services.delivery.output import keep, say, stop_unless_passed
 from services.delivery.packaging.chosen_form import FormJudge
 from services.delivery.packaging.live_release import live_rounds
 from services.delivery.packaging.servable import ask_service
+from services.delivery.promotions.acceptances import with_acceptance
 from services.delivery.reports.gate_notification import notify_of_gate
 from services.delivery.reports.report import validation_page
 from services.delivery.reports.run_page import tell_verdict
@@ -41,7 +42,7 @@ def validate(candidate: CandidateFile, out: OutFolder = None) -> None:
     config = load_model_config(settings.models, found.promotion.model)
     scorer = Scorer.of(settings, config)
     answered = validate_answers(scorer, found, _form_judge(settings, scorer, found))
-    validation = count_decision(settings, config.gates, found, answered.validation)
+    validation = with_acceptance(settings, found, count_decision(settings, config.gates, found, answered.validation))
     for check in validation.checks:
         off = f" (switched off: {check.off})" if check.off else ""
         say(f"{check.verdict.upper():12} {check.name}: expected {check.expected}; found {check.found}{off}")
@@ -53,8 +54,8 @@ def validate(candidate: CandidateFile, out: OutFolder = None) -> None:
     keep(validation, out, names.VALIDATION_FILE)
     reports = {names.VALIDATION_PAGE: page, names.VALIDATION_FILE: validation.to_json().encode()}
     tell_verdict(settings, found, validation, reports)
-    notify_of_gate(settings, found, "validate", validation.verdict, misses(validation))
-    stop_unless_passed(validation.verdict)
+    notify_of_gate(settings, found, validation, misses(validation))
+    stop_unless_passed(validation)
 
 
 def misses(validation: Validation) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from services.contract.candidate import Candidate
+from services.contract.candidate import Candidate, Purpose
 from services.contract.errors import Refused
 from services.contract.notification import Notification, NotificationKind, NotTaken, post
-from services.contract.verdict import Verdict
+from services.contract.validation import Validation
+from services.contract.verdict import Acceptance, Check, Verdict
 from services.delivery.reports import gate_notification
 from services.delivery.reports.gate_notification import notify_of_gate
 from services.delivery.settings import Settings
@@ -20,7 +21,7 @@ from services.rollout.notifier import Notifier
 from tests.support.paths import ROOT
 from tests.support.poll import poll_until
 from tests.support.ports import free_port
-from tests.support.release_factory import ReleasePlan, build_release
+from tests.support.release_factory import WHEN, ReleasePlan, build_release
 from tests.support.rollout_fakes import BACK, MODEL, FakeMachine, ask_for, three_releases
 from tests.support.web_receiver import Receiver, receiving
 
@@ -48,6 +49,12 @@ def candidate(tmp_path_factory: pytest.TempPathFactory) -> Candidate:
     return build_release(tmp_path_factory.mktemp("candidate"), ReleasePlan()).manifest.candidate
 
 
+def judged(verdict: Verdict) -> Validation:
+    holdout = {"sha256": "2" * 64, "rows": 4, "source": "made up"}
+    known = {"model": MODEL, "revision": "1-aaaaaaaa", "candidate": "3" * 64, "holdout": holdout, "checks": ()}
+    return Validation.model_validate({**known, "verdict": verdict, "metrics": {}, "latency_ms": {}})
+
+
 def settings(url: str) -> Settings:
     return Settings(notify_url=url, mlflow_ui_url="http://mlflow.example")
 
@@ -62,7 +69,7 @@ def down(summary: str) -> Notification:
 
 
 def test_a_gate_that_says_no_tells_what_was_found_and_where_to_look(receiver: Receiver, candidate: Candidate) -> None:
-    notify_of_gate(settings(f"{receiver.url}/hook?key=1"), candidate, "validate", Verdict.FAIL, "r2_score: found 0.1")
+    notify_of_gate(settings(f"{receiver.url}/hook?key=1"), candidate, judged(Verdict.FAIL), "r2_score: found 0.1")
     [(method, path, body)] = receiver.got
     assert (method, path, receiver.headers[0]["Content-Type"]) == ("POST", "/hook?key=1", "application/json")
     found = json.loads(body)
@@ -80,8 +87,30 @@ def test_a_gate_that_says_no_tells_what_was_found_and_where_to_look(receiver: Re
 
 
 def test_a_gate_that_passes_tells_nobody(receiver: Receiver, candidate: Candidate) -> None:
-    notify_of_gate(settings(receiver.url), candidate, "validate", Verdict.PASS, "")
+    notify_of_gate(settings(receiver.url), candidate, judged(Verdict.PASS), "")
     assert receiver.got == []
+
+
+def test_nobody_is_woken_by_what_a_person_accepted_or_by_what_nobody_promoted(
+    receiver: Receiver, candidate: Candidate
+) -> None:
+    accepted = Acceptance(stage="validate", revision="1-aaaaaaaa", by="ada", at=WHEN, reason="80 rows this month")
+    undecided = judged(Verdict.INCONCLUSIVE)
+    notify_of_gate(settings(receiver.url), candidate, undecided.model_copy(update={"accepted": accepted}), "few rows")
+    for purpose in (Purpose.PREVIEW, Purpose.REHEARSAL):
+        preview = candidate.model_copy(update={"purpose": purpose})
+        notify_of_gate(settings(receiver.url), preview, judged(Verdict.FAIL), "bad")
+    assert receiver.got == []
+
+
+def test_what_is_switched_off_is_told_with_its_reason_and_with_the_stage_that_stopped(
+    receiver: Receiver, candidate: Candidate
+) -> None:
+    off = Check(name="latency", gate="latency", verdict=Verdict.FAIL, expected="", found="", off="shared until March")
+    failed = judged(Verdict.FAIL).model_copy(update={"checks": (off,)})
+    notify_of_gate(settings(receiver.url), candidate, failed, "worse than live", stage="deploy")
+    [found] = told(receiver)
+    assert (found.stage, found.summary) == ("deploy", "worse than live; switched off: latency (shared until March)")
 
 
 def test_the_json_that_is_documented_is_the_one_that_is_sent() -> None:
@@ -93,7 +122,7 @@ def test_the_json_that_is_documented_is_the_one_that_is_sent() -> None:
 def test_a_receiver_that_is_not_there_is_a_note_without_its_address(
     candidate: Candidate, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    notify_of_gate(settings(url), candidate, "validate", Verdict.INCONCLUSIVE, "too few rows")
+    notify_of_gate(settings(url), candidate, judged(Verdict.INCONCLUSIVE), "too few rows")
     said = capsys.readouterr().err
     assert said.startswith("note: nobody was notified: ")
     assert "secret" not in said
@@ -111,7 +140,7 @@ def test_a_receiver_that_never_answers_holds_no_stage_up(
         return 200, b""
 
     with receiving(Receiver(hang)) as receiver:
-        notify_of_gate(settings(receiver.url), candidate, "validate", Verdict.FAIL, "bad")
+        notify_of_gate(settings(receiver.url), candidate, judged(Verdict.FAIL), "bad")
         assert "the receiver took more than 0.05 s" in capsys.readouterr().err
         assert asked.wait(60)
         free.set()

@@ -3,15 +3,20 @@
 from pathlib import Path
 
 from services.contract.candidate import RunFacts
+from services.contract.release import Manifest
 from services.contract.trace import Trace
+from services.contract.verdict import Acceptance, Check, Verdict
 from services.delivery.verbs.trace import NOT_RECORDED, lines
-from tests.support.release_factory import ReleasePlan, build_release
+from tests.support.release_factory import WHEN, ReleasePlan, build_release
 
 NEVER_KNOWN = ("git_commit", "git_dirty", "libraries", "training", "sources", "environment", "machine")
 
 
 def told(folder: Path, **changes: object) -> dict[str, str]:
-    manifest = build_release(folder, ReleasePlan()).manifest
+    return of_release(build_release(folder, ReleasePlan()).manifest, **changes)
+
+
+def of_release(manifest: Manifest, **changes: object) -> dict[str, str]:
     run = RunFacts.model_validate({**dict(manifest.candidate.run), **changes})
     trace = Trace(
         model=manifest.model,
@@ -42,3 +47,21 @@ def test_what_was_recorded_is_told(tmp_path: Path) -> None:
     assert found["training data"] == f"{'1' * 64} (200 rows of made up)"
     assert found["machine"] == "a made-up one, 2 cores, Linux, 3.11.2"
     assert found["environment"] == f"{'4' * 64} (9 packages, as no lock file says)"
+
+
+def test_what_a_person_accepted_and_what_was_switched_off_stays_in_every_trace(tmp_path: Path) -> None:
+    manifest = build_release(tmp_path, ReleasePlan()).manifest
+    word = Acceptance(stage="compare", revision="1-aaaaaaaa", by="Ada", at=WHEN, reason="too few rows, but no worse")
+    off = Check(name="latency", gate="latency", verdict=Verdict.FAIL, expected="", found="", off="shared until March")
+    undecided = {"verdict": Verdict.INCONCLUSIVE, "accepted": word, "summary": "cannot be told from worse than live"}
+    found = of_release(
+        manifest.model_copy(
+            update={
+                "validation": manifest.validation.model_copy(update={"checks": (off,)}),
+                "comparison": manifest.comparison.model_copy(update=undecided),
+            }
+        )
+    )
+    assert found["validation"] == "pass; switched off: latency (shared until March)"
+    assert found["comparison"] == f"inconclusive; {word}; cannot be told from worse than live"
+    assert "accepted by Ada on 2026-01-02 03:04 UTC: too few rows, but no worse" in found["comparison"]
