@@ -79,16 +79,33 @@ def package(model: str, followed: bool = False) -> Definition:
     return Definition(PACKAGE, model, PACKAGES, PACKAGES_VERSION, body, ("package_repo.id",), instead, at_first)
 
 
+def previews(model: str) -> Definition:
+    """GoCD's timer leaves it alone, because most of the time nothing is to be previewed and each poll would fail:
+    whoever tags a run asks for the poll, or `trackback gocd follow` does."""
+    body = {
+        "id": f"{model}{names.PREVIEW}",
+        "name": f"{model}{names.PREVIEW}",
+        "auto_update": False,
+        "package_repo": {"id": names.REPOSITORY_ID},
+        "configuration": _configuration(EXPERIMENT=model, TAG=names.PREVIEW_TAG),
+    }
+    ours, at_first = ("package_repo.id",), ("auto_update",)
+    return Definition(PACKAGE, str(body["id"]), PACKAGES, PACKAGES_VERSION, body, ours, at_first=at_first)
+
+
 def polled(found: Json) -> Json:
     """The package as it is, but polled by GoCD's timer."""
     kept = {key: found[key] for key in ("id", "name", "configuration")}
     return {**kept, "auto_update": True, "package_repo": {"id": _at(found, "package_repo.id")}}
 
 
-def waits_for_promotions(package: Json) -> bool:
-    """Whether it is of our repository, and not one whose tag is another, such as that of previews."""
-    tag = _by_key(package["configuration"]).get("TAG") or names.PROMOTE_TAG
-    return _at(package, "package_repo.id") == names.REPOSITORY_ID and tag == names.PROMOTE_TAG
+def model_of(package: Json) -> str | None:
+    """Whose promotions or previews it waits for; None when it is not of our repository, or waits for another tag."""
+    fields = _by_key(package["configuration"])
+    if _at(package, "package_repo.id") != names.REPOSITORY_ID:
+        return None
+    waits = {names.PROMOTE_TAG: package["id"], names.PREVIEW_TAG: fields.get("EXPERIMENT")}
+    return waits.get(fields.get("TAG") or names.PROMOTE_TAG)
 
 
 def config_repo(url: str, branch: str) -> Definition:

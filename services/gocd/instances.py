@@ -3,6 +3,8 @@
 Fields: api.gocd.org, "The pipeline instance object".
 """
 
+from collections.abc import Sequence
+
 from services.gocd.client import Json
 
 OVER = ("Passed", "Failed", "Cancelled")
@@ -16,6 +18,14 @@ def promotes(instance: Json, run_id: str) -> bool:
 def ran(instance: Json, revision: str) -> bool:
     """Whether it was made of this revision, and did not only list it with a newer one."""
     return _revision(instance) == revision
+
+
+def passed_over(instances: Sequence[Json]) -> list[str]:
+    """The revisions that these only list with a newer one, the oldest first, as far as none of them ran it."""
+    found = [one["build_cause"]["material_revisions"] for one in reversed(instances)]
+    listed = [[str(it["revision"]) for it in reversed(one[0]["modifications"])] for one in found if one]
+    run = {_revision(one) for one in instances}
+    return [revision for revisions in listed for revision in revisions if revision not in run]
 
 
 def failed_stage(instance: Json) -> str | None:

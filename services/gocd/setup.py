@@ -7,7 +7,7 @@ from services.contract.errors import Refused
 from services.contract.record import Record
 from services.gocd.asking import until_taken
 from services.gocd.client import GoCD, Json
-from services.gocd.definitions import CONFIG_REPO, PACKAGE, REPOSITORY, Definition, identity, waits_for_promotions
+from services.gocd.definitions import CONFIG_REPO, PACKAGE, REPOSITORY, Definition, identity, model_of
 
 Outcome = Literal["unchanged", "created", "would create", "differs", "updated", "would update", "refused", "left over"]
 _NO_MODEL = (
@@ -56,10 +56,10 @@ def set_up(
 
 
 def left_over(gocd: GoCD, models: Iterable[str], say: Callable[[str], None]) -> Iterator[Step]:
-    """Packages of our repository that wait for promotions of no model; they are named and left alone."""
-    known = set(models)
+    """Packages of our repository that wait for promotions or previews of no model; they are named and left alone."""
+    known = {None, *models}
     for package in gocd.packages():
-        if package["id"] not in known and waits_for_promotions(package):
+        if model_of(package) not in known:
             step = Step(kind=PACKAGE, id=package["id"], outcome="left over", differences=(_NO_MODEL,))
             say(str(step))
             yield step

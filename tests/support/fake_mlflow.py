@@ -27,8 +27,8 @@ class PlayedMlflow(httpx.BaseTransport):
     def experiment(self, name: str) -> str:
         return self.experiments.setdefault(name, str(len(self.experiments) + 1))
 
-    def tag(self, experiment: str, run_id: str, value: str, status: str = "FINISHED") -> None:
-        self.runs[run_id] = (self.experiment(experiment), status, {"promote": value})
+    def tag(self, experiment: str, run_id: str, value: str, status: str = "FINISHED", key: str = "promote") -> None:
+        self.runs[run_id] = (self.experiment(experiment), status, {key: value})
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if self.away:

@@ -13,6 +13,8 @@ from services.gocd.client import GoCD, Json
 AGAIN = 5
 # What changes seldom is read in one round of so many.
 SELDOM = 30
+# A preview may wait a little, and a model at rest costs no search of its own for it.
+PREVIEW_ROUNDS = 10
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,8 @@ class Promoted:
             if experiment := self._experiments().get(watch.experiment):
                 wanted[watch.tag].append(experiment)
         for tag, experiments in wanted.items():
-            self._tags.setdefault(tag, TaggedRuns(self._tracking, tag)).look(experiments)
+            if tag != names.PREVIEW_TAG or tag not in self._tags or self._rounds % PREVIEW_ROUNDS == 0:
+                self._tags.setdefault(tag, TaggedRuns(self._tracking, tag)).look(experiments)
 
     def _packages(self) -> dict[str, Watch]:
         if self._watches is None:

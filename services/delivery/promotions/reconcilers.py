@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from services.contract import names
 from services.contract.errors import Refused
 from services.delivery.clients.tracking import Tracking
 from services.delivery.promotions.promoted import Promoted
 from services.gocd.client import GoCD, Json
-from services.gocd.definitions import PACKAGES, PACKAGES_VERSION, package, polled
+from services.gocd.definitions import PACKAGES, PACKAGES_VERSION, package, polled, previews
 from services.gocd.setup import Step, refuse_unfinished, set_up
 
 # A poll that goes on failing is asked for again after so many rounds at most.
@@ -32,14 +33,15 @@ class DefineExperiment:
 
 
 class DefinePackage:
-    """Creates the package of a model in GoCD where it is missing, which a new model's pipelines wait for."""
+    """Creates the packages of a model in GoCD where one is missing, which a new model's pipelines wait for."""
 
     def __init__(self, gocd: GoCD, promoted: Promoted, say: Callable[[str], None]) -> None:
         self._gocd, self._promoted, self._say = gocd, promoted, say
 
     def __call__(self, model: str) -> None:
-        if self._promoted.watch(model) is None:
-            steps = list(set_up(self._gocd, [package(model, followed=True)], self._say))
+        wanted = [package(model, followed=True), previews(model)]
+        if missing := [one for one in wanted if self._promoted.watch(one.id) is None]:
+            steps = list(set_up(self._gocd, missing, self._say))
             self._promoted.forget()
             refuse_unfinished(steps)
 
@@ -93,11 +95,14 @@ class AskForPoll:
     nothing is promoted, it is not asked: its poll would fail, and a failure begins the rest anew.
     """
 
+    wanted = "is promoted"
+
     def __init__(self, gocd: GoCD, promoted: Promoted, say: Callable[[str], None]) -> None:
         self._gocd, self._promoted, self._say = gocd, promoted, say
         self._progress: dict[str, Progress] = {}
 
     def __call__(self, model: str) -> None:
+        """`model` is the id of a package."""
         if not (promotions := self._promotions(model)):
             return
         progress = self._progress.get(model)
@@ -108,7 +113,7 @@ class AskForPoll:
         elif not progress.seen:
             self._ask(model, progress)
         if progress.problem:
-            raise Refused(f"{model} is promoted: {progress.problem}")
+            raise Refused(f"{model} {self.wanted}: {progress.problem}")
 
     def _promotions(self, model: str) -> frozenset[str]:
         try:
@@ -132,12 +137,21 @@ class AskForPoll:
         if progress.seen or not self._gocd.trigger_update(material["config"]["fingerprint"]):
             return
         if not progress.asked:
-            self._say(f"{model} is promoted in MLflow: asked GoCD to poll its package")
+            self._say(f"{model} {self.wanted} in MLflow: asked GoCD to poll its package")
         elif failure:
             progress.problem = f"expected GoCD to poll its package, found: {failure}"
             progress.rest = min(2**progress.failures, LONGEST_REST)
             progress.failures += 1
         progress.asked, progress.revision = True, revision
+
+
+class AskForPreview(AskForPoll):
+    """The same for the package of a model's previews."""
+
+    wanted = "is asked for"
+
+    def __call__(self, model: str) -> None:
+        super().__call__(f"{model}{names.PREVIEW}")
 
 
 def _failure(material: Json) -> str | None:

@@ -14,9 +14,11 @@ from services.delivery.clients.rollout_client import Rollout
 from services.delivery.clients.tracking import Tracking, connect
 from services.delivery.options import takes
 from services.delivery.output import emit, say
+from services.delivery.promotions.previews import ScheduleEachPreview
 from services.delivery.promotions.promoted import Promoted
 from services.delivery.promotions.reconcilers import (
     AskForPoll,
+    AskForPreview,
     DefineExperiment,
     DefinePackage,
     KeepPolled,
@@ -102,6 +104,8 @@ def _follower(servers: Servers) -> Follower:
         DefinePackage(servers.gocd, promoted, say),
         KeepPolled(servers.gocd, promoted, say),
         AskForPoll(servers.gocd, promoted, say),
+        AskForPreview(servers.gocd, promoted, say),
+        ScheduleEachPreview(servers.gocd, promoted, say),
         ScheduleSuperseded(servers.gocd, servers.rollout, servers.tracking.note_outcome, say),
     ]
     return Follower(lambda: list_models(servers.models), reconcilers, say, promoted.begin)
@@ -113,6 +117,7 @@ def _definitions(options: SetUpOptions, settings: Settings, models: Path) -> lis
     browser = options.mlflow_ui_url or settings.mlflow_ui_url or mlflow
     wanted = [definitions.repository(mlflow, browser)]
     wanted += [definitions.package(name, options.followed) for name in _models(models)]
+    wanted += [definitions.previews(name) for name in _models(models)]
     if options.config_repo:
         wanted.append(definitions.config_repo(options.config_repo, options.config_repo_branch))
     return wanted

@@ -23,7 +23,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from services.contract import names
 from services.contract.answers import Answers
-from services.contract.candidate import Candidate, DataDigest
+from services.contract.candidate import Candidate, DataDigest, Purpose
 from services.contract.comparison import Comparison
 from services.contract.deployment import Action, Deployment
 from services.contract.digest import file_sha256, list_files
@@ -527,6 +527,22 @@ def test_the_same_release_has_the_same_digest(bench: Bench) -> None:
     candidate = bench.candidate(3.0)
     first, second = bench.release(candidate), bench.package(candidate, bench.validation(candidate))
     assert first.digest == second.digest
+
+
+@pytest.mark.parametrize("purpose", [Purpose.PREVIEW, Purpose.REHEARSAL])
+def test_what_nobody_promoted_is_built_and_leaves_no_release_that_a_promotion_could_become(
+    own_bench: Bench, purpose: Purpose
+) -> None:
+    promoted = own_bench.candidate(3.0)
+    tried_first = promoted.model_copy(update={"purpose": purpose})
+    built = own_bench.package(tried_first, own_bench.validation(promoted))
+    assert built.manifest.candidate.purpose is purpose
+    with pytest.raises(Refused, match="expected the release .*, found none"):
+        own_bench.store.release(built.digest)
+    kept = {path.name for path in (own_bench.root / "store").iterdir() if any(path.iterdir())}
+    assert kept == {"models", "holdouts", "scores"}
+    release = own_bench.package(promoted, own_bench.validation(promoted))
+    assert own_bench.store.packaged(promoted) == release.digest != built.digest
 
 
 def test_what_was_measured_while_validating_does_not_name_the_release(bench: Bench) -> None:

@@ -9,8 +9,15 @@ import pytest
 
 from services.contract.errors import Refused
 from services.delivery.clients.tracking import Tracking
-from services.delivery.promotions.promoted import AGAIN, Promoted
-from services.delivery.promotions.reconcilers import AskForPoll, DefineExperiment, DefinePackage, KeepPolled
+from services.delivery.promotions.previews import CALM_ROUNDS, ScheduleEachPreview
+from services.delivery.promotions.promoted import AGAIN, PREVIEW_ROUNDS, Promoted
+from services.delivery.promotions.reconcilers import (
+    AskForPoll,
+    AskForPreview,
+    DefineExperiment,
+    DefinePackage,
+    KeepPolled,
+)
 from services.delivery.verbs.follow import Follower, Reconciler
 from services.gocd import definitions
 from services.gocd.client import GoCD, Json
@@ -81,7 +88,8 @@ def test_a_stop_ends_it_in_the_midst_of_a_pause() -> None:
 # From here on: what is promoted in MLflow, against the embedded CI server.
 
 BUILDS = {
-    name: pipeline(stage("build"), materials={"model": {"package": name}}) for name in ("a-model", "b-model", "c-model")
+    name: pipeline(stage("build"), materials={"model": {"package": name}})
+    for name in ("a-model", "b-model", "c-model", "a-model-preview")
 }
 
 
@@ -101,6 +109,7 @@ class Scene:
             DefinePackage(self.gocd, promoted, say),
             KeepPolled(self.gocd, promoted, say),
             AskForPoll(self.gocd, promoted, say),
+            AskForPreview(self.gocd, promoted, say),
         ]
         self.follower = Follower(lambda: self.models, reconcilers, say, promoted.begin)
         repository = definitions.repository("http://mlflow:5000", "http://localhost:5000")
@@ -137,8 +146,11 @@ def test_each_model_gets_its_experiment_and_its_package_also_one_that_comes_late
     scene.models.append("c-model")
     scene.round()
     assert set(scene.mlflow.experiments) == {"a-model", "b-model", "c-model"}
-    assert [it.id for it in scene.ci.engine.catalog.packages()] == ["a-model", "b-model", "c-model"]
-    assert scene.said[-2:] == ["created: experiment 'c-model'", "created: package 'c-model'"]
+    known = {it.id for it in scene.ci.engine.catalog.packages()}
+    assert known == {"a-model", "b-model", "c-model", "a-model-preview", "b-model-preview", "c-model-preview"}
+    assert scene.said[-3:] == [
+        "created: experiment 'c-model'", "created: package 'c-model'", "created: package 'c-model-preview'"
+    ]  # fmt: skip
 
 
 def health(scene: Scene) -> list[str]:
@@ -406,3 +418,89 @@ def test_what_is_no_mlflow_is_told_and_never_taken_for_nothing_promoted(status: 
     with pytest.raises(Refused) as refused:
         Tracking("http://mlflow:5000", transport=transport).experiment("a-model")
     assert str(refused.value).endswith(says)
+
+
+def test_a_preview_costs_one_search_in_ten_rounds_for_all_models_and_gocd_is_not_asked_to_poll(scene: Scene) -> None:
+    scene.mlflow.filters.clear()
+    polls = len(scene.ci.plugin.polls)
+    for _ in range(2 * PREVIEW_ROUNDS):
+        scene.round()
+    assert sum("`preview`" in one for one in scene.mlflow.filters) == 2
+    assert len(scene.ci.plugin.polls) == polls
+    packages = (scene.ci.engine.catalog.package(f"{model}-preview") for model in MODELS)
+    assert [package and package.auto_update for package in packages] == [False, False]
+
+
+@pytest.mark.process
+def test_a_run_that_is_tagged_preview_is_judged_without_the_timer_of_gocd(scene: Scene) -> None:
+    scene.mlflow.tag("a-model", "1" * 32, "#42", key="preview")
+    scene.offer("a-model", "1-11111111")
+    for _ in range(2 * PREVIEW_ROUNDS):
+        scene.round()
+    scene.ci.finished("a-model-preview/1/build/1")
+    assert scene.ci.history("a-model") == []
+    package = scene.ci.engine.catalog.package("a-model-preview")
+    assert package
+    assert not package.auto_update
+    assert scene.said.count("a-model-preview is asked for in MLflow: asked GoCD to poll its package") == 1
+
+
+def instance(counter: int, *revisions: str, result: str = "Passed") -> Json:
+    material = {"type": "Package", "fingerprint": "f00"}
+    listed = [{"revision": one} for one in revisions]
+    causes = [{"material": material, "changed": True, "modifications": listed}]
+    stages = [{"name": "fetch", "result": result}]
+    return {"counter": counter, "build_cause": {"material_revisions": causes}, "stages": stages}
+
+
+class Previews:
+    """What GoCD answers of the pipeline of previews, newest instance first, and what it is asked."""
+
+    def __init__(self, *built: Json) -> None:
+        self.mlflow, self.replay, self.said = PlayedMlflow(), Replay(), list[str]()
+        self.mlflow.tag("a-model", "1" * 32, "#42", key="preview")
+        package = definitions.previews("a-model").body
+        self.replay.on("GET", "/api/admin/packages", {"_embedded": {"packages": [package]}})
+        self.replay.on("GET", "/api/pipelines/a-model-preview/history", {"pipelines": list(built)})
+        self.replay.on("POST", "/api/pipelines/a-model-preview/schedule", {"message": "OK"}, status=202)
+
+    def rounds(self, number: int) -> None:
+        with GoCD("http://gocd/go", transport=self.replay) as gocd:
+            promoted = Promoted(gocd, Tracking("http://mlflow:5000", transport=self.mlflow))
+            reconcilers = [ScheduleEachPreview(gocd, promoted, self.said.append)]
+            follower = Follower(lambda: ["a-model"], reconcilers, self.said.append, promoted.begin)
+            for _ in range(number):
+                follower.round()
+
+    def asked(self) -> int:
+        return sum(one.path.endswith("/history") for one in self.replay.asked)
+
+
+def test_each_preview_that_gocd_passed_over_is_judged_the_oldest_first() -> None:
+    previews = Previews(instance(2, "4-d0000000", "3-c0000000", "2-b0000000"), instance(1, "1-a0000000"))
+    previews.rounds(1)
+    (asked,) = previews.replay.changes()
+    assert asked.body["materials"] == [{"fingerprint": "f00", "revision": "2-b0000000"}]
+    assert previews.said == ["a-model-preview: 2-b0000000 was passed over: it is judged now"]
+
+
+@pytest.mark.parametrize(
+    "built",
+    [
+        [instance(2, "3-c0000000", "2-b0000000", result="Unknown"), instance(1, "1-a0000000")],
+        [instance(3, "2-b0000000"), instance(2, "3-c0000000", "2-b0000000"), instance(1, "1-a0000000")],
+        [instance(1, "1-a0000000", result="Failed")],
+        [],
+    ],
+    ids=["one runs", "it was run by itself", "one failed", "nothing ran yet"],
+)
+def test_a_preview_is_scheduled_once_and_never_beside_another(built: list[Json]) -> None:
+    previews = Previews(*built)
+    previews.rounds(1)
+    assert (previews.replay.changes(), previews.said) == ([], [])
+
+
+def test_some_rounds_after_all_previews_are_over_gocd_is_asked_no_more() -> None:
+    previews = Previews(instance(1, "1-a0000000"))
+    previews.rounds(3 * CALM_ROUNDS)
+    assert previews.asked() == CALM_ROUNDS
