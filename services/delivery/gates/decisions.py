@@ -65,8 +65,9 @@ def count_decision(
     validation: Validation,
     connect: Callable[[Settings], Registry] = _connect,
 ) -> Validation:
-    """With the number, and a warning from `gates.holdout_decisions` on. As it was when MLflow does not take part."""
-    if not validation.metrics:
+    """With the number, and a warning from `gates.holdout_decisions` on. As it was when MLflow does not take part, when
+    nothing was measured, and of a preview or a rehearsal, which decides nothing."""
+    if not validation.metrics or not candidate.promoted:
         return validation
     try:
         with connect(settings) as registry:
