@@ -4,15 +4,16 @@ from typing import Any
 
 import numpy
 import pytest
-from scipy.stats import bootstrap
 from sklearn.metrics import average_precision_score, log_loss
 
-from services.contract.gates import CompareGate
 from services.contract.metrics import measure
 from services.contract.prediction import Labelled, Prediction
 from services.contract.task import COMPARED, Task
-from services.delivery.statistics.paired_bootstrap import paired_difference, value_of
+from services.delivery.gates.looks import value_of
+from services.delivery.statistics.groups import everything
+from services.delivery.statistics.intervals import Paired, paired
 
+BINARY: Task = "binary-classification"
 GENERATOR = numpy.random.default_rng(5)
 
 
@@ -55,20 +56,22 @@ def test_what_a_gate_may_compare_by_can_be_compared_and_is_measured(task: Task) 
     }
     actual, answers = truths[task], given[task]
     for metric in COMPARED[task]:
-        assert value_of(metric, actual, answers) == pytest.approx(measure(task, actual, answers)[metric])
+        assert value_of(metric, task, actual, answers) == pytest.approx(measure(task, actual, answers)[metric])
 
 
 def test_average_precision_with_ties_and_repeated_rows_is_scikit_learns() -> None:
     actual = GENERATOR.integers(0, 2, 500)
     scores = GENERATOR.random(500).round(1)
     drawn = GENERATOR.integers(0, 500, 500)
-    repeated = value_of("average_precision_score", actual[drawn].tolist(), binary(scores[drawn].tolist()))
+    repeated = value_of("average_precision_score", BINARY, actual[drawn].tolist(), binary(scores[drawn].tolist()))
     assert repeated == pytest.approx(average_precision_score(actual[drawn], scores[drawn]))
 
 
 def test_log_loss_is_scikit_learns() -> None:
     actual, scores = GENERATOR.integers(0, 2, 100), GENERATOR.random(100)
-    assert value_of("log_loss", actual.tolist(), binary(scores.tolist())) == pytest.approx(log_loss(actual, scores))
+    assert value_of("log_loss", BINARY, actual.tolist(), binary(scores.tolist())) == pytest.approx(
+        log_loss(actual, scores)
+    )
 
 
 @pytest.mark.parametrize("metric", ["average_precision_score", "log_loss", "brier_score_loss"])
@@ -76,27 +79,12 @@ def test_a_better_ranking_is_better_with_an_interval_above_zero_and_the_other_wa
     actual = GENERATOR.integers(0, 2, 2000)
     good = numpy.clip(0.5 + 0.2 * (2 * actual - 1) + GENERATOR.normal(0, 0.1, 2000), 0, 1)
     bad = numpy.clip(good + GENERATOR.normal(0, 0.3, 2000), 0, 1)
-    gate = CompareGate(metric=metric)
-    better = paired_difference(gate, actual.tolist(), binary(good.tolist()), binary(bad.tolist()))
-    worse = paired_difference(gate, actual.tolist(), binary(bad.tolist()), binary(good.tolist()))
+
+    def by(candidate: numpy.ndarray, live: numpy.ndarray) -> Paired:
+        truth, ours, theirs = actual.tolist(), binary(candidate.tolist()), binary(live.tolist())
+        return paired([metric], BINARY, truth, ours, theirs, [everything(truth)], 0.95)[0]
+
+    better, worse = by(good, bad), by(bad, good)
     assert 0 < better.low < better.better_by < better.high
     assert worse.high < 0
     assert worse.better_by == pytest.approx(-better.better_by)
-
-
-def test_the_interval_is_the_one_that_scipy_gives() -> None:
-    actual, good, bad = GENERATOR.normal(0, 1, (3, 400))
-    gate = CompareGate(metric="mean_absolute_error", confidence=0.9)
-    ours = paired_difference(gate, actual.tolist(), good.tolist(), bad.tolist())
-    gained = abs(actual - bad) - abs(actual - good)
-    scipys = bootstrap(
-        (gained,), numpy.mean, n_resamples=1000, batch=50, confidence_level=0.9, method="percentile", rng=0
-    )
-    assert (ours.low, ours.high) == pytest.approx(tuple(scipys.confidence_interval))
-
-
-def test_the_allowed_loss_of_a_score_is_a_share_of_what_it_lacks_of_one() -> None:
-    answers: list[Prediction] = [Labelled(label=label, probability=0.9) for label in ("a", "a", "a", "b")]
-    found = paired_difference(CompareGate(metric="accuracy_score", margin=0.1), ["a"] * 4, answers, answers)
-    assert (found.candidate, found.live, found.better_by) == (0.75, 0.75, 0)
-    assert found.allowed == pytest.approx(0.025)
