@@ -3,6 +3,7 @@
 import os
 import resource
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +15,11 @@ _PEAK = "VmHWM:"
 
 def footprint() -> Footprint:
     """Without /proc, of this process alone."""
-    tree = list(_tree(os.getpid())) if sys.platform == "linux" else []
-    memory = sum(map(_peak_bytes, tree)) or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if sys.platform != "linux":
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return Footprint(cpu_seconds=time.process_time(), memory_bytes=memory, offline=is_offline())
+    tree = list(_tree(os.getpid()))
+    memory = sum(map(_peak_bytes, tree))
     return Footprint(cpu_seconds=sum(map(_cpu_seconds, tree)), memory_bytes=memory, offline=is_offline())
 
 

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,16 +70,11 @@ def run_limited(python: Path, arguments: Sequence[str], limits: Limits = DEFAULT
             stderr=err,
             start_new_session=True,
         )
-        try:
-            status = process.wait(limits.clock)
-        except subprocess.TimeoutExpired:
-            _end(process, signal.SIGKILL)
+        if (status := _waited(process, limits.clock)) is None:
             raise Undecided(
                 f"inconclusive: no answers within {limits.clock:g} s and {_cpu_of_children() - used:.1f} s of CPU: "
                 "the machine is busy with others, or the model waits for something: run this stage again"
-            ) from None
-        finally:
-            _end(process, signal.SIGTERM)
+            )
         if status != 0:
             raise _refusal(status, _tail(err), limits)
         out.seek(0)
@@ -89,11 +85,28 @@ def _of(limits: Limits) -> list[str]:
     return [str(limits.cpu), str(limits.memory_bytes)]
 
 
-def _end(process: "subprocess.Popen[bytes]", by: signal.Signals) -> None:
-    """With whatever it has started."""
+def _waited(process: "subprocess.Popen[bytes]", seconds: float) -> int | None:
+    """Its exit status, None when it was ended by the clock. What it has left running is told to end."""
+    late = threading.Event()
+
+    def end_late() -> None:
+        late.set()
+        _end(process.pid, signal.SIGKILL)
+
+    # A wait with a limit would look now and then, and notice the end late.
+    clock = threading.Timer(seconds, end_late)
+    clock.start()
+    try:
+        status = process.wait()
+    finally:
+        clock.cancel()
+        _end(process.pid, signal.SIGTERM)
+    return None if late.is_set() else status
+
+
+def _end(group: int, by: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, by)
-    process.wait()
+        os.killpg(group, by)
 
 
 def _tail(file: IO[bytes]) -> str:
