@@ -187,6 +187,7 @@ def test_what_a_notebook_logs_is_fetched_as_what_the_training_job_logs(
     assert found.git_commit
     assert found.machine
     assert found.environment
+    assert found.row_hashes
     assert found.metrics.items() >= run.metrics.items()
 
 

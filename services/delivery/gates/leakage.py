@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 GATE = "leakage"
 _SHOWN = 5
+_ROWS = "hold-out rows with the inputs of a training row and its target"
+_INPUTS = "different hold-out rows with the inputs of a training row and another target"
 _ROUNDING = 1e-9
 
 
@@ -37,8 +39,8 @@ def leakage_checks(store: Store, candidate: Candidate, holdout: Holdout, config:
     rows, inputs, declared = equal_rows(training, held_out), equal_inputs(training, held_out), config.gates.overlap
     apart = _equal_rows_fall_on_one_side(run.data_schema)
     return [
-        _Kind("rows", "and its target", declared.rows, apart).judged(rows, holdout, config),
-        _Kind("inputs", "and another target", declared.inputs, False).judged(inputs, holdout, config),
+        _Kind("rows", _ROWS, declared.rows, apart).judged(rows, holdout, config),
+        _Kind("inputs", _INPUTS, declared.inputs, False).judged(inputs, holdout, config),
     ]
 
 
@@ -57,12 +59,11 @@ def _equal_rows_fall_on_one_side(schema: DataSchema) -> bool:
 
 @dataclass(frozen=True)
 class _Kind:
-    """Of overlap, as gates.overlap names it: what the rows have beside the inputs of a training row, and the declared
-    share of them. Without one there may be as many as the data has by itself, which is none where equal rows fall on
-    one side of the split (`apart`)."""
+    """Of overlap, as gates.overlap names it: what `overlaps`, in words, and the declared share of them. Without one
+    there may be as many as the data has by itself, which is none where equal rows fall on one side (`apart`)."""
 
     name: str
-    beside: str
+    overlaps: str
     declared: float | None
     apart: bool
 
@@ -70,8 +71,7 @@ class _Kind:
         most, why = self._most(found)
         count = len(found.places)
         told = f"{count} ({count / found.rows:.2%})" if count else "none"
-        rows = f"{found.rows} hold-out rows with the inputs of a training row {self.beside}"
-        expected = f"{f'at most {most}' if most else 'none'} of {rows} ({why})"
+        expected = f"{f'at most {most}' if most else 'none'} of {found.rows} {self.overlaps} ({why})"
         name = f"{GATE} of {self.name}"
         if count <= most:
             return check(GATE, True, expected, told, name)

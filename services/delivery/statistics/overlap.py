@@ -13,8 +13,8 @@ _NONE_SEEN = 3
 
 @dataclass(frozen=True)
 class Overlap:
-    """`places` of the hold-out rows that have a twin among the training rows, and the `natural` share of training
-    rows that have such a twin among themselves."""
+    """`places` of those of so many hold-out `rows` that have a twin among the training rows, and the `natural` share
+    of training rows that have such a twin among themselves."""
 
     places: tuple[int, ...]
     natural: float
@@ -31,18 +31,27 @@ class Overlap:
 def equal_rows(training: numpy.ndarray, holdout: numpy.ndarray) -> Overlap:
     """Twins in inputs and target. Both have the shape (rows, 2): hashes of the inputs and of the whole row."""
     alike = _counts(training[:, 1]) > 1
-    return _overlap(numpy.isin(holdout[:, 1], training[:, 1]), alike)
+    shared = numpy.flatnonzero(numpy.isin(holdout[:, 1], training[:, 1]))
+    return Overlap(_listed(shared), float(alike.mean()), len(holdout))
 
 
 def equal_inputs(training: numpy.ndarray, holdout: numpy.ndarray) -> Overlap:
-    """Twins in the inputs, with no twin that has the target too."""
-    alike = _counts(training[:, 0]) > _counts(training[:, 1])
-    whole = numpy.isin(holdout[:, 1], training[:, 1])
-    return _overlap(numpy.isin(holdout[:, 0], training[:, 0]) & ~whole, alike)
+    """Twins in the inputs with another target only, of rows that differ: equal ones fall on one side of a split
+    together, so that counting each would make much of few."""
+    theirs, places = _different(training), _different(holdout)
+    known, asked = training[theirs], holdout[places]
+    alike = _counts(known[:, 0]) > 1
+    shared = numpy.isin(asked[:, 0], known[:, 0]) & ~numpy.isin(asked[:, 1], known[:, 1])
+    return Overlap(_listed(places[shared]), float(alike.mean()), len(places))
 
 
-def _overlap(shared: numpy.ndarray, alike: numpy.ndarray) -> Overlap:
-    return Overlap(tuple(numpy.flatnonzero(shared).tolist()), float(alike.mean()), len(shared))
+def _different(rows: numpy.ndarray) -> numpy.ndarray:
+    """Places of the first of those that are equal, in order."""
+    return numpy.sort(numpy.unique(rows[:, 1], return_index=True)[1])
+
+
+def _listed(places: numpy.ndarray) -> tuple[int, ...]:
+    return tuple(places.tolist())
 
 
 def _counts(hashes: numpy.ndarray) -> numpy.ndarray:

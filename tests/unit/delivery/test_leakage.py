@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pandas
 import pytest
 
@@ -265,9 +266,25 @@ def test_a_file_that_is_not_hashes_of_so_many_rows_is_refused(tmp_path: Path) ->
 
 def test_twins_are_counted_by_hand() -> None:
     training = row_hashes(b"x,y\n1,1\n1,2\n2,1\n2,1\n3,1\n")
-    holdout = row_hashes(b"x,y\n1,1\n1,9\n2,9\n4,1\n")
+    holdout = row_hashes(b"x,y\n1,1\n1,9\n2,9\n2,9\n4,1\n")
     rows, inputs = equal_rows(training, holdout), equal_inputs(training, holdout)
-    assert (rows.places, rows.natural) == ((0,), 2 / 5)
-    assert (inputs.places, inputs.natural) == ((1, 2), 2 / 5)
+    assert (rows.places, rows.natural, rows.rows) == ((0,), 2 / 5, 5)
+    # Of the four different training rows, those with x=1 are alike; of the four of the hold-out two are shared.
+    assert (inputs.places, inputs.natural, inputs.rows) == ((1, 2), 2 / 4, 4)
     # 40 rows are expected of 100, and 3·√40 = 18.97 more may come, and three.
     assert replace(rows, rows=100).by_chance == 61
+
+
+@pytest.mark.parametrize(("inputs", "targets"), [(30, 2), (500, 2), (500, 50)])
+def test_honest_data_is_refused_once_in_a_hundred_splits_at_most(inputs: int, targets: int) -> None:
+    """Some inputs are much more frequent than others, so that equal rows come in lumps."""
+    generator, refused = numpy.random.default_rng(4), 0
+    for _ in range(100):
+        x = numpy.minimum(generator.zipf(1.5, 2000), inputs)
+        y = generator.integers(0, targets, len(x))
+        rows = numpy.stack([x, 100 * x + y], axis=1).astype("<u8")
+        kinds, kind = numpy.unique(rows[:, 1], return_inverse=True)
+        held = (generator.random(len(kinds)) < 0.2)[kind]
+        found = equal_inputs(rows[~held], rows[held])
+        refused += len(found.places) > found.by_chance
+    assert refused <= 1
