@@ -94,8 +94,8 @@ class CompareGate(Record):
 
 class Overlap(Record):
     """What share of the hold-out may be among the training rows: with the target (`rows`), or with another one, equal
-    rows counted once (`inputs`). Where none is declared, the data's own share of such twins decides, and no equal row may be there when
-    the split puts them on one side."""
+    rows counted once (`inputs`). Where none is declared, the data's own share of such twins decides, and no equal row
+    may be there when the split puts them on one side."""
 
     rows: Annotated[float, Field(ge=0, lt=1)] | None = None
     inputs: Annotated[float, Field(ge=0, lt=1)] | None = None
