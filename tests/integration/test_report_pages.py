@@ -60,7 +60,7 @@ def pages() -> dict[str, str]:
     found = {}
     for task, verdict in zip(TASKS, Verdict, strict=True):
         one = case(task, verdict)
-        found[f"{task}-{verdict}-validation"] = validation_page(one.validation, one.evidence)
+        found[f"{task}-{verdict}-validation"] = validation_page(one.validation, one.alone)
         found[f"{task}-{verdict}-comparison"] = comparison_page(one.comparison, one.evidence)
     first = case("regression", Verdict.PASS, first=True)
     found["first-comparison"] = comparison_page(first.comparison, first.evidence)
@@ -111,7 +111,7 @@ def test_a_page_without_its_style_still_shows_its_plots_in_the_colors_of_the_lig
 )
 def test_a_spoilt_page_is_seen_to_be_one(tab: Tab, spoil: str, problem: str) -> None:
     one = case("regression", Verdict.PASS)
-    page = validation_page(one.validation, one.evidence).replace("</body>", f"{spoil}</body>")
+    page = validation_page(one.validation, one.alone).replace("</body>", f"{spoil}</body>")
     page = page.replace('<meta http-equiv="Content-Security-Policy"', "<meta name=policy")
     tab.look(NARROW, dark=False)
     tab.show(page, "img-src *; style-src 'unsafe-inline'; script-src 'none'")

@@ -60,11 +60,16 @@ HOLDOUT = DataDigest(sha256="d1" * 32, rows=ROWS, source="made-up rows")
 
 @dataclass(frozen=True)
 class Case:
-    """A page's inputs, in the order of its function's parameters."""
+    """Both records, and what both models answered."""
 
     validation: Validation
     comparison: Comparison
     evidence: Evidence
+
+    @property
+    def alone(self) -> Evidence:
+        """What validate has: it asks the candidate only."""
+        return replace(self.evidence, live=None)
 
 
 @cache

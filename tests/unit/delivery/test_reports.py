@@ -96,7 +96,7 @@ def test_what_anybody_named_is_text_on_the_page_and_no_element(task: Task) -> No
 @pytest.mark.parametrize(("task", "verdict"), list(zip(TASKS, Verdict, strict=True)))
 def test_a_page_needs_nothing_from_anywhere_and_no_style_but_its_own(task: Task, verdict: Verdict) -> None:
     one = case(task, verdict)
-    for page in (validation_page(one.validation, one.evidence), comparison_page(one.comparison, one.evidence)):
+    for page in (validation_page(one.validation, one.alone), comparison_page(one.comparison, one.evidence)):
         assert not re.search(r"\sstyle=|<script|<link|https?:|url\((?!#)|@import|<image|could not be drawn", page)
         assert page.count("<svg") >= 3
         names = Counter(re.findall(r'\sid="([^"]*)"', page))
@@ -111,7 +111,7 @@ def test_equal_records_and_answers_give_equal_pages() -> None:
 
 def test_a_refused_model_s_page_says_so_first_then_which_checks_did_not_pass() -> None:
     one = case("regression", Verdict.FAIL)
-    told = texts(validation_page(one.validation, one.evidence))
+    told = texts(validation_page(one.validation, one.alone))
     assert told[:4] == [
         f"Validation of diamond-price, revision {one.validation.revision}",
         "✕ fail",
@@ -124,7 +124,7 @@ def test_a_refused_model_s_page_says_so_first_then_which_checks_did_not_pass() -
 
 def test_of_a_pass_the_bound_that_was_nearest_is_named() -> None:
     one = case("regression", Verdict.PASS)
-    told = section(validation_page(one.validation, one.evidence), "What decided")
+    told = section(validation_page(one.validation, one.alone), "What decided")
     # r2 is 13 % above its bound at least; the errors are 70 % below theirs.
     assert "closest to its bound, r2_score" in told
     assert "found 0.9349, 0.9059 to 0.961 with 95% confidence; expected ≥ 0.8" in told
@@ -132,7 +132,7 @@ def test_of_a_pass_the_bound_that_was_nearest_is_named() -> None:
 
 def test_what_a_person_accepted_what_is_switched_off_and_warnings_stand_above_the_numbers() -> None:
     one = case("binary-classification", Verdict.INCONCLUSIVE)
-    for page in (validation_page(one.validation, one.evidence), comparison_page(one.comparison, one.evidence)):
+    for page in (validation_page(one.validation, one.alone), comparison_page(one.comparison, one.evidence)):
         above = " ".join(texts(page.partition("<h2>Numbers</h2>")[0]))
         assert "It could not be decided whether the model is good enough" in above
         assert "Accepted by grace on 2026-11-20 14:03 UTC: the bound was set for last year&#39;s prices" in above

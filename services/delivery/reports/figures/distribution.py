@@ -28,7 +28,8 @@ def distribution(evidence: Evidence) -> Plot | None:
     canvas.axes.set(ylabel="% of rows", xlabel=_axis(evidence))
     canvas.axes.set_ylim(bottom=0)
     canvas.axes.locator_params(nbins=5)
-    canvas.axes.xaxis.set_major_formatter(lambda value, _: words.tick(value))
+    for axis in (canvas.axes.xaxis, canvas.axes.yaxis):
+        axis.set_major_formatter(lambda value, _: words.tick(value))
     if len(groups) > 1:
         canvas.axes.legend(frameon=False, handlelength=1.4, borderaxespad=0.2)
     return canvas.plot("Distribution of the answers", _caption(evidence))

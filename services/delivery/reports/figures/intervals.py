@@ -170,7 +170,7 @@ def difference(comparison: Comparison) -> Plot | None:
     axes.plot(interval, (0, 0), color=color, linewidth=6)
     axes.plot(found, 0, "o", color=color, markersize=9)
     at = (found - left + 2 * spare) / (right - left + 3 * spare)
-    place = "left" if at < 0.3 else "right" if at > 0.7 else "center"
+    place = "left" if at < 0.4 else "right" if at > 0.6 else "center"
     label = f"{words.signed(found)}  [{words.signed(interval[0])}, {words.signed(interval[1])}]"
     edge = {"left": 0.0, "right": 1.0, "center": at}[place]
     axes.text(edge, 1.12, label, transform=axes.transAxes, ha=place, color=color, weight="bold")
