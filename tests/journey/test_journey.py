@@ -114,7 +114,7 @@ def test_a_model_with_shuffled_labels_is_stopped_at_validate(client: PlatformCli
 
 
 def test_a_model_that_is_a_little_worse_is_stopped_at_compare(client: PlatformClient, steps: Steps) -> None:
-    worse = client.train("--variant", "boosted-small")
+    worse = steps.runs["worse"] = client.train("--variant", "boosted-small")
     before = client.newest(MODEL)
     client.promote(worse, "smaller is beautiful")
     build = client.delivered(before, worse)
@@ -122,6 +122,46 @@ def test_a_model_that_is_a_little_worse_is_stopped_at_compare(client: PlatformCl
         "fetch": "Passed", "validate": "Passed", "compare": "Failed", "package": "not run"
     }  # fmt: skip
     assert "FAIL: worse than live" in client.console(build, "compare")
+    assert client.ask().headers[names.REVISION_HEADER] == steps.revisions[-1]
+
+
+def test_a_preview_for_a_pull_request_is_judged_and_its_reports_land_on_the_run(
+    client: PlatformClient, steps: Steps
+) -> None:
+    client.ask_for_preview(steps.runs["worse"], "#42")
+    build = client.previewed(steps.runs["worse"])
+    assert client.stages(build) == {
+        "fetch": "Passed", "validate": "Passed", "compare": "Failed", "package": "not run"
+    }  # fmt: skip
+    tags = {tag["key"]: tag["value"] for tag in client.run(steps.runs["worse"])["data"]["tags"]}
+    revision = f"1-{steps.runs['worse'][:8]}"
+    assert tags[names.PREVIEWED_TAG].startswith(f"{revision} for #42: compare fail: worse than live")
+    reports = client.artifacts(steps.runs["worse"], f"trackback/preview/{revision}")
+    assert {names.VALIDATION_PAGE, names.COMPARISON_PAGE, names.VALIDATION_FILE, names.COMPARISON_FILE} <= reports
+    assert names.RELEASE_TAG not in tags
+    assert client.ask().headers[names.REVISION_HEADER] == steps.revisions[-1]
+
+
+def test_a_rehearsal_goes_through_all_gates_and_changes_nothing_but_the_runs_page(
+    client: PlatformClient, steps: Steps
+) -> None:
+    before = client.newest(MODEL)
+    found = client.trackback("rehearse", steps.runs["second"], "--as", "ada")
+    told = {key: found[key] for key in ("revision", "validation", "comparison", "served_as", "stopped_at")}
+    assert told == {
+        "revision": f"0-{steps.runs['second'][:8]}",
+        "validation": "pass",
+        "comparison": "pass",
+        "served_as": "onnx",
+        "stopped_at": None,
+    }
+    tags = {tag["key"]: tag["value"] for tag in client.run(steps.runs["second"])["data"]["tags"]}
+    when, _, rest = tags[names.REHEARSED_TAG].partition(" ")
+    assert rest == "by ada: package pass"
+    folder = f"trackback/rehearsal/{when.replace(':', '')}"
+    assert {names.VALIDATION_PAGE, names.COMPARISON_PAGE} <= client.artifacts(steps.runs["second"], folder)
+    assert tags[names.RELEASE_TAG].startswith(steps.revisions[1])
+    assert client.newest(MODEL) == before
     assert client.ask().headers[names.REVISION_HEADER] == steps.revisions[-1]
 
 

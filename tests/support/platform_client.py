@@ -67,8 +67,24 @@ class PlatformClient:
 
     def tag(self, run_id: str, value: str) -> None:
         """As MLflow's UI does when a person types a tag."""
-        body = {"run_id": run_id, "key": names.PROMOTE_TAG, "value": value}
+        self._tag(run_id, names.PROMOTE_TAG, value)
+
+    def _tag(self, run_id: str, key: str, value: str) -> None:
+        body = {"run_id": run_id, "key": key, "value": value}
         httpx.post(f"{self._urls.mlflow}/api/2.0/mlflow/runs/set-tag", json=body).raise_for_status()
+
+    def ask_for_preview(self, run_id: str, pull_request: str) -> None:
+        """As the job of a pull request does."""
+        self._tag(run_id, names.PREVIEW_TAG, pull_request)
+
+    def previewed(self, run_id: str) -> Json:
+        """The newest preview of this run, ended."""
+        return self._ended(f"{self.model}{names.PREVIEW}", lambda one: promotes(one, run_id))
+
+    def artifacts(self, run_id: str, folder: str) -> set[str]:
+        """The names of the run's files in this folder."""
+        found = self._get(f"{self._urls.mlflow}/api/2.0/mlflow/artifacts/list?run_id={run_id}&path={folder}").json()
+        return {str(file["path"]).rpartition("/")[2] for file in found.get("files", [])}
 
     def promote(self, run_id: str, reason: str) -> None:
         self.trackback("promote", self.model, "--run", run_id, "--reason", reason)

@@ -1,6 +1,7 @@
 """rehearse: all that a promotion goes through up to a release, without GoCD and without a release."""
 
 import getpass
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,10 @@ from services.delivery.verbs.package import package
 from services.delivery.verbs.promote import refuse_unready
 from services.delivery.verbs.validate import validate
 
+_VARIABLE = "TRACKBACK_STORE"
+# Of the shared store: what is live, and the environments of models that bring their own.
+_READ = (names.RELEASES_FOLDER, "environments")
+
 
 class Rehearsal(Record):
     """What the gates said, None of those that it did not come to; `served_as` is the form that would answer, None also
@@ -53,8 +58,8 @@ def rehearse(
     GoCD is not asked; MLflow and the rollout service are. Prints the verdicts as JSON; exit 1 when a gate stops it.
     Example: trackback rehearse 0123456789abcdef0123456789abcdef
     """
-    with _folder(out) as folder:
-        found = rehearsed(Settings(), run, who or getpass.getuser(), folder)
+    with _place() as place, _store(place, Settings().store):
+        found = rehearsed(Settings(), run, who or getpass.getuser(), out or place)
     say(_summary(found))
     emit(found)
     if found.stopped_at:
@@ -136,9 +141,23 @@ def _summary(found: Rehearsal) -> str:
 
 
 @contextmanager
-def _folder(given: Path | None) -> Iterator[Path]:
-    if given:
-        yield given
-        return
+def _place() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="trackback-rehearsal-") as folder:
         yield Path(folder)
+
+
+@contextmanager
+def _store(place: Path, shared: Path) -> Iterator[None]:
+    """A store for this rehearsal, in which the verbs find what is live: of the shared one it is only read."""
+    own = place / "store"
+    own.mkdir()
+    for name in _READ:
+        (own / name).symlink_to((shared / name).absolute())
+    before = os.environ.get(_VARIABLE)
+    os.environ[_VARIABLE] = str(own)
+    try:
+        yield
+    finally:
+        os.environ.pop(_VARIABLE)
+        if before is not None:
+            os.environ[_VARIABLE] = before
