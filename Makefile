@@ -9,9 +9,11 @@ help: ## Print this list
 	awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ See it
-.PHONY: demo platform
+.PHONY: demo drill platform
 demo: ## Show the whole way of a model on this machine
 	scripts/demo $(ARGS)
+drill: ## Plant bad candidates, and show at which gate each stops
+	scripts/drill $(ARGS)
 platform: ## Start the platform of one machine, without the demonstration
 	scripts/platform $(ARGS)
 

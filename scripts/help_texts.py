@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "scripts" / "help"
 STARTED_BY = {
     "demo": "scripts/demo",
+    "demo.drills": "scripts/drill",
     "services.platform": "scripts/platform",
     "benchmarks.poll_cost": "benchmarks/poll-cost",
 }
@@ -25,6 +26,7 @@ def commands() -> dict[str, list[str]]:
     delivery = ["-m", "services.delivery"]
     return {
         "demo": ["-m", "demo"],
+        "drill": ["-m", "demo.drills"],
         "platform": ["-m", "services.platform"],
         "poll-cost": ["-m", "benchmarks.poll_cost"],
         "trackback": delivery,

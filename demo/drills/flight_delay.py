@@ -1,0 +1,137 @@
+"""How the candidates of flight-delay are planted: Spark's pipelines on changed rows, and files that are cut short."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas
+from pyspark.ml import Pipeline
+from pyspark.ml.classification import LogisticRegression
+from pyspark.ml.feature import StringIndexer, VectorAssembler
+
+from demo.drills.changes import cut_short, frame, rows_beside, shuffled_labels, with_holdout, without_column
+from demo.drills.planting import Ground, Trained
+from training.dataset import Dataset, Part, as_given
+
+# Of the training set: enough for a model that passes, trained in seconds.
+ROWS = 40_000
+LIVE = {"kind": "logistic", "maxIter": 30}
+BETTER = {"kind": "boosted", "maxIter": 20, "maxDepth": 5, "stepSize": 0.3}
+OLDER = {**LIVE, "maxIter": 3}
+CONSTANT = {**LIVE, "regParam": 10.0, "elasticNetParam": 1.0}
+SLICE = "WN"
+
+
+def plant(name: str, ground: Ground) -> Trained:
+    return PLANTS[name](ground)
+
+
+@cache
+def _dataset(ground: Ground) -> Dataset:
+    whole, config = ground.rows.dataset, ground.config
+    rows = frame(whole.training).sample(ROWS, random_state=0)
+    return as_given(rows, frame(whole.holdout), config.data, config.task, config.data.source)
+
+
+def _fitted(ground: Ground, parameters: dict[str, Any], part: Part | None = None) -> Any:
+    return ground.fit(ground.own("build")(**parameters), part or _dataset(ground).training)
+
+
+def _trained(ground: Ground, model: Any, **more: Any) -> Trained:
+    return ground.trained(model, **{"dataset": _dataset(ground), **more})
+
+
+def _with(parameters: dict[str, Any], spoil: Callable[[Path], None] | None = None) -> Callable[[Ground], Trained]:
+    return lambda ground: _trained(ground, _fitted(ground, parameters), spoil=spoil)
+
+
+def _on(change: Callable[[Part], Part], parameters: dict[str, Any] = LIVE) -> Callable[[Ground], Trained]:
+    return lambda ground: _trained(ground, _fitted(ground, parameters, change(_dataset(ground).training)))
+
+
+def _other_class(part: Part) -> Part:
+    return replace(part, target=1 - part.target)
+
+
+def _other_class_of_a_carrier(part: Part) -> Part:
+    wrong = part.inputs["carrier"] == SLICE
+    return replace(part, target=part.target.where(~wrong, 1 - part.target))
+
+
+def _late_ones_often(part: Part) -> Part:
+    """Three times, so that there are as many of them as of others."""
+    late = part.target == 1
+    inputs = pandas.concat([part.inputs, part.inputs[late], part.inputs[late]], ignore_index=True)
+    target = pandas.concat([part.target, part.target[late], part.target[late]], ignore_index=True)
+    return replace(part, inputs=inputs, target=target)
+
+
+def _with_delay(ground: Ground) -> Trained:
+    """The delay of the departure, which nobody knows before it."""
+
+    def plan() -> Pipeline:
+        return Pipeline(stages=[_assembler(["dep_delay", "hour"]), _logistic()])
+
+    return _trained(ground, ground.fit(plan, _dataset(ground).training))
+
+
+def _without_filling(ground: Ground) -> Trained:
+    """Trained where the weather is known, asked where it is not."""
+    part = _dataset(ground).training
+    known = part.inputs.notna().all(axis=1)
+    part = replace(part, inputs=part.inputs[known], target=part.target[known])
+
+    def plan() -> Pipeline:
+        names = StringIndexer(inputCols=["carrier"], outputCols=["carrier_index"], handleInvalid="keep")
+        columns = ["carrier_index", "hour", "month", "temp", "humid", "wind_speed", "precip", "pressure", "visib"]
+        return Pipeline(stages=[names, _assembler(columns), _logistic()])
+
+    return _trained(ground, ground.fit(plan, part))
+
+
+def _assembler(columns: list[str]) -> VectorAssembler:
+    return VectorAssembler(inputCols=columns, outputCol="features", handleInvalid="keep")
+
+
+def _logistic() -> LogisticRegression:
+    return LogisticRegression(labelCol="late", maxIter=20)
+
+
+def _on_holdout(ground: Ground) -> Trained:
+    dataset = with_holdout(_dataset(ground), ground.config)
+    return ground.trained(_fitted(ground, LIVE, dataset.training), dataset=dataset)
+
+
+def _without_column(ground: Ground) -> Trained:
+    return _trained(ground, _fitted(ground, LIVE), config=without_column(ground.config, "visib"))
+
+
+def _damage(folder: Path) -> None:
+    """The numbers of the last stage."""
+    for file in max((folder / "sparkml" / "stages").iterdir()).glob("data/*.parquet"):
+        cut_short(file)
+
+
+def _with_rows(ground: Ground) -> Trained:
+    return _trained(ground, _fitted(ground, LIVE), spoil=rows_beside(_dataset(ground).training))
+
+
+PLANTS: dict[str, Callable[[Ground], Trained]] = {
+    "live": _with(LIVE),
+    "better": _with(BETTER),
+    "within-noise": _with({**LIVE, "maxIter": 28}),
+    "older-and-worse": _with(OLDER),
+    "shuffled-labels": _on(shuffled_labels),
+    "swapped-classes": _on(_other_class),
+    "constant-answer": _with(CONSTANT),
+    "miscalibrated": _on(_late_ones_often),
+    "leaked-target": _with_delay,
+    "trained-on-holdout": _on_holdout,
+    "missing-column": _without_column,
+    "damaged-file": _with(LIVE, _damage),
+    "nan-for-some-rows": _without_filling,
+    "much-bigger-file": _with_rows,
+    "worse-on-a-slice": _on(_other_class_of_a_carrier, BETTER),
+}

@@ -1,0 +1,142 @@
+"""A drill is green when each planted candidate stops at the gate that it is expected at, and each good one passes."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from demo.drills.__main__ import chosen, summary
+from demo.drills.catalogue import AGAIN, LIVE, MODELS, PLANTED, Plant, planted
+from demo.drills.declaration import declare, pin, redeclare
+from demo.drills.drill import ending_children
+from demo.drills.gates import Outcome, Stop
+from demo.drills.table import table
+from services.contract.errors import Refused
+from services.contract.model_config import list_models, load_model_config
+from services.contract.verdict import Verdict
+from tests.support.paths import MODELS as SHIPPED
+from tests.support.paths import ROOT
+
+BAD, GOOD = Plant("shuffled", "trained on noise", "thresholds"), Plant("better", "trained for longer")
+
+
+def stop(gate: str, verdict: Verdict = Verdict.FAIL) -> Stop:
+    return Stop(gate, verdict, f"{gate} said no")
+
+
+def test_every_shipped_model_is_drilled() -> None:
+    assert sorted(MODELS) == list_models(SHIPPED)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_everything_that_is_listed_for_a_model_can_be_planted(model: str) -> None:
+    """Read, because importing it takes the model's library."""
+    source = (ROOT / "demo" / "drills" / f"{model.replace('-', '_')}.py").read_text()
+    (builders,) = [node.value for node in ast.parse(source).body if isinstance(node, ast.AnnAssign)]
+    assert isinstance(builders, ast.Dict)
+    assert {key.value for key in builders.keys if isinstance(key, ast.Constant)} == set(PLANTED[model]) - {AGAIN}
+
+
+def test_every_gate_has_something_that_it_is_expected_to_stop() -> None:
+    expected = {plant.gate for model in MODELS for plant in planted(model)} - {None}
+    assert expected == {
+        "hold-out", "signature", "load", "finite", "thresholds", "slices", "leakage", "stability", "robustness",
+        "budgets", "latency", "compare", "compare-slices",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_is_drilled_with_good_candidates_too(model: str) -> None:
+    assert [plant.name for plant in planted(model) if plant.gate is None] == [LIVE, AGAIN, "better", "within-noise"]
+
+
+def test_the_live_one_is_planted_first_whatever_is_chosen() -> None:
+    assert [plant.name for plant in planted("diamond-price", ["never-ends"])] == [LIVE, "never-ends"]
+
+
+def test_a_candidate_that_is_not_planted_is_answered_with_those_that_are() -> None:
+    with pytest.raises(Refused, match="expected of language-id one of live, equal, .*; found 'never-ends'"):
+        planted("language-id", ["never-ends"])
+
+
+def test_of_several_models_each_is_drilled_with_the_chosen_ones_that_it_has() -> None:
+    assert chosen(MODELS, ["swapped-classes"]) == {
+        "language-id": ["swapped-classes"], "flight-delay": ["swapped-classes"],
+    }  # fmt: skip
+    assert chosen(["diamond-price"], []) == {"diamond-price": []}
+
+
+@pytest.mark.parametrize(("models", "only"), [(["gems"], []), (["diamond-price"], ["swapped-classes"])])
+def test_what_no_chosen_model_has_is_refused(models: list[str], only: list[str]) -> None:
+    with pytest.raises(Refused, match="one of .*; found '"):
+        chosen(models, only)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "good"),
+    [
+        (Outcome(BAD, (stop("thresholds"),)), True),
+        (Outcome(BAD, (stop("slices"), stop("thresholds", Verdict.INCONCLUSIVE))), True),
+        (Outcome(BAD, (stop("load"),)), False),
+        (Outcome(BAD), False),
+        (Outcome(GOOD), True),
+        (Outcome(GOOD, (stop("latency", Verdict.INCONCLUSIVE),)), False),
+    ],
+)
+def test_a_bad_one_must_stop_at_its_own_gate_and_a_good_one_nowhere(outcome: Outcome, good: bool) -> None:
+    assert outcome.as_expected is good
+
+
+def test_the_summary_names_what_slipped_through_what_stopped_elsewhere_and_good_ones_that_stopped() -> None:
+    wrong = [Outcome(BAD), Outcome(BAD, (stop("load"),)), Outcome(GOOD, (stop("compare"), stop("slices")))]
+    assert summary([*wrong, Outcome(GOOD)]) == (
+        "NOT as expected: shuffled (expected: thresholds; found: passes), "
+        "shuffled (expected: thresholds; found: load), better (expected: passes; found: compare, slices)"
+    )
+    assert summary([Outcome(GOOD), Outcome(GOOD)]) == "all 2 candidates as expected"
+
+
+def test_a_table_has_the_expected_gate_first_and_its_words() -> None:
+    outcome = Outcome(BAD, (stop("slices"), stop("thresholds")))
+    *_, row = table([outcome]).splitlines()
+    cells = [cell.strip() for cell in row.strip("|").split(" | ")]
+    assert cells == ["`shuffled`: trained on noise", "thresholds", "thresholds, slices", "fail: thresholds said no"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_what_is_drilled_is_the_shipped_declaration_with_its_hold_out(model: str, tmp_path: Path) -> None:
+    declared = load_model_config(declare(tmp_path, model), model)
+    shipped = load_model_config(SHIPPED, model)
+    assert declared.data == shipped.data
+    assert declared.gates.thresholds == shipped.gates.thresholds
+    assert declared.gates.compare == shipped.gates.compare
+    assert declared.gates.slices
+
+
+@pytest.mark.parametrize("model", [model for model in MODELS if any(plant.redeclared for plant in planted(model))])
+def test_a_leaking_column_is_declared_and_its_hold_out_is_pinned_when_it_is_known(model: str, tmp_path: Path) -> None:
+    models = redeclare(tmp_path, model)
+    declared, shipped = load_model_config(models, model), load_model_config(SHIPPED, model)
+    assert set(declared.data.columns) - set(shipped.data.columns)
+    assert declared.data.holdout_sha256 is None
+    pin(models, model, "a" * 64)
+    assert load_model_config(models, model).data.holdout_sha256 == "a" * 64
+
+
+def test_own_types_are_declared_by_the_names_that_they_have(tmp_path: Path) -> None:
+    models = declare(tmp_path, "diamond-price")
+    trusted = yaml.safe_load((models / "diamond-price" / "model.yaml").read_text())["trusted"]
+    train_py = (models / "diamond-price" / "train.py").read_text()
+    assert trusted
+    assert [name for name in trusted if f"\nclass {name.removeprefix('train.')}(" not in train_py] == []
+
+
+@pytest.mark.process
+def test_what_goes_wrong_ends_what_was_started_meanwhile() -> None:
+    with pytest.raises(KeyboardInterrupt), ending_children():
+        child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+        raise KeyboardInterrupt
+    assert child.wait(60) < 0
