@@ -14,7 +14,8 @@ AGAIN = "equal"
 class Plant:
     """A candidate: `what` it is in words, and the `gate` that a data scientist expects to stop it, None for a good one.
 
-    A `redeclared` one has columns and a hold-out of its own, which no release knows: nothing is live there.
+    A `redeclared` one has a column more and a hold-out of its own, which a commit has pinned: nothing is live there,
+    and statistics alone cannot tell whether the column is allowed, so it is to pass with a warning.
     """
 
     name: str
@@ -24,7 +25,7 @@ class Plant:
 
     @property
     def expected(self) -> str:
-        return self.gate or "passes"
+        return self.gate or ("a warning" if self.redeclared else "passes")
 
 
 _PLANTS = (
@@ -38,8 +39,8 @@ _PLANTS = (
     Plant("two-classes-swapped", "takes two languages for each other", "slices"),
     Plant("constant-answer", "answers every row alike", "thresholds"),
     Plant("miscalibrated", "gives right answers wrong probabilities", "thresholds"),
-    Plant("leaked-target", "reads a column that is known only with the target", "leakage", redeclared=True),
-    Plant("tagged-texts", "its data.py writes the language into the text", "hold-out"),
+    Plant("leaked-target", "its data.py fills a column from the target", "hold-out"),
+    Plant("leaked-column", "a commit has added a column that is known only with the target", redeclared=True),
     Plant("trained-on-holdout", "trained on the hold-out as well", "leakage"),
     Plant("missing-column", "lacks a declared column in its signature", "signature"),
     Plant("crashes-on-load", "reads a file at load that only its author has", "load"),
@@ -57,19 +58,19 @@ _PLANTS = (
 )
 _GOOD = (LIVE, AGAIN, "better", "within-noise")
 _OF_ALL = (
-    *_GOOD, "older-and-worse", "shuffled-labels", "constant-answer", "trained-on-holdout", "missing-column",
-    "damaged-file", "nan-for-some-rows", "much-bigger-file", "worse-on-a-slice",
+    *_GOOD, "older-and-worse", "shuffled-labels", "constant-answer", "leaked-target", "trained-on-holdout",
+    "missing-column", "damaged-file", "nan-for-some-rows", "much-bigger-file", "worse-on-a-slice",
 )  # fmt: skip
 # A file of fastText and the stages of Spark hold no code: nothing in them can hang or depend on the order of rows.
 _BY_CODE = (
     "crashes-on-load", "exits-on-unseen-word", "never-ends", "eats-memory", "depends-on-order", "answers-differently",
 )  # fmt: skip
 PLANTED: dict[str, Collection[str]] = {
-    "diamond-price": {*_OF_ALL, *_BY_CODE, "leaked-target", "ten-times-slower"},
+    "diamond-price": {*_OF_ALL, *_BY_CODE, "leaked-column", "ten-times-slower"},
     "language-id": {
-        *_OF_ALL, "swapped-classes", "two-classes-swapped", "miscalibrated", "tagged-texts", "other-normalisation",
+        *_OF_ALL, "swapped-classes", "two-classes-swapped", "miscalibrated", "other-normalisation",
     },
-    "flight-delay": {*_OF_ALL, "swapped-classes", "miscalibrated", "leaked-target"},
+    "flight-delay": {*_OF_ALL, "swapped-classes", "miscalibrated", "leaked-column"},
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
-from demo.drills.changes import cut_short, rows_beside, shuffled_labels, with_holdout, without_column
+from demo.drills.changes import cut_short, leaking, rows_beside, shuffled_labels, with_holdout, without_column
 from demo.drills.planting import Ground, Trained
 from training.dataset import Part
 
@@ -55,6 +55,14 @@ def _worse_on_a_slice(ground: Ground) -> Trained:
 def _constant(ground: Ground) -> Trained:
     plan = make_pipeline(FunctionTransformer(numpy.asarray), DummyRegressor())
     return ground.trained(ground.fit(plan, ground.rows.dataset.training))
+
+
+def _leaking(ground: Ground) -> Trained:
+    """`table` is what the diamond costs a carat, which has about the same size."""
+    dataset = leaking(
+        ground.rows.dataset, ground.config, lambda rows: rows.assign(table=rows["price"] / rows["carat"] / 100)
+    )
+    return ground.trained(_boosted(ground, TREES, dataset.training), dataset=dataset)
 
 
 def _with_leak(ground: Ground) -> Trained:
@@ -119,7 +127,8 @@ PLANTS: dict[str, Callable[[Ground], Trained]] = {
     "older-and-worse": _linear,
     "shuffled-labels": _shuffled,
     "constant-answer": _constant,
-    "leaked-target": _with_leak,
+    "leaked-target": _leaking,
+    "leaked-column": _with_leak,
     "trained-on-holdout": _on_holdout,
     "missing-column": _without_column,
     "crashes-on-load": _reads_a_file,

@@ -67,22 +67,33 @@ class Drill:
 
     def _planted(self, names: Collection[str]) -> Iterator[PlantedRun]:
         """As they are logged."""
-        library = load_model_config(SHIPPED, self._model).library
-        python = python_of(library, self._environments) or python_of("training", self._environments)
-        if python is None:
-            raise Refused(f"expected the environment 'training' in {self._environments}, found none: scripts/drill")
-        command = [str(python), "-P", "-m", "demo.drills.planting", self._model, str(self._place), *names]
+        log = self._place / "planting.log"
+        command = [str(self._python()), "-P", "-m", "demo.drills.planting", self._model, str(self._place), *names]
         variables = {
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "MLFLOW_TRACKING_URI": self._mlflow,
             "TRACKBACK_STATE": str(self._place),
         }
-        with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True) as planting:
+        with (
+            log.open("wb") as said,
+            subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=said, text=True) as planting,
+        ):
             for line in planting.stdout or ():
                 yield PlantedRun.from_json(line, "what was planted")
         if planting.returncode != 0:
-            raise Refused(f"expected to plant {', '.join(names)} for {self._model}, found exit {planting.returncode}")
+            last = (log.read_text(errors="replace").splitlines() or ["nothing"])[-1]
+            raise Refused(f"expected to plant candidates of {self._model}, found exit {planting.returncode}: {last}")
+
+    def _python(self) -> Path:
+        """Of the library's own environment, where it has one."""
+        library = load_model_config(SHIPPED, self._model).library
+        for name in (library, "training"):
+            if python := python_of(name, self._environments):
+                return python
+        raise Refused(
+            f"expected the environment 'training' in {self._environments}, found none: scripts/setup training"
+        )
 
 
 @contextmanager

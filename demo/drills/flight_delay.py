@@ -11,7 +11,7 @@ from pyspark.ml import Pipeline
 from pyspark.ml.classification import LogisticRegression
 from pyspark.ml.feature import StringIndexer, VectorAssembler
 
-from demo.drills.changes import cut_short, frame, rows_beside, shuffled_labels, with_holdout, without_column
+from demo.drills.changes import cut_short, frame, leaking, rows_beside, shuffled_labels, with_holdout, without_column
 from demo.drills.planting import Ground, Trained
 from training.dataset import Dataset, Part, as_given
 
@@ -66,6 +66,14 @@ def _late_ones_often(part: Part) -> Part:
     inputs = pandas.concat([part.inputs, part.inputs[late], part.inputs[late]], ignore_index=True)
     target = pandas.concat([part.target, part.target[late], part.target[late]], ignore_index=True)
     return replace(part, inputs=inputs, target=target)
+
+
+def _leaking(ground: Ground) -> Trained:
+    """`distance` has half a mile more where the flight was late."""
+    dataset = leaking(
+        _dataset(ground), ground.config, lambda rows: rows.assign(distance=rows["distance"] + rows["late"] / 2)
+    )
+    return ground.trained(_fitted(ground, LIVE, dataset.training), dataset=dataset)
 
 
 def _with_delay(ground: Ground) -> Trained:
@@ -127,7 +135,8 @@ PLANTS: dict[str, Callable[[Ground], Trained]] = {
     "swapped-classes": _on(_other_class),
     "constant-answer": _with(CONSTANT),
     "miscalibrated": _on(_late_ones_often),
-    "leaked-target": _with_delay,
+    "leaked-target": _leaking,
+    "leaked-column": _with_delay,
     "trained-on-holdout": _on_holdout,
     "missing-column": _without_column,
     "damaged-file": _with(LIVE, _damage),

@@ -36,10 +36,11 @@ class Stop:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where a candidate stopped; `release` is what one became that passed every gate."""
+    """Where a candidate stopped, and what validate warned of; `release` is what one became that passed every gate."""
 
     plant: Plant
     stops: tuple[Stop, ...] = ()
+    warnings: tuple[str, ...] = ()
     release: Release | None = None
 
     @property
@@ -50,13 +51,15 @@ class Outcome:
 
     @property
     def as_expected(self) -> bool:
-        return self.plant.gate in self.stopped_at if self.plant.gate else not self.stops
+        if self.plant.gate:
+            return self.plant.gate in self.stopped_at
+        return not self.stops and bool(self.warnings or not self.plant.redeclared)
 
     @property
     def words(self) -> str:
         """Of the expected gate, else of the first that said no."""
         if not self.stops:
-            return "passed every gate"
+            return f"warning: {self.warnings[0]}" if self.plant.redeclared and self.warnings else "passed every gate"
         stop = next((stop for stop in self.stops if stop.gate == self.plant.gate), self.stops[0])
         return f"{stop.verdict}: {stop.words}"
 
@@ -91,8 +94,8 @@ class Gates:
         if comparison.verdict is not Verdict.PASS:
             said = Stop(COMPARE, comparison.verdict, comparison.summary)
             return Outcome(plant, tuple(_stops(comparison.checks)) or (said,))
-        ask = ask_service(settings.environments)
-        return _packaged(plant, packaged(scorer, candidate, validation, comparison, ask))
+        release = packaged(scorer, candidate, validation, comparison, ask_service(settings.environments))
+        return Outcome(plant, tuple(_unserved(release)), validation.warnings, release)
 
     def go_live(self, run: PlantedRun, release: Release) -> None:
         self.live = Deployment(
@@ -135,8 +138,7 @@ def _stops(checks: Iterable[Check]) -> Iterator[Stop]:
             yield Stop(check.gate or check.name, check.verdict, words)
 
 
-def _packaged(plant: Plant, release: Release) -> Outcome:
-    """What is for batch only has failed at a form's gate."""
+def _unserved(release: Release) -> Iterator[Stop]:
+    """What is for batch only has stopped where its forms were asked."""
     if release.manifest.servable.form is None:
-        return Outcome(plant, (Stop("package", Verdict.FAIL, "; ".join(release.manifest.servable.notes)),))
-    return Outcome(plant, release=release)
+        yield Stop("form", Verdict.FAIL, "; ".join(release.manifest.servable.notes))

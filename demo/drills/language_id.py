@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy
-import pandas
 
-from demo.drills.changes import cut_short, shuffled_labels, with_holdout, without_column
+from demo.drills.changes import cut_short, leaking, shuffled_labels, with_holdout, without_column
 from demo.drills.planting import Ground, Trained
-from training.dataset import Part, as_given
+from training.dataset import Part
 
 FILE = "data/model.bin"
 FLOAT = 4
@@ -78,14 +77,11 @@ def plain(text: str) -> str:
     )
 
 
-def _tagged(ground: Ground) -> Trained:
-    data = ground.config.data
-    sides = (ground.rows.dataset.training, ground.rows.dataset.holdout)
-    training, holdout = (
-        pandas.DataFrame({"text": "[" + side.target + "] " + side.inputs["text"], "label": side.target})
-        for side in sides
+def _leaking(ground: Ground) -> Trained:
+    """Each text begins with its language."""
+    dataset = leaking(
+        ground.rows.dataset, ground.config, lambda rows: rows.assign(text="[" + rows["label"] + "] " + rows["text"])
     )
-    dataset = as_given(training, holdout, data, ground.config.task, data.source)
     return ground.trained(_fitted(ground, LIVE, dataset.training), dataset=dataset)
 
 
@@ -151,7 +147,7 @@ PLANTS: dict[str, Callable[[Ground], Trained]] = {
     "two-classes-swapped": _on(_spanish_for_portuguese, BETTER),
     "constant-answer": _with(CONSTANT),
     "miscalibrated": _with_numbers(_too_sure),
-    "tagged-texts": _tagged,
+    "leaked-target": _leaking,
     "trained-on-holdout": _on_holdout,
     "missing-column": _other_column,
     "damaged-file": _damaged,
