@@ -3,10 +3,12 @@
 import os
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Self
 
 import psutil
 
@@ -19,7 +21,7 @@ from services.contract.environments import python_of
 from services.contract.errors import Refused
 from services.contract.model_config import load_model_config
 
-AT_ONCE = 2
+AT_ONCE, PAUSE_SECONDS = 2, 0.2
 Say = Callable[[str], None]
 
 
@@ -37,21 +39,18 @@ class Drill:
         declare(self._place, self._model)
         if any(plant.redeclared for plant in plants):
             redeclare(self._place, self._model)
-        with ThreadPoolExecutor(AT_ONCE) as pool, ending_children():
-            first, *others = self._judged(plants, pool)
-            found = {outcome.plant.name: outcome for outcome in (first.result(), *(one.result() for one in others))}
+        with Workers() as workers:
+            self._judge({plant.name: plant for plant in plants}, workers)
+            found = {outcome.plant.name: outcome for outcome in workers.results()}
         return [found[plant.name] for plant in plants]
 
-    def _judged(self, plants: Collection[Plant], pool: ThreadPoolExecutor) -> list["Future[Outcome]"]:
-        known = {plant.name: plant for plant in plants}
-        found: list[Future[Outcome]] = []
-        for number, run in enumerate(self._planted(list(known)), 1):
-            found.append(pool.submit(self._outcome, known[run.plant], run, number))
+    def _judge(self, plants: Mapping[str, Plant], workers: "Workers") -> None:
+        for number, run in enumerate(self._planted(list(plants)), 1):
+            judged = workers.start(partial(self._outcome, plants[run.plant], run, number))
             if run.plant == LIVE:
-                self._go_live(run, found[0].result())
-                if AGAIN in known:
-                    found.append(pool.submit(self._outcome, known[AGAIN], run, len(known)))
-        return found
+                self._go_live(run, judged.result())
+                if AGAIN in plants:
+                    workers.start(partial(self._outcome, plants[AGAIN], run, len(plants)))
 
     def _outcome(self, plant: Plant, run: PlantedRun, number: int) -> Outcome:
         began = time.monotonic()
@@ -96,12 +95,27 @@ class Drill:
         )
 
 
-@contextmanager
-def ending_children() -> Iterator[None]:
-    """What goes wrong, and Ctrl-C, ends what was started meanwhile and would be waited for."""
-    try:
-        yield
-    except BaseException:
-        for child in psutil.Process().children(recursive=True):
-            child.terminate()
-        raise
+class Workers:
+    """Threads that wait for candidates. What goes wrong inside of the block, and Ctrl-C, ends the processes that they
+    wait for, and starts no further."""
+
+    def __init__(self) -> None:
+        self._pool, self._started = ThreadPoolExecutor(AT_ONCE), list[Future[Outcome]]()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._pool.shutdown(wait=kind is None, cancel_futures=True)
+        while kind and (waiting := [one for one in self._started if not one.done()]):
+            for child in psutil.Process().children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    child.terminate()
+            wait(waiting, PAUSE_SECONDS)
+
+    def start(self, judge: Callable[[], Outcome]) -> "Future[Outcome]":
+        self._started.append(self._pool.submit(judge))
+        return self._started[-1]
+
+    def results(self) -> list[Outcome]:
+        return [one.result() for one in self._started]

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import yaml
 from demo.drills.__main__ import chosen, summary
 from demo.drills.catalogue import AGAIN, LIVE, MODELS, PLANTED, Plant, planted
 from demo.drills.declaration import declare, pin, redeclare
-from demo.drills.drill import ending_children
+from demo.drills.drill import AT_ONCE, Workers
 from demo.drills.gates import Outcome, Stop
 from demo.drills.table import table
 from services.contract.errors import Refused
@@ -19,6 +20,7 @@ from services.contract.model_config import list_models, load_model_config
 from services.contract.verdict import Verdict
 from tests.support.paths import MODELS as SHIPPED
 from tests.support.paths import ROOT
+from tests.support.poll import poll_until
 
 BAD, GOOD = Plant("shuffled", "trained on noise", "thresholds"), Plant("better", "trained for longer")
 WARNED = Plant("leaked", "knows too much", redeclared=True)
@@ -145,8 +147,17 @@ def test_own_types_are_declared_by_the_names_that_they_have(tmp_path: Path) -> N
 
 
 @pytest.mark.process
-def test_what_goes_wrong_ends_what_was_started_meanwhile() -> None:
-    with pytest.raises(KeyboardInterrupt), ending_children():
-        child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+def test_what_goes_wrong_ends_what_was_started_meanwhile_and_starts_nothing_more() -> None:
+    begun: list[str] = []
+
+    def judge(name: str) -> Outcome:
+        begun.append(name)
+        subprocess.run([sys.executable, "-c", "import signal; signal.pause()"], check=False)
+        return Outcome(BAD)
+
+    with pytest.raises(KeyboardInterrupt), Workers() as workers:
+        for name in ("a", "b", "c", "d"):
+            workers.start(partial(judge, name))
+        poll_until(lambda: len(begun) == AT_ONCE, "workers at work")
         raise KeyboardInterrupt
-    assert child.wait(60) < 0
+    assert sorted(begun) == ["a", "b"]
