@@ -14,13 +14,12 @@ from services.contract.model_config import load_model_config
 from services.contract.promotion import Promotion
 from services.contract.release import Release
 from services.contract.verdict import Check, Verdict
-from services.delivery.packaging.servable import ask_service
 from services.delivery.scoring.scoring import Scorer
 from services.delivery.settings import Settings
-from services.delivery.verbs.compare import compared
 from services.delivery.verbs.fetch import fetched
 from services.delivery.verbs.package import packaged
-from services.delivery.verbs.validate import validated
+from services.delivery.verdicts.comparing import compared
+from services.delivery.verdicts.validating import validated
 
 COMPARE = "compare"
 
@@ -94,7 +93,7 @@ class Gates:
         if comparison.verdict is not Verdict.PASS:
             said = Stop(COMPARE, comparison.verdict, comparison.summary)
             return Outcome(plant, tuple(_stops(comparison.checks)) or (said,))
-        release = packaged(scorer, candidate, validation, comparison, ask_service(settings.environments))
+        release = packaged(scorer, candidate, validation, comparison)
         return Outcome(plant, tuple(_unserved(release)), validation.warnings, release)
 
     def go_live(self, run: PlantedRun, release: Release) -> None:
