@@ -89,8 +89,9 @@ def beside_live(
         allowed=whole.allowed,
         differences=found,
         warnings=(*warnings(sides.candidate, config.data.unit, manifest), *too_small(sliced)),
-        costs=costs(*_taken(sides.candidate, manifest.candidate, taken())),
         **_told(sides, manifest, ours, theirs),
+        # The last, as it may have to be waited for.
+        costs=costs(*_taken(sides.candidate, manifest.candidate, taken())),
     )
 
 

@@ -12,6 +12,7 @@ from services.contract.record import write_atomically
 from services.contract.verdict import switched_off
 from services.delivery.clients.rollout_client import PATIENCE, Rollout
 from services.delivery.output import keep, say, stop_unless_passed
+from services.delivery.packaging.servable import ask_service
 from services.delivery.promotions.acceptances import with_acceptance
 from services.delivery.reports.gate_notification import notify_of_gate
 from services.delivery.reports.report import comparison_page
@@ -20,6 +21,7 @@ from services.delivery.scoring.background_import import import_in_background
 from services.delivery.scoring.scoring import Scorer
 from services.delivery.settings import Settings
 from services.delivery.verdicts.comparing import compare_answers
+from services.delivery.verdicts.taking import taken_beside_live
 
 CandidateFile = Annotated[Path, typer.Option(help="candidate.json as fetch wrote it.")]
 OutFolder = Annotated[Path | None, typer.Option(help="Write JSON and HTML report into this folder, not to stdout.")]
@@ -35,7 +37,9 @@ def compare(candidate: CandidateFile, out: OutFolder = None) -> None:
     found = Candidate.read(candidate)
     config = load_model_config(settings.models, found.promotion.model)
     live = Rollout(settings.rollout_url, PATIENCE).state(config.name).live
-    answered = compare_answers(Scorer.of(settings, config), found, live)
+    scorer = Scorer.of(settings, config)
+    ask = ask_service(settings.environments, scorer.limits, containers=settings.registry_url is not None)
+    answered = compare_answers(scorer, found, live, taken_beside_live(scorer, found, ask))
     comparison = with_acceptance(settings, found, answered.comparison)
     say(f"{comparison.verdict.upper()}: {comparison.summary}")
     if off := switched_off(comparison.checks):
