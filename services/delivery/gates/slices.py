@@ -21,11 +21,16 @@ Found = Mapping[str | None, Mapping[str, Estimate]]
 _NAMED = 5
 
 
-def with_shared_confidence(slices: Sequence[Slices], config: ModelConfig) -> list[Slices]:
-    """Their groups, each with the confidence that leaves `gates.confidence` for all that is looked at."""
+def to_be_judged(slices: Sequence[Slices], config: ModelConfig) -> list[Slices]:
+    """Their groups, each with the metrics that it has bounds on, and the confidence that leaves `gates.confidence` for
+    all that is looked at."""
     looks = sum(len(one.groups) * len(slice_bounds(one.column, config)) for one in slices)
     confidence = 1 - (1 - config.gates.confidence) / max(looks, 1)
-    return [replace(one, groups=tuple(replace(group, confidence=confidence) for group in one.groups)) for one in slices]
+    return [
+        replace(one, groups=tuple(replace(group, confidence=confidence, metrics=metrics) for group in one.groups))
+        for one in slices
+        for metrics in [tuple(slice_bounds(one.column, config))]
+    ]
 
 
 def slice_bounds(column: str, config: ModelConfig) -> Mapping[str, Threshold]:

@@ -15,7 +15,7 @@ from services.contract.prediction import Prediction
 from services.contract.task import BETTER_ABOVE, Task
 from services.contract.verdict import Estimate
 from services.delivery.statistics.bca import interval
-from services.delivery.statistics.resampling import over_resamples, without_each_group
+from services.delivery.statistics.resampling import RESAMPLES, over_resamples, without_each_group
 from services.delivery.statistics.weighted_metrics import Values, weighted_metrics
 
 # Of rows that are left out together for the acceleration of an interval: each row by itself where there are fewer.
@@ -24,12 +24,13 @@ _LEFT_OUT = 400
 
 @dataclass(frozen=True)
 class Group:
-    """A slice's name, None for all rows, and which rows are in it, of shape (rows,); `confidence` where its intervals
-    have another than the call asks for."""
+    """A slice's name, None for all rows, and which rows are in it, of shape (rows,); `confidence` and `metrics` where
+    it has others than the call asks for."""
 
     name: str | None
     rows: numpy.ndarray
     confidence: float | None = None
+    metrics: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def estimates(
         return Estimate(metric=metric, value=value, low=low, high=high, confidence=sure, rows=rows)
 
     places = itertools.count()
-    found = [[of(next(places), metric, group) for metric in metrics] for group in groups]
+    found = [[of(next(places), metric, group) for metric in group.metrics or metrics] for group in groups]
     return [[one for one in of_group if one is not None] for of_group in found]
 
 
@@ -84,17 +85,19 @@ def paired(
     live: Sequence[Prediction],
     groups: Sequence[Group],
     confidence: float,
+    resamples: int = RESAMPLES,
 ) -> list[Paired]:
     """One a group and metric; `actual`, `candidate` and `live` are of shape (rows,), in the same order."""
     of_candidate, of_live = (
         _joined([_on(group, metrics, task, actual, predictions) for group in groups])
         for predictions in (candidate, live)
     )
-    sign = numpy.array([1.0 if metric in BETTER_ABOVE else -1.0 for metric in metrics] * len(groups))
-    bootstrap = _Bootstrap.of(len(actual), lambda counts: sign * (of_candidate(counts) - of_live(counts)))
+    looks = [(group, metric) for group in groups for metric in group.metrics or metrics]
+    sign = numpy.array([1.0 if metric in BETTER_ABOVE else -1.0 for _, metric in looks])
+    bootstrap = _Bootstrap.of(len(actual), lambda counts: sign * (of_candidate(counts) - of_live(counts)), resamples)
     once = numpy.ones((1, len(actual)))
     values = zip(of_candidate(once)[0].tolist(), of_live(once)[0].tolist(), strict=True)
-    found = zip(itertools.product(groups, metrics), values, strict=True)
+    found = zip(looks, values, strict=True)
     return [
         Paired(
             metric,
@@ -120,9 +123,9 @@ class _Bootstrap:
     left_out: numpy.ndarray
 
     @classmethod
-    def of(cls, rows: int, values: Values) -> Self:
+    def of(cls, rows: int, values: Values, resamples: int = RESAMPLES) -> Self:
         point = values(numpy.ones((1, rows)))[0]
-        return cls(point, over_resamples(rows, values), without_each_group(rows, values, _LEFT_OUT))
+        return cls(point, over_resamples(rows, values, resamples), without_each_group(rows, values, _LEFT_OUT))
 
     def interval(self, place: int, confidence: float) -> tuple[float, float]:
         return interval(float(self.point[place]), self.resampled[:, place], self.left_out[:, place], confidence)
@@ -134,7 +137,9 @@ def _on(
     """Of weights of all rows, the metrics on those of the group."""
     places = numpy.flatnonzero(group.rows)
     chosen = places.tolist()
-    measured = weighted_metrics(metrics, task, [actual[n] for n in chosen], [predictions[n] for n in chosen])
+    measured = weighted_metrics(
+        group.metrics or metrics, task, [actual[n] for n in chosen], [predictions[n] for n in chosen]
+    )
     if len(places) == len(actual):
         return measured
     return lambda weights: measured(weights.take(places, axis=1))
