@@ -10,11 +10,12 @@ _LONGEST_TEXT = 120
 
 
 def number(value: float) -> str:
-    """264.9, 1,234, 0.8412, 1.2e-05."""
+    """264.9, 1,234, 0.8412, 1.2e-05, 3.016e+14."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     size = abs(value)
-    text = f"{size:,.0f}" if size >= 1000 else f"{size:.4g}" if size >= 0.001 else f"{size:.1e}"
+    whole = 1000 <= size < 1e10
+    text = f"{size:,.0f}" if whole else f"{size:.4g}" if size >= 0.001 else f"{size:.1e}"
     return f"{MINUS if value < 0 else ''}{text}"
 
 
