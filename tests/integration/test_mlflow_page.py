@@ -1,7 +1,6 @@
 """What a data scientist sees in a real MLflow after a delivery: tags, a note and reports on the run and its version."""
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
