@@ -75,7 +75,7 @@ def count_decision(
     except Refused as error:
         say(f"note: nobody knows how many promotions this hold-out has decided ({error})")
         return validation
-    say(f"the hold-out {candidate.run.holdout.sha256[:12]} has decided {number} promotions with this one")
+    say(f"promotion {number} that the hold-out {candidate.run.holdout.sha256[:12]} decides")
     warnings = [_worn(number, gates.holdout_decisions)] if number >= gates.holdout_decisions else []
     return validation.model_copy(update={"holdout_decisions": number, "warnings": (*validation.warnings, *warnings)})
 

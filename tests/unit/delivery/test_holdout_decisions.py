@@ -59,6 +59,11 @@ def test_each_promotion_counts_once_however_often_its_stage_runs(counting: Count
     assert counting.tag == "2 decided: 1-aaaaaaaa 2-bbbbbbbb"
 
 
+def test_the_console_says_the_number_of_every_verdict(counting: Counting, capsys: pytest.CaptureFixture[str]) -> None:
+    counting.count("1-aaaaaaaa")
+    assert capsys.readouterr().err == "promotion 1 that the hold-out 222222222222 decides\n"
+
+
 def test_from_the_declared_number_on_the_report_warns(counting: Counting) -> None:
     warnings = [counting.count(f"{n}-aaaaaaaa").warnings for n in range(1, 5)]
     assert [len(one) for one in warnings] == [0, 0, 1, 1]
