@@ -118,8 +118,8 @@ def _of_holdout(config: ModelConfig, dataset: Dataset) -> Iterator[Finding]:
         yield Finding(
             Verdict.FAIL,
             "compare",
-            f"expected at least {least} hold-out rows (gates.compare.min_rows), found {found.rows}: compare stays "
-            "inconclusive; hold out more (data.holdout_percent) or ask for fewer",
+            f"expected at least {least} hold-out rows (gates.compare.min_rows), found {found.rows}: validate and "
+            "compare stay inconclusive; hold out more (data.holdout_percent) or ask for fewer",
         )
 
 
