@@ -1,6 +1,7 @@
 """accept: let what could not be decided count as good enough."""
 
 import getpass
+import re
 import subprocess
 from datetime import UTC, datetime
 from typing import Annotated
@@ -17,6 +18,8 @@ from services.delivery.promotions.acceptances import to_accept
 from services.delivery.promotions.trigger import ask_to_run_again
 from services.delivery.reports.run_page import noted
 from services.delivery.settings import Settings
+
+_JUDGED_BY = re.compile(rf"/({names.MODEL_NAME.pattern})/\d+$")
 
 
 class Accepted(Record):
@@ -56,7 +59,7 @@ def accepted(settings: Settings, run_id: str, reason: str, by: str) -> Accepted:
     with Registry(settings.mlflow_tracking_uri, settings.mlflow_authorization) as registry:
         run = registry.run(run_id)
         found = to_accept(run_id, run.data.tags)
-        model = registry.experiment_name(run)
+        model = _pipeline(run) or registry.experiment_name(run)
         acceptance = found.accepted or Acceptance(
             stage=found.stage, revision=found.revision, by=who, at=datetime.now(UTC).replace(microsecond=0), reason=said
         )
@@ -64,6 +67,12 @@ def accepted(settings: Settings, run_id: str, reason: str, by: str) -> Accepted:
     say(f"{model} {found.revision} {found.stage} inconclusive, {acceptance}")
     triggered = ask_to_run_again(settings, model, found.revision, found.stage)
     return Accepted(model=model, run_id=run_id, acceptance=acceptance, triggered=triggered)
+
+
+def _pipeline(run: Run) -> str | None:
+    """That judged it, which has the model's name: an alias may promote runs of any experiment."""
+    found = _JUDGED_BY.search(run.data.tags.get(names.PIPELINE_TAG, ""))
+    return found[1] if found else None
 
 
 def _record(registry: Registry, run: Run, acceptance: Acceptance) -> None:

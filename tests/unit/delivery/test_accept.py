@@ -130,6 +130,12 @@ def test_the_word_is_recorded_on_the_run_with_name_time_and_reason(
     assert "run validate of 1-aaaaaaaa again yourself" in capsys.readouterr().err
 
 
+def test_the_model_is_that_of_the_pipeline_which_judged_it(run: PlayedRun) -> None:
+    run.tags = said("1-aaaaaaaa inconclusive: r2_score")
+    run.tags[names.PIPELINE_TAG] = "http://gocd/go/pipelines/value_stream_map/gem-price/7"
+    assert accepted(settings(run), RUN, "80 rows this month: fine", "Ada").model == "gem-price"
+
+
 def test_what_was_accepted_before_stays_the_word_of_the_first_person(run: PlayedRun) -> None:
     run.tags = said("1-aaaaaaaa inconclusive: r2_score", validate=TAG)
     assert accepted(settings(run), RUN, "me too, I think", "Grace").acceptance == WORD
