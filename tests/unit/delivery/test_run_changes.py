@@ -109,6 +109,7 @@ def test_a_run_from_before_columns_were_summed_up_says_that_nothing_is_known(run
     old = run.model_copy(update={"columns": None, "training": OTHER_DATA})
     assert told(run, old)[-1] == ("distribution", "recorded", "of 3 columns", None)
     assert [one for one in told(old, old.model_copy(update={"training": run.training})) if one[0] != "data"] == []
+    assert told(run, run.model_copy(update={"columns": None})) == []
 
 
 @pytest.mark.parametrize(
