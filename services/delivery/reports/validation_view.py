@@ -30,7 +30,7 @@ _DRAWN = {
 class Miss:
     """An answer that is far from the target."""
 
-    actual: str
+    actual: Cell
     answered: str
     inputs: dict[str, Cell]
 
@@ -141,7 +141,7 @@ def _misses(evidence: Evidence, answers: Answers) -> tuple[Miss, ...]:
     order = [int(one) for one in numpy.argsort(-far, kind="stable")[:_FURTHEST] if far[one] > 0]
     return tuple(
         Miss(
-            words.answer(evidence.actual[one]),
+            evidence.actual[one],
             words.answer(number_of(answers[one])) if evidence.task != "classification" else _label(answers[one]),
             dict(zip(evidence.columns, evidence.rows[one], strict=True)),
         )
