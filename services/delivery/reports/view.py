@@ -7,6 +7,7 @@ from services.contract.record import Cell
 from services.contract.verdict import Acceptance, Check, Verdict
 from services.delivery.reports.drawing import Plot
 
+MOST_REASONS = 8
 _WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
 
 
@@ -57,11 +58,14 @@ class View:
 
 
 def stopping(checks: Iterable[Check]) -> tuple[Reason, ...]:
-    """The checks that stop it, what failed first."""
+    """The checks that stop it, what failed first; where they are many, the first and how many there are more."""
     stopped = sorted((one for one in checks if one.stops), key=lambda one: _WORST_FIRST.index(one.verdict))
-    return tuple(
-        Reason(f"expected {one.expected}, found {one.found}", one.name, one.verdict, one.examples) for one in stopped
-    )
+    told = [
+        Reason(f"expected {one.expected}, found {one.found}", one.name, one.verdict, one.examples)
+        for one in stopped[:MOST_REASONS]
+    ]
+    more = len(stopped) - len(told)
+    return (*told, Reason(f"{more} more, which the table of all checks names")) if more else tuple(told)
 
 
 def switched_off(checks: Iterable[Check]) -> tuple[Off, ...]:

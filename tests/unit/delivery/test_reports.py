@@ -122,6 +122,14 @@ def test_a_refused_model_s_page_says_so_first_then_which_checks_did_not_pass() -
     assert told[4:7] == ["✕ fail", "mean_absolute_error", f": expected {stopped.expected}, found {stopped.found}"]
 
 
+def test_of_many_checks_that_stop_it_the_first_are_named_and_the_others_counted() -> None:
+    found = case("regression", Verdict.FAIL).validation
+    stopped = [one for one in found.checks if one.stops] * 11
+    told = section(validation_page(found.model_copy(update={"checks": tuple(stopped)})), "What decided")
+    assert told.count("<li>") == 9
+    assert "3 more, which the table of all checks names" in told
+
+
 def test_of_a_pass_the_bound_that_was_nearest_is_named() -> None:
     one = case("regression", Verdict.PASS)
     told = section(validation_page(one.validation, one.alone), "What decided")

@@ -35,7 +35,10 @@ def _matrix(names: numpy.ndarray, actual: numpy.ndarray, answered: numpy.ndarray
     numpy.add.at(counts, ([places[one] for one in actual], [places[one] for one in answered]), 1)
     shares = counts / numpy.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = max(30, min(72, 220 // len(names)))
-    canvas = Canvas(side * len(names) + 84, left=96, right=max(8, 336 - 96 - side * len(names)), top=4, bottom=80)
+    bottom = 44 if side > 50 else 80
+    canvas = Canvas(
+        side * len(names) + bottom + 4, left=96, right=max(8, 336 - 96 - side * len(names)), top=4, bottom=bottom
+    )
     axes = canvas.axes
     axes.set(xlim=(0, len(names)), ylim=(len(names), 0), xlabel="answered", ylabel="actual")
     axes.tick_params(length=0)
