@@ -126,7 +126,7 @@ def test_of_many_checks_that_stop_it_the_first_are_named_and_the_others_counted(
     found = case("regression", Verdict.FAIL).validation
     stopped = [one for one in found.checks if one.stops] * 11
     told = section(validation_page(found.model_copy(update={"checks": tuple(stopped)})), "What decided")
-    assert told.count("<li>") == 9
+    assert told.partition("</ul>")[0].count("<li>") == 9
     assert "3 more, which the table of all checks names" in told
 
 
