@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy
@@ -17,7 +18,7 @@ from training.dataset import Part
 
 TREES, MORE_TREES = 40, 120
 # So often are the prices counted that a row takes longer than model.yaml allows.
-REPEATED = 30
+REPEATED = 5
 SLICE, FACTOR = "Fair", 1.25
 
 
@@ -25,9 +26,19 @@ def plant(name: str, ground: Ground) -> Trained:
     return PLANTS[name](ground)
 
 
-def _boosted(ground: Ground, trees: int, part: Part | None = None) -> Any:
-    build = ground.own("build")
-    return ground.fit(build("boosted", max_iter=trees, learning_rate=0.1), part or ground.rows.dataset.training)
+@cache
+def _boosted(ground: Ground, trees: int) -> Any:
+    """Fitted once, for all that are made of it."""
+    return _boosted_on(ground, trees, ground.rows.dataset.training)
+
+
+def _boosted_on(ground: Ground, trees: int, part: Part) -> Any:
+    return ground.fit(ground.own("build")("boosted", max_iter=trees, learning_rate=0.1), part)
+
+
+@cache
+def _answers(ground: Ground) -> Any:
+    return ground.flavor.predict(_boosted(ground, MORE_TREES), ground.rows.dataset.holdout.inputs)
 
 
 def _good(trees: int) -> Callable[[Ground], Trained]:
@@ -39,7 +50,7 @@ def _linear(ground: Ground) -> Trained:
 
 
 def _shuffled(ground: Ground) -> Trained:
-    return ground.trained(_boosted(ground, TREES, shuffled_labels(ground.rows.dataset.training)))
+    return ground.trained(_boosted_on(ground, TREES, shuffled_labels(ground.rows.dataset.training)))
 
 
 def _mispriced(part: Part) -> Part:
@@ -49,7 +60,7 @@ def _mispriced(part: Part) -> Part:
 
 
 def _worse_on_a_slice(ground: Ground) -> Trained:
-    return ground.trained(_boosted(ground, MORE_TREES, _mispriced(ground.rows.dataset.training)))
+    return ground.trained(_boosted_on(ground, MORE_TREES, _mispriced(ground.rows.dataset.training)))
 
 
 def _constant(ground: Ground) -> Trained:
@@ -62,7 +73,7 @@ def _leaking(ground: Ground) -> Trained:
     dataset = leaking(
         ground.rows.dataset, ground.config, lambda rows: rows.assign(table=rows["price"] / rows["carat"] / 100)
     )
-    return ground.trained(_boosted(ground, TREES, dataset.training), dataset=dataset)
+    return ground.trained(_boosted_on(ground, TREES, dataset.training), dataset=dataset)
 
 
 def _with_leak(ground: Ground) -> Trained:
@@ -76,7 +87,7 @@ def _with_leak(ground: Ground) -> Trained:
 
 def _on_holdout(ground: Ground) -> Trained:
     dataset = with_holdout(ground.rows.dataset, ground.config)
-    return ground.trained(_boosted(ground, TREES, dataset.training), dataset=dataset)
+    return ground.trained(_boosted_on(ground, TREES, dataset.training), dataset=dataset)
 
 
 def _without_column(ground: Ground) -> Trained:
@@ -87,10 +98,9 @@ def _with_fault(name: str, **holding: Callable[[Ground], Any]) -> Callable[[Grou
     """Around a better model, so that nothing but the fault can stop it."""
 
     def planted(ground: Ground) -> Trained:
-        model = _boosted(ground, MORE_TREES)
-        answers = ground.flavor.predict(model, ground.rows.dataset.holdout.inputs)
         held = {key: value(ground) for key, value in holding.items()}
-        return ground.trained(ground.own(name)(model=model, **held), answers=answers)
+        model = ground.own(name)(model=_boosted(ground, MORE_TREES), **held)
+        return ground.trained(model, answers=_answers(ground))
 
     return planted
 

@@ -43,8 +43,14 @@ def _trained(ground: Ground, model: Any, **more: Any) -> Trained:
     return ground.trained(model, **{"dataset": _dataset(ground), **more})
 
 
-def _with(parameters: dict[str, Any], spoil: Callable[[Path], None] | None = None) -> Callable[[Ground], Trained]:
-    return lambda ground: _trained(ground, _fitted(ground, parameters), spoil=spoil)
+@cache
+def _live(ground: Ground) -> Any:
+    """Fitted once, for all that are made of it."""
+    return _fitted(ground, LIVE)
+
+
+def _with(parameters: dict[str, Any]) -> Callable[[Ground], Trained]:
+    return lambda ground: _trained(ground, _fitted(ground, parameters))
 
 
 def _on(change: Callable[[Part], Part], parameters: dict[str, Any] = LIVE) -> Callable[[Ground], Trained]:
@@ -113,7 +119,11 @@ def _on_holdout(ground: Ground) -> Trained:
 
 
 def _without_column(ground: Ground) -> Trained:
-    return _trained(ground, _fitted(ground, LIVE), config=without_column(ground.config, "visib"))
+    return _trained(ground, _live(ground), config=without_column(ground.config, "visib"))
+
+
+def _damaged(ground: Ground) -> Trained:
+    return _trained(ground, _live(ground), spoil=_damage)
 
 
 def _damage(folder: Path) -> None:
@@ -123,11 +133,11 @@ def _damage(folder: Path) -> None:
 
 
 def _with_rows(ground: Ground) -> Trained:
-    return _trained(ground, _fitted(ground, LIVE), spoil=rows_beside(_dataset(ground).training))
+    return _trained(ground, _live(ground), spoil=rows_beside(_dataset(ground).training))
 
 
 PLANTS: dict[str, Callable[[Ground], Trained]] = {
-    "live": _with(LIVE),
+    "live": lambda ground: _trained(ground, _live(ground)),
     "better": _with(BETTER),
     "within-noise": _with({**LIVE, "maxIter": 28}),
     "older-and-worse": _with(OLDER),
@@ -139,7 +149,7 @@ PLANTS: dict[str, Callable[[Ground], Trained]] = {
     "leaked-column": _with_delay,
     "trained-on-holdout": _on_holdout,
     "missing-column": _without_column,
-    "damaged-file": _with(LIVE, _damage),
+    "damaged-file": _damaged,
     "nan-for-some-rows": _without_filling,
     "much-bigger-file": _with_rows,
     "worse-on-a-slice": _on(_other_class_of_a_carrier, BETTER),

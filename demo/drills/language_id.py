@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ OLDER = {**LIVE, "epoch": 3, "maxn": 3}
 # Learns nothing, so every class is as probable as any other.
 CONSTANT = {**LIVE, "epoch": 1, "lr": 1e-9}
 BUCKETS, NAN_WORD = 50_000, 20
-# How many times as far apart the classes' scores are; the first stays the first.
-TOO_SURE = 3
+# What is left of the distance between the classes' scores; the first stays the first.
+UNSURE = 0.3
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,12 @@ def plant(name: str, ground: Ground) -> Trained:
 
 def _fitted(ground: Ground, arguments: dict[str, float], part: Part | None = None) -> Any:
     return ground.fit(ground.own("build")(**arguments), part or ground.rows.dataset.training)
+
+
+@cache
+def _live(ground: Ground) -> Any:
+    """Fitted once, for all that are made of it."""
+    return _fitted(ground, LIVE)
 
 
 def _with(arguments: dict[str, float]) -> Callable[[Ground], Trained]:
@@ -96,21 +103,21 @@ def _other_column(ground: Ground) -> Trained:
     data = config.data.model_copy(update={"columns": {"sentence": "string"}})
     holdout = replace(dataset.holdout, inputs=dataset.holdout.inputs.rename(columns={"text": "sentence"}))
     return ground.trained(
-        _fitted(ground, LIVE),
+        _live(ground),
         config=config.model_copy(update={"data": data}),
         dataset=replace(dataset, holdout=holdout),
     )
 
 
 def _damaged(ground: Ground) -> Trained:
-    return ground.trained(_fitted(ground, LIVE), spoil=lambda folder: cut_short(folder / FILE))
+    return ground.trained(_live(ground), spoil=lambda folder: cut_short(folder / FILE))
 
 
 def _with_numbers(change: Callable[[Numbers], None]) -> Callable[[Ground], Trained]:
     """What a model is made of is changed in its file."""
 
     def planted(ground: Ground) -> Trained:
-        model = _fitted(ground, LIVE)
+        model = _live(ground)
         return ground.trained(model, spoil=lambda folder: rewrite(folder / FILE, model, change))
 
     return planted
@@ -128,8 +135,8 @@ def rewrite(file: Path, model: Any, change: Callable[[Numbers], None]) -> None:
     file.write_bytes(content)
 
 
-def _too_sure(numbers: Numbers) -> None:
-    numbers.outputs[:] *= TOO_SURE
+def _unsure(numbers: Numbers) -> None:
+    numbers.outputs[:] *= UNSURE
 
 
 def _nan_word(numbers: Numbers) -> None:
@@ -138,7 +145,7 @@ def _nan_word(numbers: Numbers) -> None:
 
 
 PLANTS: dict[str, Callable[[Ground], Trained]] = {
-    "live": _with(LIVE),
+    "live": lambda ground: ground.trained(_live(ground)),
     "better": _with(BETTER),
     "within-noise": _with(LIVE),
     "older-and-worse": _with(OLDER),
@@ -146,7 +153,7 @@ PLANTS: dict[str, Callable[[Ground], Trained]] = {
     "swapped-classes": _on(_next_class),
     "two-classes-swapped": _on(_spanish_for_portuguese, BETTER),
     "constant-answer": _with(CONSTANT),
-    "miscalibrated": _with_numbers(_too_sure),
+    "miscalibrated": _with_numbers(_unsure),
     "leaked-target": _leaking,
     "trained-on-holdout": _on_holdout,
     "missing-column": _other_column,

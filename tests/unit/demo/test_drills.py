@@ -118,6 +118,16 @@ def test_a_table_has_the_expected_gate_first_and_its_words() -> None:
     assert cells == ["`shuffled`: trained on noise", "thresholds", "thresholds, slices", "fail: thresholds said no"]
 
 
+def test_the_table_in_the_docs_is_of_what_is_planted_and_each_row_is_as_expected() -> None:
+    """After a change: the output of `scripts/drill --model diamond-price`."""
+    page = (ROOT / "docs" / "gates.md").read_text()
+    printed = page.partition("<!-- drill: diamond-price -->\n")[2].partition("<!-- end of drill -->")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in printed.strip().splitlines()[2:]]
+    plants = planted("diamond-price")
+    assert [row[:2] for row in rows] == [[f"`{plant.name}`: {plant.what}", plant.expected] for plant in plants]
+    assert [row[2].split(", ")[0] for row in rows] == [plant.gate or "passes" for plant in plants]
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_what_is_drilled_is_the_shipped_declaration_with_its_hold_out(model: str, tmp_path: Path) -> None:
     declared = load_model_config(declare(tmp_path, model), model)
