@@ -18,7 +18,6 @@ from services.delivery.gates.custody import custody_checks
 from services.delivery.gates.data_gates import DataGates
 from services.delivery.gates.holdout import column_check
 from services.delivery.gates.latency import figures
-from services.delivery.gates.quality import quality_checks
 from services.delivery.gates.robustness import robustness
 from services.delivery.gates.stability import stability_check
 from services.delivery.packaging.chosen_form import FormJudge, Written
@@ -90,6 +89,8 @@ def _asked(scorer: Scorer, candidate: Candidate, judge: FormJudge) -> _Found:
     if (scores := examined.scores) is None:
         return _Found(checks)
     with _in_background(judge, holdout, examined) as formed:
+        from services.delivery.gates.quality import quality_checks  # imported ahead, as `measured` is
+
         metrics = measured(config.task, scores, holdout)
         checks += quality_checks(config, holdout, scores.finite)
         warnings = of_data.warnings(scores)

@@ -23,7 +23,7 @@ gates:
   compare: {metric: mean_absolute_error}
 """
 BUSY = "the machine is shared until March"
-NAMES = "stability, robustness, thresholds, slices, leakage, budgets, latency, compare, compare-slices"
+NAMES = "stability, robustness, thresholds, slices, classes, leakage, budgets, latency, compare, compare-slices"
 
 
 def gates(folder: Path, off: str) -> Gates:

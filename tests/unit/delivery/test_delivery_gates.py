@@ -540,7 +540,7 @@ def test_what_nobody_promoted_is_built_and_leaves_no_release_that_a_promotion_co
     with pytest.raises(Refused, match="expected the release .*, found none"):
         own_bench.store.release(built.digest)
     kept = {path.name for path in (own_bench.root / "store").iterdir() if any(path.iterdir())}
-    assert kept == {"models", "holdouts", "scores"}
+    assert kept == {"models", "holdouts", "rows", "scores", "forms", "graphs"}
     release = own_bench.package(promoted, own_bench.validation(promoted))
     assert own_bench.store.packaged(promoted) == release.digest != built.digest
 
