@@ -81,6 +81,20 @@ def test_a_metric_that_has_no_value_on_a_slice_is_left_out_there() -> None:
     assert [one.metric for one in of_slice] == ["brier_score_loss"]
 
 
+def test_a_group_may_have_metrics_and_a_confidence_of_its_own() -> None:
+    right = labels(numpy.arange(400) % 10 > 0)
+    groups = [everyone(400), Group("half", numpy.arange(400) < 200, 0.99, ("f1_score",))]
+    asked = ["accuracy_score", "f1_score"]
+    of_all, of_half = estimates(asked, "classification", ["a"] * 400, right, groups, 0.9)
+    assert [(one.metric, one.confidence) for one in of_all] == [("accuracy_score", 0.9), ("f1_score", 0.9)]
+    assert [(one.metric, one.confidence) for one in of_half] == [("f1_score", 0.99)]
+    compared = paired(asked, "classification", ["a"] * 400, right, labels(numpy.ones(400)), groups, 0.9)
+    assert [(one.slice, one.metric) for one in compared] == [
+        (None, "accuracy_score"), (None, "f1_score"), ("half", "f1_score"),
+    ]  # fmt: skip
+    assert all(one.high < 0 for one in compared)
+
+
 def test_two_models_that_answer_alike_differ_by_nothing() -> None:
     answers = labels(RANDOM.random(300) < 0.9)
     (same,) = paired(["accuracy_score"], "classification", ["a"] * 300, answers, answers, [everyone(300)], 0.95)

@@ -121,6 +121,12 @@ def test_all_rows_once_give_what_is_measured(task: Task) -> None:
     assert dict(zip(MEASURED[task], found, strict=True)) == pytest.approx(measure(task, actual, given))
 
 
+def test_a_label_that_no_drawn_row_has_does_not_count_in_the_mean_of_f1() -> None:
+    given: list[Prediction] = [Labelled(label=label, probability=0.9) for label in ("a", "b")]
+    drawn = numpy.array([2, 0], dtype=numpy.uint8)
+    assert ours("f1_score", "classification", ["a", "b"], given, drawn) == 1
+
+
 def test_log_loss_of_labels_is_that_of_the_rows_that_were_asked_for_all_probabilities() -> None:
     actual, given = sample("classification")
     half = [one.model_copy(update={"probabilities": None}) if n % 2 else one for n, one in enumerate(given)]  # type: ignore[union-attr]
