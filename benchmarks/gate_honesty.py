@@ -2,6 +2,7 @@
 it takes to promote one that is not: simulated on pairs of models whose true difference is known."""
 
 import argparse
+import io
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -88,9 +89,13 @@ def draw(cells: Sequence[Cell], path: Path) -> None:
             axes.plot(*zip(*points, strict=True), marker="o", label=_NAMES[worse])
         axes.axhline(MOST_PROMOTED, color="black", linestyle=":", label="most of those that are worse by the margin")
         axes.set(title=kind.metric, xlabel="rows of the hold-out", xscale="log", ylim=(0, 1.02))
+        axes.minorticks_off()
+        axes.set_xticks(_ROWS, map(str, _ROWS))
     plots[0].set_ylabel("share promoted")
     plots[0].legend(fontsize=8)
-    figure.savefig(path, metadata={"Date": None})
+    drawn = io.StringIO()
+    figure.savefig(drawn, format="svg", metadata={"Date": None})
+    path.write_text("\n".join(line.rstrip() for line in drawn.getvalue().splitlines()) + "\n")
 
 
 def main(arguments: Sequence[str]) -> int:
