@@ -9,7 +9,7 @@ from benchmarks.gate_honesty import AS_GOOD, AT_THE_MARGIN, BETTER, MOST_PROMOTE
 from benchmarks.simulated_pairs import KINDS, Kind, holdouts
 from services.delivery.statistics.weighted_metrics import weighted_metrics
 
-PAIRS, ROWS = 350, 200
+PAIRS, ROWS = 350, 300
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind.metric))
@@ -19,7 +19,7 @@ def test_of_a_thousand_that_are_worse_by_the_margin_at_most_one_in_twenty_is_pro
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind.metric))
 def test_more_of_the_better_ones_are_promoted(kind: Kind) -> None:
-    worse, as_good, better = (simulated(kind, 800, worse, 40).promoted for worse in (AT_THE_MARGIN, AS_GOOD, BETTER))
+    worse, as_good, better = (simulated(kind, ROWS, worse, 40).promoted for worse in (AT_THE_MARGIN, AS_GOOD, BETTER))
     assert worse < as_good < better
 
 
