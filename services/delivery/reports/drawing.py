@@ -5,6 +5,7 @@ presentation attributes, and a class where the color is one of ours, so that the
 """
 
 import io
+import warnings
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -69,7 +70,9 @@ def _one(figure: Callable[[], Plot | None]) -> Plot | None:
         # Imported where it is drawn, because most verbs draw nothing and need not wait for it.
         from services.delivery.reports.matplotlib_parts import rc_context
 
-        with rc_context(_SETTINGS):
+        with rc_context(_SETTINGS), warnings.catch_warnings():
+            # Of letters that its own font lacks, which the browser's has.
+            warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
             return figure()
     except Exception as error:
         return Plot("A plot is missing", f"It could not be drawn: {type(error).__name__}: {error}", "")

@@ -35,9 +35,9 @@ def validate(candidate: CandidateFile, out: OutFolder = None) -> None:
 
     Exit 1 unless every check passes. Example: trackback validate --candidate out/candidate.json --out out
     """
-    import_in_background("services.delivery.gates.quality")
-    import_in_background("services.contract.metrics")
-    import_in_background("services.delivery.reports.matplotlib_parts")
+    import_in_background(
+        "services.delivery.gates.quality", "services.contract.metrics", "services.delivery.reports.matplotlib_parts"
+    )
     settings = Settings()
     found = Candidate.read(candidate)
     config = load_model_config(settings.models, found.promotion.model)

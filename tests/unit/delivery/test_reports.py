@@ -235,6 +235,13 @@ def test_odd_answers_can_be_drawn(task: Task, kind: str) -> None:
         assert "could not be drawn" not in page
 
 
+def test_labels_of_any_script_are_drawn_though_the_font_that_measures_them_has_no_such_letters() -> None:
+    found = evidence("classification")
+    chinese = replace(found, actual=[f"中文 {one}" for one in found.actual])
+    page = validation_page(case("classification", Verdict.PASS).validation, replace(chinese, live=None))
+    assert ">中文 da → da</text>" in page
+
+
 def test_very_many_rows_make_no_large_page() -> None:
     found = evidence("regression")
     many = replace(
