@@ -150,8 +150,7 @@ def health(gocd: GoCD) -> list[dict[str, Any]]:
 
 
 def auto_update(gocd: GoCD) -> bool:
-    (package,) = gocd.packages()
-    return bool(package["auto_update"])
+    return {package["id"]: bool(package["auto_update"]) for package in gocd.packages()}[MODEL]
 
 
 def message(gocd: GoCD) -> str | None:

@@ -113,6 +113,7 @@ def test_the_set_up_first_tells_and_then_defines_everything_and_makes_the_operat
     told, made = (json.loads(part) for part in re.split(r"(?<=\n})\n(?={)", done.stdout))
     models = list_models(ROOT / "training" / "models")
     expected = {*(("experiment", name) for name in models), *(("package", name) for name in models)}
+    expected |= {("package", f"{name}-preview") for name in models}
     expected |= {("package repository", "mlflow"), ("config repo", "trackback")}
     assert {(step["kind"], step["id"]) for step in told["steps"]} == expected
     assert {step["outcome"] for step in told["steps"]} == {"would create"}
