@@ -14,7 +14,7 @@ from demo.drills.catalogue import AGAIN, LIVE, MODELS, PLANTED, Plant, planted
 from demo.drills.declaration import declare, pin, redeclare
 from demo.drills.drill import AT_ONCE, Workers
 from demo.drills.gates import Outcome, Stop
-from demo.drills.table import table
+from demo.drills.table import BEGIN, END, PAGE, table, with_table
 from services.contract.errors import Refused
 from services.contract.model_config import list_models, load_model_config
 from services.contract.verdict import Verdict
@@ -118,14 +118,19 @@ def test_a_table_has_the_expected_gate_first_and_its_words() -> None:
     assert cells == ["`shuffled`: trained on noise", "thresholds", "thresholds, slices", "fail: thresholds said no"]
 
 
-def test_the_table_in_the_docs_is_of_what_is_planted_and_each_row_is_as_expected() -> None:
-    """After a change: the output of `scripts/drill --model diamond-price`."""
-    page = (ROOT / "docs" / "gates.md").read_text()
-    printed = page.partition("<!-- drill: diamond-price -->\n")[2].partition("<!-- end of drill -->")[0]
+def test_the_table_in_the_docs_is_of_what_is_planted_with_the_gates_that_are_expected() -> None:
+    """After a change: `scripts/drill --model diamond-price | .venv/dev/bin/python -m demo.drills.table`."""
+    printed = PAGE.read_text().partition(BEGIN)[2].partition(END)[0]
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in printed.strip().splitlines()[2:]]
     plants = planted("diamond-price")
     assert [row[:2] for row in rows] == [[f"`{plant.name}`: {plant.what}", plant.expected] for plant in plants]
-    assert [row[2].split(", ")[0] for row in rows] == [plant.gate or "passes" for plant in plants]
+
+
+def test_the_printed_table_takes_the_place_of_the_one_in_the_docs() -> None:
+    page, printed = f"before\n{BEGIN}| old |\n{END}\nafter\n", "diamond-price\n\n| new |\n| --- |\n"
+    wanted = f"before\n{BEGIN}\n| new |\n| --- |\n\n{END}\nafter\n"
+    assert with_table(page, printed) == wanted
+    assert with_table(wanted, printed) == wanted
 
 
 @pytest.mark.parametrize("model", MODELS)
