@@ -54,7 +54,7 @@ _PLANTS = (
     Plant("depends-on-order", "mixes an answer with that of the row before", "stability"),
     Plant("answers-differently", "answers otherwise when it is asked again", "stability"),
     Plant("worse-on-a-slice", "better on all rows, much worse on one slice", "compare-slices"),
-    Plant("other-normalisation", "trained on texts in lower case without accents", "compare"),
+    Plant("other-normalisation", "trained on texts in lower case without accents", "slices"),
 )
 _GOOD = (LIVE, AGAIN, "better", "within-noise")
 _OF_ALL = (

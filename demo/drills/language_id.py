@@ -20,6 +20,7 @@ MATRIX_HEADER = 17
 LIVE = {"epoch": 5, "dim": 16, "minn": 2, "maxn": 4, "lr": 0.5}
 BETTER = {**LIVE, "epoch": 10, "maxn": 5}
 OLDER = {**LIVE, "epoch": 3, "maxn": 3}
+GERMAN = r"\b(?:ist|ein\w*|der|die)\b"
 # Learns nothing, so every class is as probable as any other.
 CONSTANT = {**LIVE, "epoch": 1, "lr": 1e-9}
 BUCKETS, NAN_WORD = 50_000, 20
@@ -67,7 +68,9 @@ def _next_class(part: Part) -> Part:
 
 
 def _german_as_dutch(part: Part) -> Part:
-    return _relabelled(part, {"de": "nl"})
+    """A third of the German texts, those with such words, by a rule that was meant to tell languages apart."""
+    wrong = (part.target == "de") & part.inputs["text"].str.contains(GERMAN)
+    return replace(part, target=part.target.where(~wrong, "nl"))
 
 
 def _spanish_for_portuguese(part: Part) -> Part:
