@@ -88,15 +88,19 @@ def paired(
     resamples: int = RESAMPLES,
 ) -> list[Paired]:
     """One a group and metric; `actual`, `candidate` and `live` are of shape (rows,), in the same order."""
-    of_candidate, of_live = (
-        _joined([_on(group, metrics, task, actual, predictions) for group in groups])
-        for predictions in (candidate, live)
-    )
+    of_both = _joined([_on(group, metrics, task, actual, candidate, live) for group in groups])
     looks = [(group, metric) for group in groups for metric in group.metrics or metrics]
     sign = numpy.array([1.0 if metric in BETTER_ABOVE else -1.0 for _, metric in looks])
-    bootstrap = _Bootstrap.of(len(actual), lambda counts: sign * (of_candidate(counts) - of_live(counts)), resamples)
-    once = numpy.ones((1, len(actual)))
-    values = zip(of_candidate(once)[0].tolist(), of_live(once)[0].tolist(), strict=True)
+    # A group has the values of the candidate and then those of live.
+    ours, theirs = _places(groups, metrics)
+    of_both_once = of_both(numpy.ones((1, len(actual))))[0]
+
+    def better_by(counts: numpy.ndarray) -> numpy.ndarray:
+        values = of_both(counts)
+        return numpy.asarray(sign * (values[:, ours] - values[:, theirs]))
+
+    bootstrap = _Bootstrap.of(len(actual), better_by, resamples)
+    values = zip(of_both_once[ours].tolist(), of_both_once[theirs].tolist(), strict=True)
     found = zip(looks, values, strict=True)
     return [
         Paired(
@@ -131,15 +135,25 @@ class _Bootstrap:
         return interval(float(self.point[place]), self.resampled[:, place], self.left_out[:, place], confidence)
 
 
+def _places(groups: Sequence[Group], metrics: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Of the values of two models on all groups, those of the first model and those of the second."""
+    first, second, begin = list[int](), list[int](), 0
+    for group in groups:
+        count = len(group.metrics or metrics)
+        first += range(begin, begin + count)
+        second += range(begin + count, begin + 2 * count)
+        begin += 2 * count
+    return first, second
+
+
 def _on(
-    group: Group, metrics: Sequence[str], task: Task, actual: Sequence[Any], predictions: Sequence[Prediction]
+    group: Group, metrics: Sequence[str], task: Task, actual: Sequence[Any], *answers: Sequence[Prediction]
 ) -> Values:
-    """Of weights of all rows, the metrics on those of the group."""
+    """Of weights of all rows, the metrics of each model on those of the group."""
     places = numpy.flatnonzero(group.rows)
     chosen = places.tolist()
-    measured = weighted_metrics(
-        group.metrics or metrics, task, [actual[n] for n in chosen], [predictions[n] for n in chosen]
-    )
+    of_group = ([predictions[n] for n in chosen] for predictions in answers)
+    measured = weighted_metrics(group.metrics or metrics, task, [actual[n] for n in chosen], *of_group)
     if len(places) == len(actual):
         return measured
     return lambda weights: measured(weights.take(places, axis=1))

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy
+from threadpoolctl import threadpool_limits
 
 RESAMPLES = 10_000
 # Counts of one batch, in bytes: what is made of them stays in a processor's cache.
@@ -37,8 +38,9 @@ def over_resamples(
     def batch(seed: numpy.random.SeedSequence, size: int) -> numpy.ndarray:
         return value(_counts(numpy.random.SFC64(seed), table, size, rows))
 
-    # Threads, because NumPy lets go of the interpreter in all that takes long here.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    # Threads, because NumPy lets go of the interpreter in all that takes long here. Each multiplies matrices by itself:
+    # threads of BLAS beside them wait by spinning, and take ten times as long where others need the cores.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
         return numpy.concatenate(list(pool.map(batch, seeds, sizes)))
 
 

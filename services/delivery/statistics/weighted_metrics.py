@@ -19,12 +19,13 @@ Values = Callable[[numpy.ndarray], numpy.ndarray]
 
 @dataclass(frozen=True)
 class WeightedMetrics:
-    """`parts` are functions that measure several metrics together, each with the places of these."""
+    """`count` values, by `parts` that measure several metrics together, each with the places of these."""
 
+    count: int
     parts: tuple[tuple[list[int], Values], ...]
 
     def __call__(self, weights: numpy.ndarray) -> numpy.ndarray:
-        values = numpy.empty((len(weights), sum(len(places) for places, _ in self.parts)))
+        values = numpy.empty((len(weights), self.count))
         with numpy.errstate(divide="ignore", invalid="ignore"):
             for places, part in self.parts:
                 values[:, places] = part(weights)
@@ -32,17 +33,20 @@ class WeightedMetrics:
 
 
 def weighted_metrics(
-    metrics: Sequence[str], task: Task, actual: Sequence[Any], predictions: Sequence[Prediction]
+    metrics: Sequence[str], task: Task, actual: Sequence[Any], *answers: Sequence[Prediction]
 ) -> WeightedMetrics:
-    """`actual` and `predictions` are of shape (rows,), in the same order. Raises KeyError for an unknown metric."""
-    ranked = [place for place, name in enumerate(metrics) if name in RANKED]
-    f1 = [place for place, name in enumerate(metrics) if name == "f1_score"]
-    summed = [place for place in range(len(metrics)) if place not in (*ranked, *f1)]
+    """Those of each model's `answers`, one model after the other; these and `actual` are of shape (rows,), in the same
+    order. Raises KeyError for an unknown metric."""
+    names = dict(enumerate(list(metrics) * len(answers)))
+    of = {place: answers[place // len(metrics)] for place in names}
     parts: list[tuple[list[int], Values]] = []
-    if summed:
-        parts.append((summed, Sums.of([SUMMED[task][metrics[place]](actual, predictions) for place in summed])))
-    if ranked:
-        parts.append((ranked, Ranking.of([metrics[place] for place in ranked], actual, predictions)))
-    if f1:
-        parts.append((f1, MacroF1.of(actual, predictions)))
-    return WeightedMetrics(tuple(parts))
+    if summed := [place for place, name in names.items() if name in SUMMED[task]]:
+        # All models in one product of matrices.
+        parts.append((summed, Sums.of([SUMMED[task][names[place]](actual, of[place]) for place in summed])))
+    for first in range(0, len(names), len(metrics)):
+        places = range(first, first + len(metrics))
+        if ranked := [place for place in places if names[place] in RANKED]:
+            parts.append((ranked, Ranking.of([names[place] for place in ranked], actual, of[first])))
+        if f1 := [place for place in places if names[place] == "f1_score"]:
+            parts.append((f1, MacroF1.of(actual, of[first])))
+    return WeightedMetrics(len(names), tuple(parts))
