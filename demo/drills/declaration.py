@@ -24,7 +24,12 @@ _CHANGES: dict[str, dict[str, Any]] = {
         "gates": {"budgets": {"cpu_seconds": 30}},
     },
     "language-id": {},
-    "flight-delay": {"gates": {"budgets": {"model_megabytes": 20}, "slices": {"carrier": {"thresholds": {"log_loss": {"max": 2}}}}}},
+    "flight-delay": {
+        "gates": {
+            "budgets": {"model_megabytes": 20},
+            "slices": {"carrier": {"thresholds": {"log_loss": {"max": 2}}}},
+        }
+    },
 }  # fmt: skip
 # A column that a careless join brings in; `load` of flight-delay has its own already.
 _LEAKS: dict[str, tuple[str, str]] = {
