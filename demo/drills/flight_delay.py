@@ -127,8 +127,8 @@ def _damaged(ground: Ground) -> Trained:
 
 
 def _damage(folder: Path) -> None:
-    """The numbers of the last stage."""
-    for file in max((folder / "sparkml" / "stages").iterdir()).glob("data/*.parquet"):
+    """What Spark says of its last stage."""
+    for file in max((folder / "sparkml" / "stages").iterdir()).glob("metadata/part-*"):
         cut_short(file)
 
 
