@@ -102,7 +102,9 @@ def _without_filling(ground: Ground) -> Trained:
         columns = ["carrier_index", "hour", "month", "temp", "humid", "wind_speed", "precip", "pressure", "visib"]
         return Pipeline(stages=[names, _assembler(columns), _logistic()])
 
-    return _trained(ground, ground.fit(plan, part))
+    # Of its own answers no metric could be logged.
+    answers = ground.flavor.predict(_live(ground), ground.rows.dataset.holdout.inputs)
+    return _trained(ground, ground.fit(plan, part), answers=answers)
 
 
 def _assembler(columns: list[str]) -> VectorAssembler:
