@@ -21,7 +21,6 @@ LIVE = {"kind": "logistic", "maxIter": 30}
 BETTER = {"kind": "boosted", "maxIter": 20, "maxDepth": 5, "stepSize": 0.3}
 OLDER = {**LIVE, "maxIter": 3}
 CONSTANT = {**LIVE, "regParam": 10.0, "elasticNetParam": 1.0}
-SLICE = "WN"
 
 
 def plant(name: str, ground: Ground) -> Trained:
@@ -53,17 +52,12 @@ def _with(parameters: dict[str, Any]) -> Callable[[Ground], Trained]:
     return lambda ground: _trained(ground, _fitted(ground, parameters))
 
 
-def _on(change: Callable[[Part], Part], parameters: dict[str, Any] = LIVE) -> Callable[[Ground], Trained]:
-    return lambda ground: _trained(ground, _fitted(ground, parameters, change(_dataset(ground).training)))
+def _on(change: Callable[[Part], Part]) -> Callable[[Ground], Trained]:
+    return lambda ground: _trained(ground, _fitted(ground, LIVE, change(_dataset(ground).training)))
 
 
 def _other_class(part: Part) -> Part:
     return replace(part, target=1 - part.target)
-
-
-def _other_class_of_a_carrier(part: Part) -> Part:
-    wrong = part.inputs["carrier"] == SLICE
-    return replace(part, target=part.target.where(~wrong, 1 - part.target))
 
 
 def _late_ones_often(part: Part) -> Part:
@@ -154,5 +148,4 @@ PLANTS: dict[str, Callable[[Ground], Trained]] = {
     "damaged-file": _damaged,
     "nan-for-some-rows": _without_filling,
     "much-bigger-file": _with_rows,
-    "worse-on-a-slice": _on(_other_class_of_a_carrier, BETTER),
 }
