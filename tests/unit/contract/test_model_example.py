@@ -54,6 +54,7 @@ def test_a_moment_may_be_written_as_yaml_has_it(kind: str, value: object, expect
     content = yaml.safe_load((MODELS / FLIGHT / "model.yaml").read_text())
     content["data"]["columns"] = {"day": kind}
     content["data"]["optional"] = ["day"]
+    content["gates"]["slices"] = {}
     content["example"] = {"day": value}
     (tmp_path / FLIGHT).mkdir()
     (tmp_path / FLIGHT / "model.yaml").write_text(yaml.safe_dump(content))

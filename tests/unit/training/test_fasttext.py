@@ -294,7 +294,7 @@ def test_a_plan_that_fasttext_crashes_on_or_takes_wrongly_is_refused_in_words(pl
 @pytest.mark.parametrize("task", ["regression", "binary-classification"])
 def test_a_task_without_labels_is_refused_before_the_rows_are_read(task: str) -> None:
     metric = {"regression": "mean_absolute_error"}.get(task, "log_loss")
-    gates = {**CONFIG["gates"], "thresholds": {metric: {"max": 1}}, "compare": {"metric": metric}}
+    gates = {**CONFIG["gates"], "thresholds": {metric: {"max": 1}}, "slices": {}, "compare": {"metric": metric}}
     with pytest.raises(Refused, match=f"expected the task classification in model.yaml, found {task}"):
         check({}, task=task, gates=gates)
 
