@@ -153,7 +153,7 @@ def test_a_model_of_xgboost_becomes_a_release_as_well(checkout: Path, mlflow_url
     for old, new in (
         ("library: sklearn", "library: xgboost"),
         ("task: regression", "task: classification"),
-        ("mean_absolute_error: {max: 60}", "accuracy_score: {min: 0.6}"),
+        ("mean_absolute_error: {max: 60}", "accuracy_score: {min: 0.5}"),
         ("metric: mean_absolute_error", "metric: accuracy_score"),
         ("ridge: {alpha: 0.1}", "boosted: {num_boost_round: 20}"),
     ):
@@ -169,7 +169,9 @@ def test_a_model_of_xgboost_becomes_a_release_as_well(checkout: Path, mlflow_url
 def test_the_pipelines_of_the_page_are_accepted_behind_ours(tmp_path: Path) -> None:
     file = tmp_path / "pipelines.gocd.yaml"
     file.write_text((ROOT / PIPELINES).read_text() + "\n" + blocks(MODEL)[PIPELINES])
-    assert list(load_pipelines(file).pipelines) == [
-        "diamond-price", "diamond-price-online", "language-id", "language-id-online", "flight-delay",
-        "flight-delay-online", "diabetes", "diabetes-online",
-    ]  # fmt: skip
+    ours = [
+        f"{model}{suffix}"
+        for model in ("diamond-price", "language-id", "flight-delay")
+        for suffix in ("", "-online", "-preview")
+    ]
+    assert list(load_pipelines(file).pipelines) == [*ours, "diabetes", "diabetes-online"]

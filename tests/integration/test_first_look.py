@@ -18,16 +18,18 @@ def test_a_fresh_platform_has_no_health_message_and_says_of_each_model_that_noth
     if missing := [jar for jar in JARS if not (ROOT / jar).is_file()]:
         (pytest.fail if "CI" in os.environ else pytest.skip)(f"not built: {missing}: run 'mvn -B package' in plugin/")
     models = list_models(ROOT / "training" / "models")
+    packages = [*models, *(f"{model}-preview" for model in models)]
     with running_platform(tmp_path / "state") as platform, GoCD(platform.urls.gocd) as gocd:
         token = {"Authorization": f"bearer {(tmp_path / 'state' / 'token').read_text().strip()}"}
         accept = {"Accept": "application/vnd.go.cd.v1+json"}
         health = httpx.get(f"{gocd.url}/api/server_health_messages", headers={**token, **accept}, timeout=30)
         assert health.raise_for_status().json() == []
-        assert {it["id"]: it["auto_update"] for it in gocd.packages()} == dict.fromkeys(models, False)
+        assert {it["id"]: it["auto_update"] for it in gocd.packages()} == dict.fromkeys(packages, False)
         page = (
             httpx.get(gocd.url.removesuffix("/go"), headers=token, timeout=30, follow_redirects=True)
             .raise_for_status()
             .text
         )
         assert page.count("<p>Nothing was promoted yet: give a finished run in MLflow the tag") == len(models)
+        assert page.count("<p>Nothing is to be previewed yet: give a run in MLflow the tag") == len(models)
         assert 'class="problem"' not in page

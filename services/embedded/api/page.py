@@ -20,7 +20,12 @@ from services.embedded.clock import from_milliseconds
 from services.embedded.differences import BEHAVIOUR
 from services.embedded.engine import CiEngine
 from services.embedded.pipelines.pipeline_config import PipelineConfig
-from services.embedded.polling.expected_failures import NOTHING_PROMOTED, explanation, is_expected
+from services.embedded.polling.expected_failures import (
+    NOTHING_PREVIEWED,
+    NOTHING_PROMOTED,
+    explanation,
+    is_expected,
+)
 from services.embedded.records.history import UNKNOWN, Cause, Instance, StageRun
 from services.embedded.records.modifications import Modification
 
@@ -126,7 +131,9 @@ def _why_empty(engine: CiEngine, pipeline: PipelineConfig) -> str:
     """Whether nobody trained the model yet, or nobody promoted a run of it."""
     packages = [engine.catalog.package(it.package or "") for it in pipeline.materials.values()]
     problems = [problem for it in packages if it for problem in engine.health.messages(it.fingerprint)]
-    return next((words for it in problems if (words := explanation(it.detail))), NOTHING_PROMOTED)
+    previews = any(prop.key == "TAG" and prop.value == "preview" for it in packages if it for prop in it.properties)
+    explained = (words for it in problems if (words := explanation(it.detail)))
+    return NOTHING_PREVIEWED if previews else next(explained, NOTHING_PROMOTED)
 
 
 def _row(engine: CiEngine, instance: Instance, downstream: tuple[str, ...]) -> Row:

@@ -5,6 +5,9 @@ apart by the sentences of our plugin.
 """
 
 NOTHING_PROMOTED = "Nothing was promoted yet: give a finished run in MLflow the tag 'promote'."
+NOTHING_PREVIEWED = (
+    "Nothing is to be previewed yet: give a run in MLflow the tag 'preview', with a pull request's number."
+)
 # What a person is told, by the beginning of the plugin's sentence; plugin/README.md has both sentences.
 EXPLANATIONS = {
     "nothing promoted in ": NOTHING_PROMOTED,
