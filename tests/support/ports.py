@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
 
 # Linux takes the ports of outgoing connections from 32768 up: none of those takes one between a look here and its use.
 RANGE = range(15_000, 32_000)
@@ -37,32 +36,32 @@ def ports_of(share: int) -> list[int]:
     return random.sample(RANGE[first : first + size : APART], size // APART)
 
 
-def take_share(folder: Path) -> tuple[int, BinaryIO]:
-    """The first that no living process has, and the file whose lock holds it until it is closed.
+def take_share(folder: Path) -> tuple[int, int]:
+    """The first that no living process has, and the descriptor of the file whose lock holds it until it is closed.
 
     Raises RuntimeError where there is none left.
     """
     folder.mkdir(exist_ok=True)
     for share in range(SHARES):
-        held = (folder / str(share)).open("wb")
+        held = os.open(folder / str(share), os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            held.close()
+            os.close(held)
         else:
             return share, held
     raise RuntimeError(f"expected at most {SHARES} processes of tests at a time, found as many at work already")
 
 
 @functools.cache
-def _ports() -> tuple[Iterator[int], BinaryIO]:
-    share, held = take_share(Path(tempfile.gettempdir()) / f"trackback-ports-{os.getuid()}")
-    return itertools.cycle(ports_of(share)), held
+def _ports() -> Iterator[int]:
+    # It is held until this process ends.
+    share, _ = take_share(Path(tempfile.gettempdir()) / f"trackback-ports-{os.getuid()}")
+    return itertools.cycle(ports_of(share))
 
 
 def _bound() -> socket.socket:
-    ports, _ = _ports()
-    for port in ports:
+    for port in _ports():
         listener = socket.socket()
         try:
             listener.bind(("127.0.0.1", port))

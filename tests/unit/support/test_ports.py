@@ -1,7 +1,7 @@
 """Ports for tests: no other process's, and none that an outgoing connection is given."""
 
+import os
 import socket
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -20,17 +20,15 @@ def test_no_two_shares_have_a_port_in_common_and_each_has_space_behind_it() -> N
 
 
 def test_a_share_is_one_process_s_until_it_ends(tmp_path: Path) -> None:
-    with ExitStack() as held:
-        taken = [take_share(tmp_path) for _ in range(SHARES)]
-        for _, file in taken:
-            held.enter_context(file)
-        assert [share for share, _ in taken] == list(range(SHARES))
-        with pytest.raises(RuntimeError, match=f"at most {SHARES} processes"):
-            take_share(tmp_path)
-        taken[3][1].close()
-        share, file = take_share(tmp_path)
-        held.enter_context(file)
-        assert share == 3
+    held = dict(take_share(tmp_path) for _ in range(SHARES))
+    assert list(held) == list(range(SHARES))
+    with pytest.raises(RuntimeError, match=f"at most {SHARES} processes"):
+        take_share(tmp_path)
+    os.close(held[3])
+    share, held[3] = take_share(tmp_path)
+    assert share == 3
+    for descriptor in held.values():
+        os.close(descriptor)
 
 
 def test_ports_that_are_asked_for_together_are_different() -> None:
