@@ -12,7 +12,7 @@ from services.contract.model_config import MODEL_FILE
 
 SHIPPED = ROOT / "training" / "models"
 OWN_TYPES = Path(__file__).with_name("own_types.py")
-# Beside what is shipped: what never ends is ended sooner, and of flights a slice and a bound of their files.
+# Beside what is shipped: what never ends is ended sooner.
 _CHANGES: dict[str, dict[str, Any]] = {
     "diamond-price": {
         "trusted": [
@@ -24,12 +24,7 @@ _CHANGES: dict[str, dict[str, Any]] = {
         "gates": {"budgets": {"cpu_seconds": 30}},
     },
     "language-id": {},
-    "flight-delay": {
-        "gates": {
-            "budgets": {"model_megabytes": 20},
-            "slices": {"carrier": {"thresholds": {"log_loss": {"max": 2}}}},
-        }
-    },
+    "flight-delay": {},
 }  # fmt: skip
 # A column that a careless join brings in; `load` of flight-delay has its own already.
 _LEAKS: dict[str, tuple[str, str]] = {
