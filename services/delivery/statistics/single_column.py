@@ -39,7 +39,7 @@ class Target:
         Source: Murphy, Skill Scores Based on the Mean Square Error, 1988.
         """
         learnt, actual = self.values[: self.half], self.values[self.half :]
-        constant = numpy.bincount(learnt).argmax() if self.labels else learnt.mean()
+        constant = numpy.argmax(numpy.bincount(learnt)) if self.labels else learnt.mean()
         lost = self._loss(actual, constant)
         return 1 - self._loss(actual, predicted) / lost if lost else 0.0
 

@@ -67,7 +67,7 @@ def binned(truth: numpy.ndarray, score: numpy.ndarray) -> tuple[numpy.ndarray, n
     """Mean probability and share of ones in bins of equal width, without those that hold few rows."""
     places = numpy.clip((score * _BINS).astype(int), 0, _BINS - 1)
     rows = numpy.bincount(places, minlength=_BINS)
-    held = rows >= min(_FEWEST, rows.max())
+    held = rows >= min(_FEWEST, int(numpy.max(rows)))
     sums = (numpy.bincount(places, weights=one, minlength=_BINS)[held] for one in (score, truth))
     mean, seen = (one / rows[held] for one in sums)
     return mean, seen
