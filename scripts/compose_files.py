@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,10 @@ def compose_files() -> list[Path]:
     return [*(ROOT / one["path"] for one in included), MAIN]
 
 
-def compose_services() -> list[ComposeService]:
+@cache
+def compose_services() -> tuple[ComposeService, ...]:
     kinds = yaml.safe_load(KINDS.read_text(encoding="utf-8"))["services"]
-    return [service for file in compose_files() for service in _services(file, kinds)]
+    return tuple(service for file in compose_files() for service in _services(file, kinds))
 
 
 def _services(file: Path, kinds: dict[str, Any]) -> Iterator[ComposeService]:

@@ -43,8 +43,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def quick(more: Sequence[str]) -> int:
-    """The units that start no process."""
-    options = ("-q", "-n", str(WORKERS), "--dist", "worksteal", "-m", "not process")
+    """The units that start no process and take no seconds of a core."""
+    options = ("-q", "-n", str(WORKERS), "--dist", "worksteal", "-m", "not process and not thorough")
     return run(*PYTEST, *options, *(more or ("tests/unit",)))
 
 

@@ -74,6 +74,7 @@ def test_log_loss_is_scikit_learns() -> None:
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("metric", ["average_precision_score", "log_loss", "brier_score_loss"])
 def test_a_better_ranking_is_better_with_an_interval_above_zero_and_the_other_way_round(metric: str) -> None:
     actual = GENERATOR.integers(0, 2, 2000)

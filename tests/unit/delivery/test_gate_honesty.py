@@ -12,11 +12,13 @@ from services.delivery.statistics.weighted_metrics import weighted_metrics
 PAIRS, ROWS = 350, 300
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind.metric))
 def test_of_a_thousand_that_are_worse_by_the_margin_at_most_one_in_twenty_is_promoted(kind: Kind) -> None:
     assert simulated(kind, ROWS, AT_THE_MARGIN, PAIRS).share <= MOST_PROMOTED
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind.metric))
 def test_more_of_the_better_ones_are_promoted(kind: Kind) -> None:
     worse, as_good, better = (simulated(kind, ROWS, worse, 40).promoted for worse in (AT_THE_MARGIN, AS_GOOD, BETTER))

@@ -138,6 +138,7 @@ def test_a_model_that_is_really_slow_fails_in_every_round(
     assert (verdict, len(rounds)) == (Verdict.FAIL, ROUNDS)
 
 
+@pytest.mark.thorough
 def test_a_model_that_lets_other_threads_be_slow_never_passes() -> None:
     def delegate() -> None:
         worker = Thread(target=burn, args=(LIMIT_MS + 5,))

@@ -199,6 +199,7 @@ def check(scenario: Scenario) -> None:
         assert not (was_refused and revision in [later for later, _ in runs[place + 1 :]])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(20))
 def test_no_promotion_is_lost_and_what_is_live_is_the_newest_good_one(tmp_path: Path, seed: int) -> None:
     scenario = Scenario(tmp_path, seed)
@@ -206,6 +207,7 @@ def test_no_promotion_is_lost_and_what_is_live_is_the_newest_good_one(tmp_path: 
     check(scenario)
 
 
+@pytest.mark.thorough
 def test_of_thirty_promotions_during_one_first_stage_each_is_judged_until_one_is_good(tmp_path: Path) -> None:
     scenario = Scenario(tmp_path, 0)
     for _ in range(30):

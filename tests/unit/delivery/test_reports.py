@@ -76,6 +76,7 @@ def renamed(found: Any, text: str) -> Any:
     return text if isinstance(found, str) else found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("task", TASKS)
 def test_what_anybody_named_is_text_on_the_page_and_no_element(task: Task) -> None:
     one = case(task, Verdict.INCONCLUSIVE)
@@ -93,6 +94,7 @@ def test_what_anybody_named_is_text_on_the_page_and_no_element(task: Task) -> No
         assert not re.search(r"<(script|img)|could not be drawn|37035|onerror=alert\(1\)>[^&]", page)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("task", "verdict"), list(zip(TASKS, Verdict, strict=True)))
 def test_a_page_needs_nothing_from_anywhere_and_no_style_but_its_own(task: Task, verdict: Verdict) -> None:
     one = case(task, verdict)
@@ -104,6 +106,7 @@ def test_a_page_needs_nothing_from_anywhere_and_no_style_but_its_own(task: Task,
         assert set(re.findall(r'(?:href="#|url\(#)([^")]*)', page)) == set(names)
 
 
+@pytest.mark.thorough
 def test_equal_records_and_answers_give_equal_pages() -> None:
     one = case("regression", Verdict.PASS)
     assert comparison_page(one.comparison, one.evidence) == comparison_page(one.comparison, one.evidence)
@@ -225,6 +228,7 @@ def _odd(task: Task, kind: str) -> Evidence:
     return replace(some, actual=[some.actual[0]] * rows) if kind == "one target" else some
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("task", "kind"), list(product(TASKS, ("one row", "one answer", "one target"))))
 def test_odd_answers_can_be_drawn(task: Task, kind: str) -> None:
     one, odd = case(task, Verdict.PASS), _odd(task, kind)
@@ -242,6 +246,7 @@ def test_labels_of_any_script_are_drawn_though_the_font_that_measures_them_has_n
     assert ">中文 da → da</text>" in page
 
 
+@pytest.mark.thorough
 def test_very_many_rows_make_no_large_page() -> None:
     found = evidence("regression")
     many = replace(

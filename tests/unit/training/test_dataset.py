@@ -97,6 +97,7 @@ def test_the_digest_is_that_of_the_canonical_csv() -> None:
     assert holdout.digest.rows == len(holdout.csv.splitlines()) - 1
 
 
+@pytest.mark.thorough
 def test_the_pinned_hold_out_of_diamond_price_is_what_the_package_gives() -> None:
     from plotnine.data import diamonds
 

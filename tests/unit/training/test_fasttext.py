@@ -105,6 +105,7 @@ def test_both_copies_read_the_same_words(copy: ModuleType, text: str) -> None:
     assert copy.one_line(text) == READ_AS[text]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("copy", COPIES)
 def test_both_copies_make_one_line_of_every_character(copy: ModuleType) -> None:
     text = "".join(f"a{chr(point)}b " for point in range(0x110000))

@@ -79,6 +79,7 @@ def test_the_weekday_is_counted_from_monday(tmp_path: Path) -> None:
     assert made_up(tmp_path, [{}, {"day": 10}], [{}])["weekday"].tolist() == [0, 6]
 
 
+@pytest.mark.thorough
 def test_the_package_gives_each_flight_that_arrived_once_and_the_hold_out_that_is_pinned(config: ModelConfig) -> None:
     files = package_files(config.data.packages)
     assert [path.name for path in files.values()] == ["flights.csv.zip", "weather.csv"]

@@ -181,6 +181,7 @@ def rows() -> pandas.DataFrame:
     return frame
 
 
+@pytest.mark.thorough
 def test_the_packages_give_tens_of_thousands_of_texts_in_scores_of_languages(rows: pandas.DataFrame) -> None:
     assert len(rows) > 40_000
     labels = rows["label"].value_counts()
@@ -190,6 +191,7 @@ def test_the_packages_give_tens_of_thousands_of_texts_in_scores_of_languages(row
     assert not rows["text"].str.contains(r"%\(|%s|</a>|:ref:").any()
 
 
+@pytest.mark.thorough
 def test_translations_of_one_message_never_fall_on_both_sides(rows: pandas.DataFrame) -> None:
     dataset = split(rows, CONFIG.data, CONFIG.task, "catalogs")
     training, holdout = (set(rows["message"][part.inputs.index]) for part in (dataset.training, dataset.holdout))
