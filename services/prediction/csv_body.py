@@ -17,7 +17,7 @@ def read_csv(body: bytes, inputs: Sequence[Column]) -> dict[str, Any]:
     header, *lines = _lines(body)
     types = {column.name: column for column in inputs}
     known = [types.get(name) for name in header]
-    data = [[_cell(text, column) for text, column in zip(line, _as_long(known, line), strict=True)] for line in lines]
+    data = [[cell(text, column) for text, column in zip(line, _as_long(known, line), strict=True)] for line in lines]
     return {"columns": header, "data": data}
 
 
@@ -39,10 +39,16 @@ def _as_long(known: list[Column | None], line: list[str]) -> list[Column | None]
     return (known + [None] * len(line))[: len(line)]
 
 
-def _cell(text: str, column: Column | None) -> Any:
+def missing(column: Column) -> tuple[str, ...]:
+    """The texts that stand for nothing there."""
+    return tuple(text for text in _MISSING if not (text and column.required))
+
+
+def cell(text: str, column: Column | None) -> Any:
+    """What JSON would have in the place of this text."""
     if column is None:
         return text
-    if text in (_MISSING if not column.required else ("",)):
+    if text in _MISSING and not (text and column.required):
         return None
     try:
         return _CONVERT.get(column.type, str)(text)

@@ -37,7 +37,7 @@ def read_invocation(body: bytes, inputs: Inputs, max_rows: int, media: MediaType
 
 def read_table(columns: Sequence[Any], data: Sequence[Sequence[Any]], inputs: Inputs) -> Rows:
     """Puts the columns of `data` into the order of `inputs`; an optional one that is absent is null."""
-    refuse_if(_column_problems(columns, inputs))
+    refuse_if(column_problems(columns, inputs))
     refuse_if(
         f"row {number}: expected a list of {len(columns)} values, found {describe(row)}"
         for number, row in enumerate(data)
@@ -97,7 +97,7 @@ def _any(where: str, content: Any, inputs: Inputs, max_rows: int) -> Rows:
 
 def _columns(where: str, content: dict[str, Any], inputs: Inputs, max_rows: int) -> Rows:
     """Each a list, or the value of the only row."""
-    refuse_if(_column_problems(tuple(content), inputs))
+    refuse_if(column_problems(tuple(content), inputs))
     columns = {
         column.name: _column(f"{where}.{column.name}", content[column.name], max_rows)
         for column in inputs
@@ -140,7 +140,7 @@ def _rows(where: str, value: Any, max_rows: int) -> list[Any]:
     return rows
 
 
-def _column_problems(columns: Sequence[Any], inputs: Inputs) -> Iterator[str]:
+def column_problems(columns: Sequence[Any], inputs: Inputs) -> Iterator[str]:
     """Other columns than the inputs are ignored, as MLflow ignores them."""
     for column in inputs:
         if (times := columns.count(column.name)) > 1:
@@ -155,4 +155,4 @@ def _record_problems(records: Sequence[Any], inputs: Inputs) -> Iterator[str]:
         if not isinstance(record, dict):
             yield f"row {number}: expected an object of columns, found {describe(record)}"
         elif not required <= record.keys():
-            yield from (f"row {number}: {problem}" for problem in _column_problems(tuple(record), inputs))
+            yield from (f"row {number}: {problem}" for problem in column_problems(tuple(record), inputs))

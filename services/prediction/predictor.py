@@ -28,11 +28,11 @@ class Predictor:
         self.manifest = release.manifest
         self.form = form
         self.example = {"dataframe_records": [example or {}]}
-        self._model = model
+        self.model = model
 
     def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
         """Raises Invalid when the model has no finite answer for these rows."""
-        return _answered(self._model.predict, rows)
+        return _answered(self.model.predict, rows)
 
     def predict_proba(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
         """As `predict`, of a classifier, with the probabilities of all classes."""
@@ -42,7 +42,7 @@ class Predictor:
         if len(rows) > self.most_rows:
             many = f"expected at most {self.most_rows} rows for the probabilities of all {len(classes)} classes"
             raise Invalid(413, f"{many}, found {len(rows)}: send them in parts")
-        return _answered(lambda rows: self._model.predict_proba(rows, classes), rows)
+        return _answered(lambda rows: self.model.predict_proba(rows, classes), rows)
 
     @property
     def most_rows(self) -> int:

@@ -1,8 +1,8 @@
 """The forms of model that can be served, one module each; only the one that a release names is imported."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 from services.contract.modules import find_module
 from services.contract.prediction import Prediction
@@ -20,6 +20,19 @@ class Model(Protocol):
 
     def predict_proba(self, rows: Sequence[Sequence[Cell]], classes: Sequence[str]) -> list[Prediction]:
         """As `predict`, of a classifier, with the probabilities of the manifest's classes in their order."""
+
+
+@runtime_checkable
+class ColumnarModel(Protocol):
+    """A model that takes columns of Arrow as they are. All others are asked row by row."""
+
+    def predict_columns(self, columns: Sequence[Any]) -> Mapping[str, Any]:
+        """The answers to the manifest's inputs in order, as `services.prediction.batch.cells.Converted` has them:
+        `prediction`, or `label` and `probability`, each an array or list of one value a row; None or a number that is
+        not finite where the model has no answer.
+
+        Raises ValueError when the model cannot take a row.
+        """
 
 
 class Runtime(Protocol):

@@ -1,15 +1,16 @@
 """fastText from its own file: the only module that knows the library."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import fasttext
 
+from services.contract import names
 from services.contract.cells import text
 from services.contract.errors import Refused
 from services.contract.fasttext_text import labelled, labelled_all, one_line
-from services.contract.prediction import Prediction
+from services.contract.prediction import Labelled, Prediction
 from services.contract.record import Cell
 from services.contract.release import Column
 
@@ -26,6 +27,22 @@ class FastTextModel:
 
     def predict_proba(self, rows: Sequence[Sequence[Cell]], classes: Sequence[str]) -> list[Prediction]:
         return [labelled_all(*self._answer(text(cell), _ALL), classes) for (cell,) in rows]
+
+    def predict_columns(self, columns: Sequence[Any]) -> Mapping[str, Any]:
+        """As `predict`, of the only column; a text that has no answer does not keep the others from theirs."""
+        (texts,) = columns
+        found = [self._answer_or_none(words) for words in texts.fill_null("").to_pylist()]
+        return {
+            names.GRAPH_LABEL: [one and one.label for one in found],
+            names.GRAPH_PROBABILITY: [one and one.probability for one in found],
+        }
+
+    def _answer_or_none(self, words: str) -> Labelled | None:
+        try:
+            labels, probabilities = self._answer(words, 1)
+        except ValueError:
+            return None
+        return labelled(labels[0], probabilities[0])
 
     def _answer(self, words: str, k: int) -> tuple[Sequence[str], Sequence[float]]:
         """The `k` most probable labels."""
