@@ -46,7 +46,7 @@ class Echo:
         self.rows += rows
         if any(13 in row for row in rows):
             raise ValueError("unlucky")
-        return [sum(float(cell) * 10 for cell in row if not isinstance(cell, str)) for row in rows]
+        return [sum(cell * 10.0 for cell in row if isinstance(cell, float)) for row in rows]
 
     def predict_proba(self, rows: Sequence[Sequence[Cell]], classes: Sequence[str]) -> list[Prediction]:
         raise NotImplementedError
@@ -359,7 +359,8 @@ def many() -> pyarrow.RecordBatch:
     random = numpy.random.default_rng(7)
     x = random.normal(0, 3, MOST)
     x[random.choice(MOST, 60, replace=False)] = random.choice([math.nan, math.inf, 1e308], 60)
-    words = random.choice(["a", "b", "größer", "", "never seen", None], MOST, p=[0.4, 0.3, 0.2, 0.05, 0.0005, 0.0495])
+    kinds = numpy.array(["a", "b", "größer", "", "never seen", None], dtype=object)
+    words = random.choice(kinds, MOST, p=[0.4, 0.3, 0.2, 0.05, 0.0005, 0.0495])
     days = random.integers(0, 20_000, MOST).astype("datetime64[D]").astype(str).astype(object)
     days[random.choice(MOST, 30, replace=False)] = "yesterday"
     return batch(x=pyarrow.array(x), word=pyarrow.array(words.tolist()), day=pyarrow.array(days.tolist()))
@@ -371,7 +372,7 @@ def test_a_hundred_thousand_rows_of_a_graph_are_answered_bit_by_bit_as_online(
     asked = predictor(release, numbers(tmp_path), GRAPH_INPUTS)
     found, refused = scored(BatchScorer(asked), many)
     assert (found.column("prediction").to_pylist(), reasons(refused)) == online_each(asked, many)
-    assert len(set(reasons(refused))) == 4
+    assert len(set(reasons(refused))) == 3
 
 
 def test_a_hundred_thousand_rows_have_the_labels_of_online_and_its_probabilities_but_for_the_last_digit(
@@ -391,7 +392,7 @@ def test_a_hundred_thousand_rows_have_the_labels_of_online_and_its_probabilities
 def test_texts_of_fasttext_are_answered_bit_by_bit_as_online(release: Release, tmp_path: Path) -> None:
     known = {"a": "red rot rouge x", "b": "blue blau x", "c": "green grün x y"}
     (tmp_path / "texts").write_text("".join(f"__label__{label} {text}\n" for label, text in known.items()) * 30)
-    library = fasttext.train_supervised(str(tmp_path / "texts"), dim=4, thread=1, bucket=1, verbose=0)
+    library = fasttext.train_supervised(str(tmp_path / "texts"), dim=4, thread=11, bucket=1, verbose=0)
     library.save_model(str(tmp_path / "model.bin"))
     asked = predictor(release, fasttext_runtime.load(tmp_path / "model.bin", [WORD]), [WORD], "classification")
     words = ["red", "rot", "blau", "grün", "x", "y", "unknown", "\0", "line\nbreak", "__label__a", "</s>"]
