@@ -29,7 +29,7 @@ def read_invocation(body: bytes, inputs: Inputs, max_rows: int, media: MediaType
     """Raises Invalid for a body without rows that fit `inputs`; columns and fields that nobody asks for are ignored."""
     if media == CSV:
         return Invocation(check_rows(_split("csv", read_csv(body, inputs), inputs, max_rows), inputs))
-    content = _read_json(body)
+    content = read_json(body)
     form = _form(content)
     rows = FORMS[form](form, content[form], inputs, max_rows)
     return Invocation(check_rows(rows, inputs), content.get("params"))
@@ -48,7 +48,7 @@ def read_table(columns: Sequence[Any], data: Sequence[Sequence[Any]], inputs: In
     return [[None if place is None else row[place] for place in order] for row in data]
 
 
-def _read_json(body: bytes) -> dict[str, Any]:
+def read_json(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body.decode(), object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:

@@ -40,13 +40,13 @@ def kept(array: pyarrow.Array) -> pyarrow.Array:
     return array
 
 
-def _double(texts: pyarrow.Array, column: Column) -> Converted:  # noqa: ARG001  as all of them
+def double(texts: pyarrow.Array, column: Column) -> Converted:  # noqa: ARG001  as all of them
     plain = arrow.match_substring_regex(texts, _PLAIN)
     return Converted(arrow.if_else(plain, texts, None).cast(pyarrow.float64()), plain)
 
 
-def _long(texts: pyarrow.Array, column: Column) -> Converted:
-    return typed_cells.whole(_double(texts, column).cells, typed_cells.EXACT)
+def long(texts: pyarrow.Array, column: Column) -> Converted:
+    return typed_cells.whole(double(texts, column).cells, typed_cells.EXACT)
 
 
 def _boolean(texts: pyarrow.Array, column: Column) -> Converted:  # noqa: ARG001
@@ -55,8 +55,8 @@ def _boolean(texts: pyarrow.Array, column: Column) -> Converted:  # noqa: ARG001
 
 
 _CONVERT: dict[str, Callable[[pyarrow.Array, Column], Converted]] = {
-    "double": _double,
-    "long": _long,
+    "double": double,
+    "long": long,
     "string": typed_cells.convert,
     "boolean": _boolean,
     **dict.fromkeys(MOMENTS, typed_cells.convert),

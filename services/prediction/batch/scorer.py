@@ -49,12 +49,19 @@ class BatchScorer:
         answers = self._answers_at_once(batch)
         waiting = arrow.indices_nonzero(answers.column(0).is_null())
         if not len(waiting):
-            return self._scored(batch, answers), self._rejected(batch.slice(0, 0), [])
+            return self._scored(batch, answers), self.rejected(batch.slice(0, 0), [])
         found, reasons = self._asked_alone(batch.take(waiting))
         answers = _with(answers, answers.column(0).is_null(), found)
         answered = answers.column(0).is_valid()
         refused = batch.filter(arrow.invert(answered))
-        return self._scored(batch.filter(answered), answers.filter(answered)), self._rejected(refused, reasons)
+        return self._scored(batch.filter(answered), answers.filter(answered)), self.rejected(refused, reasons)
+
+    def rejected(self, batch: pyarrow.RecordBatch, reasons: Sequence[str]) -> pyarrow.RecordBatch:
+        """Rows that are set aside for these reasons."""
+        given = [self._cells.kept(column) for column in batch.columns]
+        return pyarrow.RecordBatch.from_arrays(
+            [*given, pyarrow.array(reasons, pyarrow.string())], schema=self.rejected_schema(batch.schema)
+        )
 
     def _schema_problems(self, schema: pyarrow.Schema) -> Iterator[str]:
         names = schema.names
@@ -127,12 +134,6 @@ class BatchScorer:
         identity = [pyarrow.repeat(pyarrow.scalar(text), len(batch)) for text in self._identity]
         return pyarrow.RecordBatch.from_arrays(
             [*kept, *answers.columns, *identity], schema=self.scored_schema(batch.schema)
-        )
-
-    def _rejected(self, batch: pyarrow.RecordBatch, reasons: Sequence[str]) -> pyarrow.RecordBatch:
-        given = [self._cells.kept(column) for column in batch.columns]
-        return pyarrow.RecordBatch.from_arrays(
-            [*given, pyarrow.array(reasons, pyarrow.string())], schema=self.rejected_schema(batch.schema)
         )
 
 

@@ -1,0 +1,65 @@
+"""JSON lines: an object a line, by the rules of a request's body. What is no such object is no row."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow
+
+from services.prediction.batch import json_cells
+from services.prediction.batch.failure import WrongInput
+from services.prediction.batch.formats import MOST_BYTES, MOST_ROWS, Part
+from services.prediction.invalid import Invalid
+from services.prediction.invocations import read_json
+
+cells = json_cells
+
+
+def schema(path: Path, wanted: Sequence[str]) -> pyarrow.Schema:
+    """The columns of the first object, and those that are asked for: an object may leave out what is null."""
+    with path.open("rb") as file:
+        for line in file:
+            if line.strip():
+                found = _first(path, line)
+                return pyarrow.schema([(name, pyarrow.string()) for name in dict.fromkeys([*found, *wanted])])
+    raise WrongInput(f"{path}: expected JSON lines, an object a line, found no line")
+
+
+def parts(path: Path, schema: pyarrow.Schema) -> Iterator[Part]:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        while lines := list(_few(file)):
+            yield _part([line for line in lines if line.strip()], schema, file.tell() / size)
+
+
+def _first(path: Path, line: bytes) -> dict[str, Any]:
+    try:
+        return read_json(line.removeprefix(b"\xef\xbb\xbf"))
+    except Invalid as refusal:
+        raise WrongInput(f"{path}: expected JSON lines, an object a line; the first line: {refusal}") from refusal
+
+
+def _few(file: BinaryIO) -> Iterator[bytes]:
+    held = rows = 0
+    while held < MOST_BYTES and rows < MOST_ROWS and (line := file.readline()):
+        yield line.removeprefix(b"\xef\xbb\xbf") if file.tell() == len(line) else line
+        held, rows = held + len(line), rows + 1
+
+
+def _part(lines: Sequence[bytes], schema: pyarrow.Schema, done: float) -> Part:
+    rows, spoilt, reasons = list[dict[str, Any]](), list[dict[str, Any]](), list[str]()
+    for line in lines:
+        try:
+            rows.append(read_json(line))
+        except Invalid as refusal:
+            spoilt.append({schema.names[0]: line.decode(errors="replace").rstrip("\n")})
+            reasons.append(str(refusal))
+    return Part(_batch(rows, schema), _batch(spoilt, schema), reasons, done)
+
+
+def _batch(rows: Sequence[dict[str, Any]], schema: pyarrow.Schema) -> pyarrow.RecordBatch:
+    columns = [json_cells.column_of([row.get(name, _ABSENT) for row in rows], _ABSENT) for name in schema.names]
+    return pyarrow.RecordBatch.from_arrays(columns, schema=schema)
+
+
+_ABSENT = object()
