@@ -39,15 +39,17 @@ def distribution_of(task: Task, answers: Sequence[Prediction]) -> Distribution:
     """With the deciles of these answers as edges."""
     if is_of_labels(task):
         return Distribution(rows=len(answers), labels=Counter(_label(one) for one in answers))
+    if not answers:
+        return Distribution(rows=0)
     numbers = sorted(map(number_of, answers))
-    edges = tuple(sorted({numbers[len(numbers) * part // _BINS] for part in range(1, _BINS)})) if numbers else ()
+    edges = tuple(sorted({numbers[len(numbers) * part // _BINS] for part in range(1, _BINS)}))
     counts = Counter(bisect_left(edges, number) for number in numbers)
     return Distribution(
         rows=len(numbers),
         edges=edges,
         counts=tuple(counts[place] for place in range(len(edges) + 1)),
-        mean=fmean(numbers) if numbers else None,
-        quantiles={str(share): numbers[round(share * (len(numbers) - 1))] for share in QUANTILES if numbers},
+        mean=fmean(numbers),
+        quantiles={str(share): numbers[round(share * (len(numbers) - 1))] for share in QUANTILES},
     )
 
 

@@ -15,11 +15,13 @@ from services.contract import names
 from services.contract.digest import file_sha256
 from services.contract.errors import disk_problem, reason
 from services.contract.receipt import OutputFile, Receipt
+from services.contract.record import write_atomically
 from services.prediction.batch.failure import NoOutput
 
 SCORED, REJECTED = "scored", "rejected"
 STAGING = ".incomplete"
 FORMATS = ("parquet", "csv")
+_READABLE = 0o644
 _ROWS_A_PART = 1_000_000
 
 
@@ -49,7 +51,7 @@ class Output:
 
     def commit(self, receipt: Receipt) -> None:
         with _writing(self._folder):
-            receipt.write(self._staging / names.RECEIPT_FILE)
+            write_atomically(self._staging / names.RECEIPT_FILE, receipt.to_json().encode(), _READABLE)
             for name in (REJECTED, SCORED, names.RECEIPT_FILE):
                 _sync(self._staging / name)
                 (self._staging / name).rename(self._folder / name)

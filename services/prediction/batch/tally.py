@@ -73,6 +73,8 @@ class Tally:
                 self._buckets[sign, sign * int(key)] += count
 
     def _quantile(self, share: float) -> float:
+        if share in (0.0, 1.0):
+            return self._most if share else self._least
         left = share * (self._rows - 1)
         for (sign, place), count in sorted(self._buckets.items()):
             left -= count
