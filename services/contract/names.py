@@ -76,6 +76,8 @@ COMPARISON_PAGE = "comparison.html"
 RELEASE_FILE = "release.json"
 RECEIPT_FILE = "receipt.json"
 DEPLOYMENT_FILE = "deployment.json"
+MACHINE_IMAGE_FILE = "image.json"
+SBOM_FILE = "sbom.json"
 MANIFEST_FILE = "manifest.json"
 GOLDEN_FILE = "golden.json"
 MODEL_FOLDER = "model"
@@ -84,6 +86,7 @@ ONNX_FILE = "model.onnx"
 # Folders of the store that the delivery writes and the rollout service reads.
 RELEASES_FOLDER = "releases"
 IMAGES_FOLDER = "images"
+MACHINE_IMAGES_FOLDER = "machine-images"
 
 # Outputs of a graph: one number, or a label with its probability and the probabilities of all classes.
 GRAPH_PREDICTION = "prediction"

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from services.contract import names
 from services.contract.candidate import Candidate
-from services.contract.digest import digest_directory, file_sha256, verify_directory
+from services.contract.digest import FileEntry, digest_directory, file_sha256, list_files, verify_directory
 from services.contract.errors import Refused
 from services.contract.record import Record, Sha256, write_atomically
 from services.contract.release import Image, Servable
+
+ARCHIVE_FILE = "archive.json"
 
 
 class Packaged(Record):
@@ -28,14 +30,26 @@ class ChosenForm(Record):
     graph: Sha256 | None
 
 
+class Archive(Record):
+    """What a folder held when it was put into the store."""
+
+    files: tuple[FileEntry, ...]
+
+
 class Store:
     """Below `root`: folders `models/<digest>` and `releases/<digest>`, files `holdouts/<sha256>.csv`,
     `rows/<sha256>.npy` (hashes of training rows), `forms/<digest of the model>-<digest of the hold-out>.json`,
     `graphs/<sha256>.onnx`,
-    `images/<digest of the release>.json` and `packaged/<digest of the promotion and its model>.json`."""
+    `images/<digest of the release>.json`, `machine-images/<digest of the release>/`, `machine-bases/<digest of the
+    recipe>/` and `packaged/<digest of the promotion and its model>.json`."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
+
+    @property
+    def free_bytes(self) -> int:
+        self._root.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(self._root).free
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
@@ -85,6 +99,34 @@ class Store:
         image.write(path)
         # As all of the store: another user reads it.
         path.chmod(0o444)
+
+    def machine_image(self, release: str) -> Path:
+        """The folder of a release's disk, whether or not there is one."""
+        return self._root / names.MACHINE_IMAGES_FOLDER / release
+
+    def machine_images(self) -> list[Path]:
+        return sorted(path for path in (self._root / names.MACHINE_IMAGES_FOLDER).glob("*") if path.is_dir())
+
+    def put_machine_image(self, folder: Path, release: str) -> Path:
+        """In place of a damaged or older one; a reader finds one of them whole."""
+        return _put_folder(folder, self.machine_image(release))
+
+    def archived(self, kind: str, recipe: str) -> Path | None:
+        """What was made by a recipe, None when it is absent or was changed since."""
+        folder = self._root / kind / recipe
+        try:
+            return folder if Archive.read(folder / ARCHIVE_FILE).files == _listed(folder) else None
+        except Refused:
+            return None
+
+    def archived_sha256(self, file: Path) -> str:
+        """Of a file at the top of an archived folder, as it was when it was put there."""
+        listed = {entry.path: entry.sha256 for entry in Archive.read(file.parent / ARCHIVE_FILE).files}
+        return listed[file.name]
+
+    def archive(self, kind: str, recipe: str, folder: Path) -> Path:
+        Archive(files=list_files(folder)).write(folder / ARCHIVE_FILE)
+        return _put_folder(folder, self._root / kind / recipe)
 
     def put_holdout(self, file: Path, expected: str) -> None:
         """Raises Refused unless the file's SHA-256 is `expected`."""
@@ -182,3 +224,16 @@ def _put_file(file: Path, target: Path, what: str, expected: str) -> None:
         raise Refused(f"expected {what} with SHA-256 {expected[:12]}…, found {found[:12]}…: it was changed")
     target.parent.mkdir(parents=True, exist_ok=True)
     file.replace(target)
+
+
+def _listed(folder: Path) -> tuple[FileEntry, ...]:
+    return tuple(entry for entry in list_files(folder) if entry.path != ARCHIVE_FILE)
+
+
+def _put_folder(folder: Path, target: Path) -> Path:
+    """Renamed into its place, from where another one moves to where `folder` was: the staging, which goes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):
+        target.rename(folder.with_name(f"replaced-{folder.name}"))
+    folder.rename(target)
+    return target

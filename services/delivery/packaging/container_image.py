@@ -15,6 +15,7 @@ from services.contract.release import Image, Release
 from services.delivery.packaging.image_registry import (
     INDEXES,
     MANIFESTS,
+    OCI_LAYER,
     OCI_MANIFEST,
     Document,
     ImageRegistry,
@@ -25,8 +26,6 @@ from services.delivery.packaging.image_registry import (
 
 USER = "10001:10001"
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-# Not compressed: what a compressor writes changes with its version, and with it the digest would.
-_OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
 _DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 # What the daemon that built the base remembers of doing so.
 _OF_THE_BUILD = ("container", "container_config", "docker_version")
@@ -51,10 +50,25 @@ class Built:
 
 
 @dataclass(frozen=True)
-class _Base:
+class Base:
+    """The image that a release adds one layer to."""
+
     repository: str
     manifest: Document
     config: Json
+
+
+@dataclass(frozen=True)
+class Described:
+    """An image by its documents: the bytes of manifest and configuration, and the layer that is the release's own."""
+
+    manifest: bytes
+    config: bytes
+    layer: Layer
+
+    @property
+    def digest(self) -> str:
+        return sha256_of(self.manifest)
 
 
 def build_image(registry: ImageRegistry, release: Release, folder: Path, base_tag: str, staging: Path) -> Built:
@@ -63,15 +77,20 @@ def build_image(registry: ImageRegistry, release: Release, folder: Path, base_ta
     Raises Refused when the release was changed, when the registry says no or cannot be reached, and without the base.
     """
     base = _base(registry, release, base_tag)
+    built = describe(base, release, folder, staging)
+    repository = f"{names.IMAGES}/{release.manifest.model}"
+    if not (known := registry.has_manifest(repository, built.digest)):
+        _push(registry, repository, base, built)
+        registry.put_manifest(repository, built.digest, built.manifest, base.manifest.media_type)
+    image = Image(release=release.digest, repository=repository, digest=built.digest, base=base.manifest.digest)
+    return Built(image, built.layer.size, known)
+
+
+def describe(base: Base, release: Release, folder: Path, staging: Path) -> Described:
+    """The release in `folder` on its base, its layer written to `staging`. Raises Refused when it was changed."""
     layer = write_layer(folder, release.digest, staging / "layer.tar")
     config = canonical(_config(base, release, layer))
-    content = canonical(_manifest(base, config, layer))
-    repository, digest = f"{names.IMAGES}/{release.manifest.model}", sha256_of(content)
-    if not (known := registry.has_manifest(repository, digest)):
-        _push(registry, repository, base, layer, config)
-        registry.put_manifest(repository, digest, content, base.manifest.media_type)
-    image = Image(release=release.digest, repository=repository, digest=digest, base=base.manifest.digest)
-    return Built(image, layer.size, known)
+    return Described(canonical(_manifest(base, config, layer)), config, layer)
 
 
 def write_layer(folder: Path, release: str, file: Path) -> Layer:
@@ -99,7 +118,7 @@ def _add(tar: tarfile.TarFile, source: Path, path: PurePosixPath, size: int | No
         tar.addfile(entry, content)
 
 
-def _base(registry: ImageRegistry, release: Release, tag: str) -> _Base:
+def _base(registry: ImageRegistry, release: Release, tag: str) -> Base:
     form = release.manifest.servable.form
     if form is None:
         raise Refused(
@@ -117,7 +136,7 @@ def _base(registry: ImageRegistry, release: Release, tag: str) -> _Base:
         )
     if document.media_type not in MANIFESTS:
         raise Refused(f"{repository}:{tag}: expected an image manifest, found {document.media_type}: build it anew")
-    return _Base(repository, document, registry.json_blob(repository, document.content["config"]["digest"]))
+    return Base(repository, document, registry.json_blob(repository, document.content["config"]["digest"]))
 
 
 def _of_this_machine(index: Document, repository: str, tag: str) -> str:
@@ -130,7 +149,7 @@ def _of_this_machine(index: Document, repository: str, tag: str) -> str:
     raise Refused(f"expected {repository}:{tag} for linux/{wanted}, found {known or 'none'}: build it for this machine")
 
 
-def _config(base: _Base, release: Release, layer: Layer) -> Json:
+def _config(base: Base, release: Release, layer: Layer) -> Json:
     run = release.manifest.candidate.run
     # When the model came to be: the time of the build would make each build another image.
     created = run.ended_at.isoformat()
@@ -143,7 +162,7 @@ def _config(base: _Base, release: Release, layer: Layer) -> Json:
     return {**kept, "config": {**inner, **command}, "created": created, "history": history, "rootfs": rootfs}
 
 
-def _labels(base: _Base, release: Release) -> dict[str, str]:
+def _labels(base: Base, release: Release) -> dict[str, str]:
     manifest = release.manifest
     return {
         names.MODEL_LABEL: manifest.model,
@@ -154,9 +173,9 @@ def _labels(base: _Base, release: Release) -> dict[str, str]:
     }
 
 
-def _manifest(base: _Base, config: bytes, layer: Layer) -> Json:
+def _manifest(base: Base, config: bytes, layer: Layer) -> Json:
     content = base.manifest.content
-    kind = _OCI_LAYER if base.manifest.media_type == OCI_MANIFEST else _DOCKER_LAYER
+    kind = OCI_LAYER if base.manifest.media_type == OCI_MANIFEST else _DOCKER_LAYER
     return {
         "schemaVersion": 2,
         "mediaType": base.manifest.media_type,
@@ -165,11 +184,11 @@ def _manifest(base: _Base, config: bytes, layer: Layer) -> Json:
     }
 
 
-def _push(registry: ImageRegistry, repository: str, base: _Base, layer: Layer, config: bytes) -> None:
+def _push(registry: ImageRegistry, repository: str, base: Base, built: Described) -> None:
     """What the registry lacks; a manifest may name only what is there."""
     for digest in [one["digest"] for one in base.manifest.content["layers"]]:
         if not registry.has_blob(repository, digest):
             registry.take_over(repository, digest, base.repository)
-    for digest, content in ((layer.digest, layer.file), (sha256_of(config), config)):
+    for digest, content in ((built.layer.digest, built.layer.file), (sha256_of(built.config), built.config)):
         if not registry.has_blob(repository, digest):
             registry.upload(repository, digest, content)

@@ -18,6 +18,9 @@ from services.contract.errors import Refused
 
 Json = dict[str, Any]
 
+# Not compressed: what a compressor writes changes with its version, and with it the digest would.
+OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
+OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 MANIFESTS = (OCI_MANIFEST, DOCKER_MANIFEST)
@@ -29,11 +32,15 @@ _CONNECT_TRIES = 4
 
 @dataclass(frozen=True)
 class Document:
-    """A manifest or index as the registry has it; its digest is that of these bytes."""
+    """A manifest or index as the registry has it; its digest is that of its bytes, `body`."""
 
     content: Json
-    digest: str
+    body: bytes
     media_type: str
+
+    @property
+    def digest(self) -> str:
+        return sha256_of(self.body)
 
 
 class ImageRegistry:
@@ -68,7 +75,7 @@ class ImageRegistry:
             return None
         content = self._json(answer)
         media_type = content.get("mediaType") or answer.headers.get("Content-Type", "")
-        return Document(content, sha256_of(answer.content), media_type)
+        return Document(content, answer.content, media_type)
 
     def has_manifest(self, repository: str, digest: str) -> bool:
         accept = {"Accept": ", ".join(MANIFESTS)}
@@ -78,10 +85,25 @@ class ImageRegistry:
         return self._is_there(f"/v2/{repository}/blobs/{digest}")
 
     def json_blob(self, repository: str, digest: str) -> Json:
+        return self._json(self._blob(repository, digest))
+
+    def blob(self, repository: str, digest: str) -> bytes:
+        """A small one: a configuration."""
+        return self._blob(repository, digest).content
+
+    def download(self, repository: str, digest: str, target: Path) -> None:
+        """A layer. Whoever reads it compares its bytes with its digest, as it must anyway."""
+        url, plain = f"{self.url}/v2/{repository}/blobs/{digest}", {"Accept-Encoding": "identity"}
+        with self._reachable(), self._http.stream("GET", url, headers=plain) as answer, target.open("wb") as file:
+            self._refuse_unless(answer, (200,))
+            for part in answer.iter_bytes():
+                file.write(part)
+
+    def _blob(self, repository: str, digest: str) -> httpx.Response:
         answer = self._send("GET", f"/v2/{repository}/blobs/{digest}", expected=(200,))
         if (found := sha256_of(answer.content)) != digest:
             raise Refused(f"expected {digest} of {self.url}, found {found}: its blob was changed")
-        return self._json(answer)
+        return answer
 
     def upload(self, repository: str, digest: str, content: bytes | Path) -> None:
         begun = self._send("POST", f"/v2/{repository}/blobs/uploads/", expected=(202,))

@@ -1,0 +1,145 @@
+"""The layers of an image as one file tree, streamed from tar to tar.
+
+Source: OCI Image Format Specification 1.1, "Image Layer Filesystem Changeset": whiteouts `.wh.<name>` hide one entry of
+the layers below, `.wh..wh..opq` all of a folder's.
+"""
+
+import gzip
+import hashlib
+import io
+import posixpath
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, cast
+
+from services.contract.errors import Refused
+from services.delivery.machine_image.tools import EPOCH
+
+_OPAQUE = ".wh..wh..opq"
+_WHITEOUT = ".wh."
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class LayerFile:
+    """A layer's file, the digest of it and that of its tar when it is unpacked."""
+
+    file: Path
+    digest: str
+    diff_id: str
+
+
+@dataclass
+class _Seen:
+    """What layers above have said of paths: there already, hidden with all below, or emptied of what was."""
+
+    there: set[str] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)
+    opaque: set[str] = field(default_factory=set)
+
+    def covers(self, path: str) -> bool:
+        if path in self.there:
+            return True
+        while path:
+            if path in self.hidden:
+                return True
+            path = posixpath.dirname(path)
+            if path in self.opaque:
+                return True
+        return False
+
+
+def flatten(layers: Sequence[LayerFile], target: tarfile.TarFile, prefix: str) -> set[str]:
+    """Adds what a container would see to `target`, below `prefix`; returns its paths.
+
+    From the top layer down, because what is seen first is what stays. Raises Refused for a layer whose bytes are not
+    those of its digests.
+    """
+    seen = _Seen()
+    for layer in reversed(layers):
+        here = _Seen()
+        with layer.file.open("rb") as raw:
+            stored = _Hashing(raw)
+            # Of what is stored as it is, one digest is both.
+            content = _Hashing(cast("IO[bytes]", gzip.GzipFile(fileobj=stored))) if _is_gzip(layer.file) else stored
+            with tarfile.open(fileobj=io.BufferedReader(content, _CHUNK), mode="r|", bufsize=_CHUNK) as tar:
+                for entry in tar:
+                    _add(tar, entry, target, prefix, seen, here)
+            content.drain()
+            stored.drain()
+        _refuse_other(layer, stored.digest, content.digest)
+        seen.hidden |= here.hidden
+        seen.opaque |= here.opaque
+    return seen.there
+
+
+def _add(
+    source: tarfile.TarFile, entry: tarfile.TarInfo, target: tarfile.TarFile, prefix: str, seen: _Seen, here: _Seen
+) -> None:
+    path = _normal(entry.name)
+    folder, name = posixpath.split(path)
+    if not path:
+        return
+    if name == _OPAQUE:
+        here.opaque.add(folder)
+    elif name.startswith(_WHITEOUT):
+        here.hidden.add(posixpath.join(folder, name.removeprefix(_WHITEOUT)))
+    elif not seen.covers(path):
+        seen.there.add(path)
+        if not entry.isdir():
+            # A file in the place of a folder hides what layers below have in it.
+            here.hidden.add(path)
+        if not entry.isdev():
+            target.addfile(_cleaned(entry, prefix, path), source.extractfile(entry) if entry.isreg() else None)
+
+
+def _cleaned(entry: tarfile.TarInfo, prefix: str, path: str) -> tarfile.TarInfo:
+    """Without names of users, times after ours, and the right to become another user."""
+    entry.name, entry.uname, entry.gname, entry.pax_headers = f"{prefix}/{path}", "", "", {}
+    entry.mtime, entry.mode = min(int(entry.mtime), EPOCH), entry.mode & ~0o6000
+    if entry.islnk():
+        entry.linkname = f"{prefix}/{_normal(entry.linkname)}"
+    return entry
+
+
+def _normal(name: str) -> str:
+    return posixpath.normpath(f"/{name}").lstrip("/")
+
+
+def _is_gzip(file: Path) -> bool:
+    with file.open("rb") as content:
+        return content.read(2) == b"\x1f\x8b"
+
+
+def _refuse_other(layer: LayerFile, digest: str, diff_id: str) -> None:
+    for what, expected, found in (("bytes", layer.digest, digest), ("content", layer.diff_id, diff_id)):
+        if expected != found:
+            raise Refused(
+                f"layer {layer.digest[:19]}…: expected {what} {expected[:19]}…, found {found[:19]}…: it was changed"
+            )
+
+
+class _Hashing(io.RawIOBase):
+    """Reads on, and knows the SHA-256 of all that it has read."""
+
+    def __init__(self, source: IO[bytes] | io.RawIOBase) -> None:
+        self._source, self._hash = source, hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer)  # type: ignore[arg-type]
+        count = self._source.readinto(view) or 0  # type: ignore[union-attr]
+        self._hash.update(view[:count])
+        return count
+
+    def drain(self) -> None:
+        while self.read(_CHUNK):
+            pass
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{self._hash.hexdigest()}"
