@@ -46,9 +46,11 @@ estimator-survey: ## Write docs/scikit-learn-estimators.md anew: which estimator
 	.venv/dev/bin/python -m scripts.estimator_survey $(ARGS)
 
 ##@ Depend on others
-.PHONY: lock upgrade audit sbom image-digests
+.PHONY: lock lock-debian upgrade audit sbom image-digests
 lock: ## Lock the environments anew, after a change in requirements/*.in
 	scripts/lock $(ARGS)
+lock-debian: ## Lock the Debian packages of machine images anew
+	scripts/lock-debian $(ARGS)
 upgrade: ## Lock the newest versions that requirements/*.in allow
 	scripts/lock --upgrade $(ARGS)
 audit: ## Ask whether a vulnerability is known of anything that is locked

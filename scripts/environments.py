@@ -1,7 +1,7 @@
 """Sets up what a script needs with nothing but Python's standard library; a second run skips what is done.
 
 usage: bootstrap.py NEED [NEED ...] [-- COMMAND [ARGUMENT ...]]
-NEED is `platform`, `plugin`, `uv` or the name of a file in requirements/; COMMAND then takes this process' place.
+NEED is `platform`, `plugin`, `image`, `uv` or the name of a file in requirements/. COMMAND takes this process' place.
 """
 
 import fcntl
@@ -35,7 +35,8 @@ def main(arguments: list[str]) -> None:
         at = arguments.index("--")
         needs, command = arguments[:at], arguments[at + 1 :]
     for need in needs:
-        {"platform": platform, "plugin": plugin, "spark": spark, "uv": uv}.get(need, partial(environment, need))()
+        known = {"platform": platform, "plugin": plugin, "spark": spark, "uv": uv, "image": image}
+        known.get(need, partial(environment, need))()
     if command:
         os.chdir(ROOT)
         os.environ["PYTHONPATH"] = str(ROOT)
@@ -54,12 +55,22 @@ def spark() -> None:
     environment("spark")
 
 
+def image() -> None:
+    """The tools that make machine images and boot them."""
+    # With the checkout on the path, the list of whoever calls the tools is at hand, which needs nothing else.
+    sys.path.insert(0, str(ROOT))
+    from services.delivery.machine_image.tools import BOOTING, BUILDING, missing_packages
+
+    if missing := missing_packages({**BUILDING, **BOOTING}):
+        apt(" ".join(missing), "the tools of machine images")
+
+
 def environment(name: str) -> None:
     """`.venv/<name>` holds exactly what requirements/<name>.txt locks; TRACKBACK_ENVIRONMENTS is another folder."""
     lock = ROOT / "requirements" / f"{name}.txt"
     if not lock.is_file():
         known = ", ".join(sorted(path.stem for path in lock.parent.glob("*.txt")))
-        refuse(f"expected platform, plugin or an environment ({known}), found '{name}'")
+        refuse(f"expected platform, plugin, image or an environment ({known}), found '{name}'")
     folder = ENVIRONMENTS / name
     stamp, wanted = folder / ".lock", _digest([lock], sys.version)
     if _is(stamp, wanted):
@@ -153,12 +164,12 @@ def _java_version() -> int:
     return int(found[1]) if found else 0
 
 
-def apt(package: str, what: str) -> None:
-    """Installs a Debian package, or says in one line what a person has to install."""
+def apt(packages: str, what: str) -> None:
+    """Installs Debian packages, or says in one line what a person has to install."""
     if not shutil.which("apt-get") or (sudo := _privileges()) is None:
-        refuse(f"please install {what}, which cannot be done from here (Debian: {package}), and start again")
-    say(f"installing {what}: {package}, with apt-get")
-    for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", package]):
+        refuse(f"please install {what}, which cannot be done from here (Debian: {packages}), and start again")
+    say(f"installing {what}: {packages}, with apt-get")
+    for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages.split()]):
         run([*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *command], quiet=True)
 
 

@@ -15,6 +15,7 @@ from services.contract.record import Record, Sha256, write_atomically
 from services.contract.release import Image, Servable
 
 ARCHIVE_FILE = "archive.json"
+MACHINE_BASES = "machine-bases"
 
 
 class Packaged(Record):
@@ -106,6 +107,9 @@ class Store:
 
     def machine_images(self) -> list[Path]:
         return sorted(path for path in (self._root / names.MACHINE_IMAGES_FOLDER).glob("*") if path.is_dir())
+
+    def machine_bases(self) -> list[Path]:
+        return sorted(path for path in (self._root / MACHINE_BASES).glob("*") if path.is_dir())
 
     def put_machine_image(self, folder: Path, release: str) -> Path:
         """In place of a damaged or older one; a reader finds one of them whole."""

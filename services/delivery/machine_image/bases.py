@@ -9,18 +9,18 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from services.contract.checkout import ROOT
 from services.contract.errors import Refused
 from services.contract.machine_image import DebianPackage
-from services.delivery.machine_image import container_base, os_base
+from services.delivery.machine_image import container_base, debian, os_base
 from services.delivery.machine_image.debian import read_listing
 from services.delivery.machine_image.debian_lock import LOCK, drift, read_lock
 from services.delivery.machine_image.release_partition import FileSystem
 from services.delivery.output import say
-from services.delivery.store import Store
+from services.delivery.store import MACHINE_BASES, Store
 
-KIND = "machine-bases"
 OS_TREE, CONTAINER_TREE = "base", "container"
 _UV = ROOT / ".tools" / "uv" / "bin" / "uv"
 
@@ -54,12 +54,18 @@ class ContainerBase:
 
 def os_recipe() -> str:
     """The digest of all that it is made from."""
-    return _digest("os", os_base.PACKAGES, os_base.placed_files())
+    return _digest("os", os_base.PACKAGES, {**os_base.placed_files(), **_code_of(os_base)})
 
 
 def container_recipe(runtime: str) -> str:
     sources = {file: str(file.relative_to(ROOT)) for file in container_base.source_files(runtime)}
-    return _digest(runtime, container_base.PACKAGES, sources)
+    return _digest(runtime, container_base.PACKAGES, {**sources, **_code_of(container_base)})
+
+
+def recipes() -> set[str]:
+    """Of all bases that can still be asked for."""
+    runtimes = [path.stem.removeprefix("prediction-") for path in (ROOT / "requirements").glob("prediction-*.txt")]
+    return {os_recipe(), *map(container_recipe, runtimes)}
 
 
 def take_os_base(store: Store, locked: bool) -> OsBase:
@@ -89,25 +95,26 @@ def take_container_base(store: Store, runtime: str, locked: bool) -> ContainerBa
 
 
 def _taken(store: Store, recipe: str, what: str, build: Callable[[Path], None]) -> Path:
-    if known := store.archived(KIND, recipe):
+    if known := store.archived(MACHINE_BASES, recipe):
         return known
     say(f"making {what} (once; some 20 s)")
     with store.staging() as staging:
         folder = staging / "base"
         folder.mkdir()
         build(folder)
-        return store.archive(KIND, recipe, folder)
+        return store.archive(MACHINE_BASES, recipe, folder)
 
 
 def _digest(kind: str, packages: Iterable[str], files: dict[Path, str]) -> str:
     total = hashlib.sha256("\0".join((kind, *packages)).encode())
-    for file, place in sorted({**files, LOCK: LOCK.name, **_own_code()}.items(), key=lambda pair: pair[1]):
+    for file, place in sorted({**files, LOCK: LOCK.name}.items(), key=lambda pair: pair[1]):
         total.update(f"\0{place}\0{file.stat().st_mode & 0o100}\0".encode() + file.read_bytes())
     return total.hexdigest()
 
 
-def _own_code() -> dict[Path, str]:
-    return {Path(str(module.__file__)): str(module.__name__) for module in (container_base, os_base)}
+def _code_of(module: ModuleType) -> dict[Path, str]:
+    """Another way to make it is another recipe."""
+    return {Path(str(one.__file__)): one.__name__ for one in (module, debian)}
 
 
 def _drift(tree: str, found: tuple[DebianPackage, ...], locked: bool) -> tuple[str, ...]:

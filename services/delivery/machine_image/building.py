@@ -19,7 +19,7 @@ from services.delivery.machine_image.os_base import INITRAMFS, INSTALLED, KERNEL
 from services.delivery.machine_image.raw_file import RawFile
 from services.delivery.machine_image.release_partition import FileSystem, write_release
 from services.delivery.machine_image.sbom import bill_of_materials
-from services.delivery.machine_image.tools import require_tools
+from services.delivery.machine_image.tools import BUILDING, require_tools
 from services.delivery.store import Store
 
 LIMIT = 250_000_000
@@ -56,7 +56,7 @@ def build_machine_image(store: Store, release: Release, containers: Containers, 
     recipe = hashlib.sha256(f"{os_recipe()}{containers.recipe(release)}".encode()).hexdigest()
     if (known := known_image(store, release.digest)) and known.recipe == recipe and not (locked and known.drift):
         return Built(known, store.machine_image(release.digest), known=True)
-    require_tools()
+    require_tools(BUILDING)
     _refuse_unless_free(store)
     with store.staging() as staging:
         folder, parts = staging / "image", staging / "parts"
@@ -84,8 +84,8 @@ def known_image(store: Store, release: str) -> MachineImage | None:
 def _refuse_unless_free(store: Store) -> None:
     if (free := store.free_bytes) < _NEEDED:
         raise Refused(
-            f"expected {_NEEDED // 1_000_000:,} MB free for a machine image, found {free // 1_000_000:,} MB on the disk of the "
-            "store: free some, for instance by: trackback image --prune"
+            f"expected {_NEEDED // 1_000_000:,} MB free for a machine image, found {free // 1_000_000:,} MB where the "
+            "store is: free some, for instance by: trackback image --prune"
         )
 
 

@@ -16,10 +16,10 @@ SUITE = "bookworm"
 _SUITES = (SUITE, f"{SUITE}-updates", f"{SUITE}-security")
 # Where a tree keeps what only its building needs; it does not travel.
 BUILDING = "trackback"
-_DEBS = f"{BUILDING}/debs"
+LISTED = f"{BUILDING}/debs"
 _APT = ('Apt::Install-Recommends "false"', 'Acquire::Check-Valid-Until "false"', 'Acquire::Retries "3"')
 _NO_FILES = ("man", "locale", "doc", "info", "i18n", "bug", "lintian")
-_LIST_DEBS = f'mkdir -p "$1/{BUILDING}" && cd "$1/var/cache/apt/archives" && sha256sum *.deb > "$1/{_DEBS}"'
+_LIST = f'mkdir -p "$1/{BUILDING}" && cd "$1/var/cache/apt/archives" && sha256sum *.deb > "$1/{LISTED}"'
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def _options(recipe: Recipe) -> Iterable[str]:
     # Hooks for customizing are not called where packages are unpacked only.
     before, after = ("essential", "customize") if recipe.configured else ("extract", "extract")
     yield f"--{before}-hook=tar-in {recipe.files} /"
-    yield f"--{after}-hook={_LIST_DEBS}"
+    yield f"--{after}-hook={_LIST}"
     yield from (f'--{after}-hook=chroot "$1" {command}' for command in recipe.script)
 
 

@@ -1,6 +1,6 @@
 """The lock of the Debian packages in a machine image: name, version, architecture and SHA-256, a line each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from services.contract.errors import Refused
@@ -29,7 +29,7 @@ def read_lock(path: Path = LOCK) -> dict[str, tuple[DebianPackage, ...]]:
     return {tree: tuple(packages) for tree, packages in found.items()}
 
 
-def write_lock(trees: dict[str, Sequence[DebianPackage]], day: str, path: Path = LOCK) -> None:
+def write_lock(trees: Mapping[str, Sequence[DebianPackage]], day: str, path: Path = LOCK) -> None:
     lines = [
         f"# The Debian packages of machine images, as the mirror had them on {day}; written anew by {RENEW}.",
         *(

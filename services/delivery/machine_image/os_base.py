@@ -14,6 +14,7 @@ PACKAGES = (
 )  # fmt: skip
 KERNEL, INITRAMFS, INSTALLED, DEBS = "vmlinuz", "initrd.img", "packages.tsv", "debs"
 FILE_SYSTEM = "base.squashfs"
+_LEFT_OUT = ("dev", "var/cache/apt", "var/lib/apt")
 # Where files of the overlay go that configure the building of the initramfs.
 _INITRAMFS = {"trackback.conf": "conf.d/trackback", "modules": "modules"}
 
@@ -43,8 +44,8 @@ def _take_out(source: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path) -> 
 
 
 def is_left_out(path: PurePosixPath) -> bool:
-    """systemd mounts a /dev of the kernel's; what apt has downloaded is not needed again."""
-    return path.parts[:1] == ("dev",) and len(path.parts) > 1 or path.is_relative_to("var/cache/apt")
+    """systemd mounts a /dev of the kernel's, and nobody will ask apt for more."""
+    return len(path.parts) > 1 and any(path.is_relative_to(folder) for folder in _LEFT_OUT)
 
 
 def pack_files(target: Path) -> None:

@@ -7,27 +7,45 @@ from typing import Annotated
 import typer
 
 from services.contract import names
+from services.contract.errors import Refused
 from services.contract.release import Release
+from services.delivery.clients.rollout_client import Rollout
+from services.delivery.machine_image.bases import recipes
 from services.delivery.machine_image.building import Built, build_machine_image
 from services.delivery.machine_image.containers import BuiltHere, FromRegistry
-from services.delivery.output import keep, say
+from services.delivery.machine_image.prune import Pruned
+from services.delivery.machine_image.prune import prune as prune_images
+from services.delivery.output import emit, keep, say
 from services.delivery.packaging.image_registry import ImageRegistry
 from services.delivery.settings import Settings
 from services.delivery.store import Store
 
 
 def image(
-    release: Annotated[Path, typer.Option(help="release.json as package wrote it.")],
+    release: Annotated[Path | None, typer.Option(help="release.json as package wrote it.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the JSON into this folder, not to stdout.")] = None,
     locked: Annotated[
         bool, typer.Option("--locked", help="Refuse Debian packages of other versions than the lock names.")
+    ] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove images of releases before the live one, but not the previous one's.")
     ] = False,
 ) -> None:
     """Build the machine image of a release in the store, check it, and write image.json.
 
     Example: trackback image --release out/release.json --out out
     """
-    settings, began = Settings(), time.monotonic()
+    settings = Settings()
+    if (release is None) != prune:
+        raise Refused("expected --release or --prune, found " + ("neither" if release is None else "both"))
+    if release is None:
+        emit(pruned(settings))
+    else:
+        _build(settings, release, out, locked)
+
+
+def _build(settings: Settings, release: Path, out: Path | None, locked: bool) -> None:
+    began = time.monotonic()
     built = machine_image(settings, Release.read(release), locked)
     say(_told(built, time.monotonic() - began))
     keep(built.image, out, names.MACHINE_IMAGE_FILE)
@@ -41,6 +59,15 @@ def machine_image(settings: Settings, release: Release, locked: bool) -> Built:
         return build_machine_image(store, release, BuiltHere(), locked)
     with ImageRegistry(settings.registry_url) as registry:
         return build_machine_image(store, release, FromRegistry(registry), locked)
+
+
+def pruned(settings: Settings) -> Pruned:
+    """Raises Refused when the rollout service cannot say what is live: nothing is removed then."""
+    done = prune_images(Store(settings.store), Rollout(settings.rollout_url).state, recipes())
+    for one in done.removed:
+        say(f"removed {one.what}: {one.bytes:,} bytes, {one.folder}")
+    say(f"kept {', '.join(done.kept) or 'no image'}; {done.bytes:,} bytes are free again")
+    return done
 
 
 def _told(built: Built, seconds: float) -> str:
