@@ -3,6 +3,7 @@
 from services.contract.candidate import Candidate, PipelineRef
 from services.contract.comparison import Comparison
 from services.contract.deployment import Deployment
+from services.contract.machine_image import ImageContent
 from services.contract.outcome import Outcome
 from services.contract.record import ModelName, Record, Revision, Sha256
 from services.contract.release import Servable
@@ -11,7 +12,8 @@ from services.contract.validation import Validation
 
 class Trace(Record):
     """`deployments` are all times this release was put live, oldest first; `links` open in a browser; `later` is what
-    became of the promotions after this one, the newest first, as far as GoCD could be asked."""
+    became of the promotions after this one, the newest first, as far as GoCD could be asked. `machine_image` is what
+    was traced in place of an answer, where it was."""
 
     model: ModelName
     revision: Revision
@@ -24,3 +26,4 @@ class Trace(Record):
     pipeline: PipelineRef | None
     links: dict[str, str]
     later: tuple[Outcome, ...] = ()
+    machine_image: ImageContent | None = None

@@ -1,5 +1,6 @@
 """The lock of the Debian packages in a machine image: name, version, architecture and SHA-256, a line each."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,22 +9,21 @@ from services.contract.machine_image import DebianPackage
 
 LOCK = Path(__file__).parent / "recipe" / "debian.lock"
 RENEW = "scripts/lock-debian"
-Key = tuple[str, str]
+_LINE = re.compile(r"([a-z]+) (\S+) (\S+) ([a-z0-9]+) ([0-9a-f]{64})")
 
 
 def read_lock(path: Path = LOCK) -> dict[str, tuple[DebianPackage, ...]]:
     """By tree. Raises Refused, naming file and line, for what is no lock."""
     found: dict[str, list[DebianPackage]] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if line.startswith("#") or not line:
+        if line.startswith("#"):
             continue
-        fields = line.split(" ")
-        if len(fields) != 5:
+        if not (fields := _LINE.fullmatch(line)):
             raise Refused(
                 f"{path}:{number}: expected tree, name, version, architecture and SHA-256, found {line[:60]!r}: "
                 f"write it anew by {RENEW}"
             )
-        tree, name, version, architecture, sha256 = fields
+        tree, name, version, architecture, sha256 = fields.groups()
         one = DebianPackage(name=name, version=version, architecture=architecture, sha256=sha256)
         found.setdefault(tree, []).append(one)
     return {tree: tuple(packages) for tree, packages in found.items()}
@@ -52,7 +52,7 @@ def drift(locked: Sequence[DebianPackage], found: Sequence[DebianPackage]) -> tu
     return tuple(words)
 
 
-def _key(one: DebianPackage) -> Key:
+def _key(one: DebianPackage) -> tuple[str, str]:
     return one.name, one.architecture
 
 

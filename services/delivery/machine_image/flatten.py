@@ -9,7 +9,8 @@ import hashlib
 import io
 import posixpath
 import tarfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, cast
@@ -59,40 +60,80 @@ def flatten(layers: Sequence[LayerFile], target: tarfile.TarFile, prefix: str) -
     """
     seen = _Seen()
     for layer in reversed(layers):
-        here = _Seen()
-        with layer.file.open("rb") as raw:
-            stored = _Hashing(raw)
-            # Of what is stored as it is, one digest is both.
-            content = _Hashing(cast("IO[bytes]", gzip.GzipFile(fileobj=stored))) if _is_gzip(layer.file) else stored
-            with tarfile.open(fileobj=io.BufferedReader(content, _CHUNK), mode="r|", bufsize=_CHUNK) as tar:
-                for entry in tar:
-                    _add(tar, entry, target, prefix, seen, here)
-            content.drain()
-            stored.drain()
-        _refuse_other(layer, stored.digest, content.digest)
-        seen.hidden |= here.hidden
-        seen.opaque |= here.opaque
+        _Flattened(target, prefix, seen).add(layer)
     return seen.there
 
 
-def _add(
-    source: tarfile.TarFile, entry: tarfile.TarInfo, target: tarfile.TarFile, prefix: str, seen: _Seen, here: _Seen
-) -> None:
-    path = _normal(entry.name)
-    folder, name = posixpath.split(path)
-    if not path:
-        return
-    if name == _OPAQUE:
-        here.opaque.add(folder)
-    elif name.startswith(_WHITEOUT):
-        here.hidden.add(posixpath.join(folder, name.removeprefix(_WHITEOUT)))
-    elif not seen.covers(path):
-        seen.there.add(path)
+class _Flattened:
+    """One layer below those that were seen."""
+
+    def __init__(self, target: tarfile.TarFile, prefix: str, seen: _Seen) -> None:
+        self._target, self._prefix, self._seen = target, prefix, seen
+        # What this layer says counts for the layers below, and not for its own.
+        self._here = _Seen()
+        self._covered: set[str] = set()
+        self._orphans: dict[str, list[tarfile.TarInfo]] = {}
+
+    def add(self, layer: LayerFile) -> None:
+        for source, entry in entries(layer):
+            self._look_at(source, entry)
+        if self._orphans:
+            for source, entry in entries(layer):
+                self._adopt(source, entry)
+        self._seen.hidden |= self._here.hidden
+        self._seen.opaque |= self._here.opaque
+
+    def _look_at(self, source: tarfile.TarFile, entry: tarfile.TarInfo) -> None:
+        path = _normal(entry.name)
+        folder, name = posixpath.split(path)
+        if name == _OPAQUE:
+            self._here.opaque.add(folder)
+        elif name.startswith(_WHITEOUT):
+            self._here.hidden.add(posixpath.join(folder, name.removeprefix(_WHITEOUT)))
+        elif path and self._seen.covers(path):
+            self._covered.add(path)
+        elif path:
+            self._take(source, entry, path)
+
+    def _take(self, source: tarfile.TarFile, entry: tarfile.TarInfo, path: str) -> None:
+        self._seen.there.add(path)
         if not entry.isdir():
             # A file in the place of a folder hides what layers below have in it.
-            here.hidden.add(path)
-        if not entry.isdev():
-            target.addfile(_cleaned(entry, prefix, path), source.extractfile(entry) if entry.isreg() else None)
+            self._here.hidden.add(path)
+        if entry.isdev():
+            return
+        if entry.islnk() and (of := _normal(entry.linkname)) in self._covered:
+            self._orphans.setdefault(of, []).append(_cleaned(entry, self._prefix, path))
+            return
+        self._target.addfile(_cleaned(entry, self._prefix, path), source.extractfile(entry) if entry.isreg() else None)
+
+    def _adopt(self, source: tarfile.TarFile, entry: tarfile.TarInfo) -> None:
+        """The first of the names under which a file goes on, whose own name a layer above has taken or hidden."""
+        if not entry.isreg() or not (names := self._orphans.pop(_normal(entry.name), [])):
+            return
+        first, *others = names
+        file = _cleaned(entry, self._prefix, first.name.removeprefix(f"{self._prefix}/"))
+        self._target.addfile(file, source.extractfile(entry))
+        for other in others:
+            other.linkname = first.name
+            self._target.addfile(other)
+
+
+def entries(layer: LayerFile) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    """Each with the tar that its content is read from. Raises Refused at the end for bytes that are not the layer's."""
+    with layer.file.open("rb") as raw:
+        stored = _Hashing(raw)
+        # Of what is stored as it is, one digest is both.
+        content = _Hashing(cast("IO[bytes]", gzip.GzipFile(fileobj=stored))) if _is_gzip(layer.file) else stored
+        try:
+            with tarfile.open(fileobj=io.BufferedReader(content, _CHUNK), mode="r|", bufsize=_CHUNK) as tar:
+                for entry in tar:
+                    yield tar, entry
+            content.drain()
+            stored.drain()
+        except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise Refused(f"layer {layer.digest[:19]}…: expected a tar, found something else: {error}") from error
+    _refuse_other(layer, stored.digest, content.digest)
 
 
 def _cleaned(entry: tarfile.TarInfo, prefix: str, path: str) -> tarfile.TarInfo:

@@ -37,6 +37,19 @@ class RawFile:
     def release(self) -> Release:
         return Release.from_json(self.file(RELEASE, names.RELEASE_FILE), str(self.path))
 
+    def verify(self) -> None:
+        """Raises Refused when base or release are not of the bytes that the file itself names."""
+        said = self.content
+        for partition, expected, size in (
+            (BASE, said.base_sha256, said.base_bytes),
+            (RELEASE, said.release_sha256, said.release_bytes),
+        ):
+            if (found := self.sha256(partition, size)) != expected:
+                raise Refused(
+                    f"{self.path}: expected the {partition} {expected[:12]}…, found {found[:12]}…: the file is "
+                    "damaged, build the image again"
+                )
+
     def boot_file(self, name: str) -> bytes:
         words = ["mtype", "-i", f"{self.path}@@{self._at(ESP).start}", f"::{name}"]
         done = subprocess.run(words, env=environment(), capture_output=True, check=False)

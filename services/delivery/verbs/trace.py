@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,12 +12,14 @@ from services.contract.candidate import DataDigest, Environment, Machine, RunFac
 from services.contract.comparison import Comparison
 from services.contract.deployment import Deployment
 from services.contract.errors import Refused
+from services.contract.machine_image import ImageContent
 from services.contract.outcome import Outcome
 from services.contract.release import Manifest
 from services.contract.trace import Trace
 from services.contract.validation import Validation
 from services.contract.verdict import switched_off
 from services.delivery.clients.rollout_client import Rollout
+from services.delivery.machine_image.raw_file import RawFile
 from services.delivery.output import emit, say
 from services.delivery.promotions.gate_words import with_words
 from services.delivery.promotions.outcomes import outcomes, read_ledger
@@ -29,7 +32,7 @@ NOT_RECORDED = "not recorded"
 
 
 def trace(
-    model: Annotated[str, typer.Argument(help="The model that answered.")],
+    model: Annotated[str, typer.Argument(help="The model that answered, or the raw file of a machine image.")],
     release: Annotated[
         str | None, typer.Option(help=f"Digest (or its start) from the answer's {names.RELEASE_HEADER}; else live.")
     ] = None,
@@ -39,7 +42,8 @@ def trace(
 
     Example: trackback trace diamond-price --text
     """
-    found = _trace(Settings(), model, release)
+    settings = Settings()
+    found = _trace(settings, model, release) if names.MODEL_NAME.fullmatch(model) else _of_disk(settings, Path(model))
     if text:
         sys.stdout.write(lines(found))
     else:
@@ -55,8 +59,17 @@ def _trace(settings: Settings, model: str, wanted: str | None) -> Trace:
         known = ", ".join(sorted({one.release[:12] for one in deployments})) or "none"
         raise Refused(f"expected a release of {model} that has answered, found '{digest[:12]}': known are {known}")
     folder = Store(settings.store).release(ours[0].release)
-    found = _assembled(settings, Manifest.read(folder / names.MANIFEST_FILE), ours)
+    found = _assembled(settings, Manifest.read(folder / names.MANIFEST_FILE), ours[0].release, ours)
     return found.model_copy(update={"later": later(settings, ours[0], deployments)})
+
+
+def _of_disk(settings: Settings, file: Path) -> Trace:
+    """By the file alone. Raises Refused when a file system in it is not the one of its digest."""
+    raw = RawFile(file)
+    raw.verify()
+    manifest = raw.release.manifest
+    found = _assembled(settings, manifest, raw.release.digest, ())
+    return found.model_copy(update={"machine_image": raw.content})
 
 
 def later(settings: Settings, traced: Deployment, deployments: Sequence[Deployment]) -> tuple[Outcome, ...]:
@@ -78,12 +91,12 @@ def _live(rollout: Rollout, model: str) -> str:
     return live.release
 
 
-def _assembled(settings: Settings, manifest: Manifest, deployments: tuple[Deployment, ...]) -> Trace:
+def _assembled(settings: Settings, manifest: Manifest, release: str, deployments: tuple[Deployment, ...]) -> Trace:
     candidate = manifest.candidate
     return Trace(
         model=manifest.model,
         revision=manifest.revision,
-        release=deployments[0].release,
+        release=release,
         deployments=deployments,
         candidate=candidate,
         validation=manifest.validation,
@@ -117,6 +130,7 @@ def lines(trace: Trace) -> str:
         "served as": "; ".join(trace.servable.notes),
         "validation": _judged(trace.validation),
         "comparison": _judged(trace.comparison, trace.comparison.summary),
+        **({"machine image": _disk(trace.machine_image)} if trace.machine_image else {}),
         "promoted since": "; ".join(f"{one.revision} {one.told}" for one in trace.later) or "nothing",
         **{f"{name} page": url for name, url in trace.links.items()},
     }
@@ -127,6 +141,13 @@ def _judged(verdict: Validation | Comparison, summary: str = "") -> str:
     """With what a person said of it, and with the gates that did not count."""
     said = [str(verdict.verdict), str(verdict.accepted or ""), switched_off(verdict.checks), summary]
     return "; ".join(one for one in said if one)
+
+
+def _disk(found: ImageContent) -> str:
+    return (
+        f"container {found.image}, Linux {found.kernel}, {len(found.packages)} Debian packages, both file systems as "
+        f"their digests say: base {found.base_sha256[:12]}…, release {found.release_sha256[:12]}…"
+    )
 
 
 def _commit(run: RunFacts) -> str:

@@ -37,7 +37,17 @@ FOLDERS: dict[str, dict[str, set[str]]] = {
         "promotions": {"clients"},
         "reports": {"clients", "scoring", "statistics"},
         "verdicts": {"deltas", "gates", "packaging", "reports", "scoring"},
-        "verbs": {"clients", "gates", "packaging", "promotions", "reports", "scoring", "verdicts"},
+        "machine_image": {"packaging"},
+        "verbs": {
+            "clients",
+            "gates",
+            "machine_image",
+            "packaging",
+            "promotions",
+            "reports",
+            "scoring",
+            "verdicts",
+        },
     },
     "services.embedded": {
         "records": set(),
