@@ -113,6 +113,7 @@ class Store:
 
     def put_machine_image(self, folder: Path, release: str) -> Path:
         """In place of a damaged or older one; a reader finds one of them whole."""
+        _for_readers(folder)
         return _put_folder(folder, self.machine_image(release))
 
     def archived(self, kind: str, recipe: str) -> Path | None:
@@ -130,6 +131,7 @@ class Store:
 
     def archive(self, kind: str, recipe: str, folder: Path) -> Path:
         Archive(files=list_files(folder)).write(folder / ARCHIVE_FILE)
+        _for_readers(folder)
         return _put_folder(folder, self._root / kind / recipe)
 
     def put_holdout(self, file: Path, expected: str) -> None:
@@ -207,8 +209,7 @@ class Store:
         digest = digest_directory(folder)
         target = self._root / kind / digest
         target.parent.mkdir(parents=True, exist_ok=True)
-        for path in folder.rglob("*"):
-            path.chmod(0o755 if path.is_dir() else 0o444)
+        _for_readers(folder)
         try:
             folder.rename(target)
         except OSError:
@@ -220,6 +221,12 @@ class Store:
             return
         target.rename(folder.with_name(f"damaged-{digest}-{folder.name}"))
         folder.rename(target)
+
+
+def _for_readers(folder: Path) -> None:
+    """Other users read what is in the store, and nobody changes it."""
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o444)
 
 
 def _put_file(file: Path, target: Path, what: str, expected: str) -> None:

@@ -13,7 +13,7 @@ from services.contract.machine_image import DebianPackage, HygieneCheck, ImageCo
 from services.contract.release import Release
 from services.delivery.machine_image.bases import OsBase, os_recipe, take_os_base
 from services.delivery.machine_image.checks import check
-from services.delivery.machine_image.containers import Container, Containers
+from services.delivery.machine_image.containers import Container, Containers, Place
 from services.delivery.machine_image.disk import ESP_FOLDER, Parts, command_line, write_disk
 from services.delivery.machine_image.os_base import INITRAMFS, INSTALLED, KERNEL
 from services.delivery.machine_image.raw_file import RawFile
@@ -64,7 +64,7 @@ def build_machine_image(store: Store, release: Release, containers: Containers, 
         parts.mkdir()
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(take_os_base, store, locked)
-            container = containers.take(store, release, folder / OCI_LAYOUT, locked)
+            container = containers.take(store, release, Place(folder / OCI_LAYOUT, parts), locked)
             inputs = Inputs(release, recipe, waiting.result(), container)
         image = _written(inputs, folder, parts)
         return Built(image, store.put_machine_image(folder, release.digest), known=False)

@@ -27,20 +27,29 @@ from services.delivery.store import Store
 
 @dataclass(frozen=True)
 class Container:
-    """Its OCI layout is `layout`; `packages` are the Debian packages in it, as far as they are known."""
+    """`packages` are the Debian packages in it, as far as they are known."""
 
     image: OciImage
-    layout: Path
     packages: tuple[DebianPackage, ...] = ()
     drift: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the layout is to be, a folder that is not there yet, and one for what is only needed meanwhile; both are on
+    the store's file system.
+    """
+
+    layout: Path
+    staging: Path
 
 
 class Containers(Protocol):
     def recipe(self, release: Release) -> str:
         """What tells the release's container from that of other inputs. Raises Refused when it has none."""
 
-    def take(self, store: Store, release: Release, layout: Path, locked: bool) -> Container:
-        """The image as the OCI layout `layout`, a folder that is not there yet. Raises Refused."""
+    def take(self, store: Store, release: Release, place: Place, locked: bool) -> Container:
+        """The image as an OCI layout in its place. Raises Refused."""
 
 
 class BuiltHere:
@@ -49,14 +58,14 @@ class BuiltHere:
     def recipe(self, release: Release) -> str:
         return container_recipe(form_of(release).runtime)
 
-    def take(self, store: Store, release: Release, layout: Path, locked: bool) -> Container:
+    def take(self, store: Store, release: Release, place: Place, locked: bool) -> Container:
         runtime = form_of(release).runtime
         found = take_container_base(store, runtime, locked)
         base = _base(runtime, found)
-        built = describe(base, release, store.release(release.digest), layout.parent)
+        built = describe(base, release, store.release(release.digest), place.staging)
         layers = {found.digest: found.layer, built.layer.digest: built.layer.file}
-        write_layout(layout, built.manifest, built.config, layers)
-        return Container(read_layout(layout), layout, found.packages, found.drift)
+        write_layout(place.layout, built.manifest, built.config, layers)
+        return Container(read_layout(place.layout), found.packages, found.drift)
 
 
 class FromRegistry:
@@ -69,7 +78,7 @@ class FromRegistry:
         form_of(release)
         return _image(release).digest
 
-    def take(self, store: Store, release: Release, layout: Path, locked: bool) -> Container:  # noqa: ARG002
+    def take(self, store: Store, release: Release, place: Place, locked: bool) -> Container:  # noqa: ARG002
         image, registry = _image(release), self._registry
         manifest = registry.find(image.repository, image.digest)
         if manifest is None or manifest.digest != image.digest:
@@ -79,10 +88,10 @@ class FromRegistry:
         config = registry.blob(image.repository, manifest.content["config"]["digest"])
         layers = {}
         for digest in (str(one["digest"]) for one in manifest.content["layers"]):
-            layers[digest] = layout.parent / digest.removeprefix("sha256:")
+            layers[digest] = place.staging / digest.removeprefix("sha256:")
             registry.download(image.repository, digest, layers[digest])
-        write_layout(layout, manifest.body, config, layers)
-        return Container(read_layout(layout), layout)
+        write_layout(place.layout, manifest.body, config, layers)
+        return Container(read_layout(place.layout))
 
 
 def form_of(release: Release) -> Form:
