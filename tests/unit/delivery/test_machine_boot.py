@@ -215,7 +215,17 @@ def test_a_base_as_it_was_built_is_mounted(machine: Machine) -> None:
 def test_a_base_that_was_changed_is_told_and_the_machine_powered_off(machine: Machine, found: str) -> None:
     machine.file("dev/disk/by-partlabel/base", found)
     machine.run(PREMOUNT)
-    assert (machine.root / "dev/console").read_text().startswith("TRACKBACK-RESULT status=71 base: expected sha256 ")
+    told = (machine.root / "dev/console").read_text()
+    # On a line of its own, which the initramfs does not begin.
+    assert told.startswith("\nTRACKBACK-RESULT status=71 base: expected sha256 ")
+    assert machine.asked == ["poweroff -f"]
+
+
+def test_where_the_initramfs_would_open_a_shell_the_machine_powers_off(machine: Machine) -> None:
+    machine.run(OVERLAY / "initramfs" / "panic" / "trackback")
+    assert (
+        (machine.root / "dev/console").read_text().startswith("\nTRACKBACK-RESULT status=71 base: expected a file sys")
+    )
     assert machine.asked == ["poweroff -f"]
 
 
