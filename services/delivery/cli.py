@@ -12,7 +12,7 @@ import typer
 from services.contract.errors import Refused, disk_problem, reason
 
 _BY_PEOPLE = ("promote", "rehearse", "accept", "adopt", "status", "trace", "rollback")
-VERBS = (*_BY_PEOPLE, "fetch", "validate", "compare", "package", "deploy", "image")
+VERBS = (*_BY_PEOPLE, "fetch", "validate", "compare", "package", "deploy", "image", "boot")
 GROUPS = ("gocd",)
 
 
@@ -51,7 +51,7 @@ def _about() -> None:
     """The way from a promoted MLflow run to production through GoCD, and back.
 
     People use promote, rehearse, accept, adopt, status, trace and rollback; pipelines use fetch, validate, compare,
-    package, deploy and image; administrators use gocd.
+    package, deploy, image and boot; administrators use gocd.
     Also: 'trackback train' and 'trackback schema'.
     """
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -99,9 +100,9 @@ def test_kvm_is_taken_only_where_a_kernel_comes_up(tmp_path: Path, said: str, ex
     (tmp_path / "kvm").touch()
     asked: list[list[str]] = []
 
-    def run(words: list[str], seconds: float) -> str:
+    def run(words: Sequence[str], seconds: float) -> str:
         assert seconds == PROBE_SECONDS
-        asked.append(words)
+        asked.append(list(words))
         return said
 
     assert choose(tmp_path / "vmlinuz", tmp_path / "kvm", run) is expected
