@@ -1,6 +1,6 @@
 """The command line of QEMU for one boot of a machine image, without a network and without root.
 
-Source of the options: QEMU's manual, chapter "Invocation".
+Source of the options: QEMU's manual, section "Invocation".
 """
 
 from collections.abc import Iterator
