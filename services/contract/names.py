@@ -30,6 +30,7 @@ COMPARISON_TAG = "trackback.comparison"
 RELEASE_TAG = "trackback.release"
 LIVE_TAG = "trackback.live"
 PIPELINE_TAG = "trackback.pipeline"
+BATCH_TAG = "trackback.batch"
 # Of a run that is looked at without being promoted: asked for by the first, told by the other two.
 PREVIEW_TAG = "preview"
 PREVIEWED_TAG = "trackback.preview"

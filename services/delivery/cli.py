@@ -11,7 +11,7 @@ import typer
 
 from services.contract.errors import Refused, disk_problem, reason
 
-_BY_PEOPLE = ("promote", "rehearse", "accept", "adopt", "status", "trace", "rollback")
+_BY_PEOPLE = ("promote", "rehearse", "accept", "adopt", "status", "trace", "score", "rollback")
 VERBS = (*_BY_PEOPLE, "fetch", "validate", "compare", "package", "deploy", "image", "boot")
 GROUPS = ("gocd",)
 
@@ -50,8 +50,8 @@ def _unread() -> None:
 def _about() -> None:
     """The way from a promoted MLflow run to production through GoCD, and back.
 
-    People use promote, rehearse, accept, adopt, status, trace and rollback; pipelines use fetch, validate, compare,
-    package, deploy, image and boot; administrators use gocd.
+    People use promote, rehearse, accept, adopt, status, trace, score and rollback; pipelines use fetch, validate,
+    compare, package, deploy, image and boot; administrators use gocd.
     Also: 'trackback train' and 'trackback schema'.
     """
 

@@ -35,6 +35,11 @@ class Settings(ClientSettings):
     mlflow_tracking_token: SecretStr | None = Field(
         None, validation_alias="mlflow_tracking_token", description="a token in place of login and password"
     )
+    mlflow_s3_endpoint_url: str | None = Field(
+        None,
+        validation_alias="mlflow_s3_endpoint_url",
+        description="the object store of `s3a://…` for `score`, if it is not AWS",
+    )
     mlflow_ui_url: str | None = Field(
         None, description="MLflow in links that a browser opens, if it has another address there"
     )

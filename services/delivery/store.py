@@ -11,8 +11,9 @@ from services.contract import names
 from services.contract.candidate import Candidate
 from services.contract.digest import FileEntry, digest_directory, file_sha256, list_files, verify_directory
 from services.contract.errors import Refused
+from services.contract.receipt import Receipt
 from services.contract.record import Record, Sha256, write_atomically
-from services.contract.release import Image, Servable
+from services.contract.release import Image, Manifest, Servable
 
 ARCHIVE_FILE = "archive.json"
 MACHINE_BASES = "machine-bases"
@@ -42,7 +43,8 @@ class Store:
     `rows/<sha256>.npy` (hashes of training rows), `forms/<digest of the model>-<digest of the hold-out>.json`,
     `graphs/<sha256>.onnx`,
     `images/<digest of the release>.json`, `machine-images/<digest of the release>/`, `machine-bases/<digest of the
-    recipe>/` and `packaged/<digest of the promotion and its model>.json`."""
+    recipe>/`, `packaged/<digest of the promotion and its model>.json` and
+    `receipts/<digest of the release>/<digest of the receipt>.json`."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -93,6 +95,27 @@ class Store:
     def _packaged_path(self, candidate: Candidate) -> Path:
         identity = (candidate.promotion.to_json(), candidate.digest, candidate.run.holdout.sha256)
         return self._root / "packaged" / f"{hashlib.sha256(''.join(identity).encode()).hexdigest()}.json"
+
+    def put_receipt(self, receipt: Receipt) -> Path:
+        """Of a batch that this release has scored."""
+        content = receipt.to_json().encode()
+        folder = self._root / "receipts" / receipt.release
+        path = folder / f"{hashlib.sha256(content).hexdigest()}.json"
+        write_atomically(path, content, 0o444)
+        return path
+
+    def find_release(self, model: str, start: str) -> str:
+        """The digest of the one release of this model that begins so. Raises Refused where it is none or many."""
+        known = [path.name for path in (self._root / names.RELEASES_FOLDER).glob("*") if self._is_of(path, model)]
+        found = [digest for digest in known if digest.startswith(start)]
+        if len(found) != 1:
+            shown = ", ".join(sorted(digest[:12] for digest in known)) or "none"
+            raise Refused(f"expected a release of {model} in the store, found '{start[:12]}': known are {shown}")
+        return found[0]
+
+    def _is_of(self, release: Path, model: str) -> bool:
+        manifest = release / names.MANIFEST_FILE
+        return manifest.is_file() and Manifest.read(manifest).model == model
 
     def put_image(self, image: Image) -> None:
         """The record that lets the rollout service start it."""

@@ -11,6 +11,7 @@ from services.contract.candidate import Candidate
 from services.contract.comparison import Comparison
 from services.contract.deployment import Deployment
 from services.contract.errors import Refused
+from services.contract.receipt import Receipt
 from services.contract.release import Release
 from services.contract.validation import Validation
 from services.contract.verdict import switched_off
@@ -31,6 +32,7 @@ _ROWS = {
     names.RELEASE_TAG: "release",
     names.LIVE_TAG: "live",
     names.PIPELINE_TAG: "pipeline",
+    names.BATCH_TAG: "batch",
     **{tag: f"{stage} accepted" for stage, tag in names.ACCEPTED_TAGS.items()},
     names.PREVIEWED_TAG: "preview",
     names.REHEARSED_TAG: "rehearsal",
@@ -55,6 +57,22 @@ def tell_release(settings: Settings, release: Release) -> None:
     candidate = release.manifest.candidate
     result = release.digest[:12] if candidate.promoted else "pass"
     _update(settings, candidate, result_tags(candidate, "package", result), {}, {})
+
+
+def tell_batch(settings: Settings, receipt: Receipt) -> None:
+    """What a batch scored last, and its receipt. Never raises."""
+    told = (
+        f"{receipt.revision} {receipt.rows_scored} rows scored, {receipt.rows_rejected} rejected, by {receipt.engine}, "
+        f"{receipt.at:%Y-%m-%d %H:%M:%S} UTC"
+    )
+    path = f"{names.REPORTS_FOLDER}/{receipt.revision}/batch/{receipt.at:%Y%m%dT%H%M%SZ}-receipt.json"
+    try:
+        with _registry(settings) as registry:
+            run = registry.run(receipt.run_id)
+            noted(registry, run, {names.BATCH_TAG: told})
+            registry.upload_artifact(run, path, receipt.to_json().encode())
+    except Refused as error:
+        _note(error)
 
 
 def tell_live(settings: Settings, rollout: Rollout, model: str) -> None:

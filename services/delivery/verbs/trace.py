@@ -53,7 +53,7 @@ def trace(
 def _trace(settings: Settings, model: str, wanted: str | None) -> Trace:
     rollout = Rollout(settings.rollout_url)
     deployments = rollout.deployments(model)
-    digest = wanted or _live(rollout, model)
+    digest = wanted or live_release(rollout, model)
     ours = tuple(one for one in deployments if one.release.startswith(digest))
     if len({one.release for one in ours}) != 1:
         known = ", ".join(sorted({one.release[:12] for one in deployments})) or "none"
@@ -84,7 +84,7 @@ def later(settings: Settings, traced: Deployment, deployments: Sequence[Deployme
         return ()
 
 
-def _live(rollout: Rollout, model: str) -> str:
+def live_release(rollout: Rollout, model: str) -> str:
     live = rollout.state(model).live
     if live is None:
         raise Refused(f"expected a live release of {model}, found none: promote a run first")

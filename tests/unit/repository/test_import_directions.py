@@ -11,6 +11,7 @@ import pytest
 from tests.support.paths import ROOT
 
 MAY_IMPORT: dict[str, set[str]] = {
+    "services.batch": {"services.prediction"},
     "services.contract": set(),
     "services.delivery": {"services.gocd"},
     "services.embedded": set(),
@@ -74,7 +75,7 @@ ONLY_IN = {
         "services/delivery/flavors/fasttext.py",
         "services/prediction/runtimes/fasttext.py",
     ),
-    "pyspark": ("training/flavors/spark.py", "training/models/", "services/delivery/flavors/spark.py"),
+    "pyspark": ("training/flavors/spark.py", "training/models/", "services/delivery/flavors/spark.py", "services/batch/"),
     "skops": ("services/contract/estimator.py",),
     "skl2onnx": ("services/delivery/onnx/skl2onnx_step.py",),
     # Boosters may also be the last step of a pipeline of scikit-learn, which a model's train.py builds.

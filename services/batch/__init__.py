@@ -1,0 +1,1 @@
+"""Scores files of rows by one release on Spark, in this process or on a cluster."""

@@ -1,0 +1,84 @@
+"""Scores by the form of the release that answers online: in Python workers, from Arrow to Arrow."""
+
+import json
+import re
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import pyarrow
+from pyspark.sql import DataFrame
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import StructType
+
+from services.batch import worker
+from services.batch.inputs import FAILED, Input
+from services.batch.session import is_local
+from services.contract.batch_job import BatchJob
+from services.contract.errors import Refused, jvm_reason
+from services.contract.release import Release
+from services.prediction.invalid import Invalid
+from services.prediction.invocations import read_json
+
+_CELLS = {"parquet": "typed", "csv": "csv", "json": "json", "jsonl": "json"}
+_CLASSES = re.compile(r"^(Caused by: )?([\w.$]+(Exception|Error): )*")
+_REFUSED = re.compile(r"services\.contract\.errors\.Refused: (.*)")
+
+
+class FormScorer:
+    """The first rows are looked at by a worker, which verifies the release and its golden answers, when it is made.
+
+    Raises Refused when the release cannot answer there or does not take these columns.
+    """
+
+    def __init__(self, job: BatchJob, release: Release, found: Input) -> None:
+        folder = job.folder if is_local(job.master) else None
+        columns = _columns(job, release, found)
+        self._task = worker.Task(job.release, job.keep, _CELLS[found.format], columns, folder)
+        told = self._preflight(found)
+        self._scored, self._rejected = _schema(told["scored"]), _schema(told["rejected"])
+        self._versions: dict[str, str] = json.loads(told["versions"])
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        return self._versions
+
+    def scored(self, rows: DataFrame) -> DataFrame:
+        return rows.mapInArrow(partial(worker.scored, self._task), self._scored)
+
+    def rejected(self, rows: DataFrame) -> DataFrame:
+        return rows.mapInArrow(partial(worker.rejected, self._task), self._rejected)
+
+    def _preflight(self, found: Input) -> Any:
+        try:
+            (told,) = found.first.mapInArrow(partial(worker.preflight, self._task), worker.PREFLIGHT).collect()
+        except FAILED as error:
+            raise Refused(f"expected a worker that answers, found: {task_reason(error)}") from error
+        if told["problem"]:
+            raise Refused(told["problem"])
+        return told
+
+
+def _columns(job: BatchJob, release: Release, found: Input) -> tuple[str, ...]:
+    """Of an object of JSON whatever is asked for, and what the first one has besides."""
+    if found.format == "parquet":
+        return ()
+    if found.format == "csv":
+        return tuple(name for name in found.schema.names if name != worker.SPOILT)
+    try:
+        first = read_json(found.first.collect()[0][worker.LINE].encode())
+    except Invalid as refusal:
+        raise Refused(f"{job.input}: expected objects of JSON, one a row; the first one: {refusal}") from refusal
+    inputs = (column.name for column in release.manifest.inputs)
+    return tuple(dict.fromkeys([*first, *inputs, *job.keep]))
+
+
+def task_reason(error: BaseException) -> str:
+    """What a worker refused, or else what Spark says of its end."""
+    if found := _REFUSED.search(str(error)):
+        return found[1]
+    return _CLASSES.sub("", jvm_reason(error))
+
+
+def _schema(serialized: bytes) -> StructType:
+    return from_arrow_schema(pyarrow.ipc.read_schema(pyarrow.py_buffer(bytes(serialized))))
