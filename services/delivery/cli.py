@@ -11,7 +11,7 @@ import typer
 
 from services.contract.errors import Refused, disk_problem, reason
 
-_BY_PEOPLE = ("promote", "rehearse", "accept", "adopt", "status", "trace", "score", "rollback")
+_BY_PEOPLE = ("promote", "rehearse", "accept", "adopt", "status", "trace", "score", "rollback", "publish-image")
 VERBS = (*_BY_PEOPLE, "fetch", "validate", "compare", "package", "deploy", "image", "boot")
 GROUPS = ("gocd",)
 
@@ -29,16 +29,17 @@ def build(arguments: list[str]) -> typer.Typer:
 
 
 def _add(app: typer.Typer, verb: str) -> None:
-    module = import_module(f"services.delivery.verbs.{verb}")
+    name = verb.replace("-", "_")
+    module = import_module(f"services.delivery.verbs.{name}")
     if verb in GROUPS:
         app.add_typer(module.app, name=verb)
     else:
-        app.command(verb)(getattr(module, verb))
+        app.command(verb)(getattr(module, name))
 
 
 def _summary(verb: str) -> str:
     """The first line of the verb's module, read and not imported."""
-    source = (Path(__file__).parent / "verbs" / f"{verb}.py").read_text(encoding="utf-8")
+    source = (Path(__file__).parent / "verbs" / f"{verb.replace('-', '_')}.py").read_text(encoding="utf-8")
     said = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0].partition(": ")[2]
     return said[:1].upper() + said[1:]
 
@@ -50,8 +51,8 @@ def _unread() -> None:
 def _about() -> None:
     """The way from a promoted MLflow run to production through GoCD, and back.
 
-    People use promote, rehearse, accept, adopt, status, trace, score and rollback; pipelines use fetch, validate,
-    compare, package, deploy, image and boot; administrators use gocd.
+    People use promote, rehearse, accept, adopt, status, trace, score, rollback and publish-image; pipelines use fetch,
+    validate, compare, package, deploy, image and boot; administrators use gocd.
     Also: 'trackback train' and 'trackback schema'.
     """
 

@@ -65,6 +65,10 @@ class Settings(ClientSettings):
     notify_url: SecretStr | None = Field(
         None, description="[who is told](#notifications) of a gate that said no; the rollout service reads it, too"
     )
+    # botocore reads AWS_DEFAULT_REGION and profiles, but not this one, which AWS's command line does.
+    aws_region: str | None = Field(
+        None, validation_alias="aws_region", description="region of publish-image; else as AWS's own tools find it"
+    )
     models: Path = Field(ROOT / "training" / "models", description="a folder for each model")
     store: Path = Field(ROOT / ".trackback" / "store", description="models, hold-outs and releases")
     environments: Path = Field(ROOT / ".venv", description="the environments of libraries and services, a folder each")

@@ -24,9 +24,10 @@ SLOW = {
     "sqlalchemy",
     "requests",
     "jinja2",
+    "botocore",
 }
-# compare draws its resamples with it.
-MAY_IMPORT = {"compare": {"numpy"}}
+# What each is there for.
+MAY_IMPORT = {"compare": {"numpy"}, "publish-image": {"botocore"}}
 
 
 def imported_by(*arguments: str) -> set[str]:
