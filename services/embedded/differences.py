@@ -19,7 +19,7 @@ _UNUSED = "nothing of ours uses it"
 
 # What this server does not have, by method and path: it answers as GoCD does to an address that it does not know.
 ABSENT: dict[str, str] = {
-    "GET /api/agents*": "the one agent is part of this server",
+    "GET /api/agents*": "the agents are part of this server",
     "* /api/admin/environments*": _UNUSED,
     "GET /api/dashboard": "the page shows what it would",
     "GET /api/jobs/*": "a stage tells of its jobs",
@@ -55,7 +55,7 @@ _NO_CANCEL = "no cancelling: the job was made to fail in its place"
 _NO_RERUN = "no re-running of single jobs, so there was no such run"
 _NO_PAUSE = "no pausing"
 _NO_DELETE = "nothing is deleted by the API, so what the recorded server had no more is still there"
-_ONE_AGENT = "the agent is part of this server: it takes a job at once, and cannot be lost"
+_ONE_AGENT = "its agents are part of this server: one takes a job at once, and none can be lost"
 _PLUGIN = "this server does not start without its plugin"
 _VARIABLES = "a request to run takes no environment variables, and says so"
 _JAVA = "the words of Java's JSON parser are not repeated"
@@ -169,7 +169,8 @@ BEHAVIOUR: tuple[str, ...] = (
     "A revision whose data holds anything but strings is refused; GoCD silently changes or drops such data.",
     "A `{{SECRET:…}}` in a plugin's data is not resolved; it is passed on as text.",
     "Materials with a common ancestor are not matched with each other (GoCD's fan-in).",
-    "The one agent runs several jobs at once, but those of one pipeline in turn, because they share its workspace.",
+    "The agents run jobs of one pipeline in turn, because these share its workspace. One of them takes jobs with the resource"
+    " `image`, and only these, and gives their processes the time that nothing else on the machine wants.",
     "A job that ran when the server died keeps its record and is run again; GoCD clones it. Its states begin anew.",
     "Control characters are taken out of console lines.",
     "A secure value is kept in the state folder, readable by its owner, and shown as `********`; GoCD encrypts it.",

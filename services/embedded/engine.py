@@ -11,6 +11,7 @@ from services.embedded.agent.fetch_task import Fetcher
 from services.embedded.agent.job_runner import JobRunner, JobRunnerDependencies
 from services.embedded.clock import Clock, SystemClock
 from services.embedded.pipelines.gocd_yaml import Pipelines
+from services.embedded.pipelines.pipeline_config import Resource
 from services.embedded.pipelines.pipeline_set import PipelineSet
 from services.embedded.plugin.interface import Plugin
 from services.embedded.plugin.package_plugin import PackagePlugin
@@ -28,12 +29,16 @@ from services.embedded.scheduling.scheduler import Scheduler
 
 @dataclass(frozen=True)
 class Site:
-    """Where the server keeps its state, its URL (up to `/go`), what its jobs inherit, and passwords by user."""
+    """Where the server keeps its state, its URL (up to `/go`), what its jobs inherit, and passwords by user.
+
+    `agents` is how many have the resource `python`; with `images` one more has the resource `image`.
+    """
 
     state: Path
     server_url: str
     inherited: Mapping[str, str]
     agents: int
+    images: bool = False
     mlflow_ui_url: str | None = None
     passwords: Mapping[str, str] = field(default_factory=dict)
 
@@ -83,7 +88,8 @@ class CiEngine:
             on_finished=self.scheduler.finish_job,
             stopping=stopping,
         )
-        return Agent(dependencies, self.site.agents)
+        workers: list[Resource] = ["python"] * self.site.agents
+        return Agent(dependencies, [*workers, "image"] if self.site.images else workers)
 
     def _create_runner(self, stopping: threading.Event) -> JobRunner:
         dependencies = JobRunnerDependencies(

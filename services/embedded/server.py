@@ -72,6 +72,7 @@ def _site(settings: CiSettings) -> Site:
         server_url=settings.server_url,
         inherited=inherited_environment(),
         agents=settings.agents,
+        images=settings.images,
         mlflow_ui_url=settings.mlflow_ui_url,
         passwords=read_passwords({ADMIN: settings.password_file, OPERATOR: settings.operator_password_file}),
     )

@@ -39,6 +39,9 @@ class CiSettings(BaseSettings):
     backoff_seconds: Seconds = Field(5.0, description="rest after a first failed poll; GoCD's is 300")
     backoff_max_seconds: Seconds = Field(30.0, description="longest rest after failed polls; GoCD's is 3600")
     agents: Annotated[int, Field(ge=1, le=16, description="jobs at once")] = 2
+    images: bool = Field(
+        False, description="one more agent, with the resource `image`: it builds and boots [machine images](batch.md)"
+    )
     mlflow_ui_url: str | None = Field(None, description="MLflow's address, as a link on the page")
     name: str | None = Field(None, description="the name by which others reach it")
     hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_names)] = Field(

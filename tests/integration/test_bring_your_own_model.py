@@ -172,6 +172,6 @@ def test_the_pipelines_of_the_page_are_accepted_behind_ours(tmp_path: Path) -> N
     ours = [
         f"{model}{suffix}"
         for model in ("diamond-price", "language-id", "flight-delay")
-        for suffix in ("", "-online", "-preview")
+        for suffix in ("", "-online", "-batch", "-preview")
     ]
     assert list(load_pipelines(file).pipelines) == [*ours, "diabetes", "diabetes-online"]

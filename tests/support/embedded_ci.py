@@ -118,11 +118,19 @@ def create_engine(
     intervals: PollIntervals = SLOW,
     clock: Clock | None = None,
     passwords: Mapping[str, str] | None = None,
+    images: bool = False,
 ) -> CiEngine:
     file = state / "pipelines.gocd.yaml"
     if pipelines:
         file.write_text(written(pipelines))
-    site = Site(state=state, server_url=URL, inherited={"INHERITED": "yes"}, agents=2, passwords=dict(passwords or {}))
+    site = Site(
+        state=state,
+        server_url=URL,
+        inherited={"INHERITED": "yes"},
+        agents=2,
+        images=images,
+        passwords=dict(passwords or {}),
+    )
     known = load_pipelines(file) if pipelines else None
     return CiEngine(known, plugin, site, intervals, clock, file if pipelines else None)
 
@@ -135,10 +143,11 @@ def running(
     clock: Clock | None = None,
     plugin: FakePlugin | None = None,
     passwords: Mapping[str, str] | None = None,
+    images: bool = False,
 ) -> Iterator[CiWithFakePlugin]:
     """With passwords, requests are those of nobody unless they say otherwise."""
     plugin = plugin or FakePlugin()
-    engine = create_engine(state, pipelines, plugin, intervals, clock, passwords)
+    engine = create_engine(state, pipelines, plugin, intervals, clock, passwords, images)
     engine.start()
     try:
         with serving(create_app(engine, ["127.0.0.1"])) as url, httpx.Client(base_url=url, timeout=60) as http:

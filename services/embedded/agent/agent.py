@@ -1,9 +1,9 @@
-"""The agent of this machine: runs scheduled jobs, several at once but one of a pipeline at a time."""
+"""The agents of this machine: they run scheduled jobs, several at once but one of a pipeline at a time."""
 
 import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from services.contract.waiting import NotInTime, wait_until
 from services.embedded.agent.exec_task import Interrupted
 from services.embedded.agent.job_assignment import JobAssignment
 from services.embedded.agent.process_trees import end_trees
+from services.embedded.pipelines.pipeline_config import JobConfig, Resource
 from services.embedded.pipelines.pipeline_set import PipelineSet
 from services.embedded.records.history import FAILED, History, JobRun
 from services.embedded.records.stage_history import StageHistory
@@ -39,16 +40,17 @@ class AgentDependencies:
 
 
 class Agent:
-    def __init__(self, dependencies: AgentDependencies, count: int) -> None:
-        """`count` is how many jobs run at once."""
+    def __init__(self, dependencies: AgentDependencies, workers: Sequence[Resource]) -> None:
+        """Each worker runs one job at a time, of those that are for agents with its resource."""
         self._deps = dependencies
         self._stages = dependencies.stages
         self._wake = threading.Condition()
         # A pipeline has one workspace, so the jobs of its instances take turns.
         self._busy: set[str] = set()
+        self._offered = frozenset(workers)
         self._workers = [
-            threading.Thread(target=self._work, args=(f"agent-{number}",), name=f"agent-{number}", daemon=True)
-            for number in range(1, count + 1)
+            threading.Thread(target=self._work, args=(f"agent-{number}", resource), daemon=True)
+            for number, resource in enumerate(workers, 1)
         ]
 
     def start(self) -> None:
@@ -59,6 +61,10 @@ class Agent:
             self._stages.reschedule_job(job)
         for worker in self._workers:
             worker.start()
+
+    def offers(self, job: JobConfig) -> bool:
+        """Whether there is a worker that can take it."""
+        return job.agent in self._offered
 
     def wake(self) -> None:
         with self._wake:
@@ -77,18 +83,19 @@ class Agent:
             end_trees([(job.pid, job.pid_started) for job in running if job.pid], grace=1.0)
         return not any(worker.is_alive() for worker in self._workers)
 
-    def _work(self, name: str) -> None:
-        while job := self._take(name):
+    def _work(self, name: str, resource: Resource) -> None:
+        while job := self._take(name, resource):
             result = self._run(job, name)
             self._release(job)
             if result:
                 self._deps.on_finished(job, result)
 
-    def _take(self, name: str) -> JobRun | None:
+    def _take(self, name: str, resource: Resource) -> JobRun | None:
         with self._wake:
             while not self._deps.stopping.is_set():
                 for job in self._stages.waiting_jobs():
-                    if (pipeline := self._pipeline(job)) not in self._busy:
+                    pipeline = self._pipeline(job)
+                    if pipeline not in self._busy and self._is_for(job) == resource:
                         self._busy.add(pipeline)
                         self._stages.assign_job(job, name)
                         return job
@@ -102,6 +109,12 @@ class Agent:
 
     def _pipeline(self, job: JobRun) -> str:
         return self._deps.history.instance_of(self._stages.stage(job.stage)).pipeline
+
+    def _is_for(self, job: JobRun) -> Resource:
+        """A job that the pipelines no longer have is for those that are always there, and fails."""
+        stage = self._stages.stage(job.stage)
+        config = self._deps.pipelines.current.job(self._pipeline(job), stage.name, job.name)
+        return config.agent if config else "python"
 
     def _run(self, job: JobRun, name: str) -> str | None:
         """None when the server stops before the job ended."""

@@ -81,7 +81,14 @@ class JobRunner:
 
     def _tasks(self, assignment: JobAssignment, workspace: Path, variables: list[Variable], console: Console) -> str:
         environment = {**self._deps.inherited, **{variable.name: variable.value for variable in variables}}
-        runner = ExecRunner(console, environment, lambda pid: self._note_process(assignment, pid), self._deps.stopping)
+        runner = ExecRunner(
+            console,
+            environment,
+            lambda pid: self._note_process(assignment, pid),
+            self._deps.stopping,
+            # Nobody waits for a machine image, but its boot keeps every core busy for a minute.
+            in_background=assignment.config.agent == "image",
+        )
         result = PASSED
         for task in assignment.config.tasks:
             if not _wanted(task, result):

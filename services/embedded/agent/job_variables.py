@@ -9,7 +9,6 @@ from services.embedded.records.catalog import Catalog, Package, Property
 from services.embedded.records.history import Cause
 from services.embedded.scheduling.causes import LABEL, PACKAGE
 
-AGENT_RESOURCES = "python"
 HIDDEN = "********"
 
 
@@ -35,7 +34,7 @@ def job_variables(assignment: JobAssignment, catalog: Catalog, server_url: str) 
 def _all(assignment: JobAssignment, catalog: Catalog, server_url: str) -> Iterator[Variable]:
     yield Variable("GO_SERVER_URL", server_url)
     yield Variable("GO_PIPELINE_GROUP_NAME", assignment.pipeline_config.group)
-    yield Variable("GO_AGENT_RESOURCES", AGENT_RESOURCES)
+    yield Variable("GO_AGENT_RESOURCES", assignment.config.agent)
     yield Variable("GO_TRIGGER_USER", assignment.stage.approved_by)
     yield Variable("GO_PIPELINE_NAME", assignment.instance.pipeline)
     yield Variable("GO_PIPELINE_COUNTER", str(assignment.instance.counter))

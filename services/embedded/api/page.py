@@ -32,6 +32,8 @@ from services.embedded.records.modifications import Modification
 TEMPLATE = "page.html.j2"
 REFRESH_SECONDS = 3
 SHOWN = 10
+# What gives this server an agent with that resource.
+_OFFERS = {"image": "scripts/setup image, then start anew"}
 
 
 @dataclass(frozen=True)
@@ -183,8 +185,22 @@ def _instance(engine: CiEngine, instance: Instance) -> InstanceCell:
 def _stage(engine: CiEngine, instance: Instance, name: str) -> Stage:
     stage = engine.stages.latest(instance, name)
     status = stage_status(stage)
-    words = "not run" if status == UNKNOWN else status.lower()
+    words = _waiting(engine, instance, name) or ("not run" if status == UNKNOWN else status.lower())
     return Stage(name, status, words, tuple(_files(engine, instance, stage)) if stage else ())
+
+
+def _waiting(engine: CiEngine, instance: Instance, name: str) -> str | None:
+    """What a person can do about a stage that goes on by itself no more; None of any other."""
+    config, stage = (
+        engine.pipelines.pipelines[instance.pipeline].stage_configs[name],
+        engine.stages.latest(instance, name),
+    )
+    if stage and stage.active:
+        missing = sorted({job.agent for job in config.jobs.values() if not engine.agent.offers(job)})
+        return f"waits for an agent with the resource {missing[0]}: {_OFFERS[missing[0]]}" if missing else None
+    if config.manual and not stage and engine.scheduler.refusal(instance, name) is None:
+        return f"awaiting approval: POST /go/api/stages/{instance.pipeline}/{instance.counter}/{name}/run starts it"
+    return None
 
 
 def _files(engine: CiEngine, instance: Instance, stage: StageRun) -> Iterator[File]:

@@ -14,6 +14,7 @@ LABEL_PART = re.compile(r"\$\{([^}\[]+)(?:\[:(\d+)\])?\}")
 _NAME = r"^[a-zA-Z0-9_-][a-zA-Z0-9_.-]*$"
 Name = Annotated[str, StringConstraints(pattern=_NAME, max_length=255)]
 TabName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_.-]+$", max_length=15)]
+Resource = Literal["python", "image"]
 Variables = dict[Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")], str]
 
 
@@ -73,14 +74,19 @@ class Artifact(Shape):
 
 
 class JobConfig(Shape):
-    """`timeout` is in minutes without console output, 0 for none; the one agent has the resource `python`."""
+    """`timeout` is in minutes without console output, 0 for none; `resources` are what its agent must have."""
 
     tasks: Annotated[tuple[Task, ...], Field(min_length=1)]
     timeout: Annotated[int, Field(ge=0)] = 60
-    resources: tuple[Literal["python"], ...] = ()
+    resources: tuple[Resource, ...] = ()
     environment_variables: Variables = {}
     artifacts: tuple[Artifact, ...] = ()
     tabs: dict[TabName, InnerPath] = {}
+
+    @property
+    def agent(self) -> Resource:
+        """By its resource, the agent that takes it; that of `image` can do what one of `python` can."""
+        return "image" if "image" in self.resources else "python"
 
 
 class Approval(Shape):

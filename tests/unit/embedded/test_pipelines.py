@@ -54,7 +54,22 @@ def load(tmp_path: Path, text: str) -> object:
 def test_the_pipelines_that_ship_are_accepted() -> None:
     pipelines = load_pipelines(OURS)
     assert pipelines.pipelines["diamond-price"].stage_names == ["fetch", "validate", "compare", "package"]
-    assert pipelines.downstream("diamond-price", "package") == ["diamond-price-online"]
+    assert pipelines.downstream("diamond-price", "package") == ["diamond-price-online", "diamond-price-batch"]
+
+
+def test_one_word_lets_a_person_decide_on_each_boot(tmp_path: Path) -> None:
+    """And boots of one model take turns, whatever the number of agents."""
+    text = OURS.read_text()
+    assert text.count("{type: success, ") == 1
+    file = tmp_path / "p.yaml"
+    file.write_text(text.replace("{type: success, ", "{type: manual, "))
+    for path, manual in ((OURS, False), (file, True)):
+        for name in ("diamond-price-batch", "language-id-batch", "flight-delay-batch"):
+            batch = load_pipelines(path).pipelines[name]
+            assert batch.lock_behavior == "unlockWhenFinished"
+            assert {stage: config.manual for stage, config in batch.stage_configs.items()} == {
+                "image": False, "score": manual
+            }  # fmt: skip
 
 
 def test_parameters_are_filled_in_below_an_alias(tmp_path: Path) -> None:
