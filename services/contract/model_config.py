@@ -60,6 +60,12 @@ class Data(Record):
         return self
 
 
+class Batch(Record):
+    """Whether a release is put into a machine image. If not, the model has no pipeline `<model>-batch`."""
+
+    image: bool = True
+
+
 class ModelConfig(Record):
     """The declared model; `variants` are named sets of hyperparameters, the first one is the default.
 
@@ -76,6 +82,7 @@ class ModelConfig(Record):
     variants: Annotated[dict[str, dict[str, Parameter]], Field(min_length=1)]
     gates: Gates
     serving: ServingLimits = ServingLimits()
+    batch: Batch = Batch()
     trusted: tuple[Annotated[str, StringConstraints(pattern=r"^train\.[A-Za-z_][A-Za-z0-9_]*$")], ...] = ()
 
     @model_validator(mode="after")

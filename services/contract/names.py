@@ -65,6 +65,8 @@ PACKAGE_MATERIAL = "model"
 PACKAGE_PREFIX = "GO_PACKAGE_MODEL_"
 # Behind the name of a model: its pipeline and its package of previews.
 PREVIEW = "-preview"
+# Behind the name of a model: its pipeline of machine images.
+BATCH = "-batch"
 PLUGIN_ID = "trackback.mlflow"
 REPOSITORY_ID = "mlflow"
 DEPLOY_STAGE = "deploy"

@@ -169,8 +169,8 @@ BEHAVIOUR: tuple[str, ...] = (
     "A revision whose data holds anything but strings is refused; GoCD silently changes or drops such data.",
     "A `{{SECRET:…}}` in a plugin's data is not resolved; it is passed on as text.",
     "Materials with a common ancestor are not matched with each other (GoCD's fan-in).",
-    "The agents run jobs of one pipeline in turn, because these share its workspace. One of them takes jobs with the resource"
-    " `image`, and only these, and gives their processes the time that nothing else on the machine wants.",
+    "The agents run jobs of one pipeline in turn, because these share its workspace. One of them takes jobs with the"
+    " resource `image`, and only these, and lets their processes be nice to all else on the machine.",
     "A job that ran when the server died keeps its record and is run again; GoCD clones it. Its states begin anew.",
     "Control characters are taken out of console lines.",
     "A secure value is kept in the state folder, readable by its owner, and shown as `********`; GoCD encrypts it.",

@@ -39,6 +39,7 @@ class Site:
     inherited: Mapping[str, str]
     agents: int
     images: bool = False
+    image_niceness: int = 19
     mlflow_ui_url: str | None = None
     passwords: Mapping[str, str] = field(default_factory=dict)
 
@@ -102,6 +103,7 @@ class CiEngine:
             fetcher=Fetcher(self.artifacts, self.history, self.stages),
             clock=self.clock,
             stopping=stopping,
+            image_niceness=self.site.image_niceness,
         )
         return JobRunner(dependencies)
 

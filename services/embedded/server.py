@@ -73,6 +73,7 @@ def _site(settings: CiSettings) -> Site:
         inherited=inherited_environment(),
         agents=settings.agents,
         images=settings.images,
+        image_niceness=settings.image_niceness,
         mlflow_ui_url=settings.mlflow_ui_url,
         passwords=read_passwords({ADMIN: settings.password_file, OPERATOR: settings.operator_password_file}),
     )

@@ -42,6 +42,7 @@ class CiSettings(BaseSettings):
     images: bool = Field(
         False, description="one more agent, with the resource `image`: it builds and boots [machine images](batch.md)"
     )
+    image_niceness: Annotated[int, Field(ge=0, le=19, description="nice(1) of its jobs: 19 leaves all else alone")] = 19
     mlflow_ui_url: str | None = Field(None, description="MLflow's address, as a link on the page")
     name: str | None = Field(None, description="the name by which others reach it")
     hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_names)] = Field(

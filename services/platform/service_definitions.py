@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.contract.checkout import ROOT
+from services.contract.image_tools import missing_packages, places
 from services.platform.settings import PlatformSettings
 
 _PLUGIN = ROOT / "plugin" / "package-repository" / "target" / "trackback-mlflow-plugin.jar"
@@ -68,6 +69,11 @@ def gocd_command(settings: PlatformSettings, verb: str) -> list[str]:
     return [*command, "--models", str(ROOT / "training" / "models")]
 
 
+def missing_image_tools() -> list[str]:
+    """Debian's packages that this machine has not."""
+    return missing_packages(places(os.environ.get("PATH", "")))
+
+
 def _mlflow(settings: PlatformSettings, place: Path) -> ServiceDefinition:
     command = (sys.executable, "-m", "services.mlflow", str(place), str(settings.mlflow_port))
     return ServiceDefinition("mlflow", command, {}, f"{settings.urls.mlflow}/health")
@@ -97,6 +103,8 @@ def _ci(settings: PlatformSettings, state: Path) -> ServiceDefinition:
         "PIPELINES": str(ROOT / "services" / "gocd" / "pipelines.gocd.yaml"),
         "PLUGIN_JAR": str(_PLUGIN),
         "HOST_JAR": str(_PLUGIN_HOST),
+        "IMAGES": str(settings.images and not missing_image_tools()),
+        "IMAGE_NICENESS": str(settings.image_niceness),
     }
     command = (sys.executable, "-m", "services.embedded.server")
     return ServiceDefinition(

@@ -17,6 +17,10 @@ PREFIX = "TRACKBACK_"
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
+_PORT = "a port from 1 to 65535"
+_EXPECTED = {"ci": "true or false", "images": "true or false", "image_niceness": "a number from 0 to 19"}
+
+
 class PlatformSettings(BaseSettings):
     """Read from `TRACKBACK_STATE`, `TRACKBACK_MLFLOW_PORT` and so on; without `ci`, GoCD is the one at `gocd_url`."""
 
@@ -31,6 +35,13 @@ class PlatformSettings(BaseSettings):
         True, description="`false` is `--no-ci`: no CI server is started, GoCD is [yours](your-own-gocd.md)"
     )
     gocd_url: str = Field("http://127.0.0.1:8153/go", description="where your GoCD answers, without a CI server")
+
+    images: bool = Field(
+        True, description="`false` builds no [machine images](batch.md), even where their tools are installed"
+    )
+    image_niceness: Annotated[
+        int, Field(ge=0, le=19, description="nice(1) of what builds and boots them: 19 leaves all else alone")
+    ] = 19
 
     @property
     def ports(self) -> dict[str, int]:
@@ -53,8 +64,8 @@ def read_platform_settings(no_ci: bool = False) -> PlatformSettings:
         settings = PlatformSettings(ci=False) if no_ci else PlatformSettings()
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        variable = f"{PREFIX}{str(problem['loc'][0]).upper()}"
-        found = f"expected {variable} to be a port from 1 to 65535, found '{problem['input']}'"
+        field = str(problem["loc"][0])
+        found = f"expected {PREFIX}{field.upper()} to be {_EXPECTED.get(field, _PORT)}, found '{problem['input']}'"
         raise Refused(f"{found}: set another") from error
     _refuse_one_port_twice(settings.ports)
     return settings

@@ -28,6 +28,7 @@ from services.platform.service_definitions import (
     ServiceDefinition,
     follow,
     gocd_command,
+    missing_image_tools,
     phases,
     token_file,
     token_variables,
@@ -70,6 +71,7 @@ class Platform:
         if self._settings.ci:
             self._set_up_gocd()
             self._keep_alive(follow(self._settings))
+            self._tell_of_images()
         self._write_verb_environment()
 
     def stop(self) -> None:
@@ -102,6 +104,11 @@ class Platform:
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise Refused(done.stderr.strip())
+
+    def _tell_of_images(self) -> None:
+        if self._settings.images and (missing := missing_image_tools()):
+            packages = f"{len(missing)} of its Debian packages are missing, such as {missing[0]}"
+            self._say(f"no machine images are built, whose pipelines wait: {packages}: scripts/setup image")
 
     def _write_verb_environment(self) -> None:
         names = (*self._settings.urls.environment(), *token_variables(self._settings), "TRACKBACK_STORE")

@@ -26,10 +26,16 @@ class RunningPlatform:
     environment: dict[str, str]
 
 
-def platform_variables(state: Path) -> dict[str, str]:
+def platform_variables(state: Path, images: bool = False) -> dict[str, str]:
+    """Without machine images, whose boots keep both cores busy; with them, they take their full share of these."""
     names = ("MLFLOW", "GOCD", "ROLLOUT", "SERVING")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
-    return {"TRACKBACK_STATE": str(state), **{f"TRACKBACK_{name}_PORT": str(port) for name, port in ports.items()}}
+    batch = {"TRACKBACK_IMAGES": str(images), "TRACKBACK_IMAGE_NICENESS": "0"}
+    return {
+        "TRACKBACK_STATE": str(state),
+        **batch,
+        **{f"TRACKBACK_{name}_PORT": str(port) for name, port in ports.items()},
+    }
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, TypeVar
 
 import typer
 
+from services.contract import names
 from services.contract.deployment import ModelState
 from services.contract.errors import Refused, Unavailable
 from services.contract.model_config import list_models
@@ -16,7 +18,7 @@ from services.delivery.output import emit
 from services.delivery.promotions.gate_words import with_words
 from services.delivery.promotions.outcomes import Ledger, outcomes, read_ledger
 from services.delivery.settings import Settings
-from services.gocd.client import GoCD, Json
+from services.gocd.client import GoCD, Json, Unknown
 
 Found = TypeVar("Found")
 MOST_PROMOTIONS = 5
@@ -25,6 +27,8 @@ _TIME = "%Y-%m-%d %H:%M:%S UTC"
 
 
 class StageState(Record):
+    """`result` is GoCD's, or in words what the stage waits for."""
+
     name: str
     result: str
 
@@ -109,13 +113,21 @@ class _Services:
         promotions = self._ask("gocd", lambda: self._promotions(ledger), problems) if ledger else None
         if ledger and ledger.online is None:
             problems.append(f"GoCD has no pipeline '{model}-online': what is built is not deployed")
+        batch = self._ask("gocd", lambda: self._batch(model), problems) if ledger else None
+        newest = (ledger.built, ledger.online, batch) if ledger else ()
         return ModelStatus(
             model=model,
             rollout=state,
             promotions=tuple(promotions or ()),
-            pipelines=tuple(_newest(one[0]) for one in (ledger.built, ledger.online) if one) if ledger else (),
+            pipelines=tuple(_newest(one[0]) for one in newest if one),
             problems=tuple(problems),
         )
+
+    def _batch(self, model: str) -> list[Json]:
+        """Nothing for a model that has no such pipeline: model.yaml can switch its images off."""
+        with suppress(Unknown):
+            return self._gocd.history(f"{model}{names.BATCH}")
+        return []
 
     def _promotions(self, ledger: Ledger) -> list[Outcome]:
         found = outcomes(ledger)
@@ -136,11 +148,21 @@ class _Services:
 
 
 def _newest(instance: Json) -> PipelineState:
+    before = [None, *instance["stages"]]
     stages = tuple(
-        StageState(name=stage["name"], result="not run" if stage["status"] == "Unknown" else stage["status"])
-        for stage in instance["stages"]
+        StageState(name=stage["name"], result=_result(stage, previous))
+        for stage, previous in zip(instance["stages"], before, strict=False)
     )
     return PipelineState(name=instance["name"], counter=instance["counter"], label=instance["label"], stages=stages)
+
+
+def _result(stage: Json, previous: Json | None) -> str:
+    if stage["status"] == "Unknown":
+        # What follows a passed stage by itself is scheduled with its end, or cannot run yet.
+        approval = previous and previous["status"] == "Passed" and stage.get("can_run")
+        return "awaits approval" if approval else "not run"
+    waits = stage["status"] == "Building" and all(job.get("state") == "Scheduled" for job in stage["jobs"])
+    return "waits for an agent" if waits else str(stage["status"])
 
 
 def lines(status: Status) -> list[str]:

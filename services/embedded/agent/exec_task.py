@@ -46,17 +46,17 @@ class ExecRunner:
         environment: Mapping[str, str],
         on_process: Callable[[int], None],
         stopping: threading.Event,
-        in_background: bool = False,
+        niceness: int = 0,
     ) -> None:
         """`on_process` gets the process id right after the start; `stopping` is set when the server stops.
 
-        A command `in_background`, and all that it starts, gets the time that nothing else on this machine wants.
+        A command with `niceness`, and all that it starts, leaves the machine to what has less of it, as nice(1).
         """
         self._console = console
         self._environment = environment
         self._on_process = on_process
         self._stopping = stopping
-        self._in_background = in_background
+        self._niceness = niceness
 
     def run(self, task: Exec, folder: Path, idle_seconds: float | None) -> Outcome:
         """Ends the command once it has printed nothing for `idle_seconds`. Raises Interrupted."""
@@ -67,8 +67,8 @@ class ExecRunner:
             self._console.line(ERR, f"Error happened while attempting to execute '{describe(task)}'. {error}")
             self._console.line(ERR, f"Please make sure [{task.command}] can be executed on this agent.")
             return Outcome(passed=False)
-        if self._in_background:
-            _yield_to_others(process.pid)
+        if self._niceness:
+            _renice(process.pid, self._niceness)
         self._on_process(process.pid)
         readers = [self._read(process.stdout, OUT), self._read(process.stderr, ERR)]
         watch = _IdleWatch(process.pid, self._console, idle_seconds)
@@ -105,10 +105,9 @@ class ExecRunner:
         return reader
 
 
-def _yield_to_others(pid: int) -> None:
-    """By the idle class and not by niceness, which delays others by milliseconds: gates measure these."""
-    with suppress(OSError):  # it has ended already, or the system does not let us
-        os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+def _renice(pid: int, niceness: int) -> None:
+    with suppress(OSError):  # it has ended already, or this server is nicer itself
+        os.setpriority(os.PRIO_PROCESS, pid, niceness)
 
 
 class _IdleWatch:

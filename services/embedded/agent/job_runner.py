@@ -35,6 +35,7 @@ class JobRunnerDependencies:
     fetcher: Fetcher
     clock: Clock
     stopping: threading.Event
+    image_niceness: int
 
 
 class JobRunner:
@@ -87,7 +88,7 @@ class JobRunner:
             lambda pid: self._note_process(assignment, pid),
             self._deps.stopping,
             # Nobody waits for a machine image, but its boot keeps every core busy for a minute.
-            in_background=assignment.config.agent == "image",
+            self._deps.image_niceness if assignment.config.agent == "image" else 0,
         )
         result = PASSED
         for task in assignment.config.tasks:

@@ -158,7 +158,7 @@ def test_status_shows_gocd_its_token(
     nothing = ModelState(model=MODEL, url=None, answering=False, live=None, previous=None)
     with Asked().listening() as service:
         service.answers[f"/models/{MODEL}"] = nothing.to_json()
-        for pipeline in (MODEL, f"{MODEL}-online"):
+        for pipeline in (MODEL, f"{MODEL}-online", f"{MODEL}-batch"):
             service.answers[f"/go/api/pipelines/{pipeline}/history?page_size=10"] = json.dumps({"pipelines": []})
         service.answers["/go/api/internal/materials"] = json.dumps({"materials": []})
         service.answers[f"/models/{MODEL}/deployments"] = "[]"

@@ -85,16 +85,24 @@ def deployed(model: str, counter: int) -> dict[str, Any]:
 
 
 @pytest.fixture
-def server() -> Replay:
+def batch() -> list[dict[str, Any]] | None:
+    """The instances of the pipeline of images; None where there is no such pipeline."""
+    return None
+
+
+@pytest.fixture
+def server(batch: list[dict[str, Any]] | None) -> Replay:
     """A GoCD with the pipelines of `churn`: 1 was delivered, 3 was refused and had 2 merged into it."""
     gocd = Replay()
+    if batch is not None:
+        gocd.on("GET", "/api/pipelines/churn-batch/history", {"pipelines": batch})
     history = [built("churn", 2, "3-cccccccc", "2-bbbbbbbb", validate="Failed"), built("churn", 1, "1-aaaaaaaa")]
     gocd.on("GET", "/api/pipelines/churn/history", {"pipelines": history})
     gocd.on("GET", "/api/pipelines/churn-online/history", {"pipelines": [deployed("churn", 1)]})
     gocd.on("GET", "/api/materials/f00d/modifications", {"_embedded": {"modifications": []}})
     console = b"&2|07:00:00.000 expected a better model\n"
     gocd.on("GET", "/files/churn/2/validate/1/validate/cruise-output/console.log", console)
-    for missing in ("gem-price", "gem-price-online"):
+    for missing in ("gem-price", "gem-price-online", "churn-batch"):
         words = {"message": f"Pipeline with name '{missing}' was not found!"}
         gocd.on("GET", f"/api/pipelines/{missing}/history", words, 404)
     return gocd
@@ -121,6 +129,37 @@ def test_each_promotion_has_a_line_with_what_became_of_it(server: Replay) -> Non
     assert found.well
 
 
+WAITING_JOB = {"name": "image", "state": "Scheduled", "result": "Unknown"}
+
+
+def images(image: dict[str, Any], score: dict[str, Any]) -> list[dict[str, Any]]:
+    stages = [
+        {"name": name, "counter": "1", "status": "Unknown", "scheduled": False, "jobs": []} | more
+        for name, more in (("image", image), ("score", score))
+    ]
+    return [{"name": "churn-batch", "counter": 1, "label": "1", "stages": stages}]
+
+
+BUILDING = WAITING_JOB | {"state": "Building"}
+
+
+@pytest.mark.parametrize(
+    ("batch", "words"),
+    [
+        (images({"status": "Building", "jobs": [WAITING_JOB]}, {}), "image waits for an agent → score not run"),
+        (images({"status": "Building", "jobs": [BUILDING]}, {"can_run": False}), "image Building → score not run"),
+        (images({"status": "Passed"}, {"can_run": True}), "image Passed → score awaits approval"),
+        # Busy in another instance: it goes on by itself.
+        (images({"status": "Passed"}, {"can_run": False}), "image Passed → score not run"),
+        (images({"status": "Failed"}, {"can_run": True}), "image Failed → score not run"),
+        (images({"status": "Passed"}, {"status": "Passed"}), "image Passed → score Passed"),
+    ],
+)
+def test_the_newest_image_has_a_line_that_says_what_it_waits_for(server: Replay, words: str) -> None:
+    found = read(server, PlayedRollout(state("churn")), "churn")
+    assert lines(found) == [f"churn: {ANSWERS.format('churn')}", *CHURN[:2], f"  churn-batch 1: {words}", *CHURN[2:]]
+
+
 def test_a_model_without_a_pipeline_is_a_line_of_its_own(server: Replay) -> None:
     nothing = state("gem-price", live=None, answering=False, url=None)
     found = read(server, PlayedRollout(nothing, state("churn")), "gem-price", "churn")
@@ -137,7 +176,8 @@ def test_a_model_that_is_built_and_not_deployed_says_so() -> None:
     history = {"pipelines": [built("gem-price", 1, "1-aaaaaaaa")]}
     gocd = Replay()
     gocd.on("GET", "/api/pipelines/gem-price/history", history)
-    gocd.on("GET", "/api/pipelines/gem-price-online/history", {"message": "not found"}, 404)
+    for missing in ("gem-price-online", "gem-price-batch"):
+        gocd.on("GET", f"/api/pipelines/{missing}/history", {"message": "not found"}, 404)
     gocd.on("GET", "/api/materials/f00d/modifications", {"_embedded": {"modifications": []}})
     found = read(gocd, PlayedRollout(state("gem-price", live=None, answering=False)), "gem-price")
     assert lines(found) == [

@@ -11,7 +11,7 @@ from tests.support.poll import poll_until
 pytestmark = pytest.mark.process
 
 IMAGE = {"job": {"resources": ["image"]}}
-WHO = python("import os; print('class', os.sched_getscheduler(0), 'of', os.environ['GO_AGENT_RESOURCES'])")
+WHO = python("import os; print('nice', os.nice(0), 'of', os.environ['GO_AGENT_RESOURCES'])")
 
 
 def downstream(*stages: dict[str, Any]) -> dict[str, Any]:
@@ -44,15 +44,14 @@ def test_images_take_no_place_of_what_builds_and_lets_answer(tmp_path: Path) -> 
         assert ci.finished("c-batch/1/image/1")["result"] == "Passed"
 
 
-def test_an_image_gets_the_time_that_nothing_else_wants(tmp_path: Path) -> None:
+def test_an_image_is_nice_to_all_else_on_the_machine(tmp_path: Path) -> None:
     batch = downstream(stage("image", WHO, **IMAGE))
     with running(tmp_path, {"churn": pipeline(stage("build", WHO)), "churn-batch": batch}, images=True) as ci:
         ci.define()
         ci.promote("r1")
         ci.finished("churn-batch/1/image/1")
-        assert "class 0 of python" in ci.console("churn/1/build/1/build")
-        # 5 is SCHED_IDLE in sched(7).
-        assert "class 5 of image" in ci.console("churn-batch/1/image/1/image")
+        assert "nice 0 of python" in ci.console("churn/1/build/1/build")
+        assert "nice 19 of image" in ci.console("churn-batch/1/image/1/image")
 
 
 def test_an_image_that_no_agent_can_build_waits_and_the_page_says_what_to_do(tmp_path: Path) -> None:

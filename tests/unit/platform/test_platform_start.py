@@ -11,7 +11,7 @@ import pytest
 from services.contract.errors import Refused
 from services.contract.secret_file import read_secret, write_token
 from services.platform.preflight import lock_state, refuse_taken_ports
-from services.platform.service_definitions import token_file, token_variables, verb_environment
+from services.platform.service_definitions import phases, token_file, token_variables, verb_environment
 from services.platform.settings import PlatformSettings, read_platform_settings
 from tests.support.paths import ROOT
 
@@ -114,3 +114,30 @@ def test_jobs_get_the_tokens_place_and_no_token_of_another_server(
     environment = verb_environment(PlatformSettings(), tmp_path)
     assert {environment[name] for name in token_variables(PlatformSettings())} == {str(tmp_path / "token")}
     assert "TRACKBACK_GOCD_TOKEN" not in environment
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("TRACKBACK_IMAGES", "maybe", "true or false"),
+        ("TRACKBACK_CI", "perhaps", "true or false"),
+        ("TRACKBACK_IMAGE_NICENESS", "20", "a number from 0 to 19"),
+    ],
+)
+def test_a_setting_that_is_no_port_is_not_taken_for_one(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, expected: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(Refused, match=f"expected {variable} to be {expected}, found '{value}': set another"):
+        read_platform_settings()
+
+
+@pytest.mark.parametrize(
+    ("images", "missing", "wanted"), [(True, [], "True"), (True, ["mtools"], "False"), (False, [], "False")]
+)
+def test_images_are_built_where_they_are_wanted_and_can_be(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, images: bool, missing: list[str], wanted: str
+) -> None:
+    monkeypatch.setattr("services.platform.service_definitions.missing_packages", lambda _: missing)
+    server = phases(PlatformSettings(images=images), tmp_path)[-1][0]
+    assert (server.name, server.variables["TRACKBACK_CI_IMAGES"]) == ("ci", wanted)
