@@ -14,7 +14,7 @@ from tests.support.poll import PATIENCE
 
 __all__ = ["engine"]
 
-GOCD, EMBEDDED = {"gocd-server", "gocd-agent"}, {"embedded"}
+GOCD, EMBEDDED = {"gocd-server", "gocd-agent", "gocd-image-agent"}, {"embedded"}
 
 
 def services(profile: str, *files: str) -> dict[str, Any]:
