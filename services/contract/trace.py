@@ -5,6 +5,7 @@ from services.contract.comparison import Comparison
 from services.contract.deployment import Deployment
 from services.contract.machine_image import ImageContent
 from services.contract.outcome import Outcome
+from services.contract.receipt import Receipt
 from services.contract.record import ModelName, Record, Revision, Sha256
 from services.contract.release import Servable
 from services.contract.validation import Validation
@@ -13,7 +14,8 @@ from services.contract.validation import Validation
 class Trace(Record):
     """`deployments` are all times this release was put live, oldest first; `links` open in a browser; `later` is what
     became of the promotions after this one, the newest first, as far as GoCD could be asked. `machine_image` is what
-    was traced in place of an answer, where it was."""
+    was traced in place of an answer, or what the store has of this release; `batches` are the receipts of what it has
+    scored, the newest first, as far as the store has them."""
 
     model: ModelName
     revision: Revision
@@ -27,3 +29,4 @@ class Trace(Record):
     links: dict[str, str]
     later: tuple[Outcome, ...] = ()
     machine_image: ImageContent | None = None
+    batches: tuple[Receipt, ...] = ()

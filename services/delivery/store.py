@@ -99,7 +99,7 @@ class Store:
     def put_receipt(self, receipt: Receipt) -> Path:
         """Of a batch that this release has scored."""
         content = receipt.to_json().encode()
-        folder = self._root / "receipts" / receipt.release
+        folder = self._root / names.RECEIPTS_FOLDER / receipt.release
         path = folder / f"{hashlib.sha256(content).hexdigest()}.json"
         write_atomically(path, content, 0o444)
         return path
@@ -156,6 +156,11 @@ class Store:
         Archive(files=list_files(folder)).write(folder / ARCHIVE_FILE)
         _for_readers(folder)
         return _put_folder(folder, self._root / kind / recipe)
+
+    def receipts(self, release: str) -> list[Receipt]:
+        """Of all batches of a release, the newest first. Raises Refused for a file that is none."""
+        files = (self._root / names.RECEIPTS_FOLDER / release).glob("*.json")
+        return sorted((Receipt.read(file) for file in files), key=lambda one: one.at, reverse=True)
 
     def put_holdout(self, file: Path, expected: str) -> None:
         """Raises Refused unless the file's SHA-256 is `expected`."""

@@ -1,8 +1,9 @@
 """status: for each model what answers, what became of its promotions and what its pipelines did last."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import suppress
+from datetime import datetime
 from typing import Annotated, TypeVar
 
 import typer
@@ -12,15 +13,18 @@ from services.contract.deployment import ModelState
 from services.contract.errors import Refused, Unavailable
 from services.contract.model_config import list_models
 from services.contract.outcome import Fate, Outcome
-from services.contract.record import ModelName, Record
+from services.contract.receipt import Receipt
+from services.contract.record import ModelName, Record, Sha256
 from services.delivery.clients.rollout_client import Rollout
 from services.delivery.output import emit
 from services.delivery.promotions.gate_words import with_words
 from services.delivery.promotions.outcomes import Ledger, outcomes, read_ledger
 from services.delivery.settings import Settings
+from services.delivery.store import Store
 from services.gocd.client import GoCD, Json, Unknown
 
 Found = TypeVar("Found")
+Receipts = Callable[[str], list[Receipt]]
 MOST_PROMOTIONS = 5
 _INSTANCES = 10
 _TIME = "%Y-%m-%d %H:%M:%S UTC"
@@ -42,14 +46,28 @@ class PipelineState(Record):
     stages: tuple[StageState, ...]
 
 
+class BatchState(Record):
+    """The newest batch that a release of the model has scored, as its receipt has it."""
+
+    engine: str
+    release: Sha256
+    at: datetime
+    rows_in: int
+    rows_scored: int
+    rows_rejected: int
+    shift: float | None
+
+
 class ModelStatus(Record):
     """`rollout` is None when nothing could be learnt of it. `promotions` are the newest ones, back to the last one that
-    was delivered; `problems` are what kept this model's part from being told."""
+    was delivered; `batch` is None when the store has no receipt of a release that answered; `problems` are what kept
+    this model's part from being told."""
 
     model: ModelName
     rollout: ModelState | None
     promotions: tuple[Outcome, ...]
     pipelines: tuple[PipelineState, ...]
+    batch: BatchState | None = None
     problems: tuple[str, ...] = ()
 
     @property
@@ -79,7 +97,8 @@ def status(
     """
     settings = Settings()
     with GoCD(settings.gocd_url, settings.gocd_access_token) as gocd:
-        found = read_status(gocd, Rollout(settings.rollout_url), list_models(settings.models))
+        rollout, models = Rollout(settings.rollout_url), list_models(settings.models)
+        found = read_status(gocd, rollout, models, Store(settings.store).receipts)
     if text:
         sys.stdout.write("".join(f"{line}\n" for line in lines(found)))
     else:
@@ -88,16 +107,17 @@ def status(
         raise typer.Exit(1)
 
 
-def read_status(gocd: GoCD, rollout: Rollout, models: list[str]) -> Status:
-    services = _Services(gocd, rollout)
+def read_status(gocd: GoCD, rollout: Rollout, models: list[str], receipts: Receipts = lambda _: []) -> Status:
+    """`receipts` are those of a release."""
+    services = _Services(gocd, rollout, receipts)
     return Status(models=tuple(services.model(name) for name in models), problems=tuple(services.problems))
 
 
 class _Services:
     """A service that cannot be asked is asked once, and what it did not tell is left out."""
 
-    def __init__(self, gocd: GoCD, rollout: Rollout) -> None:
-        self._gocd, self._rollout = gocd, rollout
+    def __init__(self, gocd: GoCD, rollout: Rollout, receipts: Receipts) -> None:
+        self._gocd, self._rollout, self._receipts = gocd, rollout, receipts
         self._away: dict[str, str] = {}
 
     @property
@@ -113,17 +133,25 @@ class _Services:
         promotions = self._ask("gocd", lambda: self._promotions(ledger), problems) if ledger else None
         if ledger and ledger.online is None:
             problems.append(f"GoCD has no pipeline '{model}-online': what is built is not deployed")
-        batch = self._ask("gocd", lambda: self._batch(model), problems) if ledger else None
+        batch = self._ask("gocd", lambda: self._images(model), problems) if ledger else None
         newest = (ledger.built, ledger.online, batch) if ledger else ()
         return ModelStatus(
             model=model,
             rollout=state,
             promotions=tuple(promotions or ()),
             pipelines=tuple(_newest(one[0]) for one in newest if one),
+            batch=self._ask("store", lambda: self._newest_batch({one.release for one in deployments or ()}), problems),
             problems=tuple(problems),
         )
 
-    def _batch(self, model: str) -> list[Json]:
+    def _newest_batch(self, releases: Set[str]) -> BatchState | None:
+        found = [one for release in releases for one in self._receipts(release)[:1]]
+        if not found:
+            return None
+        newest = max(found, key=lambda one: one.at)
+        return BatchState.model_validate({name: getattr(newest, name) for name in BatchState.model_fields})
+
+    def _images(self, model: str) -> list[Json]:
         """Nothing for a model that has no such pipeline: model.yaml can switch its images off."""
         with suppress(Unknown):
             return self._gocd.history(f"{model}{names.BATCH}")
@@ -175,9 +203,16 @@ def _lines(status: ModelStatus) -> list[str]:
     for pipeline in status.pipelines:
         stages = " → ".join(f"{stage.name} {stage.result}" for stage in pipeline.stages)
         found.append(f"  {pipeline.name} {pipeline.counter}: {stages}")
+    if batch := status.batch:
+        found.append(f"  batch of {batch.at:{_TIME}} by {batch.engine}: {_rows(batch)} (release {batch.release[:12]})")
     for promotion in status.promotions:
         found.append(f"  promotion {promotion.revision} by {promotion.promoted_by}: {promotion.told}")
     return [*found, *(f"  {problem}" for problem in status.problems)]
+
+
+def _rows(batch: BatchState) -> str:
+    moved = "" if batch.shift is None else f", stability index {batch.shift:.3f}"
+    return f"{batch.rows_scored:,} of {batch.rows_in:,} rows scored, {batch.rows_rejected:,} rejected{moved}"
 
 
 def _answer(rollout: ModelState | None) -> str:

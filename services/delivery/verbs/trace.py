@@ -1,4 +1,4 @@
-"""trace: from an answer back to its run, data, parameters, verdicts, promoter and pipeline."""
+"""trace: from an answer, or a batch of them, back to its run, data, parameters, verdicts, promoter and pipeline."""
 
 import sys
 from collections.abc import Sequence
@@ -12,8 +12,10 @@ from services.contract.candidate import DataDigest, Environment, Machine, RunFac
 from services.contract.comparison import Comparison
 from services.contract.deployment import Deployment
 from services.contract.errors import Refused
-from services.contract.machine_image import ImageContent
+from services.contract.machine_image import ImageContent, MachineImage
 from services.contract.outcome import Outcome
+from services.contract.promotion import promotion_number
+from services.contract.receipt import Receipt
 from services.contract.release import Manifest
 from services.contract.trace import Trace
 from services.contract.validation import Validation
@@ -29,38 +31,47 @@ from services.delivery.store import Store
 from services.gocd.client import GoCD
 
 NOT_RECORDED = "not recorded"
+MOST_BATCHES = 5
+_TIME = "%Y-%m-%d %H:%M:%S UTC"
 
 
 def trace(
-    model: Annotated[str, typer.Argument(help="The model that answered, or the raw file of a machine image.")],
+    model: Annotated[
+        str | None, typer.Argument(help="The model that answered, or the raw file of a machine image.")
+    ] = None,
     release: Annotated[
         str | None, typer.Option(help=f"Digest (or its start) from the answer's {names.RELEASE_HEADER}; else live.")
     ] = None,
+    receipt: Annotated[Path | None, typer.Option(help="receipt.json of a batch, in place of a model.")] = None,
     text: Annotated[bool, typer.Option("--text", help="Print lines for a person in place of JSON.")] = False,
 ) -> None:
-    """Tell where an answer came from; prints JSON.
+    """Tell where an answer came from, or the rows of a batch; prints JSON.
 
-    Example: trackback trace diamond-price --text
+    Scored rows name model and release in columns of their own. Example: trackback trace diamond-price --text
     """
-    settings = Settings()
-    found = _trace(settings, model, release) if names.MODEL_NAME.fullmatch(model) else _of_disk(settings, Path(model))
+    found = _traced(Settings(), model, release, receipt)
     if text:
         sys.stdout.write(lines(found))
     else:
         emit(found)
 
 
-def _trace(settings: Settings, model: str, wanted: str | None) -> Trace:
+def _traced(settings: Settings, model: str | None, release: str | None, receipt: Path | None) -> Trace:
+    """Raises Refused when it is not one thing that is to be traced, or nobody knows of it."""
+    if (model is None) is (receipt is None):
+        raise Refused("expected a model, or --receipt with a batch's receipt.json: give one of them")
+    if receipt:
+        return of_receipt(settings, Receipt.read(receipt), receipt)
+    asked = str(model)
+    return (
+        _of_answer(settings, asked, release) if names.MODEL_NAME.fullmatch(asked) else _of_disk(settings, Path(asked))
+    )
+
+
+def _of_answer(settings: Settings, model: str, wanted: str | None) -> Trace:
     rollout = Rollout(settings.rollout_url)
-    deployments = rollout.deployments(model)
-    digest = wanted or live_release(rollout, model)
-    ours = tuple(one for one in deployments if one.release.startswith(digest))
-    if len({one.release for one in ours}) != 1:
-        known = ", ".join(sorted({one.release[:12] for one in deployments})) or "none"
-        raise Refused(f"expected a release of {model} that has answered, found '{digest[:12]}': known are {known}")
-    folder = Store(settings.store).release(ours[0].release)
-    found = _assembled(settings, Manifest.read(folder / names.MANIFEST_FILE), ours[0].release, ours)
-    return found.model_copy(update={"later": later(settings, ours[0], deployments)})
+    digest = Store(settings.store).find_release(model, wanted or live_release(rollout, model))
+    return of_release(settings, digest, rollout.deployments(model))
 
 
 def _of_disk(settings: Settings, file: Path) -> Trace:
@@ -72,13 +83,48 @@ def _of_disk(settings: Settings, file: Path) -> Trace:
     return found.model_copy(update={"machine_image": raw.content})
 
 
-def later(settings: Settings, traced: Deployment, deployments: Sequence[Deployment]) -> tuple[Outcome, ...]:
+def of_receipt(settings: Settings, receipt: Receipt, path: Path) -> Trace:
+    """Raises Refused when its release is not in the store, or is not what the receipt says it is."""
+    manifest = Manifest.read(Store(settings.store).release(receipt.release) / names.MANIFEST_FILE)
+    expected = (manifest.model, manifest.revision, manifest.candidate.run.run_id)
+    found = (receipt.model, receipt.revision, receipt.run_id)
+    if expected != found:
+        words = f"expected {' '.join(expected)} as release {receipt.release[:12]}… has it, found {' '.join(found)}"
+        raise Refused(f"{path}: {words}: it was changed")
+    return of_release(settings, receipt.release, _deployments(settings, receipt.model))
+
+
+def _deployments(settings: Settings, model: str) -> list[Deployment]:
+    """Batches can be traced without the rollout service, and their release need not have answered online."""
+    try:
+        return Rollout(settings.rollout_url).deployments(model)
+    except Refused as refused:
+        say(f"note: when it answered online is not known ({refused})")
+        return []
+
+
+def of_release(settings: Settings, digest: str, deployments: Sequence[Deployment]) -> Trace:
+    """`deployments` are all of its model."""
+    store = Store(settings.store)
+    manifest = Manifest.read(store.release(digest) / names.MANIFEST_FILE)
+    ours = tuple(one for one in deployments if one.release == digest)
+    found = _assembled(settings, manifest, digest, ours)
+    known = {"machine_image": _stored_image(store, digest), "batches": tuple(store.receipts(digest))}
+    return found.model_copy(update={"later": later(settings, manifest, deployments), **known})
+
+
+def _stored_image(store: Store, release: str) -> MachineImage | None:
+    file = store.machine_image(release) / names.MACHINE_IMAGE_FILE
+    return MachineImage.read(file) if file.is_file() else None
+
+
+def later(settings: Settings, traced: Deployment | Manifest, deployments: Sequence[Deployment]) -> tuple[Outcome, ...]:
     """An answer can be traced without GoCD, so one that does not tell is no failure."""
     answered = frozenset(one.revision for one in deployments)
     try:
         with GoCD(settings.gocd_url, settings.gocd_access_token) as gocd:
             found = outcomes(read_ledger(gocd, traced.model, answered))
-            return tuple(with_words(gocd, one) for one in found if one.number > traced.number)
+            return tuple(with_words(gocd, one) for one in found if one.number > promotion_number(traced.revision))
     except Refused as refused:
         say(f"note: what became of later promotions is not known ({refused})")
         return ()
@@ -113,7 +159,7 @@ def lines(trace: Trace) -> str:
     rows = {
         "model": f"{trace.model}, revision {trace.revision}",
         "release": trace.release,
-        "answered since": ", ".join(f"{one.at:%Y-%m-%d %H:%M:%S} UTC ({one.action})" for one in trace.deployments),
+        "answered since": _answered(trace.deployments),
         "pipeline": pipeline,
         "promoted by": f"{promotion.promoted_by}: {promotion.reason or 'no reason given'}",
         "run": f"{run.run_id} ({run.name}) by {run.user}, {run.ended_at:%Y-%m-%d %H:%M:%S} UTC",
@@ -131,10 +177,21 @@ def lines(trace: Trace) -> str:
         "validation": _judged(trace.validation),
         "comparison": _judged(trace.comparison, trace.comparison.summary),
         **({"machine image": _disk(trace.machine_image)} if trace.machine_image else {}),
+        "batches": "; ".join(_batch(one) for one in trace.batches[:MOST_BATCHES]) or "none that the store knows",
         "promoted since": "; ".join(f"{one.revision} {one.told}" for one in trace.later) or "nothing",
         **{f"{name} page": url for name, url in trace.links.items()},
     }
     return "".join(f"{name:15} {value or NOT_RECORDED}\n" for name, value in rows.items())
+
+
+def _answered(deployments: Sequence[Deployment]) -> str:
+    times = (f"{one.at:{_TIME}} ({one.action})" for one in deployments)
+    return ", ".join(times) or "never online, as far as is known"
+
+
+def _batch(receipt: Receipt) -> str:
+    rows = f"{receipt.rows_scored:,} of {receipt.rows_in:,} rows by {receipt.engine}"
+    return f"{receipt.at:{_TIME}}: {rows}, {receipt.rows_rejected:,} rejected"
 
 
 def _judged(verdict: Validation | Comparison, summary: str = "") -> str:
@@ -144,10 +201,11 @@ def _judged(verdict: Validation | Comparison, summary: str = "") -> str:
 
 
 def _disk(found: ImageContent) -> str:
-    return (
-        f"container {found.image}, Linux {found.kernel}, {len(found.packages)} Debian packages, both file systems as "
-        f"their digests say: base {found.base_sha256[:12]}…, release {found.release_sha256[:12]}…"
-    )
+    content = f"container {found.image}, Linux {found.kernel}, {len(found.packages)} Debian packages"
+    if isinstance(found, MachineImage):
+        return f"{found.file}, {found.bytes / 1e6:.0f} MB, SHA-256 {found.sha256}: {content}"
+    digests = f"base {found.base_sha256[:12]}…, release {found.release_sha256[:12]}…"
+    return f"{content}, both file systems as their digests say: {digests}"
 
 
 def _commit(run: RunFacts) -> str:

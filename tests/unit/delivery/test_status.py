@@ -1,6 +1,6 @@
 """status: each model's part for itself, and what is down said as it is."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,12 @@ import typer
 from services.contract.deployment import Action, Deployment, ModelState
 from services.contract.errors import Refused, Unavailable
 from services.delivery.clients.rollout_client import Rollout
+from services.delivery.store import Store
 from services.delivery.verbs.status import Status, lines, read_status, status
 from services.gocd.client import GoCD
 from tests.support.gocd_replay import Replay
+from tests.support.receipts import receipt_of
+from tests.support.release_factory import ReleasePlan, build_release
 
 AT = datetime(2026, 11, 27, 7, 0, 0, tzinfo=UTC)
 RUN = "3f0c" + 28 * "0"
@@ -158,6 +161,32 @@ BUILDING = WAITING_JOB | {"state": "Building"}
 def test_the_newest_image_has_a_line_that_says_what_it_waits_for(server: Replay, words: str) -> None:
     found = read(server, PlayedRollout(state("churn")), "churn")
     assert lines(found) == [f"churn: {ANSWERS.format('churn')}", *CHURN[:2], f"  churn-batch 1: {words}", *CHURN[2:]]
+
+
+def test_the_newest_batch_of_the_releases_that_answered_has_a_line(server: Replay, tmp_path: Path) -> None:
+    release = build_release(tmp_path, ReleasePlan(model="churn"))
+    older = receipt_of(release, release="0" * 64, at=AT, shift=None)
+    newer = receipt_of(release, release="0" * 64, at=AT + timedelta(hours=1), engine="spark", rejected={"no": 1})
+    other = receipt_of(release, at=AT + timedelta(days=1))
+    store = Store(tmp_path)
+    for one in (newer, older, other):
+        store.put_receipt(one)
+    with GoCD("http://gocd/go", transport=server) as gocd:
+        found = read_status(gocd, PlayedRollout(state("churn")), ["churn"], store.receipts)
+    told = "9 of 10 rows scored, 1 rejected, stability index 0.031 (release 000000000000)"
+    assert lines(found)[3] == f"  batch of 2026-11-27 08:00:00 UTC by spark: {told}"
+    assert found.models[0].batch is not None
+    assert (found.models[0].batch.rows_scored, found.models[0].batch.engine) == (9, "spark")
+
+
+def test_a_receipt_that_cannot_be_read_is_a_line_of_its_model(server: Replay, tmp_path: Path) -> None:
+    broken = tmp_path / "receipts" / ("0" * 64) / "1.json"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("{")
+    with GoCD("http://gocd/go", transport=server) as gocd:
+        found = read_status(gocd, PlayedRollout(state("churn")), ["churn"], Store(tmp_path).receipts)
+    assert found.well
+    assert lines(found)[-1].startswith(f"  {broken} is not a Receipt: ")
 
 
 def test_a_model_without_a_pipeline_is_a_line_of_its_own(server: Replay) -> None:
