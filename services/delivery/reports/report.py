@@ -1,16 +1,21 @@
-"""The gates' reports as self-contained HTML pages, shown as tabs in GoCD. Their templates stand beside this module."""
+"""Reports as self-contained HTML pages, shown as tabs in GoCD. Their templates stand beside this module."""
 
 import base64
 import hashlib
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from services.contract.comparison import Comparison, Cost
+from services.contract.receipt import Receipt
 from services.contract.validation import Validation
 from services.contract.verdict import Verdict
 from services.delivery.reports import words
 from services.delivery.reports.evidence import Evidence
 from services.delivery.reports.view import View
+
+if TYPE_CHECKING:
+    from services.delivery.reports.receipt_view import ReceiptView
 
 TEMPLATES = Path(__file__).parent
 _MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✕", Verdict.INCONCLUSIVE: "?"}
@@ -31,7 +36,13 @@ def comparison_page(comparison: Comparison, evidence: Evidence | None = None) ->
     return _render("comparison.html.j2", comparison_view(comparison, evidence))
 
 
-def _render(template: str, view: View) -> str:
+def receipt_page(receipt: Receipt) -> str:
+    from services.delivery.reports.receipt_view import receipt_view
+
+    return _render("receipt.html.j2", receipt_view(receipt))
+
+
+def _render(template: str, view: "View | ReceiptView") -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
