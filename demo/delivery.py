@@ -1,9 +1,10 @@
-"""Follows the delivery of one promotion through its two pipelines, by GoCD's API."""
+"""Follows the delivery of one promotion through its pipelines, by GoCD's API."""
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from services.contract import names
 from services.contract.errors import Refused
 from services.gocd.client import GoCD, Json
 from services.gocd.instances import OVER, has_ended, has_passed, is_downstream, promotes, results
@@ -39,13 +40,19 @@ class DeliveryFollower:
             return Delivery(build, None)
         return Delivery(build, self._follow(f"{model}-online", lambda instance: is_downstream(instance, build)))
 
-    def _follow(self, pipeline: str, is_ours: Callable[[Json], bool]) -> Json:
+    def follow_batch(self, model: str, build: Json) -> Json:
+        """Returns when the release's machine image has scored, or a stage has failed."""
+        return self._follow(f"{model}{names.BATCH}", lambda instance: is_downstream(instance, build), timed=True)
+
+    def _follow(self, pipeline: str, is_ours: Callable[[Json], bool], timed: bool = False) -> Json:
         shown: set[str] = set()
+        began = time.monotonic()
         for instance in self._instances(pipeline, is_ours):
             over = {stage: result for stage, result in results(instance).items() if result in OVER}
             for stage, result in over.items():
                 if stage not in shown:
-                    self._say(f"  {pipeline} {instance['counter']}  {stage:9} {result}")
+                    after = f" after {time.monotonic() - began:.1f} s" if timed else ""
+                    self._say(f"  {pipeline} {instance['counter']}  {stage:9} {result}{after}")
             shown |= over.keys()
             if has_ended(instance):
                 return instance

@@ -10,13 +10,16 @@ from pathlib import Path
 
 import httpx
 
+from demo.batch import refuse_without_tools, score_by_spark, summary
 from demo.delivery import DELIVERY_SECONDS, Delivery, DeliveryFollower
 from demo.steps import load_steps
 from services.contract import names
 from services.contract.comparison import Comparison
 from services.contract.errors import Refused
+from services.contract.receipt import Receipt
 from services.contract.validation import Validation
 from services.gocd.client import Json
+from services.gocd.instances import has_passed, results
 from services.platform.settings import Urls
 
 
@@ -24,9 +27,21 @@ class DemoScenario:
     """Uses a running platform as a person would: by the command line, GoCD's API and the model's URL."""
 
     def __init__(
-        self, urls: Urls, environment: dict[str, str], models: Path, model: str, say: Callable[[str], None]
+        self,
+        urls: Urls,
+        environment: dict[str, str],
+        models: Path,
+        model: str,
+        say: Callable[[str], None],
+        batch: bool = False,
     ) -> None:
-        """`models` is the folder of all models. Raises Refused for a model without a demo."""
+        """`models` is the folder of all models; with `batch` the demo waits for a machine image and for Spark.
+
+        Raises Refused for a model without a demo, and where the tools of machine images are missing.
+        """
+        if batch:
+            refuse_without_tools(environment["PATH"])
+        self._batch = batch
         self._urls, self._environment, self._say = urls, environment, say
         self._model = model
         self._steps, example = load_steps(models, model)
@@ -43,9 +58,23 @@ class DemoScenario:
         delivery = self._deliver(self._train(better.description, "--variant", better.variant), better.reason)
         self._show_comparison(delivery)
         self._trace()
+        if self._batch:
+            self._show_batch(delivery.build)
         bad = self._train("a bad model on purpose: labels shuffled", "--variant", baseline.variant, "--shuffle-labels")
         self._expect_a_gate_to_stop(bad, "looks fine to me")
         self._links()
+
+    def _show_batch(self, build: Json) -> None:
+        """The newest image is the one that counts: those of promotions before it may never have been built."""
+        self._heading("The same release offline: a machine image that boots, verifies and scores by itself")
+        batch = self._follower.follow_batch(self._model, build)
+        if not has_passed(batch):
+            raise Refused(f"expected {batch['name']} {batch['counter']} to pass, found {results(batch)}: see its page")
+        self._say(summary(Receipt.from_json(self._artifact(batch, "score", names.RECEIPT_FILE))))
+        self._heading("The same release on Spark, over its whole hold-out")
+        store = Path(self._environment["TRACKBACK_STORE"])
+        receipt, seconds = score_by_spark(self._trackback, store, self._model, store.parent / "scored")
+        self._say(f"{summary(receipt)}, after {seconds:.1f} s")
 
     def _show_what_is_live(self) -> None:
         self._heading("The demo has run on this state before (--fresh runs it anew); this is what answers")
