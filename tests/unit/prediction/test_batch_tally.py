@@ -50,7 +50,8 @@ def test_numbers_that_stream_by_have_the_mean_counts_and_nearly_the_quantiles_of
 def test_the_probability_is_what_counts_of_two_labels_and_the_label_of_many() -> None:
     answers = ("label", pyarrow.array([0, 1, 1])), ("probability", pyarrow.array([0.25, 0.75, 1.0]))
     two = tally("binary-classification", (0.5,), *answers)
-    assert (two.counts, two.mean, two.labels) == ((1, 2), pytest.approx(2 / 3), {})
+    assert (two.counts, two.labels) == ((1, 2), {})
+    assert two.mean == pytest.approx(2 / 3)
     many = tally("classification", (), ("label", pyarrow.array(["a", "b", "a"])), answers[1])
     assert (many.labels, many.counts, many.rows) == ({"a": 2, "b": 1}, (), 3)
     named = [Labelled(label=one, probability=0.5) for one in "aba"]

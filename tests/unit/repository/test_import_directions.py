@@ -78,7 +78,12 @@ ONLY_IN = {
         "services/delivery/flavors/fasttext.py",
         "services/prediction/runtimes/fasttext.py",
     ),
-    "pyspark": ("training/flavors/spark.py", "training/models/", "services/delivery/flavors/spark.py", "services/batch/"),
+    "pyspark": (
+        "training/flavors/spark.py",
+        "training/models/",
+        "services/delivery/flavors/spark.py",
+        "services/batch/",
+    ),
     "skops": ("services/contract/estimator.py",),
     "skl2onnx": ("services/delivery/onnx/skl2onnx_step.py",),
     # Boosters may also be the last step of a pipeline of scikit-learn, which a model's train.py builds.
