@@ -1,9 +1,9 @@
 """The folder of an output, which is there as a whole or not at all: its receipt comes last, and only then it is one."""
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -31,6 +31,7 @@ class Output:
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._staging = folder, folder / STAGING
+        self._tables: list[Table] = []
 
     def __enter__(self) -> Self:
         with _writing(self._folder):
@@ -44,10 +45,13 @@ class Output:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for table in self._tables:
+            table.abandon()
         shutil.rmtree(self._staging, ignore_errors=True)
 
     def table(self, name: str, schema: pyarrow.Schema, kind: str) -> "Table":
-        return Table(self._staging, name, schema, kind)
+        self._tables.append(Table(self._staging, name, schema, kind))
+        return self._tables[-1]
 
     def commit(self, receipt: Receipt) -> None:
         with _writing(self._folder):
@@ -67,18 +71,28 @@ class Table:
         self._rows: dict[str, int] = {}
 
     def write(self, batch: pyarrow.RecordBatch) -> None:
-        with _writing(self._staging):
+        with _writing(self._staging.parent):
             if self._writer is None or self._rows[self._path] >= _ROWS_A_PART:
                 self._next()
             self._writer.write_batch(batch)
         self._rows[self._path] += len(batch)
 
     def finish(self) -> list[OutputFile]:
-        with _writing(self._staging):
+        with _writing(self._staging.parent):
             if self._writer is None:
                 self._next()
             self._writer.close()
+            self._writer = None
             return [self._entry(path, rows) for path, rows in self._rows.items()]
+
+    def abandon(self) -> None:
+        """What is not finished is not wanted."""
+        if self._writer is not None:
+            with contextlib.suppress(OSError, pyarrow.ArrowException):
+                self._writer.close()
+            if isinstance(self._writer, parquet.ParquetWriter):
+                # Else it closes itself once more, and says on stderr that it cannot.
+                self._writer.is_open = False
 
     @property
     def _path(self) -> str:
@@ -99,7 +113,7 @@ class Table:
         return OutputFile(path=path, bytes=file.stat().st_size, sha256=file_sha256(file), rows=rows)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _writing(folder: Path) -> Iterator[None]:
     try:
         yield

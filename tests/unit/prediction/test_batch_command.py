@@ -273,19 +273,20 @@ def test_what_a_killed_run_left_is_removed(run: Callable[..., int], tmp_path: Pa
 
 
 @pytest.mark.process
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
 def test_an_output_that_does_not_fit_is_a_status_of_its_own_and_nothing_is_left(
-    store: Path, release: Release, tmp_path: Path
+    kind: str, store: Path, release: Release, tmp_path: Path
 ) -> None:
     """The limit of a file's size stands for a full disk, which a plain user cannot make."""
     rows = table({**{name: cells * 1000 for name, cells in COLUMNS.items()}, "id": list(range(5000))})(tmp_path)
     given = [str(store / "releases" / release.digest), "--digest", release.digest, "--input", str(rows)]
     done = subprocess.run(
-        [sys.executable, "-m", "services.prediction.batch", *given, "--output", str(tmp_path / "out"), "--keep", "id"],
+        [sys.executable, "-m", "services.prediction.batch", *given, "--output", str(tmp_path / "out"), "--keep", "id", "--output-format", kind],
         cwd=ROOT, capture_output=True, text=True, check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)),
     )  # fmt: skip
     assert done.returncode == 73, done.stderr
-    assert "expected to write the output there, found: File too large" in done.stderr
+    assert done.stderr == f"{tmp_path / 'out'}: expected to write the output there, found: File too large\n"
     assert list((tmp_path / "out").iterdir()) == []
 
 
