@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 
 from services.contract.candidate import Candidate
 from services.contract.comparison import Comparison
+from services.contract.distribution import Distribution
 from services.contract.errors import Refused
 from services.contract.prediction import Labelled, Prediction, difference, differs_in
 from services.contract.record import ModelName, Record, Revision, Sha256
@@ -94,7 +95,8 @@ class Manifest(Record):
     """`manifest.json` of a release. Beside it stand `golden.json`, the folder `model/` as MLflow stored it, and the
     folder `servable/` when the model was turned into another form.
 
-    `classes` are a classifier's, in the order of its probabilities; none in a release that was packaged before.
+    `classes` are a classifier's, in the order of its probabilities; `answers` is how those to the hold-out are
+    distributed. A release that was packaged before has none of them.
     """
 
     model: ModelName
@@ -106,6 +108,7 @@ class Manifest(Record):
     servable: Servable
     inputs: tuple[Column, ...]
     classes: tuple[str, ...] = ()
+    answers: Distribution | None = None
     limits: ServingLimits
     golden: Sha256
     candidate: Candidate

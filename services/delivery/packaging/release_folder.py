@@ -11,6 +11,7 @@ from typing import Any
 from services.contract import names
 from services.contract.candidate import Candidate
 from services.contract.comparison import Comparison
+from services.contract.distribution import distribution_of
 from services.contract.model_config import ModelConfig
 from services.contract.prediction import Labelled, Prediction
 from services.contract.release import Form, Golden, Manifest, Servable
@@ -88,6 +89,7 @@ class ReleaseFolder:
             servable=servable,
             inputs=config.inputs,
             classes=self.scores.classes,
+            answers=distribution_of(config.task, self.scores.finite),
             limits=config.serving,
             golden=golden,
             candidate=candidate,

@@ -119,6 +119,8 @@ class Job:
 
 def compared_with(manifest: Manifest, golden: Golden) -> tuple[Distribution | None, str]:
     """What the release knows of how its answers are distributed, and what that is, in words."""
+    if manifest.answers:
+        return manifest.answers, f"{manifest.answers.rows} answers to the hold-out"
     if len(golden.predictions) < _FEWEST:
         return None, f"nothing: the release has {len(golden.predictions)} golden predictions"
     found = distribution_of(manifest.task, golden.predictions)

@@ -15,11 +15,13 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from services.contract.distribution import distribution_of
 from services.contract.errors import Refused
 from services.contract.receipt import Receipt
 from services.contract.release import Golden, Release
 from services.prediction.batch.__main__ import main
 from services.prediction.batch.formats import MOST_BYTES, MOST_ROWS, find_format
+from services.prediction.batch.job import compared_with
 from services.prediction.batch.replay import replay
 from services.prediction.predictor import Predictor, load_predictor
 from tests.support.paths import ROOT
@@ -280,8 +282,9 @@ def test_an_output_that_does_not_fit_is_a_status_of_its_own_and_nothing_is_left(
     """The limit of a file's size stands for a full disk, which a plain user cannot make."""
     rows = table({**{name: cells * 1000 for name, cells in COLUMNS.items()}, "id": list(range(5000))})(tmp_path)
     given = [str(store / "releases" / release.digest), "--digest", release.digest, "--input", str(rows)]
+    given += ["--output", str(tmp_path / "out"), "--keep", "id", "--output-format", kind]
     done = subprocess.run(
-        [sys.executable, "-m", "services.prediction.batch", *given, "--output", str(tmp_path / "out"), "--keep", "id", "--output-format", kind],
+        [sys.executable, "-m", "services.prediction.batch", *given],
         cwd=ROOT, capture_output=True, text=True, check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)),
     )  # fmt: skip
@@ -303,6 +306,19 @@ def test_golden_answers_of_another_model_are_refused(tmp_path: Path, capsys: pyt
     given = [str(folder), "--digest", release.digest, "--input", str(tmp_path), "--output", str(tmp_path / "out")]
     assert main(given) == 65
     assert "golden row 0: expected" in said(capsys)
+
+
+def test_the_answers_are_compared_with_those_to_the_hold_out_else_with_enough_golden_ones(release: Release) -> None:
+    numbers = [float(place) for place in range(100)]
+    known = release.manifest.model_copy(update={"answers": distribution_of("regression", numbers)})
+    golden = Golden(columns=("carat",), rows=((1.0,),) * 20, predictions=tuple(numbers[:20]))
+    few = golden.model_copy(update={"predictions": golden.predictions[:4]})
+    assert compared_with(known, golden) == (known.answers, "100 answers to the hold-out")
+    found, words = compared_with(release.manifest, golden)
+    assert (found, words) == (
+        distribution_of("regression", numbers[:20]), "20 golden predictions, rows at the edge among them",
+    )  # fmt: skip
+    assert compared_with(release.manifest, few) == (None, "nothing: the release has 4 golden predictions")
 
 
 def test_columns_that_are_answered_otherwise_than_rows_are_refused(loaded: Predictor, store: Path) -> None:

@@ -90,6 +90,14 @@ ONLY_IN = {
     "lightgbm": ("training/flavors/lightgbm.py", "training/models/", "services/delivery/flavors/lightgbm.py"),
     "xgboost": ("training/flavors/xgboost.py", "training/models/", "services/delivery/flavors/xgboost.py"),
     "onnxruntime": ("services/prediction/runtimes/onnx.py",),
+    # Who answers online does not load it.
+    "pyarrow": (
+        "services/prediction/batch/",
+        "services/batch/",
+        "services/delivery/flavors/spark.py",
+        "services/delivery/onnx/spark_stage.py",
+        "training/flavors/spark.py",
+    ),
 }
 
 
