@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy
@@ -112,7 +113,9 @@ def _parts(whole: Any) -> list[Any]:
         return list(whole.values())
     if isinstance(whole, list | tuple | set) or (isinstance(whole, numpy.ndarray) and whole.dtype == object):
         return list(whole)
-    return list(vars(whole).values()) if hasattr(whole, "__dict__") else []
+    # A library's own module or class, which something holds, is no part that came from the file.
+    owned = hasattr(whole, "__dict__") and not isinstance(whole, ModuleType | type)
+    return list(vars(whole).values()) if owned else []
 
 
 def table_of(estimator: Any) -> ToTable:

@@ -54,9 +54,10 @@ _NAMED = frozenset(
         *(f"builtins.{name}" for name in ("abs", "complex", "frozenset", "len", "object", "range", "round", "sum")),
         "functools.partial",
         "operator.itemgetter",
-        # What a SplineTransformer holds.
+        # What a SplineTransformer holds; the second spline from SciPy 1.18 on.
         "scipy._lib.array_api_compat.numpy._aliases.asarray",
         "scipy.interpolate._bsplines.BSpline",
+        "scipy.interpolate._bsplines._BSpline",
         "sklearn.cluster._kmeans._kmeans_single_elkan",
         "sklearn.cluster._kmeans._kmeans_single_lloyd",
         "sklearn.utils._bunch.Bunch",

@@ -52,7 +52,7 @@ def test_words_that_are_no_mode_go_to_pytest(monkeypatch: pytest.MonkeyPatch) ->
     assert suite.main(["tests/unit/rollout", "-k", "digest"]) == 0
     assert suite.main(["--quick", "tests/unit/rollout"]) == 0
     assert ran[0] == (*suite.PYTEST, "tests/unit/rollout", "-k", "digest")
-    assert ran[1][-3:] == ("-m", "not process", "tests/unit/rollout")
+    assert ran[1][-3:] == ("-m", "not process and not thorough", "tests/unit/rollout")
 
 
 CASE = '<testcase name="{name}" file="tests/{name}.py" time="1">{inside}</testcase>'
