@@ -22,6 +22,7 @@ from services.prediction.control_server import ControlServer
 from services.prediction.listener import BACKLOG
 from services.prediction.predictor import Predictor, load_predictor
 from services.prediction.service import Service
+from services.prediction.without_arrow import leave_arrow_out
 
 HOST = "127.0.0.1"
 EXAMPLE = "example: python -m services.prediction store/releases/<digest> --digest <digest> --port 8200"
@@ -117,6 +118,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 if __name__ == "__main__":
+    leave_arrow_out()
     # The first process of a container is not ended by a signal that it does not handle, not even while it loads.
     with exit_on(signal.SIGTERM, status=128 + signal.SIGTERM):
         sys.exit(main())

@@ -1,4 +1,5 @@
-"""One model, one answer: the training library, MLflow's pyfunc in a clean process and the service over HTTP agree."""
+"""One model, one answer: the training library, MLflow's pyfunc in a clean process, the service over HTTP and a batch
+agree."""
 
 import json
 import math
@@ -14,13 +15,15 @@ from typing import Any
 import httpx
 import pandas
 import pytest
+from pyarrow import parquet
 
 from services.contract import names
 from services.contract.digest import verify_directory
 from services.contract.errors import Refused
 from services.contract.model_config import ModelConfig, load_model_config
-from services.contract.prediction import Labelled, Prediction, difference, number_of, read_predictions
+from services.contract.prediction import Labelled, Prediction, apart, number_of, read_predictions
 from services.contract.promotion import Promotion
+from services.contract.receipt import Receipt
 from services.contract.release import Release
 from services.delivery.scoring.messages import Scores
 from services.delivery.scoring.scoring import HoldoutRequest, Scorer
@@ -203,15 +206,41 @@ def test_the_service_answers_as_the_library_does_and_of_all_classes_when_it_is_a
     form = shipped.release.manifest.servable.form
     assert form is not None, shipped.release.manifest.servable.notes
     assert form.runtime == shipped.subject.runtime
-    apart = [
-        difference(one, other) if one is not None and other is not None else 0.0 if one is other else math.inf
-        for one, other in zip(expected, found, strict=True)
-    ]
-    assert max(apart) <= form.tolerance, [
+    distances = [apart(one, other) for one, other in zip(expected, found, strict=True)]
+    assert max(distances) <= form.tolerance, [
         (row, one, other)
-        for row, one, other, far in zip(rows, expected, found, apart, strict=True)
+        for row, one, other, far in zip(rows, expected, found, distances, strict=True)
         if far > form.tolerance
     ]
+
+
+def test_a_batch_has_the_answers_of_the_library_and_sets_aside_what_has_none(shipped: Shipped, tmp_path: Path) -> None:
+    """In the service's own environment, as its container does."""
+    records = [dict(zip(shipped.columns, map(or_null, row), strict=True)) for row in shipped.rows]
+    written = (json.dumps({"place": place, **record}) for place, record in enumerate(records))
+    (tmp_path / "rows.jsonl").write_text("\n".join(written))
+    python = ROOT / ".venv" / f"prediction-{shipped.subject.runtime}" / "bin" / "python"
+    command = [python, "-m", "services.prediction.batch", shipped.folder, "--digest", shipped.release.digest]
+    command += ["--input", tmp_path / "rows.jsonl", "--output", tmp_path / "out", "--keep", "place"]
+    done = subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = {int(row["place"]): answer_of(row) for row in parquet.read_table(tmp_path / "out" / "scored").to_pylist()}
+    expected = [*shipped.scores.finite, *shipped.scores.finite_edges]
+    form = shipped.release.manifest.servable.form
+    assert form is not None
+    assert max(apart(without_classes(one), found.get(place)) for place, one in enumerate(expected)) <= form.tolerance
+    receipt = Receipt.read(tmp_path / "out" / "receipt.json")
+    assert (receipt.rows_in, receipt.rows_scored) == (len(records), len(found))
+    # Most of them are the hold-out, with which it is compared.
+    assert receipt.compared_with == f"{len(shipped.scores.finite)} answers to the hold-out"
+    assert receipt.shift is not None
+    assert receipt.shift < 0.1
+
+
+def answer_of(row: dict[str, Any]) -> Prediction:
+    if "prediction" in row:
+        return float(row["prediction"])
+    return Labelled(label=row["label"], probability=row["probability"])
 
 
 def test_mlflows_pyfunc_answers_as_the_library_does_in_a_process_without_our_code(

@@ -521,6 +521,8 @@ def test_a_release_holds_the_model_and_the_librarys_own_answers(bench: Bench) ->
     assert len(golden.rows) == 64
     assert [row[0] for row in golden.rows[:3]] == [0.0, -1e9, 1e9]
     assert golden.predictions == pytest.approx([3 * row[0] for row in golden.rows])
+    assert release.manifest.answers
+    assert (release.manifest.answers.rows, sum(release.manifest.answers.counts)) == (400, 400)
 
 
 def test_the_same_release_has_the_same_digest(bench: Bench) -> None:

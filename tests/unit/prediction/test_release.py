@@ -24,6 +24,7 @@ from services.delivery.flavors.sklearn import to_onnx
 from services.prediction.__main__ import main
 from services.prediction.invalid import Invalid
 from services.prediction.predictor import Predictor, load_predictor
+from tests.support.paths import ROOT
 from tests.support.poll import poll_until
 from tests.support.release_factory import INPUTS, ROWS, SKLEARN, ReleasePlan, build_release, expected_predictions, train
 
@@ -48,6 +49,16 @@ def test_a_good_release_repeats_its_golden_predictions(tmp_path: Path) -> None:
     release = build_release(tmp_path)
     predictor = load_predictor(folder_of(tmp_path, release), release.digest)
     assert predictor.predict(ROWS) == pytest.approx(list(expected_predictions(tmp_path, release)), rel=1e-9)
+
+
+@pytest.mark.process
+def test_pandas_brings_no_arrow_to_who_answers_online() -> None:
+    code = "import sys, services.prediction.without_arrow as it; it.import_pandas_alone(); import pandas as found\n"
+    code += (
+        "frame = found.DataFrame({'cut': ['Ideal']}); found = 'pyarrow' in sys.modules; import pyarrow; print(found)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_a_flipped_byte_is_refused_before_loading(tmp_path: Path) -> None:
