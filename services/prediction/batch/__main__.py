@@ -74,7 +74,13 @@ def _tell(text: str) -> None:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(name for name in text.split(",") if name)
+    return tuple(dict.fromkeys(name for name in text.split(",") if name))
+
+
+def _digest(text: str) -> str:
+    if not names.SHA256.fullmatch(text.removeprefix("sha256:")) or not text.startswith("sha256:"):
+        raise argparse.ArgumentTypeError(f"expected sha256:<64 hexadecimal digits>, found '{text}'")
+    return text
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -95,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--format", choices=FORMATS, help="of the input; by the names of its files if not given")
     parser.add_argument("--output-format", choices=OUTPUT_FORMATS, default=OUTPUT_FORMATS[0], help="of the output")
-    parser.add_argument("--image", metavar="DIGEST", help="the image of this container, for the receipt")
+    parser.add_argument("--image", type=_digest, metavar="DIGEST", help="the image of this container, for the receipt")
     return parser
 
 

@@ -1,6 +1,6 @@
 """The files of an input: one, or those of a folder, all of one format and with the same columns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow
 
 from services.contract.digest import file_sha256
-from services.contract.errors import reason
+from services.contract.errors import Refused, reason
 from services.contract.receipt import InputFile
 from services.prediction.batch.failure import NoInput, WrongInput
 from services.prediction.batch.formats import SUFFIXES, Format, find_format
@@ -23,21 +23,28 @@ class InputFiles:
     paths: tuple[Path, ...]
     format: Format
 
-    def schema(self, wanted: Sequence[str]) -> pyarrow.Schema:
-        """Raises WrongInput for files that cannot be read, and whose columns differ."""
+    def schema(self, check: Callable[[pyarrow.Schema], None]) -> pyarrow.Schema:
+        """Raises WrongInput for files that cannot be read, that `check` refuses, and whose columns differ."""
         first, *others = self.paths
-        schema = self._schema(first, wanted)
+        schema = self._checked(first, check)
         for other in others:
-            found = self._schema(other, schema.names)
-            if not found.equals(schema):
+            found = self._checked(other, check)
+            if not (self.format.every_row_names_its_columns or found.equals(schema)):
                 raise WrongInput(
                     f"{other}: expected the columns of {first.name}, {_told(schema)}, found {_told(found)}"
                 )
         return schema
 
-    def _schema(self, path: Path, wanted: Sequence[str]) -> pyarrow.Schema:
-        with _reading(path):
-            return self.format.schema(path, wanted)
+    def _checked(self, path: Path, check: Callable[[pyarrow.Schema], None]) -> pyarrow.Schema:
+        try:
+            with _reading(path):
+                schema = self.format.schema(path)
+            check(schema)
+        except WrongInput:
+            raise
+        except Refused as refused:
+            raise WrongInput(f"{path}: {refused}") from refused
+        return schema
 
     def entry(self, path: Path) -> InputFile:
         """Raises WrongInput for a file that cannot be read."""

@@ -10,7 +10,6 @@ from pathlib import Path
 import pyarrow
 
 from services.contract.distribution import Distribution, distribution_of, stability_index
-from services.contract.errors import Refused
 from services.contract.receipt import InputFile, OutputFile, Receipt, count_reason
 from services.contract.release import Golden, ImageDigest, Manifest
 from services.prediction.batch.failure import WrongInput
@@ -21,8 +20,8 @@ from services.prediction.batch.scorer import REASON, BatchScorer
 from services.prediction.batch.tally import Tally
 from services.prediction.predictor import Predictor
 
-# Fewer answers say nothing of how others are distributed.
-_FEWEST = 20
+# Fewer answers say nothing of how others are distributed, and fewer of a batch nothing of how they are.
+_FEWEST, _FEWEST_SCORED = 20, 100
 _LIBRARIES = {"onnx": "onnxruntime", "fasttext": "fasttext-predict", "sklearn": "scikit-learn", "pyfunc": "mlflow"}
 
 
@@ -50,7 +49,7 @@ class Job:
 
     def run(self, folder: Path) -> Receipt:
         """Raises Refused, and then `folder` holds nothing of it."""
-        schema = self._schema()
+        schema = self._files.schema(self._scorer.check_schema)
         entries = [self._files.entry(path) for path in self._files.paths]
         with Output(folder) as output:
             kind = self._options.output_format
@@ -63,15 +62,6 @@ class Job:
             receipt = self._receipt(inputs, [*scored.finish(), *rejected.finish()])
             output.commit(receipt)
         return receipt
-
-    def _schema(self) -> pyarrow.Schema:
-        inputs = self._predictor.manifest.inputs
-        schema = self._files.schema([column.name for column in inputs] + list(self._options.keep))
-        try:
-            self._scorer.check_schema(schema)
-        except Refused as refused:
-            raise WrongInput(f"{self._files.paths[0]}: {refused}") from refused
-        return schema
 
     def _score(self, path: Path, schema: pyarrow.Schema, scored: Table, rejected: Table) -> int:
         before = self._progress.rows
@@ -91,6 +81,11 @@ class Job:
         for reason, rows in zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True):
             count_reason(self._reasons, reason, rows)
 
+    def _shift(self, found: Distribution) -> float | None:
+        if not self._expected or found.rows < _FEWEST_SCORED:
+            return None
+        return stability_index(self._expected, found)
+
     def _receipt(self, inputs: Sequence[InputFile], outputs: Sequence[OutputFile]) -> Receipt:
         manifest, progress, found = self._predictor.manifest, self._progress, self._tally.distribution()
         seconds = progress.seconds
@@ -108,7 +103,7 @@ class Job:
             rejected=self._reasons,
             outputs=tuple(outputs),
             distribution=found,
-            shift=stability_index(self._expected, found) if self._expected else None,
+            shift=self._shift(found),
             compared_with=self._compared_with,
             seconds=seconds,
             rows_per_second=progress.rows / seconds,

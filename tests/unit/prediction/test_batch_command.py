@@ -218,6 +218,7 @@ STOPPED: dict[str, tuple[Callable[[Path], Path], int, str]] = {
     "a damaged page": (damaged, 64, "rows.parquet: expected a whole file of Parquet, cannot read it"),
     "another encoding": (content("rows.csv", HEADER + "1,größer,1\n".encode("latin-1")), 64, "expected CSV in UTF-8"),
     "an open quotation": (content("rows.csv", HEADER + b'1,"Ideal,1\n' * 9), 64, "expected CSV in UTF-8, found"),
+    "a column missing in json": (table(WITHOUT, "jsonl"), 64, "column 'grade' is missing"),
     "a list": (content("rows.json", b'[{"carat": 1}]'), 64, "expected JSON lines, an object a line; the first line"),
 }  # fmt: skip
 
@@ -248,6 +249,26 @@ def test_files_of_a_folder_that_differ_in_their_columns_are_refused(
     write_parquet(folder / "b.parquet", {"carat": [1.0], "cut": ["Fair"], "grade": [1.0]})
     assert run(folder) == 64
     assert "b.parquet: expected the columns of a.parquet, carat double, cut string, grade int64, found" in said(capsys)
+
+
+def test_an_object_may_leave_out_what_another_has(run: Callable[..., int], tmp_path: Path) -> None:
+    whole = {"carat": 0.3, "cut": "Ideal", "grade": 1}
+    (tmp_path / "in").mkdir()
+    for name, lines in {"a": [{"cut": "Fair", "grade": 1}, whole], "b": [{**whole, "more": 1}, {}]}.items():
+        (tmp_path / "in" / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert run(tmp_path / "in", "--keep", "cut") == 0
+    assert receipt_of(tmp_path).rejected == {
+        WORDS: 1,
+        f"{WORDS}; column 'cut': expected a string, found null; column 'grade': expected a whole number, found null": 1,
+    }
+
+
+def test_an_image_that_is_no_digest_is_refused_before_any_work(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run(tmp_path, "--image", "latest")
+    assert "expected sha256:<64 hexadecimal digits>, found 'latest'" in capsys.readouterr().err
 
 
 def test_an_output_that_is_not_empty_is_left_as_it_is(
@@ -344,7 +365,7 @@ def test_few_rows_are_held_at_once_and_fewer_wide_ones(kind: str, tmp_path: Path
     reader, path = find_format(kind), tmp_path / f"rows.{kind}"
     for text, rows, most in (("x", 20_000, MOST_ROWS), ("x" * (MOST_BYTES // 4), 10, 5)):
         WRITE[kind](path, {"text": [f"{text}{place}" for place in range(rows)]})
-        parts = list(reader.parts(path, reader.schema(path, [])))
+        parts = list(reader.parts(path, reader.schema(path)))
         assert sum(len(part.rows) for part in parts) == rows
         assert max(len(part.rows) for part in parts) <= most
         assert math.isclose(parts[-1].done, 1.0)

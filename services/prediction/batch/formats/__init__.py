@@ -27,9 +27,11 @@ class Part(NamedTuple):
 
 class Format(Protocol):
     cells: Cells
+    # Then files, and rows, may differ in which columns they leave out.
+    every_row_names_its_columns: bool
 
-    def schema(self, path: Path, wanted: Sequence[str]) -> pyarrow.Schema:
-        """The file's columns; `wanted` are those that are asked for. Raises WrongInput for another file."""
+    def schema(self, path: Path) -> pyarrow.Schema:
+        """The file's columns. Raises WrongInput for another file."""
 
     def parts(self, path: Path, schema: pyarrow.Schema) -> Iterator[Part]:
         """The rows in their order. Raises WrongInput where the file is damaged."""

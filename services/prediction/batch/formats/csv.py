@@ -15,9 +15,10 @@ from services.prediction.batch.failure import WrongInput
 from services.prediction.batch.formats import MOST_BYTES, MOST_ROWS, Part
 
 cells = csv_cells
+every_row_names_its_columns = False
 
 
-def schema(path: Path, wanted: Sequence[str]) -> pyarrow.Schema:  # noqa: ARG001  of the protocol
+def schema(path: Path) -> pyarrow.Schema:
     with _opened(path) as (_, lines):
         if not (header := next(lines, None)):
             raise WrongInput(f"{path}: expected CSV whose first line has the columns' names, found no line")

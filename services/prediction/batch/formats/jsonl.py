@@ -1,6 +1,8 @@
 """JSON lines: an object a line, by the rules of a request's body. What is no such object is no row."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,16 +15,23 @@ from services.prediction.invalid import Invalid
 from services.prediction.invocations import read_json
 
 cells = json_cells
+every_row_names_its_columns = True
+_FIRST = 100
+# Of UTF-8, which some programs write before anything else.
+_MARK = b"\xef\xbb\xbf"
 
 
-def schema(path: Path, wanted: Sequence[str]) -> pyarrow.Schema:
-    """The columns of the first object, and those that are asked for: an object may leave out what is null."""
+def schema(path: Path) -> pyarrow.Schema:
+    """The columns of the first objects: each may leave out what is null. The first line must be an object."""
     with path.open("rb") as file:
-        for line in file:
-            if line.strip():
-                found = _first(path, line)
-                return pyarrow.schema([(name, pyarrow.string()) for name in dict.fromkeys([*found, *wanted])])
-    raise WrongInput(f"{path}: expected JSON lines, an object a line, found no line")
+        lines = islice((line for line in file if line.strip()), _FIRST)
+        if not (first := next(lines, None)):
+            raise WrongInput(f"{path}: expected JSON lines, an object a line, found no line")
+        found = dict.fromkeys(_object(path, first.removeprefix(_MARK)))
+        for line in lines:
+            with contextlib.suppress(Invalid):
+                found.update(dict.fromkeys(read_json(line)))
+    return pyarrow.schema([(name, pyarrow.string()) for name in found])
 
 
 def parts(path: Path, schema: pyarrow.Schema) -> Iterator[Part]:
@@ -32,9 +41,9 @@ def parts(path: Path, schema: pyarrow.Schema) -> Iterator[Part]:
             yield _part([line for line in lines if line.strip()], schema, file.tell() / size)
 
 
-def _first(path: Path, line: bytes) -> dict[str, Any]:
+def _object(path: Path, line: bytes) -> dict[str, Any]:
     try:
-        return read_json(line.removeprefix(b"\xef\xbb\xbf"))
+        return read_json(line)
     except Invalid as refusal:
         raise WrongInput(f"{path}: expected JSON lines, an object a line; the first line: {refusal}") from refusal
 
@@ -42,7 +51,7 @@ def _first(path: Path, line: bytes) -> dict[str, Any]:
 def _few(file: BinaryIO) -> Iterator[bytes]:
     held = rows = 0
     while held < MOST_BYTES and rows < MOST_ROWS and (line := file.readline()):
-        yield line.removeprefix(b"\xef\xbb\xbf") if file.tell() == len(line) else line
+        yield line.removeprefix(_MARK) if file.tell() == len(line) else line
         held, rows = held + len(line), rows + 1
 
 

@@ -1,6 +1,6 @@
 """Parquet, in parts of few enough rows that wide ones fit as well."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,11 +13,12 @@ from services.prediction.batch.failure import WrongInput
 from services.prediction.batch.formats import MOST_BYTES, MOST_ROWS, Part
 
 cells = typed_cells
+every_row_names_its_columns = False
 _READ_AHEAD = 1 << 20
 _VIEWS = {pyarrow.string_view(): pyarrow.large_string(), pyarrow.binary_view(): pyarrow.large_binary()}
 
 
-def schema(path: Path, wanted: Sequence[str]) -> pyarrow.Schema:  # noqa: ARG001  of the protocol
+def schema(path: Path) -> pyarrow.Schema:
     with _opened(path) as file:
         return _without_views(file.schema_arrow)
 
