@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # One process is one core; libgomp reads this once, when the ML library is imported.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     pyarrow.set_cpu_count(1)
+    # Arrow's own keeps a third more than is in use.
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
     with nothing_printed():
         return _run(options)
 

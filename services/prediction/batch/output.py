@@ -23,6 +23,7 @@ STAGING = ".incomplete"
 FORMATS = ("parquet", "csv")
 _READABLE = 0o644
 _ROWS_A_PART = 1_000_000
+_ROWS_A_GROUP, _BYTES_A_GROUP = 32_768, 8_000_000
 
 
 class Output:
@@ -69,18 +70,18 @@ class Table:
         self._staging, self._name, self._schema, self._kind = staging, name, schema, kind
         self._writer: Any = None
         self._rows: dict[str, int] = {}
+        self._waiting: list[pyarrow.RecordBatch] = []
 
     def write(self, batch: pyarrow.RecordBatch) -> None:
-        with _writing(self._staging.parent):
-            if self._writer is None or self._rows[self._path] >= _ROWS_A_PART:
-                self._next()
-            self._writer.write_batch(batch)
-        self._rows[self._path] += len(batch)
+        """Rows wait for others, because a file of many small groups of rows is large and slow to read."""
+        if len(batch):
+            self._waiting.append(batch)
+        if sum(map(len, self._waiting)) >= _ROWS_A_GROUP or sum(one.nbytes for one in self._waiting) >= _BYTES_A_GROUP:
+            self._flush()
 
     def finish(self) -> list[OutputFile]:
+        self._flush()
         with _writing(self._staging.parent):
-            if self._writer is None:
-                self._next()
             self._writer.close()
             self._writer = None
             return [self._entry(path, rows) for path, rows in self._rows.items()]
@@ -97,6 +98,16 @@ class Table:
     @property
     def _path(self) -> str:
         return next(reversed(self._rows))
+
+    def _flush(self) -> None:
+        with _writing(self._staging.parent):
+            if self._writer is None or self._rows[self._path] >= _ROWS_A_PART:
+                self._next()
+            if self._waiting:
+                group = pyarrow.concat_batches(self._waiting)
+                self._writer.write_batch(group)
+                self._rows[self._path] += len(group)
+        self._waiting.clear()
 
     def _next(self) -> None:
         if self._writer is not None:
