@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,11 +61,9 @@ def build_machine_image(store: Store, release: Release, containers: Containers, 
         folder, parts = staging / "image", staging / "parts"
         folder.mkdir()
         parts.mkdir()
-        with ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(take_os_base, store, locked)
-            container = containers.take(store, release, Place(folder / OCI_LAYOUT, parts), locked)
-            inputs = Inputs(release, recipe, waiting.result(), container)
-        image = _written(inputs, folder, parts)
+        base = take_os_base(store, locked)
+        container = containers.take(store, release, Place(folder / OCI_LAYOUT, parts), locked)
+        image = _written(Inputs(release, recipe, base, container), folder, parts)
         return Built(image, store.put_machine_image(folder, release.digest), known=False)
 
 

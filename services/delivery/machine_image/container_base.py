@@ -4,14 +4,13 @@ It lays out the same paths as services/prediction/Dockerfile, so that a release'
 """
 
 import shutil
-import subprocess
 import tarfile
 from pathlib import Path, PurePosixPath
 
 from services.contract.checkout import ROOT
 from services.contract.errors import Refused
 from services.delivery.machine_image.debian import BUILDING, Recipe, build_tree
-from services.delivery.machine_image.tools import EPOCH
+from services.delivery.machine_image.tools import EPOCH, ended
 
 PACKAGES = ("libgomp1", "libpython3.11-stdlib", "libstdc++6", "python3.11-minimal", "tzdata")
 SOURCES = ("services/__init__.py", "services/contract", "services/prediction")
@@ -80,11 +79,9 @@ def _lay_out(runtime: str, root: Path, installer: Path) -> None:
         "--no-deps",
         *_WHEELS,
     ]
-    done = subprocess.run(
-        [*words, "--require-hashes", "-r", str(lock)], capture_output=True, text=True, check=False, process_group=0
-    )
-    if done.returncode != 0:
-        raise Refused(f"expected the packages of {lock.name}, cannot have them: {done.stderr.strip()[-300:]}")
+    code, said = ended([*words, "--require-hashes", "-r", str(lock)])
+    if code != 0:
+        raise Refused(f"expected the packages of {lock.name}, cannot have them: {' '.join(said.split())[-300:]}")
     shutil.rmtree(site / "bin", ignore_errors=True)
     for file in source_files(runtime)[:-1]:
         place = root / _HOME / file.relative_to(ROOT)

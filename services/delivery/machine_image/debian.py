@@ -10,13 +10,14 @@ from urllib.parse import unquote
 
 from services.contract.errors import Refused
 from services.contract.machine_image import DebianPackage
-from services.delivery.machine_image.tools import environment
+from services.delivery.machine_image.tools import ended
 
 SUITE = "bookworm"
 _SUITES = (SUITE, f"{SUITE}-updates", f"{SUITE}-security")
 # Where a tree keeps what only its building needs; it does not travel.
 BUILDING = "trackback"
 LISTED = f"{BUILDING}/debs"
+# A mirror may be a snapshot of a day that is long over.
 _APT = ('Apt::Install-Recommends "false"', 'Acquire::Check-Valid-Until "false"', 'Acquire::Retries "3"')
 _NO_FILES = ("man", "locale", "doc", "info", "i18n", "bug", "lintian")
 _LIST = f'mkdir -p "$1/{BUILDING}" && cd "$1/var/cache/apt/archives" && sha256sum *.deb > "$1/{LISTED}"'
@@ -36,21 +37,12 @@ class Recipe:
 
 def build_tree(recipe: Recipe, target: Path) -> None:
     """Writes the tree to the tar `target`. Raises Refused with what mmdebstrap says in the end."""
-    words = [*_options(recipe), SUITE, str(target), *sources()]
-    with subprocess.Popen(
-        ["mmdebstrap", *words],
-        env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        process_group=0,
-    ) as process:  # fmt: skip
-        try:
-            said, _ = process.communicate()
-        except BaseException:
-            # It removes what it has mounted and written when it is asked to stop.
-            process.terminate()
-            process.wait()
-            raise
-    if process.returncode != 0:
-        raise Refused(f"expected mmdebstrap to make a tree of Debian packages, found: {_problem(said)}")
+    code, said = ended(["mmdebstrap", *_options(recipe), SUITE, str(target), *sources()])
+    if code != 0:
+        raise Refused(
+            f"expected mmdebstrap to make a tree of Debian packages from {sources()[0]}, found: {_problem(said)}: is "
+            "the mirror reachable? What was made once needs none"
+        )
 
 
 def _options(recipe: Recipe) -> Iterable[str]:

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from services.contract.errors import Refused
@@ -40,6 +42,26 @@ def environment() -> dict[str, str]:
         "MTOOLS_SKIP_CHECK": "1",
     }
     return {**os.environ, **ours, "PATH": f"{os.environ.get('PATH', '')}:{PLACES}"}
+
+
+def ended(words: Sequence[str]) -> tuple[int, str]:
+    """Exit code and all that was said. The child is told to stop when we are, and leaves its own things in order."""
+    with subprocess.Popen(
+        words,
+        env=environment(),
+        process_group=0,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            said, _ = process.communicate()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+    return process.returncode, said
 
 
 def require_tools(programs: dict[str, str], path: str | None = None) -> None:

@@ -1,5 +1,6 @@
 """image: a release becomes a disk that boots by itself, scores its input and powers off."""
 
+import signal
 import time
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ import typer
 from services.contract import names
 from services.contract.errors import Refused
 from services.contract.release import Release
+from services.contract.signals import exit_on
 from services.delivery.clients.rollout_client import Rollout
 from services.delivery.machine_image.bases import recipes
 from services.delivery.machine_image.building import Built, build_machine_image
@@ -46,7 +48,9 @@ def image(
 
 def _build(settings: Settings, release: Path, out: Path | None, locked: bool) -> None:
     began = time.monotonic()
-    built = machine_image(settings, Release.read(release), locked)
+    # What was begun is removed by whoever began it.
+    with exit_on(signal.SIGTERM, status=128 + signal.SIGTERM):
+        built = machine_image(settings, Release.read(release), locked)
     say(_told(built, time.monotonic() - began))
     keep(built.image, out, names.MACHINE_IMAGE_FILE)
     if out:
