@@ -1,4 +1,4 @@
-"""The real neighbours that integration tests share: an MLflow server of their own."""
+"""The real neighbours that integration tests share: an MLflow server of their own, and a machine image."""
 
 import os
 import subprocess
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.mlflow.server import command, environment
+from tests.support.built_image import BuiltImage, build_image
 from tests.support.poll import PATIENCE
 from tests.support.ports import free_port
 
@@ -28,6 +29,12 @@ def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(60)
+
+
+@pytest.fixture(scope="session")
+def machine_image(tmp_path_factory: pytest.TempPathFactory) -> BuiltImage:
+    """Built once, with its base; whoever changes it takes a copy."""
+    return build_image(tmp_path_factory.mktemp("machine-image"))
 
 
 @pytest.fixture(scope="session")

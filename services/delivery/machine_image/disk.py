@@ -54,7 +54,7 @@ def command_line(base: FileSystem, release: FileSystem) -> str:
     """The kernel's: where its root is, and of which bytes both file systems must be."""
     return (
         "root=PARTLABEL=base rootfstype=squashfs ro console=tty0 console=ttyS0,115200n8 "
-        "nvme_core.io_timeout=4294967295 systemd.show_status=0 "
+        "nvme_core.io_timeout=4294967295 systemd.show_status=0 loglevel=3 "
         f"trackback.base_sha256={base.sha256} trackback.base_bytes={base.bytes} "
         f"trackback.release_sha256={release.sha256} trackback.release_bytes={release.bytes}"
     )

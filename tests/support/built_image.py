@@ -1,0 +1,60 @@
+"""A real machine image of a small release, for the tests that read it and boot it: built once, with its base."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.contract.machine_image import MachineImage
+from services.contract.release import Form, Release, Servable
+from services.delivery.flavors.sklearn import to_onnx
+from services.delivery.machine_image.building import build_machine_image
+from services.delivery.machine_image.containers import BuiltHere
+from services.delivery.store import Store
+from tests.support.release_factory import INPUTS, ReleasePlan, build_release, train
+
+ONNX = Form(runtime="onnx", file="servable/model.onnx", tolerance=1e-12)
+
+
+@dataclass(frozen=True)
+class BuiltImage:
+    """`root` is the store's folder."""
+
+    root: Path
+    release: Release
+    image: MachineImage
+
+    @property
+    def store(self) -> Store:
+        return Store(self.root)
+
+    @property
+    def folder(self) -> Path:
+        return self.store.machine_image(self.release.digest)
+
+    @property
+    def disk(self) -> Path:
+        return self.folder / self.image.file
+
+
+def build_image(root: Path) -> BuiltImage:
+    """Takes as long as two trees of Debian packages do, where the store has none."""
+    release = graph_release(root)
+    built = build_machine_image(Store(root), release, BuiltHere())
+    return BuiltImage(root, release, built.image)
+
+
+def graph_release(root: Path, price_per_carat: float = 4000.0, number: int = 1) -> Release:
+    """Served by onnxruntime, whose environment is the smallest."""
+    estimator = train(price_per_carat)
+
+    def convert(folder: Path) -> None:
+        (folder / "servable").mkdir()
+        (folder / ONNX.file).write_bytes(to_onnx(estimator, folder, INPUTS))
+
+    plan = ReleasePlan(
+        number=number,
+        price_per_carat=price_per_carat,
+        estimator=estimator,
+        servable=Servable(form=ONNX, notes=("as a graph",)),
+        spoil=convert,
+    )
+    return build_release(root, plan)
