@@ -5,6 +5,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -39,9 +40,10 @@ def build_tree(recipe: Recipe, target: Path) -> None:
     """Writes the tree to the tar `target`. Raises Refused with what mmdebstrap says in the end."""
     code, said = ended(["mmdebstrap", *_options(recipe), SUITE, str(target), *sources()])
     if code != 0:
+        mirror, problem = (_without_login(text) for text in (sources()[0], _problem(said)))
         raise Refused(
-            f"expected mmdebstrap to make a tree of Debian packages from {sources()[0]}, found: {_problem(said)}: is "
-            "the mirror reachable? What was made once needs none"
+            f"expected mmdebstrap to make a tree of Debian packages from {mirror}, found: {problem}: is the mirror "
+            "reachable? What was made before is in the store and needs none"
         )
 
 
@@ -61,9 +63,15 @@ def _options(recipe: Recipe) -> Iterable[str]:
 
 
 def _problem(said: str) -> str:
+    """apt gives the reason in the line after the address that failed; others begin theirs with E."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith(("E: ", "Err:", "dpkg: error"))]
-    return (errors or lines or ["no message"])[0].removeprefix("E: ")
+    reasons = [after for line, after in pairwise(lines) if line.startswith("Err:")]
+    errors = [line.removeprefix("E: ") for line in lines if line.startswith(("E: ", "dpkg: error"))]
+    return (reasons or errors or lines[-1:] or ["no message"])[0]
+
+
+def _without_login(text: str) -> str:
+    return re.sub(r"//[^/@\s]*@", "//", text)
 
 
 def sources() -> list[str]:

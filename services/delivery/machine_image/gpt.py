@@ -1,6 +1,6 @@
 """The partitions of a raw disk, read from its GPT.
 
-Source: UEFI Specification 2.10, chapter 5.3: header in the second sector, entries of 128 bytes, names in UTF-16.
+Source: UEFI Specification 2.10, 5.3: header in the second sector, entries of 128 bytes, names in UTF-16.
 """
 
 import struct
