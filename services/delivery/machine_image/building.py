@@ -52,7 +52,7 @@ class Inputs:
 
 def build_machine_image(store: Store, release: Release, containers: Containers, locked: bool = False) -> Built:
     """Raises Refused, and nothing half-built stays."""
-    recipe = hashlib.sha256(f"{os_recipe()}{containers.recipe(release)}".encode()).hexdigest()
+    recipe = image_recipe(containers.recipe(release))
     if (known := known_image(store, release.digest)) and known.recipe == recipe and not (locked and known.drift):
         return Built(known, store.machine_image(release.digest), known=True)
     require_tools(BUILDING)
@@ -65,6 +65,14 @@ def build_machine_image(store: Store, release: Release, containers: Containers, 
         container = containers.take(store, release, Place(folder / OCI_LAYOUT, parts), locked)
         image = _written(Inputs(release, recipe, base, container), folder, parts)
         return Built(image, store.put_machine_image(folder, release.digest), known=False)
+
+
+def image_recipe(container: str) -> str:
+    """The digest of all that a disk is made by, our code for it included."""
+    total = hashlib.sha256(f"{os_recipe()}{container}".encode())
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        total.update(file.read_bytes())
+    return total.hexdigest()
 
 
 def known_image(store: Store, release: str) -> MachineImage | None:
