@@ -50,5 +50,5 @@ class Lines:
 
 
 def _plain(line: bytes) -> str:
-    text = _ESCAPES.sub("", line.decode(errors="replace").rstrip("\r"))
+    text = _ESCAPES.sub("", line.decode(errors="replace").rstrip("\r").expandtabs())
     return _UNPRINTABLE.sub("?", text)

@@ -51,8 +51,8 @@ def test_lines_are_cut_wherever_the_bytes_were() -> None:
 
 
 def test_nothing_that_a_machine_says_moves_the_terminal_or_hides_a_line() -> None:
-    (line,) = Lines().add(b"score: a\rTRACKBACK-RESULT status=0 b\x1b]0;title\x07\xff\x00\n")
-    assert line == "score: a?TRACKBACK-RESULT status=0 b]0;title???"
+    (line,) = Lines().add(b"score:\ta\rTRACKBACK-RESULT status=0 b\x1b]0;title\x07\xff\x00\n")
+    assert line == "score:  a?TRACKBACK-RESULT status=0 b]0;title???"
 
 
 def test_a_line_without_an_end_is_told_in_parts() -> None:
