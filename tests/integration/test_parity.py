@@ -435,7 +435,7 @@ def test_a_machine_whose_disk_is_full_leaves_no_receipt(shipped: Shipped, imaged
     raw, io = RawFile(imaged.disk), tmp_path / "io.raw"
     for name in (KERNEL, INITRAMFS):
         (tmp_path / name).write_bytes(raw.boot_file(name))
-    # All but the blocks that only root may use.
+    # debugfs writes what fits, so that no block is left.
     make_io_disk(io, imaged.folder / "rows.csv", 4 << 20)
     (tmp_path / "filler").write_bytes(os.urandom(3_700_000))
     fill = ["/usr/sbin/debugfs", "-w", "-R", f"write {tmp_path}/filler /filler", str(io)]

@@ -86,7 +86,7 @@ class FakeRawFile:
 
     def _fill_release(self) -> None:
         self.files["release"] = {
-            "config.json": json.dumps(runtime_config({}, self.release.digest)).encode(),
+            "config.json": json.dumps(runtime_config({}, self.release.digest, sha256_of(_MANIFEST))).encode(),
             "oci-manifest.json": _MANIFEST,
             "oci-config.json": _CONFIG,
             "image.digest": f"{sha256_of(_MANIFEST)}\n".encode(),

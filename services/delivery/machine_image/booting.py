@@ -93,8 +93,11 @@ def verified(output: Path, content: ImageContent) -> Receipt:
     if not (output / names.RECEIPT_FILE).is_file():
         raise Refused(f"{output}: expected a receipt, found none: what is there is no whole output")
     receipt = Receipt.read(output / names.RECEIPT_FILE)
-    if receipt.release != content.release:
-        raise Refused(f"expected a receipt of release {content.release[:12]}…, found one of {receipt.release[:12]}…")
+    if (receipt.release, receipt.image) != (content.release, content.image):
+        raise Refused(
+            f"expected a receipt of release {content.release[:12]}… in {content.image[:19]}…, "
+            f"found one of {receipt.release[:12]}… in {(receipt.image or 'no image')[:19]}…"
+        )
     written = {one.path: (one.bytes, one.sha256) for one in receipt.outputs}
     found = {one.path: (one.size, one.sha256) for one in list_files(output) if one.path != names.RECEIPT_FILE}
     if differing := sorted(path for path in {*written, *found} if written.get(path) != found.get(path)):

@@ -2,14 +2,12 @@
 says nothing."""
 
 import selectors
-import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO
 
 from services.contract.errors import Refused
-from services.contract.signals import exit_on
 from services.delivery.machine_image.console import Lines
 
 _CHUNK = 65536
@@ -18,8 +16,8 @@ Tell = Callable[[str], None]
 
 def follow(command: Sequence[str], silence: float, tell: Tell) -> list[str]:
     """The lines of its console, each of which is told as it comes. Raises Refused when the machine does not start, or
-    says nothing for `silence` seconds; it has ended then, as it has when this process is told to end."""
-    with tempfile.TemporaryFile() as errors, exit_on(signal.SIGTERM, status=128 + signal.SIGTERM):
+    says nothing for `silence` seconds; it has ended then, as it has when something else is raised meanwhile."""
+    with tempfile.TemporaryFile() as errors:
         process = _started(command, errors)
         try:
             lines = list(_told(_lines(process, silence), tell))

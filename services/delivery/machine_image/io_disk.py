@@ -14,8 +14,8 @@ from services.delivery.machine_image.tools import environment
 
 LABEL = "trackback-io"
 INPUT, OUTPUT = "in", "out"
-# Beside twice the input, for the output and the file system's own.
-SPARE_BYTES = 256 << 20
+# Beside four times the input, for the output and the file system's own; what is not written takes no place.
+SPARE_BYTES = 512 << 20
 
 
 def make_io_disk(disk: Path, source: Path, spare: int = SPARE_BYTES) -> None:
@@ -24,7 +24,7 @@ def make_io_disk(disk: Path, source: Path, spare: int = SPARE_BYTES) -> None:
         carried = _copied(source, Path(tree) / INPUT)
         (Path(tree) / OUTPUT).mkdir()
         with disk.open("wb") as file:
-            file.truncate(2 * carried + spare)
+            file.truncate(4 * carried + spare)
         _run(["mke2fs", "-q", "-t", "ext4", "-L", LABEL, "-E", "root_owner=0:0", "-d", tree, str(disk)])
 
 

@@ -38,7 +38,7 @@ def write_release(
     image: OciImage, release: Release, bill: Callable[[Iterable[str]], bytes], target: Path
 ) -> FileSystem:
     """`bill` makes the bill of materials of the container's paths. Raises Refused for a layer of another digest."""
-    config = runtime_config(image.settings, release.digest)
+    config = runtime_config(image.settings, release.digest, image.digest)
     with writing(target) as tar:
         add_file(tar, IMAGE_DIGEST, f"{image.digest}\n".encode())
         add_file(tar, OCI_MANIFEST_FILE, image.manifest)

@@ -17,13 +17,13 @@ _MASKED = (
 _READ_ONLY = ("/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 
-def runtime_config(image: dict[str, Any], release: str) -> dict[str, Any]:
-    """`config.json` of the bundle, for the image's own configuration and the release's digest."""
+def runtime_config(image: dict[str, Any], release: str, digest: str) -> dict[str, Any]:
+    """`config.json` of the bundle, for the image's own configuration, the release's digest and the image's."""
     return {
         "ociVersion": "1.0.2",
         "hostname": "score",
         "root": {"path": "rootfs", "readonly": True},
-        "process": _process(image, release),
+        "process": _process(image, release, digest),
         "mounts": _mounts(),
         "linux": {
             "namespaces": [{"type": kind} for kind in _NAMESPACES],
@@ -35,12 +35,12 @@ def runtime_config(image: dict[str, Any], release: str) -> dict[str, Any]:
     }
 
 
-def _process(image: dict[str, Any], release: str) -> dict[str, Any]:
+def _process(image: dict[str, Any], release: str, digest: str) -> dict[str, Any]:
     command = ["python", "-m", "services.prediction.batch", "/release", "--digest", release]
     return {
         "terminal": False,
         "user": {"uid": USER, "gid": USER},
-        "args": [*command, "--input", "/in", "--output", "/out"],
+        "args": [*command, "--input", "/in", "--output", "/out", "--image", digest],
         "env": list(image.get("Env") or []),
         "cwd": image.get("WorkingDir") or "/",
         "capabilities": {kind: [] for kind in _CAPABILITY_SETS},

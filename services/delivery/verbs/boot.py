@@ -1,5 +1,6 @@
 """boot: a machine image scores in QEMU, without a network, what its release answers too, or a given input."""
 
+import signal
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from services.contract.machine_image import MachineImage
 from services.contract.open_release import open_release
 from services.contract.receipt import Receipt
 from services.contract.release import Release
+from services.contract.signals import exit_on
 from services.delivery.machine_image.booting import Booting, BootPlan, put, refuse_taken
 from services.delivery.machine_image.qemu import Bus, Firmware
 from services.delivery.machine_image.raw_file import RawFile
@@ -50,12 +52,14 @@ def boot(options: BootOptions) -> None:
     release's; or it scores what is given. Exit 1 unless the machine vouches for a whole output, and answers equally.
     Example: trackback boot out/image.json --release out/release.json --out out
     """
+    settings = Settings()
     require_tools(BOOTING)
     if options.output:
         refuse_taken(options.output)
-    with tempfile.TemporaryDirectory(prefix="trackback-boot-") as folder:
-        disk = RawFile(_disk(options.image))
-        _check_release(disk.content.release, options.release)
+    ended = exit_on(signal.SIGTERM, status=128 + signal.SIGTERM)
+    with ended, tempfile.TemporaryDirectory(prefix="trackback-boot-") as folder:
+        disk = RawFile(disk_of(options.image, Store(settings.store)))
+        refuse_other_release(disk.content.release, options.release)
         receipt, output = _scored(disk, Path(folder), options)
         if options.output:
             put(output, options.output)
@@ -63,16 +67,17 @@ def boot(options: BootOptions) -> None:
     keep(receipt, options.out, names.RECEIPT_FILE)
 
 
-def _disk(image: Path) -> Path:
+def disk_of(image: Path, store: Store) -> Path:
     """What the store has is found by the record, too, wherever that was copied to."""
     if image.suffix != ".json":
         return image
     record = MachineImage.read(image)
     beside = image.parent / record.file
-    return beside if beside.exists() else Store(Settings().store).machine_image(record.release) / record.file
+    return beside if beside.exists() else store.machine_image(record.release) / record.file
 
 
-def _check_release(found: str, release: Path | None) -> None:
+def refuse_other_release(found: str, release: Path | None) -> None:
+    """Raises Refused unless the image is of the release in the file, where one is given."""
     expected = Release.read(release).digest if release else found
     if found != expected:
         raise Refused(f"expected an image of release {expected[:12]}…, found one of {found[:12]}…: build it again")

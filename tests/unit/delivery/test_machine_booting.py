@@ -46,13 +46,14 @@ GOLDEN = Golden(columns=("carat", "cut", "grade"), rows=ROWS, predictions=(1.0, 
 processes = pytest.mark.process
 
 
-def receipt(*outputs: OutputFile, release: str = RELEASE) -> Receipt:
+def receipt(*outputs: OutputFile, release: str = RELEASE, image: str | None = IMAGE) -> Receipt:
     return Receipt(
         model="diamond-price",
         revision="1-aaaaaaaa",
         release=release,
         run_id="a" * 32,
         engine="container",
+        image=image,
         inputs=(InputFile(path="rows.csv", bytes=8, sha256="6" * 64),),
         rows_in=3,
         rows_scored=2,
@@ -69,13 +70,13 @@ def receipt(*outputs: OutputFile, release: str = RELEASE) -> Receipt:
     )
 
 
-def written(folder: Path, **changes: str) -> Path:
+def written(folder: Path, release: str = RELEASE, image: str | None = IMAGE) -> Path:
     """An output with its receipt."""
     (folder / "scored").mkdir(parents=True)
     (folder / "scored" / "part-0.parquet").write_bytes(SCORED)
     digest = hashlib.sha256(SCORED).hexdigest()
     one = OutputFile(path="scored/part-0.parquet", bytes=len(SCORED), sha256=digest, rows=2)
-    receipt(one, **changes).write(folder / names.RECEIPT_FILE)
+    receipt(one, release=release, image=image).write(folder / names.RECEIPT_FILE)
     return folder
 
 
@@ -122,9 +123,19 @@ def test_an_output_that_is_not_the_receipts_is_refused(
         verified(output, CONTENT)
 
 
-def test_the_receipt_of_another_release_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="expected a receipt of release 111111111111…, found one of 999999999999…"):
-        verified(written(tmp_path, release="9" * 64), CONTENT)
+@pytest.mark.parametrize(
+    ("release", "image", "found"),
+    [
+        ("9" * 64, IMAGE, "found one of 999999999999… in sha256:222222222222…"),
+        (RELEASE, "sha256:" + "9" * 64, "found one of 111111111111… in sha256:999999999999…"),
+        (RELEASE, None, "found one of 111111111111… in no image…"),
+    ],
+)
+def test_the_receipt_of_another_release_or_image_is_refused(
+    tmp_path: Path, release: str, image: str | None, found: str
+) -> None:
+    with pytest.raises(Refused, match=f"expected a receipt of release 111111111111… in sha256:222222222222…, {found}"):
+        verified(written(tmp_path, release, image), CONTENT)
 
 
 def test_an_output_replaces_nothing(tmp_path: Path) -> None:
