@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,20 +26,18 @@ from services.contract.prediction import Labelled, Prediction, apart, number_of,
 from services.contract.promotion import Promotion
 from services.contract.receipt import Receipt
 from services.contract.release import Release
-from services.delivery.machine_image import qemu
-from services.delivery.machine_image.console import result_of
-from services.delivery.machine_image.followed import follow
-from services.delivery.machine_image.io_disk import make_io_disk
-from services.delivery.machine_image.os_base import INITRAMFS, KERNEL
-from services.delivery.machine_image.raw_file import RawFile
+from services.delivery.machine_image.building import build_machine_image
+from services.delivery.machine_image.containers import BuiltHere
 from services.delivery.machine_image.sample import read_scored
 from services.delivery.scoring.messages import Scores
 from services.delivery.scoring.scoring import HoldoutRequest, Scorer
 from services.delivery.settings import Settings
+from services.delivery.store import MACHINE_BASES, Store
 from services.delivery.verbs.fetch import fetched
 from services.delivery.verbs.package import packaged
 from services.delivery.verdicts.comparing import compared
 from services.delivery.verdicts.validating import validated
+from tests.support.built_image import BuiltImage
 from tests.support.paths import ROOT
 from tests.support.poll import PATIENCE, poll_until
 from tests.support.ports import free_port
@@ -330,121 +327,41 @@ def test_the_data_of_a_run_is_verified_from_the_users_own_file(shipped: Shipped)
     assert verified["holdout"] == run.holdout.model_dump()
 
 
-@dataclass(frozen=True)
-class Imaged:
-    """A release's machine image, and what came of its boots by name."""
-
-    image: Path
-    disk: Path
-    boots: dict[str, "subprocess.CompletedProcess[str]"]
-    folder: Path
+def with_bases_of(other: BuiltImage, store: Path) -> None:
+    """They are the same for all models with this runtime, and take most of a minute to build."""
+    bases = store / MACHINE_BASES
+    if not bases.exists():
+        shutil.copytree(other.root / MACHINE_BASES, bases, copy_function=lambda one, copy: Path(copy).hardlink_to(one))
 
 
-# One model for all of them: a base and five boots take most of two minutes.
-imaged_model = pytest.mark.parametrize("shipped", SUBJECTS[:1], indirect=True, ids=str)
-REFUSED = (["heavy", "Ideal"], ["", "Fair"])
-
-
-@pytest.fixture(scope="module")
-def imaged(shipped: Shipped, tmp_path_factory: pytest.TempPathFactory) -> Imaged:
-    folder = tmp_path_factory.mktemp("imaged")
-    shipped.release.write(folder / names.RELEASE_FILE)
-    delivery(shipped, "image", "--release", folder / names.RELEASE_FILE, "--out", folder).check_returncode()
-    image = folder / names.MACHINE_IMAGE_FILE
-    record = json.loads(image.read_text())
-    disk = shipped.folder.parent.parent / "machine-images" / shipped.release.digest / record["file"]
-    write_rows(shipped, folder / "rows.csv")
-    places = {"release": record["release_bytes"] // 2, "base": record["base_bytes"] // 2}
-    spoilt = {name: with_a_changed_byte(disk, folder, name, place) for name, place in places.items()}
-    direct, rows = ("--firmware", "direct"), ("--input", folder / "rows.csv", "--output", folder / "scored")
-    asked: dict[str, tuple[str | Path, ...]] = {
-        "sample": (image, "--release", folder / names.RELEASE_FILE, "--out", folder),
-        "rows": (image, *rows, "--firmware", "uefi", "--bus", "nvme", "--out", folder / "rows"),
-        **{name: (path, *direct) for name, path in spoilt.items()},
-    }
-    # Two at a time, as there are cores.
-    with ThreadPoolExecutor(2) as pool:
-        found = pool.map(lambda words: delivery(shipped, "boot", *words), asked.values())
-        return Imaged(image, disk, dict(zip(asked, found, strict=True)), folder)
-
-
-def delivery(shipped: Shipped, *words: str | Path) -> "subprocess.CompletedProcess[str]":
-    environment = {**os.environ, "TRACKBACK_STORE": str(shipped.folder.parent.parent)}
-    command = [str(word) for word in (ROOT / "scripts" / "trackback", *words)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=6000)
-
-
-def write_rows(shipped: Shipped, path: Path) -> None:
-    """The rows whose answers the library has given, and behind them those that nobody may answer."""
-    width = len(shipped.columns)
-    with path.open("w", newline="") as file:
-        lines = csv.writer(file)
-        lines.writerow(shipped.columns)
-        lines.writerows(shipped.rows[:ASKED])
-        lines.writerows([*start, *shipped.rows[0][len(start) : width]] for start in REFUSED)
-
-
-def with_a_changed_byte(disk: Path, folder: Path, partition: str, place: int) -> Path:
-    copy = folder / f"{partition}.raw"
-    shutil.copyfile(disk, copy)
-    with copy.open("r+b") as file:
-        file.seek(RawFile(disk).partitions[partition].start + place)
-        byte = file.read(1)
-        file.seek(-1, os.SEEK_CUR)
-        file.write(bytes([byte[0] ^ 1]))
-    return copy
-
-
-@imaged_model
-def test_a_booted_machine_image_answers_as_the_library_does(shipped: Shipped, imaged: Imaged) -> None:
-    done = imaged.boots["rows"]
+# A boot takes most of a minute, so one model is booted.
+@pytest.mark.needs("image")
+@pytest.mark.parametrize("shipped", SUBJECTS[:1], indirect=True, ids=str)
+def test_a_booted_machine_image_answers_as_the_library_does(
+    shipped: Shipped, machine_image: BuiltImage, tmp_path: Path
+) -> None:
+    store = shipped.folder.parent.parent
+    with_bases_of(machine_image, store)
+    built = build_machine_image(Store(store), shipped.release, BuiltHere())
+    with (tmp_path / "rows.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([shipped.columns, *shipped.rows[:ASKED]])
+    command: list[str | Path] = [
+        ROOT / "scripts" / "trackback",
+        "boot",
+        built.folder / built.image.file,
+        "--input",
+        "rows.csv",
+    ]
+    command += ["--output", "scored", "--firmware", "uefi", "--bus", "nvme"]
+    environment = {**os.environ, "TRACKBACK_STORE": str(store)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=6000
+    )
     assert done.returncode == 0, done.stderr
-    receipt = Receipt.read(imaged.folder / "rows" / names.RECEIPT_FILE)
-    assert (receipt.rows_in, receipt.rows_scored, receipt.rows_rejected) == (ASKED + len(REFUSED), ASKED, len(REFUSED))
+    receipt = Receipt.from_json(done.stdout)
+    assert (receipt.rows_scored, receipt.rows_rejected) == (ASKED, 0)
     form = shipped.release.manifest.servable.form
     assert form
-    found = read_scored(imaged.folder / "scored")
+    found = read_scored(tmp_path / "scored")
     apart = [difference(one, other) for one, other in zip(shipped.scores.finite[:ASKED], found, strict=True)]
     assert max(apart) <= form.tolerance
-
-
-@imaged_model
-def test_a_booted_machine_image_is_held_against_its_release_by_a_sample(shipped: Shipped, imaged: Imaged) -> None:
-    done = imaged.boots["sample"]
-    assert done.returncode == 0, done.stderr
-    assert f"128 answers are those of release {shipped.release.digest[:12]}…" in done.stderr
-    assert Receipt.read(imaged.folder / names.RECEIPT_FILE).release == shipped.release.digest
-
-
-@imaged_model
-@pytest.mark.parametrize(("partition", "status"), [("release", 65), ("base", 71)])
-def test_a_machine_with_a_changed_byte_scores_nothing(
-    shipped: Shipped, imaged: Imaged, partition: str, status: int
-) -> None:
-    assert shipped.release.digest in imaged.disk.as_posix()
-    done = imaged.boots[partition]
-    assert done.returncode == 1
-    expected = f"the machine ended with status {status}: {partition}: expected sha256 "
-    assert done.stderr.splitlines()[-1].startswith(expected), done.stderr
-    assert "container" not in done.stderr
-
-
-@imaged_model
-def test_a_machine_whose_disk_is_full_leaves_no_receipt(shipped: Shipped, imaged: Imaged, tmp_path: Path) -> None:
-    assert shipped.release.digest in imaged.disk.as_posix()
-    raw, io = RawFile(imaged.disk), tmp_path / "io.raw"
-    for name in (KERNEL, INITRAMFS):
-        (tmp_path / name).write_bytes(raw.boot_file(name))
-    # debugfs writes what fits, so that no block is left.
-    make_io_disk(io, imaged.folder / "rows.csv", 4 << 20)
-    (tmp_path / "filler").write_bytes(os.urandom(3_700_000))
-    fill = ["/usr/sbin/debugfs", "-w", "-R", f"write {tmp_path}/filler /filler", str(io)]
-    subprocess.run(fill, check=True, capture_output=True)
-    kernel = qemu.Kernel(tmp_path / KERNEL, tmp_path / INITRAMFS, raw.content.command_line)
-    lines = follow(qemu.command(qemu.Machine(imaged.disk, io, kernel=kernel)), PATIENCE, lambda _: None)
-    result = result_of(lines)
-    assert result.status == 73, lines
-    shown = subprocess.run(
-        ["/usr/sbin/debugfs", "-R", "ls /out", io], check=True, capture_output=True, text=True
-    ).stdout
-    assert names.RECEIPT_FILE not in shown
