@@ -15,6 +15,7 @@ STARTED_BY = {
     "demo": "scripts/demo",
     "demo.drills": "scripts/drill",
     "services.platform": "scripts/platform",
+    "benchmarks.batch_speed": "benchmarks/batch-speed",
     "benchmarks.poll_cost": "benchmarks/poll-cost",
 }
 TRAINING = ("check", "train", "notebook", "reproduce", "schema", "verify-data")
@@ -25,6 +26,7 @@ def commands() -> dict[str, list[str]]:
     """{name of the text: arguments of Python that print it}."""
     delivery = ["-m", "services.delivery"]
     return {
+        "batch-speed": ["-m", "benchmarks.batch_speed"],
         "demo": ["-m", "demo"],
         "drill": ["-m", "demo.drills"],
         "platform": ["-m", "services.platform"],
