@@ -13,7 +13,14 @@ from tests.support.paths import ROOT
 pytestmark = pytest.mark.process
 
 
-SAID_BY_A_TEXT = ("scripts/demo", "scripts/drill", "scripts/platform", "benchmarks/batch-speed", "benchmarks/poll-cost", "scripts/trackback")
+SAID_BY_A_TEXT = (
+    "scripts/demo",
+    "scripts/drill",
+    "scripts/platform",
+    "benchmarks/batch-speed",
+    "benchmarks/poll-cost",
+    "scripts/trackback",
+)
 SAID_BY_THE_FIRST_LINES = ("scripts/setup", "scripts/test", "scripts/check", "scripts/lock")
 
 
