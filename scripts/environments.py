@@ -1,7 +1,8 @@
 """Sets up what a script needs with nothing but Python's standard library; a second run skips what is done.
 
 usage: bootstrap.py NEED [NEED ...] [-- COMMAND [ARGUMENT ...]]
-NEED is `platform`, `plugin`, `image`, `uv` or the name of a file in requirements/. COMMAND takes this process' place.
+NEED is `platform`, `plugin`, `image`, `s3a`, `uv` or the name of a file in requirements/. COMMAND takes this process'
+place.
 """
 
 import fcntl
@@ -25,6 +26,8 @@ ENVIRONMENTS = Path(os.environ.get("TRACKBACK_ENVIRONMENTS") or ROOT / ".venv")
 UV = ROOT / ".tools" / "uv"
 JARS = ("plugin/package-repository/target/trackback-mlflow-plugin.jar", "plugin/host/target/trackback-plugin-host.jar")
 JAVA = 17
+S3A = ROOT / "services" / "batch" / "s3a"
+COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 PLATFORM = ("delivery", "training", "prediction-onnx", "prediction-fasttext", "prediction-sklearn")
 
 
@@ -35,7 +38,7 @@ def main(arguments: list[str]) -> None:
         at = arguments.index("--")
         needs, command = arguments[:at], arguments[at + 1 :]
     for need in needs:
-        known = {"platform": platform, "plugin": plugin, "spark": spark, "uv": uv, "image": image}
+        known = {"platform": platform, "plugin": plugin, "spark": spark, "s3a": s3a, "uv": uv, "image": image}
         known.get(need, partial(environment, need))()
     if command:
         os.chdir(ROOT)
@@ -148,6 +151,32 @@ def plugin() -> None:
             run(["mvn", *options, "--file", ROOT / "plugin" / "pom.xml", "clean", "package"])
             stamp.parent.mkdir(exist_ok=True)
             stamp.write_text(wanted)
+
+
+def s3a() -> None:
+    """The jars that Spark lacks for object stores, each the one whose digest is recorded."""
+    place, lock = ROOT / ".tools" / "s3a", S3A / "s3a.sha256"
+    stamp, wanted = place / ".lock", _digest([S3A / "pom.xml", lock], "")
+    if _is(stamp, wanted):
+        return
+    java("java")
+    if not shutil.which("mvn"):
+        apt("maven", "Maven")
+    with alone("s3a"):
+        if not _is(stamp, wanted):
+            say("fetching the jars for s3a://… with Maven (once)")
+            shutil.rmtree(place, ignore_errors=True)
+            options = ("--batch-mode", "--quiet", "-Dstyle.color=never", "--file", S3A / "pom.xml")
+            run(["mvn", *options, COPY, f"-DoutputDirectory={place}"])
+            _compare(place, lock)
+            stamp.write_text(wanted)
+
+
+def _compare(place: Path, lock: Path) -> None:
+    expected = dict(line.split()[::-1] for line in lock.read_text().splitlines())
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in place.glob("*.jar")}
+    if wrong := sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)):
+        refuse(f"expected the jars of {lock.relative_to(ROOT)}, found other bytes of {', '.join(wrong)}: look at them")
 
 
 def java(tool: str) -> None:

@@ -22,8 +22,12 @@ class Files:
     """Paths are addresses with a scheme. What Java raises is raised, but for what a person can do something about."""
 
     def __init__(self, context: Any) -> None:
-        self._jvm, self._gateway = context._jvm, context._gateway  # noqa: SLF001  py4j's own way to Java
-        self._configuration = context._jsc.hadoopConfiguration()  # noqa: SLF001
+        # Each word of a name is a question to Java, so a class is asked for once.
+        java, hadoop = context._jvm.java, context._jvm.org.apache.hadoop
+        self._configuration, self._gateway = context._jsc.hadoopConfiguration(), context._gateway
+        self._path, self._contexts, self._options = hadoop.fs.Path, hadoop.fs.FileContext, hadoop.fs.Options.Rename
+        self._copy, self._nowhere = hadoop.io.IOUtils.copyBytes, java.io.OutputStream.nullOutputStream
+        self._digests, self._digested = java.security.MessageDigest, java.security.DigestInputStream
 
     def data(self, address: str) -> list[Found]:
         """The files that a path or a pattern names, below it and sorted; names that begin with _ or . are no data.
@@ -49,10 +53,9 @@ class Files:
 
     def sha256(self, address: str) -> str:
         path = self._path(address)
-        digest = self._jvm.java.security.MessageDigest.getInstance("SHA-256")
-        source = self._jvm.java.security.DigestInputStream(self._system(path).open(path), digest)
-        nowhere = self._jvm.java.io.OutputStream.nullOutputStream()
-        self._jvm.org.apache.hadoop.io.IOUtils.copyBytes(source, nowhere, _BUFFER, True)
+        digest = self._digests.getInstance("SHA-256")
+        source = self._digested(self._system(path).open(path), digest)
+        self._copy(source, self._nowhere(), _BUFFER, True)
         return bytes(digest.digest()).hex()
 
     def names(self, address: str) -> list[str]:
@@ -106,8 +109,8 @@ class Files:
     def move_folder(self, source: str, target: str) -> None:
         """At once. Raises Refused where something is there."""
         old, new = self._path(source), self._path(target)
-        context = self._jvm.org.apache.hadoop.fs.FileContext.getFileContext(new.toUri(), self._configuration)
-        options = self._gateway.new_array(self._jvm.org.apache.hadoop.fs.Options.Rename, 0)
+        context = self._contexts.getFileContext(new.toUri(), self._configuration)
+        options = self._gateway.new_array(self._options, 0)
         try:
             context.rename(old, new, options)
         except Py4JJavaError as error:
@@ -121,9 +124,6 @@ class Files:
     def renames(self, address: str) -> bool:
         """Whether a folder there is renamed at once."""
         return str(self._system(self._path(address)).getUri().getScheme()) in _RENAMING
-
-    def _path(self, address: str) -> Any:
-        return self._jvm.org.apache.hadoop.fs.Path(address)
 
     def _system(self, path: Any) -> Any:
         return path.getFileSystem(self._configuration)

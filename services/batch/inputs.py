@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any, get_args
 from urllib.parse import unquote
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sql
@@ -25,7 +25,7 @@ _SUFFIXES = {"ndjson": "jsonl"}
 # An executor holds such a file as a whole while it takes the digest; larger ones pass through the driver's JVM.
 _HELD = 64 << 20
 _AT_ONCE = 8
-FAILED = (PySparkException, Py4JJavaError)
+FAILED = (PySparkException, Py4JError)
 # What is read are names of files, whatever characters they have.
 PATH = "_trackback_path"
 _PATH = f"_metadata.file_path AS {PATH}"

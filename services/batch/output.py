@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from services.batch.files import Files
 from services.batch.parts import Plan, Written
+from services.contract import names
 from services.contract.errors import Refused
 from services.contract.receipt import Receipt
 
-MARKER, RECEIPT = "_SUCCESS", "receipt.json"
+MARKER, RECEIPT = "_SUCCESS", names.RECEIPT_FILE
 SCORED, REJECTED = "scored", "rejected"
 _PLAN, _MOVING, _CLEARED = "plan.json", "moving", "cleared"
 _AT_ONCE = 8
@@ -37,9 +38,9 @@ class Output:
 
     def check_ours(self) -> None:
         """Raises Refused where something is that no batch has written: it is never replaced."""
-        names = [name for name in self._files.names(self.address) if not name.endswith(".crc")]
+        found = [name for name in self._files.names(self.address) if not name.endswith(".crc")]
         unfinished = self._files.exists(f"{self.staging}/{_MOVING}")
-        if names and not {MARKER, RECEIPT} <= set(names) and not unfinished:
+        if found and not {MARKER, RECEIPT} <= set(found) and not unfinished:
             raise Refused(f"{self.address}: expected an empty place for the output, found files: choose another")
 
     def check_free(self, overwrite: bool) -> None:

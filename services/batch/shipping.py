@@ -1,6 +1,8 @@
-"""What travels to the executors of a cluster: the release, our code and the release's own environment, each packed."""
+"""What travels to the executors of a cluster: the release, our code and the packages of the release's own environment.
 
-import tarfile
+Their interpreter is that of the machine: the same one as here, at the same place.
+"""
+
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +15,7 @@ from services.contract.checkout import ROOT
 
 _ENVIRONMENT = "environment"
 _REGION = "us-east-1"
+_CACHE = "__pycache__"
 _CODE = ("services/__init__.py", "services/contract", "services/prediction", "services/batch")
 
 
@@ -28,13 +31,19 @@ def ship(job: BatchJob, folder: Path) -> Shipped:
     store = _object_store(job)
     if is_local(job.master):
         return Shipped(job.python, {**store, "spark.executorEnv.PYTHONPATH": str(ROOT)})
-    code, release, environment = folder / "code.zip", folder / "release.zip", folder / "environment.tar"
+    interpreter, packages = Path(job.python), Path(job.python).parents[1] / "lib"
+    code, release, environment = folder / "code.zip", folder / "release.zip", folder / "environment.zip"
     _zip(code, [(ROOT / name, name) for name in _CODE], only=".py")
     _zip(release, [(Path(job.folder), "")])
-    _pack_environment(environment, Path(job.python).parents[1])
-    archives = f"{release}#{RELEASE},{environment}#{_ENVIRONMENT}"
-    shipped = {"spark.archives": archives, "spark.submit.pyFiles": str(code)}
-    return Shipped(f"./{_ENVIRONMENT}/bin/python", {**store, **shipped})
+    # The interpreter is a link in there, and Spark unpacks neither links nor what may be executed.
+    _zip(environment, [(found, "") for found in packages.glob("python*/site-packages")])
+    shipped = {
+        "spark.archives": f"{release}#{RELEASE},{environment}#{_ENVIRONMENT}",
+        "spark.submit.pyFiles": str(code),
+        "spark.executorEnv.PYTHONPATH": f"./{_ENVIRONMENT}",
+        "spark.executorEnv.PYTHONNOUSERSITE": "1",
+    }
+    return Shipped(str(interpreter.resolve()), {**store, **shipped})
 
 
 def _object_store(job: BatchJob) -> dict[str, str]:
@@ -51,16 +60,6 @@ def _zip(target: Path, sources: Sequence[tuple[Path, str]], only: str = "") -> N
     with zipfile.ZipFile(target, "w") as archive:
         for source, name in sources:
             for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
-                if path.is_file() and path.name.endswith(only):
+                if path.is_file() and path.name.endswith(only) and path.parent.name != _CACHE:
                     inside = path.relative_to(source).as_posix() if source.is_dir() else ""
                     archive.write(path, "/".join(part for part in (name, inside) if part))
-
-
-def _pack_environment(target: Path, environment: Path) -> None:
-    """Its interpreter stays a link to that of the machine, which every worker must have at the same place."""
-    with tarfile.open(target, "w") as archive:
-        archive.add(environment, ".", filter=_without_caches)
-
-
-def _without_caches(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    return None if member.name.endswith("/__pycache__") else member

@@ -5,6 +5,7 @@ The worker's interpreter is that of the release's own environment, so nothing he
 
 import csv
 import json
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -86,9 +87,16 @@ def rejected(task: Task, batches: "Batches") -> "Batches":
 def loaded(task: Task) -> BatchScorer:
     """One session of the model a process. Raises Refused unless the release is whole and repeats its golden answers."""
     if task not in _LOADED:
+        if task.folder is None:
+            _leave_the_machines_packages()
         predictor = load_predictor(_folder(task), task.release)
         _LOADED[task] = BatchScorer(predictor, task.keep, _cells(task.cells))
     return _LOADED[task]
+
+
+def _leave_the_machines_packages() -> None:
+    """Only those that came with the release are left; it brought all that it needs."""
+    sys.path[:] = [path for path in sys.path if not path.endswith(("site-packages", "dist-packages"))]
 
 
 def _folder(task: Task) -> Path:

@@ -11,15 +11,17 @@ from mlflow.tracking import MlflowClient
 from services.contract import names
 from services.contract.candidate import PipelineRef
 from services.contract.deployment import DeployRequest
+from services.contract.receipt import Receipt
 from services.contract.release import Release
 from services.contract.validation import Validation
 from services.contract.verdict import Check, Verdict
 from services.delivery.clients.rollout_client import Rollout
-from services.delivery.reports.run_page import tell_live, tell_release, tell_verdict
+from services.delivery.reports.run_page import tell_batch, tell_live, tell_release, tell_verdict
 from services.delivery.settings import Settings
 from services.delivery.verbs.rollback import rollback
 from tests.support.delivery_bench import rollout_service
-from tests.support.release_factory import ReleasePlan, build_release, train
+from tests.support.receipts import receipt_of
+from tests.support.release_factory import WHEN, ReleasePlan, build_release, train
 
 MODEL = "diamond-price"
 OWN = "Trees of depth 3.\n\nSee the notebook."
@@ -93,6 +95,19 @@ def test_a_delivery_is_short_tags_a_note_beside_ones_own_and_reports(desk: Desk,
     found = desk.client.download_artifacts(run_id, f"trackback/{revision}", str(tmp_path))
     assert sorted(path.name for path in Path(found).iterdir()) == ["validation.html", "validation.json"]
     assert json.loads((Path(found) / "validation.json").read_text())["verdict"] == "pass"
+
+
+def test_a_batch_is_a_tag_and_its_receipt_beside_the_reports(desk: Desk, tmp_path: Path) -> None:
+    release = desk.releases[0]
+    manifest = release.manifest
+    receipt = receipt_of(release, rejected={"column 'carat': expected a number, found null": 1}, engine="spark")
+    tell_batch(desk.settings, receipt)
+    told = f"{manifest.revision} 9 rows scored, 1 rejected, by spark, {WHEN:%Y-%m-%d %H:%M:%S} UTC"
+    assert desk.tags(release)["trackback.batch"] == told
+    assert f"| batch | {told} |" in desk.tags(release)["mlflow.note.content"]
+    folder = f"trackback/{manifest.revision}/batch"
+    found = desk.client.download_artifacts(receipt.run_id, f"{folder}/{WHEN:%Y%m%dT%H%M%SZ}-receipt.json", str(tmp_path))
+    assert Receipt.read(Path(found)) == receipt
 
 
 def test_a_gate_that_says_no_is_seen_on_the_run(desk: Desk) -> None:

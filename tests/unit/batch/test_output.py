@@ -1,7 +1,6 @@
 """What a batch writes is there whole or not at all, whenever it ends, and nothing is done twice."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -9,32 +8,13 @@ import pytest
 from services.batch.files import Files
 from services.batch.output import MARKER, RECEIPT, Output
 from services.batch.parts import Part, Plan, Written
-from services.contract.distribution import Distribution
 from services.contract.errors import Refused
-from services.contract.receipt import InputFile, Receipt
+from services.contract.receipt import Receipt
 from tests.support.batch_disk import Ended, MemoryFiles
+from tests.support.receipts import receipt_of
 
 PLACE = "s3a://bucket/out"
-RECEIPT_OF_NOTHING = Receipt(
-    model="diamond-price",
-    revision="1-aaaaaaaa",
-    release="a" * 64,
-    run_id="b" * 32,
-    engine="spark",
-    inputs=(InputFile(path="in", bytes=1, sha256="c" * 64, rows=0),),
-    rows_in=0,
-    rows_scored=0,
-    rows_rejected=0,
-    rejected={},
-    outputs=(),
-    distribution=Distribution(rows=0),
-    shift=None,
-    compared_with="nothing",
-    seconds=1.0,
-    rows_per_second=0.0,
-    versions={},
-    at=datetime(2026, 1, 2, tzinfo=UTC),
-)
+TOLD = receipt_of()
 
 
 def planned(key: str, parts: int = 3) -> Plan:
@@ -66,8 +46,8 @@ class Run:
             if part.number not in written:
                 written[part.number] = self._write(output, plan, part)
         place = output.gather([written[part.number] for part in plan.parts])
-        output.finish(place, plan.key, RECEIPT_OF_NOTHING)
-        return RECEIPT_OF_NOTHING
+        output.finish(place, plan.key, TOLD)
+        return TOLD
 
     def _write(self, output: Output, plan: Plan, part: Part) -> Written:
         folder = f"{output.staging}/parts/{part.number}-{len(self.done)}-{id(self)}"
@@ -151,7 +131,7 @@ def test_a_second_run_of_the_same_does_nothing() -> None:
     plan, files = planned("a"), MemoryFiles()
     Run(files)(plan)
     files.changes = 0
-    assert Run(files)(plan) == RECEIPT_OF_NOTHING
+    assert Run(files)(plan) == TOLD
 
 
 def test_the_output_of_another_batch_is_replaced_only_when_that_is_asked_for() -> None:
