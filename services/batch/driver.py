@@ -65,7 +65,7 @@ def _scorer(job: BatchJob, release: Release, golden: Golden, found: Input, files
     if not folder.is_dir():
         raise Refused(f"expected a release with a form or a pipeline of Spark, found neither: {release.digest[:12]}")
     if is_local(job.master):
-        return SparkScorer(job, release, golden, found, folder.as_uri())
+        return SparkScorer(job, release, golden, found, f"file://{folder}")
     place = f"{output.staging}/model-{release.digest[:12]}"
-    files.copy_here(folder.as_uri(), place)
+    files.copy_here(f"file://{folder}", place)
     return SparkScorer(job, release, golden, found, place)

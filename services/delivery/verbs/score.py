@@ -103,8 +103,8 @@ def _expected(store: Store, manifest: Manifest) -> tuple[Distribution | None, st
 
 
 def _address(place: str) -> str:
-    """With a scheme: a path is one of this machine."""
-    return place if "://" in place else Path(os.path.abspath(place)).as_uri()  # noqa: PTH100  a pattern is no path
+    """With a scheme: a path is one of this machine. Hadoop takes every character of it for what it is."""
+    return place if "://" in place else f"file://{Path(place).absolute()}"
 
 
 def _python(settings: Settings, manifest: Manifest, folder: Path) -> Path:
