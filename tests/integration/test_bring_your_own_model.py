@@ -174,4 +174,4 @@ def test_the_pipelines_of_the_page_are_accepted_behind_ours(tmp_path: Path) -> N
         for model in ("diamond-price", "language-id", "flight-delay")
         for suffix in ("", "-online", "-batch", "-preview")
     ]
-    assert list(load_pipelines(file).pipelines) == [*ours, "diabetes", "diabetes-online"]
+    assert list(load_pipelines(file).pipelines) == [*ours, "diabetes", "diabetes-online", "diabetes-batch"]

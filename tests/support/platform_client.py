@@ -105,6 +105,10 @@ class PlatformClient:
             assert has_passed(online), self.console(online, "deploy")
         return build
 
+    def batched(self, build: Json) -> Json:
+        """The machine image that was built from this build, ended."""
+        return self._ended(f"{self.model}{names.BATCH}", lambda one: is_downstream(one, build))
+
     def stages(self, build: Json) -> dict[str, str]:
         return results(build)
 

@@ -13,6 +13,7 @@ from services.contract.errors import Refused
 from services.contract.machine_image import MachineImage
 from services.contract.open_release import open_release
 from services.contract.receipt import Receipt
+from services.contract.record import write_atomically
 from services.contract.release import Release
 from services.contract.signals import exit_on
 from services.delivery.machine_image.booting import Booting, BootPlan, put, refuse_taken
@@ -21,6 +22,7 @@ from services.delivery.machine_image.raw_file import RawFile
 from services.delivery.machine_image.tools import BOOTING, require_tools
 from services.delivery.options import takes
 from services.delivery.output import keep, say
+from services.delivery.reports.report import receipt_page
 from services.delivery.settings import Settings
 from services.delivery.store import Store
 
@@ -64,7 +66,15 @@ def boot(options: BootOptions) -> None:
         if options.output:
             put(output, options.output)
     say(f"scored {receipt.rows_scored} of {receipt.rows_in} rows, rejected {receipt.rows_rejected}")
-    keep(receipt, options.out, names.RECEIPT_FILE)
+    _keep(receipt, options.out)
+
+
+def _keep(receipt: Receipt, out: Path | None) -> None:
+    """In the store too, from which trace and status tell it; the page is for GoCD's tab."""
+    Store(Settings().store).put_receipt(receipt)
+    keep(receipt, out, names.RECEIPT_FILE)
+    if out:
+        write_atomically(out / names.RECEIPT_PAGE, receipt_page(receipt).encode())
 
 
 def disk_of(image: Path, store: Store) -> Path:

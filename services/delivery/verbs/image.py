@@ -9,6 +9,7 @@ import typer
 
 from services.contract import names
 from services.contract.errors import Refused
+from services.contract.model_config import ModelConfig, load_model_config
 from services.contract.release import Release
 from services.contract.signals import exit_on
 from services.delivery.clients.rollout_client import Rollout
@@ -47,14 +48,24 @@ def image(
 
 
 def _build(settings: Settings, release: Path, out: Path | None, locked: bool) -> None:
-    began = time.monotonic()
+    began, wanted = time.monotonic(), Release.read(release)
+    refuse_switched_off(load_model_config(settings.models, wanted.manifest.model))
     # What was begun is removed by whoever began it.
     with exit_on(signal.SIGTERM, status=128 + signal.SIGTERM):
-        built = machine_image(settings, Release.read(release), locked)
+        built = machine_image(settings, wanted, locked)
     say(_told(built, time.monotonic() - began))
     keep(built.image, out, names.MACHINE_IMAGE_FILE)
     if out:
         (out / names.SBOM_FILE).write_bytes((built.folder / names.SBOM_FILE).read_bytes())
+
+
+def refuse_switched_off(config: ModelConfig) -> None:
+    """A stage that passed without an image would lie; a model without images has no pipeline of them."""
+    if not config.batch.image:
+        raise Refused(
+            f"expected a model with machine images, found batch: {{image: false}} in the model.yaml of {config.name}: "
+            f"take {config.name}{names.BATCH} out of the pipelines, or that line out of model.yaml"
+        )
 
 
 def machine_image(settings: Settings, release: Release, locked: bool) -> Built:

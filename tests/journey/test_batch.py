@@ -1,0 +1,66 @@
+"""A promotion goes on to a machine image, which boots, scores and answers as the service does."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from pyarrow import parquet
+
+from services.contract import names
+from services.contract.receipt import Receipt
+from services.contract.release import Golden
+from services.contract.trace import Trace
+from tests.support.platform_client import Access, Json, PlatformClient
+from tests.support.platform_process import RunningPlatform, platform_variables, running_platform
+
+pytestmark = pytest.mark.needs("image")
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    """One of our own: on the others no image is built, because a boot keeps both cores busy."""
+    state = tmp_path_factory.mktemp("batch") / "state"
+    with running_platform(state, platform_variables(state, images=True)) as found:
+        yield found
+
+
+def scored(client: PlatformClient, batch: Json, receipt: Receipt) -> list[float]:
+    """The predictions in the output that GoCD keeps of the boot."""
+    files = [one.path for one in receipt.outputs if one.path.startswith("scored/")]
+    tables = [
+        parquet.read_table(io.BytesIO(client.artifact(batch, "score", f"sample/{file}").content)) for file in files
+    ]
+    assert {name for table in tables for name in table.column_names} >= {names.GRAPH_PREDICTION, "model", "release"}
+    return [row[names.GRAPH_PREDICTION] for table in tables for row in table.to_pylist()]
+
+
+def test_what_a_booted_image_scores_are_the_answers_of_the_service(platform: RunningPlatform, tmp_path: Path) -> None:
+    client = PlatformClient(Access(platform.urls, platform.environment))
+    run_id = client.train("--variant", "linear")
+    client.promote(run_id, "to answer online and in batches")
+    batch = client.batched(client.delivered(0, run_id))
+    assert client.stages(batch) == {"image": "Passed", "score": "Passed"}, client.console(batch, "image")
+    receipt = Receipt.from_json(client.artifact(batch, "score", names.RECEIPT_FILE).content)
+    assert receipt.release == client.ask().headers[names.RELEASE_HEADER]
+    assert (receipt.run_id, receipt.engine) == (run_id, "container")
+
+    golden = Golden.read(platform.state / "store" / names.RELEASES_FOLDER / receipt.release / names.GOLDEN_FILE)
+    question = {"dataframe_split": {"columns": golden.columns, "data": golden.rows}}
+    answers = httpx.post(client.invocations_url(), json=question).raise_for_status().json()["predictions"]
+    # The sample is the golden rows in two orders, and rows that nobody may answer.
+    assert scored(client, batch, receipt) == [*answers, *reversed(answers)]
+    assert receipt.rows_rejected > 0
+
+    file = tmp_path / names.RECEIPT_FILE
+    receipt.write(file)
+    trace = Trace.model_validate(client.trackback("trace", "--receipt", str(file)))
+    assert (trace.candidate.run.run_id, trace.batches) == (run_id, (receipt,))
+    assert trace.machine_image is not None
+    assert trace.machine_image.release == receipt.release
+    model = next(one for one in client.trackback("status")["models"] if one["model"] == client.model)
+    assert model["batch"]["release"] == receipt.release
+    assert model["pipelines"][-1]["name"] == f"{client.model}{names.BATCH}"
+    page = client.artifact(batch, "score", names.RECEIPT_PAGE)
+    assert "text/html" in page.headers["content-type"]
