@@ -31,7 +31,7 @@ def score_by_spark(trackback: Trackback, store: Path, model: str, folder: Path) 
 
 
 def summary(receipt: Receipt) -> str:
-    """In a line: how many rows, and how their answers compare with those to the hold-out."""
-    moved = "" if receipt.shift is None else f", stability index against the hold-out {receipt.shift:.3f}"
+    """In a line: how many rows, and how far their answers are from those that the release is known by."""
+    moved = "" if receipt.shift is None else f", stability index {receipt.shift:.3f} against {receipt.compared_with}"
     rows = f"{receipt.rows_scored:,} of {receipt.rows_in:,} rows scored, {receipt.rows_rejected:,} rejected{moved}"
     return f"{rows}: {names.RECEIPT_FILE} of release {receipt.release[:12]}…"

@@ -14,7 +14,7 @@ from tests.support.poll import PATIENCE
 
 __all__ = ["engine"]
 
-GOCD, EMBEDDED = {"gocd-server", "gocd-agent", "gocd-image-agent"}, {"embedded"}
+GOCD, EMBEDDED = {"gocd-server", "gocd-agent"}, {"embedded"}
 
 
 def services(profile: str, *files: str) -> dict[str, Any]:
@@ -33,9 +33,10 @@ def services(profile: str, *files: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("profile", "files", "there", "absent"),
     [
-        ("gocd", (), GOCD, EMBEDDED | {"training", "grafana"}),
+        ("gocd", (), GOCD, EMBEDDED | {"training", "grafana", "gocd-image-agent"}),
         ("embedded", ("tests/offline/offline.env",), EMBEDDED, GOCD | {"training", "grafana"}),
         ("gocd,jobs", (), GOCD | {"training", "trackback"}, EMBEDDED),
+        ("gocd,images", (), GOCD | {"gocd-image-agent"}, EMBEDDED),
         ("gocd,observability", (), GOCD | {"prometheus", "grafana"}, EMBEDDED),
     ],
 )

@@ -67,9 +67,7 @@ def variables(file: Path, project: str) -> dict[str, str]:
         lines = [line.partition("=") for line in source.read_text().splitlines() if not line.startswith("#")]
         found.update({name: value for name, _, value in lines if name})
     ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
-    # A boot keeps every core busy for a minute, and is looked at on one machine.
-    ours = {"COMPOSE_PROJECT_NAME": project, "TRACKBACK_IMAGES": "false", "TESTCONTAINERS_RYUK_DISABLED": "true"}
-    return {**found, **ports, **ours}
+    return {**found, **ports, "COMPOSE_PROJECT_NAME": project, "TESTCONTAINERS_RYUK_DISABLED": "true"}
 
 
 def build(project: str) -> dict[str, str]:

@@ -54,7 +54,8 @@ def test_a_batch_in_which_all_is_well_has_no_table_of_reasons(release: Release) 
 def test_answers_are_drawn_over_the_deciles_or_the_labels(release: Release) -> None:
     numbers = page(release)
     assert 'aria-label="Distribution of the answers"' in numbers
-    assert "the hold-out's answers" in numbers
+    assert "Share of rows in bins that each have a tenth of the hold-out&#39;s answers." in numbers
+    assert "Share of rows in ten bins." in page(release, compared_with="", shift=None)
     languages = [Labelled(label=f"language {place % 20:02}", probability=0.9) for place in range(200)]
     labels = page(release, distribution=distribution_of("classification", languages))
     assert 'aria-label="Labels that were answered"' in labels

@@ -65,7 +65,7 @@ def test_a_receipt_is_told_in_a_line(tmp_path: Path) -> None:
         f"7 of 10 rows scored, 3 rejected: receipt.json {rows}"
     )
     assert summary(receipt_of(release)) == (
-        f"10 of 10 rows scored, 0 rejected, stability index against the hold-out 0.031: receipt.json {rows}"
+        f"10 of 10 rows scored, 0 rejected, stability index 0.031 against the hold-out's answers: receipt.json {rows}"
     )
 
 

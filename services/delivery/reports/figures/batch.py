@@ -1,4 +1,4 @@
-"""How the answers of a batch are spread, over the deciles of the hold-out's or over the labels."""
+"""How the answers of a batch are spread, over the deciles of those they are compared with, or over the labels."""
 
 from services.contract.distribution import Distribution
 from services.delivery.reports import words
@@ -25,9 +25,8 @@ def _of_numbers(found: Distribution, compared_with: str) -> Plot:
         canvas.axes.legend(frameon=False, handlelength=1.4, borderaxespad=0.2)
     canvas.axes.set(ylabel="% of rows", xlabel="answers up to", ylim=(0, max(*shares, 10) * 1.35))
     canvas.axes.set_xticks(range(len(shares)), [*map(words.tick, map(_short, found.edges)), "more"], rotation=45)
-    return canvas.plot(
-        "Distribution of the answers", "Share of rows in ten bins, each of which has a tenth of the hold-out's."
-    )
+    tenths = f"bins that each have a tenth of {compared_with}" if compared_with else "ten bins"
+    return canvas.plot("Distribution of the answers", f"Share of rows in {tenths}.")
 
 
 def _of_labels(found: Distribution) -> Plot:
