@@ -5,6 +5,7 @@ from services.delivery.reports import words
 from services.delivery.reports.drawing import COLORS, Canvas, Plot
 
 _MOST_LABELS = 12
+_TENTHS = 10
 _ROW = 22
 
 
@@ -17,16 +18,17 @@ def answers(found: Distribution, compared_with: str) -> Plot | None:
 
 def _of_numbers(found: Distribution, compared_with: str) -> Plot:
     shares = [100 * count / found.rows for count in found.counts]
+    # Edges that fall together leave fewer bins, and the receipt does not tell what the others have in each.
+    known = bool(compared_with) and len(shares) == _TENTHS
     canvas = Canvas(220, bottom=74)
     canvas.axes.bar(range(len(shares)), shares, color=COLORS["candidate"], width=0.8, label="this batch")
-    # Edges that fall together leave fewer bins, whose shares are not told.
-    if compared_with and len(shares) == 10:
-        canvas.axes.axhline(10, color=COLORS["live"], linewidth=2, label=words.short(compared_with, 28))
+    if known:
+        canvas.axes.axhline(100 / _TENTHS, color=COLORS["live"], linewidth=2, label=words.short(compared_with, 28))
         canvas.axes.legend(frameon=False, handlelength=1.4, borderaxespad=0.2)
-    canvas.axes.set(ylabel="% of rows", xlabel="answers up to", ylim=(0, max(*shares, 10) * 1.35))
+    canvas.axes.set(ylabel="% of rows", xlabel="answers up to", ylim=(0, max(*shares, 10) * (1.7 if known else 1.1)))
     canvas.axes.set_xticks(range(len(shares)), [*map(words.tick, map(_short, found.edges)), "more"], rotation=45)
-    tenths = f"bins that each have a tenth of {compared_with}" if compared_with else "ten bins"
-    return canvas.plot("Distribution of the answers", f"Share of rows in {tenths}.")
+    bins = f"bins that each have a tenth of {compared_with}" if known else words.count(len(shares), "bin")
+    return canvas.plot("Distribution of the answers", f"Share of rows in {bins}.")
 
 
 def _of_labels(found: Distribution) -> Plot:
