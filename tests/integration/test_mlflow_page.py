@@ -106,7 +106,9 @@ def test_a_batch_is_a_tag_and_its_receipt_beside_the_reports(desk: Desk, tmp_pat
     assert desk.tags(release)["trackback.batch"] == told
     assert f"| batch | {told} |" in desk.tags(release)["mlflow.note.content"]
     folder = f"trackback/{manifest.revision}/batch"
-    found = desk.client.download_artifacts(receipt.run_id, f"{folder}/{WHEN:%Y%m%dT%H%M%SZ}-receipt.json", str(tmp_path))
+    found = desk.client.download_artifacts(
+        receipt.run_id, f"{folder}/{WHEN:%Y%m%dT%H%M%SZ}-receipt.json", str(tmp_path)
+    )
     assert Receipt.read(Path(found)) == receipt
 
 
