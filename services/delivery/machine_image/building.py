@@ -55,8 +55,8 @@ def build_machine_image(store: Store, release: Release, containers: Containers, 
     recipe = image_recipe(containers.recipe(release))
     if (known := known_image(store, release.digest)) and known.recipe == recipe and not (locked and known.drift):
         return Built(known, store.machine_image(release.digest), known=True)
-    require_tools(BUILDING)
     _refuse_unless_free(store)
+    require_tools(BUILDING)
     with store.staging() as staging:
         folder, parts = staging / "image", staging / "parts"
         folder.mkdir()

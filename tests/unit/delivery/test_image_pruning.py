@@ -9,10 +9,12 @@ import pytest
 from services.contract.deployment import Action, Deployment, ModelState
 from services.contract.errors import Refused, Unavailable
 from services.contract.machine_image import MachineImage
-from services.delivery.machine_image.building import known_image
+from services.delivery.machine_image.building import build_machine_image, known_image
+from services.delivery.machine_image.containers import BuiltHere
 from services.delivery.machine_image.prune import prune
 from services.delivery.machine_image.tools import BUILDING, missing_packages, require_tools
 from services.delivery.store import MACHINE_BASES, Store
+from services.delivery.verbs.image import image
 from tests.support.image_fakes import FakeRawFile
 from tests.support.release_factory import WHEN, build_release
 
@@ -150,6 +152,24 @@ def test_an_image_takes_the_place_of_a_damaged_one_and_no_staging_stays(
     put(store, content, 1)
     assert known_image(store, release)
     assert list((tmp_path / "store" / "staging").iterdir()) == []
+
+
+class FullStore(Store):
+    free_bytes = 120_000_000
+
+
+def test_a_disk_without_enough_space_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    release = build_release(tmp_path)
+    with pytest.raises(Refused, match=r"expected 2,000 MB free for a machine image, found 120 MB .*: free some, for"):
+        build_machine_image(FullStore(tmp_path), release, BuiltHere())
+    assert not (tmp_path / "machine-bases").exists()
+
+
+@pytest.mark.parametrize(("options", "found"), [((None, False), "neither"), ((Path("release.json"), True), "both")])
+def test_the_verb_builds_or_prunes_and_not_both(options: tuple[Path | None, bool], found: str) -> None:
+    release, pruning = options
+    with pytest.raises(Refused, match=f"expected --release or --prune, found {found}"):
+        image(release, prune=pruning)
 
 
 def test_missing_tools_are_named_by_their_packages_in_one_line(tmp_path: Path) -> None:
