@@ -32,7 +32,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     @property
     def _objects(self) -> Objects:
-        return cast(Any, self.server).objects
+        found: Objects = cast(Any, self.server).objects
+        return found
 
     def log_message(self, *_: Any) -> None:
         """Nothing."""
