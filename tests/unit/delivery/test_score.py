@@ -70,8 +70,8 @@ def test_answers_are_compared_with_those_to_the_hold_out(
     assert (asked.expected.rows, asked.expected.mean) == (2, 2.0)
 
 
-def test_a_receipt_is_kept_once_by_its_release(tmp_path: Path) -> None:
-    store, receipt = Store(tmp_path), receipt_of()
+def test_a_receipt_is_kept_once_by_its_release(release: tuple[Store, Release], tmp_path: Path) -> None:
+    store, receipt = Store(tmp_path), receipt_of(release[1])
     path = store.put_receipt(receipt)
     assert store.put_receipt(receipt) == path
     assert path.parent == tmp_path / "receipts" / receipt.release
