@@ -363,5 +363,5 @@ def test_a_booted_machine_image_answers_as_the_library_does(
     form = shipped.release.manifest.servable.form
     assert form
     found = read_scored(tmp_path / "scored")
-    apart = [difference(one, other) for one, other in zip(shipped.scores.finite[:ASKED], found, strict=True)]
-    assert max(apart) <= form.tolerance
+    distances = [apart(one, other) for one, other in zip(shipped.scores.finite[:ASKED], found, strict=True)]
+    assert max(distances) <= form.tolerance

@@ -11,10 +11,10 @@ from services.batch.parts import Part, Plan, Written
 from services.contract.errors import Refused
 from services.contract.receipt import Receipt
 from tests.support.batch_disk import Ended, MemoryFiles
-from tests.support.receipts import receipt_of
+from tests.support.receipts import any_receipt
 
 PLACE = "s3a://bucket/out"
-TOLD = receipt_of()
+TOLD = any_receipt()
 
 
 def planned(key: str, parts: int = 3) -> Plan:
