@@ -95,6 +95,7 @@ ONLY_IN = {
         "services/prediction/batch/",
         "services/batch/",
         "services/delivery/flavors/spark.py",
+        "services/delivery/machine_image/sample.py",
         "services/delivery/onnx/spark_stage.py",
         "training/flavors/spark.py",
     ),
