@@ -197,7 +197,8 @@ def test_a_batch_whose_driver_and_interpreters_are_killed_answers_every_row_once
     poll_until(lambda: first.has_ended or records(store), "a whole part", PATIENCE * 5)
     assert not first.has_ended, first.log.read_text()
     first.driver().kill()
-    assert first.process.wait(PATIENCE) == 1
+    assert first.process.communicate(timeout=PATIENCE)[0] == b""
+    assert first.process.returncode == 1
     assert store.below("data/out/") == {}
     again = Scoring(cluster, store, tmp_path / "store", release, tmp_path / "again.log")
     for one in poll_until(cluster.interpreters, "an executor's Python", PATIENCE * 5):
