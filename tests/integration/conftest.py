@@ -1,5 +1,6 @@
 """The real neighbours that integration tests share: an MLflow server of their own, and a machine image."""
 
+import fcntl
 import os
 import subprocess
 import time
@@ -33,8 +34,12 @@ def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def machine_image(tmp_path_factory: pytest.TempPathFactory) -> BuiltImage:
-    """Built once, with its base; whoever changes it takes a copy."""
-    return build_image(tmp_path_factory.mktemp("machine-image"))
+    """Built once, with its base, by whichever worker is first; whoever changes it takes a copy."""
+    of_this_worker = tmp_path_factory.getbasetemp()
+    of_all = of_this_worker.parent if "PYTEST_XDIST_WORKER" in os.environ else of_this_worker
+    with (of_all / "machine-image.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return build_image(of_all / "machine-image")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.contract import names
 from services.contract.machine_image import MachineImage
 from services.contract.release import Form, Release, Servable
 from services.delivery.flavors.sklearn import to_onnx
@@ -36,9 +37,15 @@ class BuiltImage:
 
 
 def build_image(root: Path) -> BuiltImage:
-    """Takes as long as two trees of Debian packages do, where the store has none."""
+    """Takes as long as two trees of Debian packages do, unless it was built in `root` before."""
+    known = root / names.RELEASE_FILE
+    if known.is_file():
+        release = Release.read(known)
+        stored = Store(root).machine_image(release.digest) / names.MACHINE_IMAGE_FILE
+        return BuiltImage(root, release, MachineImage.read(stored))
     release = graph_release(root)
     built = build_machine_image(Store(root), release, BuiltHere())
+    release.write(known)
     return BuiltImage(root, release, built.image)
 
 
