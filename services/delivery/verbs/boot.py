@@ -15,7 +15,7 @@ from services.contract.open_release import open_release
 from services.contract.receipt import Receipt
 from services.contract.record import write_atomically
 from services.contract.release import Release
-from services.contract.signals import exit_on
+from services.contract.signals import surely_exit_on
 from services.delivery.machine_image.booting import Booting, BootPlan, put, refuse_taken
 from services.delivery.machine_image.qemu import Bus, Firmware
 from services.delivery.machine_image.raw_file import RawFile
@@ -58,8 +58,7 @@ def boot(options: BootOptions) -> None:
     require_tools(BOOTING)
     if options.output:
         refuse_taken(options.output)
-    ended = exit_on(signal.SIGTERM, status=128 + signal.SIGTERM)
-    with ended, tempfile.TemporaryDirectory(prefix="trackback-boot-") as folder:
+    with surely_exit_on(signal.SIGTERM), tempfile.TemporaryDirectory(prefix="trackback-boot-") as folder:
         disk = RawFile(disk_of(options.image, Store(settings.store)))
         refuse_other_release(disk.content.release, options.release)
         receipt, output = _scored(disk, Path(folder), options)

@@ -11,7 +11,7 @@ from services.contract import names
 from services.contract.errors import Refused
 from services.contract.model_config import ModelConfig, load_model_config
 from services.contract.release import Release
-from services.contract.signals import exit_on
+from services.contract.signals import surely_exit_on
 from services.delivery.clients.rollout_client import Rollout
 from services.delivery.machine_image.bases import recipes
 from services.delivery.machine_image.building import Built, build_machine_image
@@ -51,7 +51,7 @@ def _build(settings: Settings, release: Path, out: Path | None, locked: bool) ->
     began, wanted = time.monotonic(), Release.read(release)
     refuse_switched_off(load_model_config(settings.models, wanted.manifest.model))
     # What was begun is removed by whoever began it.
-    with exit_on(signal.SIGTERM, status=128 + signal.SIGTERM):
+    with surely_exit_on(signal.SIGTERM):
         built = machine_image(settings, wanted, locked)
     say(_told(built, time.monotonic() - began))
     keep(built.image, out, names.MACHINE_IMAGE_FILE)

@@ -13,7 +13,7 @@ from services.contract import names
 from services.contract.errors import Refused
 from services.contract.receipt import Receipt
 from services.contract.release import Golden
-from services.contract.signals import exit_on
+from services.contract.signals import surely_exit_on
 from services.prediction.ask import nothing_printed
 from services.prediction.batch.failure import Status, status_of
 from services.prediction.batch.formats import FORMATS
@@ -109,5 +109,5 @@ def _parser() -> argparse.ArgumentParser:
 
 if __name__ == "__main__":
     # The first process of a container is not ended by a signal that it does not handle.
-    with exit_on(signal.SIGTERM, status=128 + signal.SIGTERM):
+    with surely_exit_on(signal.SIGTERM):
         sys.exit(main())

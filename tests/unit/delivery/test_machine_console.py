@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.contract.errors import Refused
-from services.contract.signals import exit_on
+from services.contract.signals import surely_exit_on
 from services.delivery.machine_image.accelerator import PROBE_SECONDS, choose, console_of
 from services.delivery.machine_image.console import LONGEST, Lines, Result, result_of
 from services.delivery.machine_image.followed import follow
@@ -144,7 +144,7 @@ def test_a_program_that_is_told_to_end_leaves_no_machine(tmp_path: Path) -> None
         threading.Event().wait(PATIENT)
 
     script = f"echo $$ >{tmp_path}/pid; echo Loading; exec sleep 600"
-    with exit_on(signal.SIGTERM, status=143), pytest.raises(SystemExit) as ended:
+    with surely_exit_on(signal.SIGTERM), pytest.raises(SystemExit) as ended:
         follow(["sh", "-c", script], PATIENT, end)
     assert ended.value.code == 143
     assert is_gone(tmp_path / "pid")
