@@ -21,6 +21,8 @@ from services.delivery.machine_image.tools import EPOCH
 _OPAQUE = ".wh..wh..opq"
 _WHITEOUT = ".wh."
 _CHUNK = 1 << 20
+# What building an image left in it, which no container that starts from it looks at.
+_LEFT_BEHIND = ("var/cache/apt", "var/lib/apt/lists", "var/log")
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class _Seen:
 
 
 def flatten(layers: Sequence[LayerFile], target: tarfile.TarFile, prefix: str) -> set[str]:
-    """Adds what a container would see to `target`, below `prefix`; returns its paths.
+    """Adds what a container would see to `target`, below `prefix`, but for caches of apt and logs; returns its paths.
 
     From the top layer down, because what is seen first is what stays. Raises Refused for a layer whose bytes are not
     those of its digests.
@@ -90,7 +92,7 @@ class _Flattened:
             self._here.opaque.add(folder)
         elif name.startswith(_WHITEOUT):
             self._here.hidden.add(posixpath.join(folder, name.removeprefix(_WHITEOUT)))
-        elif path and self._seen.covers(path):
+        elif path and (self._seen.covers(path) or _is_left_behind(entry, path)):
             self._covered.add(path)
         elif path:
             self._take(source, entry, path)
@@ -143,6 +145,10 @@ def _cleaned(entry: tarfile.TarInfo, prefix: str, path: str) -> tarfile.TarInfo:
     if entry.islnk():
         entry.linkname = f"{prefix}/{_normal(entry.linkname)}"
     return entry
+
+
+def _is_left_behind(entry: tarfile.TarInfo, path: str) -> bool:
+    return not entry.isdir() and path.startswith(tuple(f"{folder}/" for folder in _LEFT_BEHIND))
 
 
 def _normal(name: str) -> str:

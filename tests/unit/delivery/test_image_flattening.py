@@ -96,6 +96,14 @@ def test_rights_of_other_users_devices_and_late_times_are_left_out(tmp_path: Pat
     assert found["rootfs/su"].mtime == 1_750_000_000
 
 
+def test_logs_and_caches_that_building_left_are_left_out_and_what_is_linked_to_them_is_not(tmp_path: Path) -> None:
+    link = entry("a", tarfile.LNKTYPE, "var/log/dpkg.log")
+    left = ("var/log/dpkg.log", b"words"), "var/cache/apt/archives/lock", "var/lib/apt/lists/x"
+    found = flat([layer(tmp_path, folder("var/log"), *left, "var/lib/dpkg/status", link)])
+    assert sorted(found) == ["rootfs/a", "rootfs/var/lib/dpkg/status", "rootfs/var/log"]
+    assert found["rootfs/a"].pax_headers["content"] == "words"
+
+
 def test_links_point_to_the_same_as_in_the_container(tmp_path: Path) -> None:
     hard, soft = entry("hard", tarfile.LNKTYPE, "./a"), entry("soft", tarfile.SYMTYPE, "/a")
     found = flat([layer(tmp_path, ("a", b"1"), hard, soft)])
