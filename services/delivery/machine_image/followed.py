@@ -1,6 +1,7 @@
 """Runs a machine and follows its console. It is bounded by its silence: a busy host is slow, and a hanging machine
 says nothing."""
 
+import os
 import selectors
 import subprocess
 import tempfile
@@ -17,8 +18,8 @@ Tell = Callable[[str], None]
 def follow(command: Sequence[str], silence: float, tell: Tell) -> list[str]:
     """The lines of its console, each of which is told as it comes. Raises Refused when the machine does not start, or
     says nothing for `silence` seconds; it has ended then, as it has when something else is raised meanwhile."""
-    with tempfile.TemporaryFile() as errors:
-        process = _started(command, errors)
+    with tempfile.TemporaryFile() as errors, tempfile.TemporaryDirectory() as scratch:
+        process = _started(command, errors, scratch)
         try:
             lines = list(_told(_lines(process, silence), tell))
             status = process.wait()
@@ -32,8 +33,13 @@ def follow(command: Sequence[str], silence: float, tell: Tell) -> list[str]:
     return lines
 
 
-def _started(command: Sequence[str], errors: IO[bytes]) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, bufsize=0)
+def _started(command: Sequence[str], errors: IO[bytes], scratch: str) -> "subprocess.Popen[bytes]":
+    # QEMU keeps what a machine would change of its disk in a file; where /tmp is its place, in /var/tmp, which may be
+    # read-only.
+    place = {**os.environ, "TMPDIR": scratch}
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, bufsize=0, env=place
+    )
 
 
 def _told(lines: Iterator[str], tell: Tell) -> Iterator[str]:
