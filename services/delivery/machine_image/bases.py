@@ -22,6 +22,8 @@ from services.delivery.output import say
 from services.delivery.store import MACHINE_BASES, Store
 
 OS_TREE, CONTAINER_TREE = "base", "container"
+# Laid out as the store: an image of the stack brings what an agent in it may not make.
+PREBUILT = ROOT / ".tools"
 _UV = ROOT / ".tools" / "uv" / "bin" / "uv"
 
 
@@ -95,8 +97,9 @@ def take_container_base(store: Store, runtime: str, locked: bool) -> ContainerBa
 
 
 def _taken(store: Store, recipe: str, what: str, build: Callable[[Path], None]) -> Path:
-    if known := store.archived(MACHINE_BASES, recipe):
-        return known
+    for place in (store, Store(PREBUILT)):
+        if known := place.archived(MACHINE_BASES, recipe):
+            return known
     say(f"making {what} (once; some 20 s)")
     with store.staging() as staging:
         folder = staging / "base"

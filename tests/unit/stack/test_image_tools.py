@@ -13,4 +13,7 @@ def installed(instructions: tuple[tuple[str, str], ...]) -> set[str]:
 
 def test_the_tools_of_machine_images_are_installed_where_images_are_built_and_nowhere_else() -> None:
     stages = {stage.name: installed(stage.instructions) & NEEDED for stage in read_stages(ROOT / "services/Dockerfile")}
-    assert {name: found for name, found in stages.items() if found} == {"embedded": NEEDED, "gocd-image-agent": NEEDED}
+    assert {name: found for name, found in stages.items() if found} == {
+        "image-tools": NEEDED,
+        "gocd-image-agent": NEEDED,
+    }
