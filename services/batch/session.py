@@ -2,10 +2,7 @@
 
 import os
 import re
-import shutil
-import signal
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +11,9 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from services.contract.errors import Refused, jvm_reason
-from services.contract.spark import ON_THIS_MACHINE, SESSION_SETTINGS, java_of, java_version
+from services.contract.java import refuse_without_java, without_session
+from services.contract.signals import keeping_interrupt
+from services.contract.spark import ON_THIS_MACHINE, SESSION_SETTINGS
 
 # Where a task is tried once only, an interpreter that is killed would end the batch.
 _ATTEMPTS = 4
@@ -42,7 +40,7 @@ def session(master: str, python: str, settings: Mapping[str, str]) -> Iterator[S
 
     Raises Refused when there is no Java or the master does not answer.
     """
-    _refuse_without_java()
+    refuse_without_java()
     # Only here Spark looks for it when it is no script that was submitted.
     os.environ["PYSPARK_PYTHON"] = python
     started = _started(master, settings)
@@ -66,17 +64,13 @@ def with_attempts(master: str) -> str:
 def _started(master: str, settings: Mapping[str, str]) -> SparkSession:
     builder = SparkSession.builder.appName("trackback score").master(with_attempts(master))
     here = ON_THIS_MACHINE if is_local(master) else {}
-    with _quiet() as quiet, _keeping_interrupt():
+    with _quiet() as quiet, keeping_interrupt():
         for key, value in {**_SETTINGS, **here, **quiet, **settings}.items():
             builder = builder.config(key, value)
         try:
             return builder.getOrCreate()
         except (PySparkException, Py4JError, OSError) as error:
-            java = java_version(os.environ.get("JAVA_HOME"))
-            raise Refused(
-                f"expected a Spark session at {master}, cannot start it with Java 17 or newer, found {java}: "
-                f"{jvm_reason(error)}"
-            ) from error
+            raise without_session(master, error) from error
 
 
 def _stop(started: SparkSession) -> None:
@@ -107,21 +101,3 @@ def _nothing_said() -> Iterator[None]:
     finally:
         os.dup2(stderr, _STDERR)
         os.close(stderr)
-
-
-@contextmanager
-def _keeping_interrupt() -> Iterator[None]:
-    """Ctrl-C is the driver's: Spark would take it."""
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, before)
-
-
-def _refuse_without_java() -> None:
-    home = os.environ.get("JAVA_HOME")
-    if not shutil.which(java_of(home)):
-        where = f"in JAVA_HOME, {home}" if home else "on PATH"
-        raise Refused(f"expected a Java of version 17 or newer {where}, found none: Spark needs one")

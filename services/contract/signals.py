@@ -4,13 +4,24 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from threading import Event, Thread, main_thread
+from threading import Event, Thread, current_thread, main_thread
 from types import FrameType
 from typing import NoReturn
 
 from services.contract.errors import causes
 
 _SECONDS_BETWEEN = 0.5
+
+
+@contextmanager
+def keeping_interrupt() -> Iterator[None]:
+    """Leaves Ctrl-C to the program, which ends in order, where a library inside would take it: Spark does."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if current_thread() is main_thread():
+            signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -1,8 +1,6 @@
 """What training with Spark and checking a Spark model have in common; nothing here imports pyspark."""
 
-import subprocess
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from services.contract.errors import Refused
@@ -138,18 +136,3 @@ def predictions(
         )
         for label, each in zip(found, answers[PROBABILITY], strict=True)
     ]
-
-
-def java_of(home: str | None) -> str:
-    """The `java` that Spark starts, by the value of JAVA_HOME."""
-    return str(Path(home) / "bin" / "java") if home else "java"
-
-
-def java_version(home: str | None) -> str:
-    """What that Java says of itself, in words; for an error, after Spark could not start it."""
-    try:
-        asked = [java_of(home), "-version"]
-        said = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False).stderr  # noqa: S603
-    except (OSError, subprocess.TimeoutExpired):
-        return "none"
-    return next(iter(said.splitlines()), "one without a version")

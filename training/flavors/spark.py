@@ -1,11 +1,7 @@
 """Spark MLlib: fitted on this machine or on a cluster, logged so that the model has an id of its own."""
 
 import logging
-import os
-import shutil
-import signal
 import tempfile
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,16 +23,16 @@ from pyspark.sql import DataFrame, SparkSession
 
 from services.contract import names
 from services.contract.errors import Refused, jvm_reason
+from services.contract.java import refuse_without_java, without_session
 from services.contract.model_config import Data, ModelConfig
 from services.contract.prediction import Prediction
+from services.contract.signals import keeping_interrupt
 from services.contract.spark import (
     LABEL_NUMBER,
     ON_THIS_MACHINE,
     PREDICTION,
     PROBABILITY,
     SESSION_SETTINGS,
-    java_of,
-    java_version,
     predictions,
 )
 from services.contract.task import Task
@@ -241,20 +237,16 @@ def _session(master: str | None) -> SparkSession:
         if master in (None, running.sparkContext.master):
             return running
         running.stop()
-    _refuse_without_java()
+    refuse_without_java()
     where = master or "local[*]"
-    with _quiet() as logging, _keeping_interrupt():
+    with _quiet() as logging, keeping_interrupt():
         builder = SparkSession.builder.appName("trackback").master(where)
         for key, value in {**_SETTINGS, **logging, **addresses(where)}.items():
             builder = builder.config(key, value)
         try:
             return builder.getOrCreate()
         except (PySparkException, Py4JError) as error:
-            java = java_version(os.environ.get("JAVA_HOME"))
-            raise Refused(
-                f"expected a Spark session at {where}, cannot start it with Java 17 or newer, found {java}: "
-                f"{jvm_reason(error)}"
-            ) from error
+            raise without_session(where, error) from error
 
 
 def addresses(master: str) -> dict[str, str]:
@@ -271,21 +263,3 @@ def _quiet() -> Iterator[dict[str, str]]:
         file = Path(temporary) / "log4j2.properties"
         file.write_text(_LOGGING)
         yield {"spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={file.as_uri()}"}
-
-
-@contextmanager
-def _keeping_interrupt() -> Iterator[None]:
-    """Leaves Ctrl-C to the job, which ends its run: Spark would take it, and print how far it had come."""
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, before)
-
-
-def _refuse_without_java() -> None:
-    home = os.environ.get("JAVA_HOME")
-    if not shutil.which(java_of(home)):
-        where = f"in JAVA_HOME, {home}" if home else "on PATH"
-        raise Refused(f"expected a Java of version 17 or newer {where}, found none: Spark needs one")

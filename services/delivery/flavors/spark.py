@@ -1,7 +1,6 @@
 """Spark MLlib: saved stages are checked before Spark sees them, and asked in a JVM."""
 
 import json
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import pyarrow
 
 from services.contract.cells import columns_of, is_missing, number
 from services.contract.errors import Refused, jvm_reason
+from services.contract.java import without_session
 from services.contract.moments import MOMENTS
 from services.contract.prediction import Prediction
 from services.contract.release import Column, Form
@@ -26,7 +26,6 @@ from services.contract.spark import (
     PROBABILITY,
     REGRESSORS,
     SESSION_SETTINGS,
-    java_version,
     predictions,
 )
 from services.delivery.onnx import IN_DOUBLE
@@ -208,10 +207,7 @@ def _session() -> Any:
         return builder.getOrCreate()
     # Without a Java there is no gateway, and no one kind of error for that.
     except Exception as error:
-        raise Refused(
-            f"expected a Java of version 17 or newer for Spark, found {java_version(os.environ.get('JAVA_HOME'))}: "
-            f"cannot start it: {jvm_reason(error)}"
-        ) from error
+        raise without_session("local[2]", error) from error
 
 
 def tolerance(model: SavedPipeline) -> float:  # noqa: ARG001  of all of them

@@ -1,13 +1,12 @@
-"""A frame that Spark has answered, as predictions, and the Java that could not answer."""
+"""A frame that Spark has answered, as predictions."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.contract.errors import Refused
 from services.contract.prediction import Labelled
-from services.contract.spark import java_version, predictions
+from services.contract.spark import predictions
 
 
 def test_a_label_with_a_name_has_the_probability_at_its_place() -> None:
@@ -40,13 +39,3 @@ def test_a_model_of_more_labels_than_have_names_is_refused(labels: list[str] | N
     answers: dict[str, list[Any]] = {"prediction": [0.0], "probability": [[0.2, 0.3, 0.5]]}
     with pytest.raises(Refused, match="expected a model of the labels .*, found one of another number"):
         predictions(answers, labels)
-
-
-@pytest.mark.process
-def test_a_java_is_asked_for_its_version(tmp_path: Path) -> None:
-    java = tmp_path / "bin" / "java"
-    java.parent.mkdir()
-    java.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\necho more >&2\n")
-    java.chmod(0o755)
-    assert java_version(str(tmp_path)) == 'openjdk version "11.0.2" 2019-01-15'
-    assert java_version(str(tmp_path / "nowhere")) == "none"
