@@ -17,8 +17,8 @@ from services.batch.session import is_local
 from services.contract.batch_job import BatchJob
 from services.contract.errors import Refused, jvm_reason
 from services.contract.release import Release
+from services.prediction.bodies.json_body import read_json
 from services.prediction.invalid import Invalid
-from services.prediction.invocations import read_json
 
 _CELLS = {"parquet": "typed", "csv": "csv", "json": "json", "jsonl": "json"}
 _CLASSES = re.compile(r"^(Caused by: )?([\w.$]+(Exception|Error): )*")

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from services.contract.errors import Refused
 from services.prediction.batch import json_cells
 from services.prediction.batch.scorer import BatchScorer
+from services.prediction.bodies.json_body import read_json
 from services.prediction.invalid import Invalid
-from services.prediction.invocations import read_json
 from services.prediction.predictor import load_predictor
 
 if TYPE_CHECKING:

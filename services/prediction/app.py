@@ -11,9 +11,10 @@ from services.contract.record import ModelName, Record, Revision, RunId, Sha256
 from services.contract.release import Column, ServingLimits
 from services.contract.task import Task
 from services.prediction.answers import as_json
+from services.prediction.bodies.json_body import FORMS
 from services.prediction.content_type import CSV, JSON, media_type
 from services.prediction.invalid import Invalid, Problem, answer_invalid
-from services.prediction.invocations import FORMS, read_invocation
+from services.prediction.invocations import read_invocation
 from services.prediction.page import address_of, page, prefix_of
 from services.prediction.params import params_schema, read_params
 from services.prediction.predictor import Predictor

@@ -11,8 +11,8 @@ from services.contract.record import Cell
 from services.contract.release import Column, Form, Golden, Release, Servable
 from services.prediction.column_types import KINDS, check_rows
 from services.prediction.invalid import Invalid
-from services.prediction.invocations import read_table
 from services.prediction.runtimes import Model, find_runtime
+from services.prediction.table import read_table
 
 Rows = Sequence[Sequence[Cell]]
 # Of one answer, which is held as a whole: 30 MB of JSON.

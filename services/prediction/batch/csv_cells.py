@@ -12,7 +12,7 @@ from services.contract.moments import MOMENTS
 from services.contract.release import Column
 from services.prediction.batch import typed_cells
 from services.prediction.batch.cells import Converted, sure_where
-from services.prediction.csv_body import cell, missing
+from services.prediction.bodies.csv_body import cell, missing
 
 # Few enough digits that it is finite, and none of what only one of Python and Arrow takes.
 _PLAIN = r"^-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?$"

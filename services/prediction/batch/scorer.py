@@ -11,8 +11,8 @@ from services.prediction.batch import typed_cells
 from services.prediction.batch.answers import answer_by, answer_schema, answers_of, unanswered
 from services.prediction.batch.cells import Cells
 from services.prediction.invalid import MAX_PROBLEMS, Invalid
-from services.prediction.invocations import column_problems
 from services.prediction.predictor import Predictor
+from services.prediction.table import column_problems
 
 REASON = "reason"
 _IDENTITY = ("model", "revision", "release")

@@ -23,7 +23,7 @@ from services.contract.task import Task
 from services.prediction.batch import csv_cells, typed_cells
 from services.prediction.batch.cells import Cells
 from services.prediction.batch.scorer import BatchScorer, reason_of
-from services.prediction.csv_body import read_csv
+from services.prediction.bodies.csv_body import read_csv
 from services.prediction.invalid import Invalid
 from services.prediction.predictor import Predictor
 from services.prediction.runtimes import Model

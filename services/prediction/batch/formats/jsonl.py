@@ -11,8 +11,8 @@ import pyarrow
 from services.prediction.batch import json_cells
 from services.prediction.batch.failure import WrongInput
 from services.prediction.batch.formats import MOST_BYTES, MOST_ROWS, Part
+from services.prediction.bodies.json_body import read_json
 from services.prediction.invalid import Invalid
-from services.prediction.invocations import read_json
 
 cells = json_cells
 every_row_names_its_columns = True

@@ -7,9 +7,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.contract.release import Column
+from services.prediction.bodies import Table
 from services.prediction.invalid import Invalid
+from services.prediction.table import count_rows, read_table
 
 _MISSING = ("", "NA")
+
+
+def read(body: bytes, inputs: Sequence[Column], max_rows: int) -> Table:
+    table = read_csv(body, inputs)
+    count_rows("csv.data", len(table["data"]), max_rows)
+    return Table(read_table(table["columns"], table["data"], inputs))
 
 
 def read_csv(body: bytes, inputs: Sequence[Column]) -> dict[str, Any]:
