@@ -10,11 +10,14 @@ from services.contract.prediction import Labelled
 from services.contract.record import ModelName, Record, Revision, RunId, Sha256
 from services.contract.release import Column, ServingLimits
 from services.contract.task import Task
+from services.prediction.answer_body import AnswerBody
 from services.prediction.answers import as_json
 from services.prediction.bodies.json_body import FORMS
 from services.prediction.content_type import CSV, JSON, media_type
+from services.prediction.hot.route import HotRoute
 from services.prediction.invalid import Invalid, Problem, answer_invalid
 from services.prediction.invocations import read_invocation
+from services.prediction.noted import note
 from services.prediction.page import address_of, page, prefix_of
 from services.prediction.params import params_schema, read_params
 from services.prediction.predictor import Predictor
@@ -61,7 +64,8 @@ class Metadata(Record):
 
 
 def create_app(predictor: Predictor) -> ASGIApp:
-    return RequestLimiter(create_api(predictor), predictor.manifest.limits)
+    body = AnswerBody(_identity(predictor).model_dump(mode="json"))
+    return RequestLimiter(HotRoute(create_api(predictor), predictor, body), predictor.manifest.limits)
 
 
 def create_api(predictor: Predictor) -> FastAPI:
@@ -82,20 +86,21 @@ def _identity(predictor: Predictor) -> Identity:
 
 def _add_invocations(app: FastAPI, predictor: Predictor) -> None:
     manifest = predictor.manifest
-    model = _identity(predictor).model_dump(mode="json")
+    answer_body = AnswerBody(_identity(predictor).model_dump(mode="json"))
     body = _request_body(predictor)
     answer = Answer[float] if manifest.task == "regression" else Answer[Labelled]
 
     @app.post("/invocations", response_model=answer, responses=REFUSALS, openapi_extra=body)
-    async def invocations(request: Request) -> JSONResponse:
+    async def invocations(request: Request) -> Response:
         """Predicts for rows in one of the forms of MLflow's scoring protocol."""
         try:
             media = media_type(request.headers.get("content-type", ""))
             asked = read_invocation(await request.body(), manifest.inputs, manifest.limits.max_rows, media)
             params = read_params(asked.params, manifest.task)
             predict = predictor.predict_proba if params.all_classes else predictor.predict
-            predictions = predict(asked.rows)
-            return JSONResponse({"predictions": [as_json(one, params) for one in predictions], "model": model})
+            predictions = [as_json(one, params) for one in predict(asked.rows)]
+            note(request.scope, asked.rows, predictions, len(asked.rows))
+            return Response(answer_body.of(predictions), media_type=JSON)
         except Invalid as refusal:
             return answer_invalid(refusal)
 

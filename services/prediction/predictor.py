@@ -1,22 +1,27 @@
 """Loads a release that may answer: its files are verified, and it repeats its golden predictions."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from services.contract import names
 from services.contract.errors import Refused
 from services.contract.open_release import open_release
 from services.contract.prediction import Prediction, is_finite
 from services.contract.record import Cell
 from services.contract.release import Column, Form, Golden, Release, Servable
+from services.prediction.answers import Json, as_json
 from services.prediction.column_types import KINDS, check_rows
 from services.prediction.invalid import Invalid
-from services.prediction.runtimes import Model, find_runtime
+from services.prediction.params import Params
+from services.prediction.runtimes import Model, PlainModel, find_runtime
 from services.prediction.table import read_table
 
 Rows = Sequence[Sequence[Cell]]
 # Of one answer, which is held as a whole: 30 MB of JSON.
 MOST_PROBABILITIES = 1_000_000
+_NO_PARAMS = Params()
 _UNTAKEN = "the model cannot take these rows: a value is outside what it was trained on"
 
 
@@ -29,6 +34,7 @@ class Predictor:
         self.form = form
         self.example = {"dataframe_records": [example or {}]}
         self.model = model
+        self._plain = model.predict_plain if isinstance(model, PlainModel) else None
 
     def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
         """Raises Invalid when the model has no finite answer for these rows."""
@@ -43,6 +49,22 @@ class Predictor:
             many = f"expected at most {self.most_rows} rows for the probabilities of all {len(classes)} classes"
             raise Invalid(413, f"{many}, found {len(rows)}: send them in parts")
         return _answered(lambda rows: self.model.predict_proba(rows, classes), rows)
+
+    def answer(self, rows: Rows) -> list[Json]:
+        """As `predict`, as the predictions stand in an answer. Raises ValueError or Invalid where there is none."""
+        if self._plain is None:
+            return [as_json(one, _NO_PARAMS) for one in self.predict(rows)]
+        found = self._plain(rows)
+        if names.GRAPH_PREDICTION in found:
+            return list(_finite(found[names.GRAPH_PREDICTION]))
+        labels, probabilities = found[names.GRAPH_LABEL], _finite(found[names.GRAPH_PROBABILITY])
+        # What `Params.threshold` of 0 leaves no label to.
+        if min(probabilities) < 0:
+            raise ValueError("a probability below 0")
+        return [
+            {"label": label, "probability": probability}
+            for label, probability in zip(labels, probabilities, strict=True)
+        ]
 
     @property
     def most_rows(self) -> int:
@@ -71,6 +93,13 @@ def _answered(predict: Callable[[Rows], list[Prediction]], rows: Rows) -> list[P
     if not all(map(is_finite, predictions)):
         raise Invalid(422, "the model has no finite answer: a number is far outside what it was trained on")
     return predictions
+
+
+def _finite(numbers: Sequence[float]) -> Sequence[float]:
+    """Raises ValueError when one is not."""
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError("the model has no finite answer")
+    return numbers
 
 
 def load_predictor(folder: Path, digest: str) -> Predictor:

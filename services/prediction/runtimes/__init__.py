@@ -23,6 +23,14 @@ class Model(Protocol):
 
 
 @runtime_checkable
+class PlainModel(Protocol):
+    """A model that can answer without a record a row. All others are asked for `predict`."""
+
+    def predict_plain(self, rows: Sequence[Sequence[Cell]]) -> Mapping[str, Sequence[Any]]:
+        """As `predict`: `prediction`, or `label` and `probability`, each with one value a row."""
+
+
+@runtime_checkable
 class ColumnarModel(Protocol):
     """A model that takes columns of Arrow as they are. All others are asked row by row."""
 

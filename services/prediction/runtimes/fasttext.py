@@ -9,7 +9,7 @@ import fasttext
 from services.contract import names
 from services.contract.cells import text
 from services.contract.errors import Refused
-from services.contract.fasttext_text import labelled, labelled_all, one_line
+from services.contract.fasttext_text import label_and_probability, labelled, labelled_all, one_line
 from services.contract.prediction import Labelled, Prediction
 from services.contract.record import Cell
 from services.contract.release import Column
@@ -22,8 +22,13 @@ class FastTextModel:
         self._model = model
 
     def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
-        found = (self._answer(text(cell), 1) for (cell,) in rows)
-        return [labelled(labels[0], probabilities[0]) for labels, probabilities in found]
+        return [labelled(*self._most_probable(text(cell))) for (cell,) in rows]
+
+    def predict_plain(self, rows: Sequence[Sequence[Cell]]) -> Mapping[str, Sequence[Any]]:
+        """As `predict`."""
+        found = [label_and_probability(*self._most_probable(text(cell))) for (cell,) in rows]
+        labels, probabilities = zip(*found, strict=True)
+        return {names.GRAPH_LABEL: labels, names.GRAPH_PROBABILITY: probabilities}
 
     def predict_proba(self, rows: Sequence[Sequence[Cell]], classes: Sequence[str]) -> list[Prediction]:
         return [labelled_all(*self._answer(text(cell), _ALL), classes) for (cell,) in rows]
@@ -39,10 +44,13 @@ class FastTextModel:
 
     def _answer_or_none(self, words: str) -> Labelled | None:
         try:
-            labels, probabilities = self._answer(words, 1)
+            return labelled(*self._most_probable(words))
         except ValueError:
             return None
-        return labelled(labels[0], probabilities[0])
+
+    def _most_probable(self, words: str) -> tuple[str, float]:
+        labels, probabilities = self._answer(words, 1)
+        return labels[0], probabilities[0]
 
     def _answer(self, words: str, k: int) -> tuple[Sequence[str], Sequence[float]]:
         """The `k` most probable labels."""

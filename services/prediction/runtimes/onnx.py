@@ -9,7 +9,7 @@ import numpy
 import onnxruntime
 
 from services.contract import names
-from services.contract.cells import number, text
+from services.contract.cells import columns_of, number, text
 from services.contract.errors import Refused
 from services.contract.moments import MOMENTS
 from services.contract.prediction import Labelled, Prediction
@@ -36,13 +36,19 @@ class OnnxModel:
         known = {names.graph_input(place): place for place in range(len(inputs))}
         self._inputs = inputs
         self._session = session
-        self._places = {known[given.name]: given for given in session.get_inputs()}
+        self._places = {known[given.name]: given.name for given in session.get_inputs()}
         outputs = [output.name for output in session.get_outputs()]
         self._plain = [name for name in outputs if name != names.GRAPH_PROBABILITIES]
 
     def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
         """Raises ValueError for a row that the graph fails on, such as a category it does not know."""
         return _predictions(self._run(self._plain, rows), len(rows))
+
+    def predict_plain(self, rows: Sequence[Sequence[Cell]]) -> dict[str, list[Any]]:
+        """As `predict`, of the outputs as they are."""
+        found = self._run(self._plain, rows)
+        _check_shapes(found, len(rows))
+        return {name: array.tolist() for name, array in found.items()}
 
     def predict_proba(self, rows: Sequence[Sequence[Cell]], classes: Sequence[str]) -> list[Prediction]:
         """As `predict`; only this needs the third output, which is not copied for others."""
@@ -60,15 +66,14 @@ class OnnxModel:
 
     def predict_columns(self, columns: Sequence[Any]) -> Mapping[str, Any]:
         """As `predict`, of columns, which go to the graph as arrays."""
-        fed = {given.name: _fed_at_once(columns[place], self._inputs[place]) for place, given in self._places.items()}
+        fed = {name: _fed_at_once(columns[place], self._inputs[place]) for place, name in self._places.items()}
         found = self._fed_with(self._plain, fed)
         _check_shapes(found, len(columns[0]))
         return found
 
     def _run(self, outputs: Sequence[str], rows: Sequence[Sequence[Cell]]) -> dict[str, Any]:
-        fed = {
-            given.name: _fed([row[place] for row in rows], self._inputs[place]) for place, given in self._places.items()
-        }
+        columns = columns_of(rows, self._inputs)
+        fed = {name: _fed(columns[place], self._inputs[place]) for place, name in self._places.items()}
         return self._fed_with(outputs, fed)
 
     def _fed_with(self, outputs: Sequence[str], fed: Mapping[str, numpy.ndarray]) -> dict[str, Any]:
@@ -80,8 +85,11 @@ class OnnxModel:
 
 def _fed(cells: Sequence[Cell], column: Column) -> numpy.ndarray:
     if column.type == "string":
-        return numpy.array([text(cell) for cell in cells], dtype=object)
-    return numpy.array([number(cell, column) for cell in cells])
+        texts = cells if column.required else [text(cell) for cell in cells]
+        return numpy.array(texts, dtype=object)
+    # NumPy makes of numbers, truth and None what `number` makes of them.
+    numbers = [number(cell, column) for cell in cells] if column.type in MOMENTS else cells
+    return numpy.array(numbers, dtype=numpy.float64)
 
 
 def _fed_at_once(cells: Any, column: Column) -> numpy.ndarray:

@@ -1,0 +1,24 @@
+"""What is known of a request while it is answered: given by the outermost layer, filled by whoever answers it.
+
+It stands in the ASGI scope as `asked`; where nobody observes (the private listener, a batch) there is none.
+"""
+
+from typing import Any
+
+
+class Asked:
+    """`rows` of the request, and of the `batch` in which they were scored; 0 while nothing was.
+
+    `inputs` (rows in the order of the model's inputs) and `outputs` (predictions as they stand in the answer) are
+    filled only when they are `wanted`: this request is one of the sampled ones of the prediction log.
+    """
+
+    __slots__ = ("batch", "inputs", "outputs", "request_id", "rows", "wanted")
+
+    def __init__(self, request_id: str, wanted: bool = False) -> None:
+        self.request_id = request_id
+        self.wanted = wanted
+        self.rows = 0
+        self.batch = 0
+        self.inputs: Any = None
+        self.outputs: Any = None
