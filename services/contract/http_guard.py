@@ -8,6 +8,7 @@ import hmac
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 EVERYWHERE = ("0.0.0.0", "::", "")
 ANY_NAME = "*"
+_REMEMBERED_HOSTS = 64
 
 
 @dataclass(frozen=True)
@@ -51,45 +53,49 @@ class Guard:
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
         self._access = access
+        self._any_name = access.any_name
         self._hosts = frozenset(host.lower() for host in access.hosts)
         self._expected = (access.token or "").encode()
+        # Clients name the same host in each of their requests.
+        self._is_ours = lru_cache(_REMEMBERED_HOSTS)(lambda host: _name(_text(host)) in self._hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            headers = _Headers(scope["headers"])
-            if refusal := self._refusal(scope, headers):
+            if refusal := self._refusal(scope):
                 await self._send_refusal(*refusal, send)
                 return
-            scope = self._without_token(scope, headers)
+            if self._expected:
+                scope = self._without_token(scope)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
         await self._app(scope, receive, send)
 
-    def _refusal(self, scope: Scope, headers: "_Headers") -> tuple[int, str] | None:
-        if not self._access.any_name and _name(headers.only("host")) not in self._hosts:
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        host = _only(scope, b"host")
+        if not self._any_name and not self._is_ours(host):
             return 400, (
                 f"expected one Host of {', '.join(self._access.hosts)}, found another, none or several:"
                 " ask under one of these, or add yours to the service's HOSTS"
             )
         if scope["method"] in SAFE_METHODS:
             return None
-        if not self._access.any_name and not _same_origin(headers):
+        if not self._any_name and not _same_origin(scope, host):
             return 403, "expected a request of this service's own, found the Origin of another: use the command line"
-        if self._access.token and scope["path"] not in self._access.read_only_paths and not self._known(headers):
+        if self._expected and scope["path"] not in self._access.read_only_paths and not self._known(scope):
             return 401, "expected the header 'Authorization: Bearer <token>' with the token of this service"
         return None
 
-    def _known(self, headers: "_Headers") -> bool:
-        scheme, _, found = headers.only("authorization").partition(" ")
+    def _known(self, scope: Scope) -> bool:
+        scheme, _, found = _text(_only(scope, b"authorization")).partition(" ")
         # Headers come as Latin-1, so every byte that was sent is compared.
         return scheme.lower() == "bearer" and hmac.compare_digest(found.encode("latin-1"), self._expected)
 
-    def _without_token(self, scope: Scope, headers: "_Headers") -> Scope:
+    def _without_token(self, scope: Scope) -> Scope:
         """What opens this service is no key for what it passes requests on to."""
-        if not self._access.token or not self._known(headers):
+        if not self._known(scope):
             return scope
-        rest = [(name, value) for name, value in scope["headers"] if name.lower() != b"authorization"]
+        rest = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
         return {**scope, "headers": rest}
 
     async def _send_refusal(self, status: int, text: str, send: Send) -> None:
@@ -101,17 +107,19 @@ class Guard:
         await send({"type": "http.response.body", "body": body})
 
 
-class _Headers:
-    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
-        self._raw = [(name.lower(), value.decode("latin-1")) for name, value in raw]
+def _all(scope: Scope, name: bytes) -> list[bytes]:
+    # ASGI gives names in lower case.
+    return [value for found, value in scope["headers"] if found == name]
 
-    def all(self, name: str) -> list[str]:
-        return [value for found, value in self._raw if found == name.encode()]
 
-    def only(self, name: str) -> str:
-        """Empty when there is none, or more than one: nobody can tell which of them counts."""
-        found = self.all(name)
-        return found[0].strip() if len(found) == 1 else ""
+def _only(scope: Scope, name: bytes) -> bytes:
+    """Empty when there is none, or more than one: nobody can tell which of them counts."""
+    found = _all(scope, name)
+    return found[0] if len(found) == 1 else b""
+
+
+def _text(value: bytes) -> str:
+    return value.decode("latin-1").strip()
 
 
 def _name(host: str) -> str:
@@ -120,13 +128,13 @@ def _name(host: str) -> str:
     return name if colon and port.isdigit() else host.lower()
 
 
-def _same_origin(headers: _Headers) -> bool:
-    host = headers.only("host").lower()
-    return all(_authority(origin) == host for origin in headers.all("origin"))
+def _same_origin(scope: Scope, host: bytes) -> bool:
+    origins = _all(scope, b"origin")
+    return not origins or all(_authority(_text(origin)) == _text(host).lower() for origin in origins)
 
 
 def _authority(origin: str) -> str:
     try:
-        return urlsplit(origin.strip()).netloc.lower()
+        return urlsplit(origin).netloc.lower()
     except ValueError:
         return ""

@@ -1,10 +1,11 @@
 """The HTTP API: predictions, health, metadata, and a page that documents them."""
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from services.contract.prediction import Labelled
 from services.contract.record import ModelName, Record, Revision, RunId, Sha256
@@ -26,6 +27,7 @@ from services.prediction.request_limiter import RequestLimiter
 REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (400, 408, 413, 415, 422, 503)}
 # A POST that changes nothing: rows are too long for an address.
 READ_ONLY_PATHS = ("/invocations",)
+LOOPBACK_ADDRESS = "127.0.0.1"
 FACTS = ("description", "library", "task", "unit", "inputs", "classes", "limits")
 
 
@@ -64,8 +66,10 @@ class Metadata(Record):
 
 
 def create_app(predictor: Predictor) -> ASGIApp:
+    """As uvicorn does for whole applications, a proxy on this machine is believed; predictions do not depend on it."""
     body = AnswerBody(_identity(predictor).model_dump(mode="json"))
-    return RequestLimiter(HotRoute(create_api(predictor), predictor, body), predictor.manifest.limits)
+    api: Any = ProxyHeadersMiddleware(cast(Any, create_api(predictor)), trusted_hosts=LOOPBACK_ADDRESS)
+    return RequestLimiter(HotRoute(api, predictor, body), predictor.manifest.limits)
 
 
 def create_api(predictor: Predictor) -> FastAPI:

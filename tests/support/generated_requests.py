@@ -66,7 +66,7 @@ def _misshapen(draw: st.DrawFn, names: list[str], rows: list[list[Any]]) -> tupl
         case 1:
             return [*names, "other"], [[*row, {"a": 1}] for row in rows]
         case 2:
-            return [*names, names[0]], [[*row, row[0]] for row in rows]
+            return names * 2, [row * 2 for row in rows]
     return names, [row[: draw(st.integers(0, len(row)))] for row in rows]
 
 

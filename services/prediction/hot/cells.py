@@ -31,6 +31,8 @@ def _as_they_are(rows: Sequence[Values]) -> Rows:
 
 
 def _converted(places: Sequence[int | None], converters: Sequence[Convert | None], rows: Sequence[Values]) -> Rows:
+    if not rows:
+        return rows
     columns = list(zip(*rows, strict=True))
     cells: list[Any] = []
     for place, convert in zip(places, converters, strict=True):

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 
@@ -41,6 +41,7 @@ def test_both_ways_answer_alike_whatever_arrives_together(runtime: str, served: 
 
     with asyncio.Runner() as runner:
 
+        @example([b'{"instances": []}'])
         @settings(
             max_examples=EXAMPLES,
             deadline=None,
