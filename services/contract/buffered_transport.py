@@ -1,6 +1,7 @@
 """A transport that sends in one piece what is written in one turn of the event loop."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 
@@ -8,11 +9,13 @@ class BufferedTransport:
     """Wraps a transport: an answer's head never leaves without its body.
 
     Servers write the two apart. When one dies between them its client has begun to hear an answer, and a gateway can no
-    longer ask another replica.
+    longer ask another replica. `lingers` is asked at the first close, and returns True when it will close later.
     """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport, self._loop = transport, loop
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, lingers: Callable[[], bool] = bool
+    ) -> None:
+        self._transport, self._loop, self._lingers = transport, loop, lingers
         self._parts: list[bytes] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -29,7 +32,8 @@ class BufferedTransport:
 
     def close(self) -> None:
         self._flush()
-        self._transport.close()
+        if self._transport.is_closing() or not self._lingers():
+            self._transport.close()
 
     def _flush(self) -> None:
         whole = b"".join(self._parts)

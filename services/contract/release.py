@@ -29,17 +29,27 @@ class Column(Record):
 
 
 class ServingLimits(Record):
-    """What one request may ask: rows in it, bytes of its body, seconds to send it, requests at once.
+    """What clients may ask, hold and make others wait for; whoever asks more is told so at once.
 
     `replicas` is how many containers answer together, so that one may die; a platform of processes has one, whose
     socket outlives it.
     """
 
-    max_rows: int = 1000
-    max_bytes: int = 1_000_000
-    body_seconds: float = 5.0
-    max_requests: int = 64
-    replicas: int = Field(2, ge=1, le=8)
+    max_rows: int = Field(1000, ge=1, le=10_000_000, description="rows of a request; else 413")
+    max_bytes: int = Field(1_000_000, ge=1, le=1 << 30, description="bytes of a request's body; else 413")
+    body_seconds: float = Field(5.0, gt=0, le=3600, description="seconds in which a body must have come; else 408")
+    max_requests: int = Field(64, ge=1, le=100_000, description="requests that are answered at once; else 503")
+    header_bytes: int = Field(32 << 10, ge=1024, le=1 << 20, description="bytes of a request's headers; else 431")
+    header_lines: int = Field(100, ge=10, le=10_000, description="lines of a request's headers; else 431")
+    header_seconds: float = Field(5.0, gt=0, le=3600, description="seconds in which headers must have come; else 408")
+    idle_seconds: float = Field(
+        15.0, ge=1, le=15, description="seconds without a request, or without taking an answer, that end a connection"
+    )
+    max_connections: int = Field(1000, ge=1, le=100_000, description="connections of all clients; else the idlest ends")
+    max_connections_a_peer: int = Field(
+        500, ge=1, le=100_000, description="those of one address; behind the gateway it has limits of its own"
+    )
+    replicas: int = Field(2, ge=1, le=8, description="containers that answer together")
 
 
 class Golden(Record):

@@ -9,7 +9,6 @@ from starlette.types import ASGIApp
 
 from services.contract.http_protocol import HeadLimits, limited
 
-KEEP_ALIVE_SECONDS = 15
 BACKLOG = 2048
 _EMPTY_TICKS = 10
 
@@ -25,7 +24,7 @@ class Listener(uvicorn.Server):
             uvicorn.Config(
                 app,
                 uds=str(private) if private else None,
-                headers=[*headers.items(), ("Keep-Alive", f"timeout={KEEP_ALIVE_SECONDS}")],
+                headers=[*headers.items(), ("Keep-Alive", f"timeout={limits.idle_seconds:g}")],
                 http=limited(limits),
                 ws="none",
                 lifespan="off",
@@ -35,7 +34,6 @@ class Listener(uvicorn.Server):
                 # For who writes an address: see `create_app`.
                 proxy_headers=False,
                 backlog=BACKLOG,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=1,
             )
         )

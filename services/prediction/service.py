@@ -13,7 +13,7 @@ from services.contract import names
 from services.contract.control_protocol import ServingState, Status
 from services.contract.errors import Refused
 from services.contract.http_guard import LOOPBACK, Access, Guard
-from services.contract.http_protocol import GATEWAY, LIMITS
+from services.contract.http_protocol import head_limits
 from services.prediction.app import READ_ONLY_PATHS, create_app
 from services.prediction.listener import Listener
 from services.prediction.predictor import Predictor
@@ -28,6 +28,7 @@ class Service:
         manifest = predictor.manifest
         self._release = predictor.release.digest
         self._app: ASGIApp = create_app(predictor)
+        self._limits = manifest.limits
         self._access = Access(hosts, read_only_paths=READ_ONLY_PATHS, field="error")
         self._headers = {
             names.MODEL_HEADER: manifest.model,
@@ -54,7 +55,9 @@ class Service:
         return Status(pid=os.getpid(), release=self._release, state=self._state(), connections=connections)
 
     async def open_private(self, path: Path) -> None:
-        await self._open(Listener(self._app, self._headers, GATEWAY, private=path), None)
+        await self._open(
+            Listener(self._app, self._headers, head_limits(self._limits, gateway=True), private=path), None
+        )
 
     async def go(self, accepting: socket.socket) -> None:
         """Starts to accept on a listening socket, which is its own from here on; no change when it already accepts.
@@ -92,7 +95,7 @@ class Service:
 
     def _public_listener(self) -> Listener:
         # A gateway asks for many clients over many connections, and has limits of its own for each of them.
-        limits = GATEWAY if self._access.any_name else LIMITS
+        limits = head_limits(self._limits, gateway=self._access.any_name)
         return Listener(self.public_app, self._headers, limits)
 
     async def _open(self, listener: Listener, accepting: socket.socket | None) -> Listener:

@@ -1,109 +1,16 @@
 """What a client may take of a service before its request is known; asked over raw sockets, bounded by conditions."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
 from itertools import repeat
 from typing import Any
 
 import pytest
-import uvicorn
-from starlette.types import Receive, Scope, Send
 
 from services.contract.connection_slots import ConnectionSlots
-from services.contract.http_protocol import HeadLimits, LimitedProtocol, limited
+from services.contract.http_protocol import HeadLimits, limited
+from tests.support.raw_http import CHUNKED, HEAD, NET_SECONDS, SLOW, WHOLE, Service, all_of, serving, tell
 
-NET_SECONDS = 20.0
-QUICK = HeadLimits(size=4000, lines=20, seconds=0.2, connections=12, connections_a_peer=6)
-# Nothing ends by time here within a test.
-SLOW = HeadLimits(size=4000, lines=20, seconds=600, connections=12, connections_a_peer=6)
-HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
-CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
-WHOLE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
-Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-class App:
-    """Answers 200; a POST first reads its body, and `/wait` is answered when `go_on` is set."""
-
-    def __init__(self) -> None:
-        self.go_on = asyncio.Event()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] == "/wait":
-            await self.go_on.wait()
-        more = scope["method"] == "POST" and scope["path"] != "/deaf"
-        while more:
-            message = await receive()
-            more = message["type"] == "http.request" and message["more_body"]
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-        await send({"type": "http.response.body", "body": b"ok"})
-
-
-class Service:
-    def __init__(self, port: int, app: App) -> None:
-        self.port, self.app = port, app
-
-    async def connect(self, source: str = "127.0.0.1") -> Client:
-        return await asyncio.open_connection("127.0.0.1", self.port, local_addr=(source, 0))
-
-    async def whole_answer(self, parts: Iterator[bytes]) -> bytes:
-        """To the connection's end, while `parts` are sent for as long as they are taken."""
-        reader, writer = await self.connect()
-        sending = asyncio.create_task(send_all(writer, parts))
-        answer = await asyncio.wait_for(all_of(reader), NET_SECONDS)
-        sending.cancel()
-        await asyncio.wait([sending])
-        writer.close()
-        return answer
-
-    async def is_answered(self) -> bool:
-        answer = await self.whole_answer(iter([WHOLE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")]))
-        return answer.startswith(b"HTTP/1.1 200 ")
-
-
-async def send_all(writer: asyncio.StreamWriter, parts: Iterator[bytes]) -> None:
-    with suppress(ConnectionError):
-        for part in parts:
-            writer.write(part)
-            await writer.drain()
-
-
-async def all_of(reader: asyncio.StreamReader) -> bytes:
-    """A connection that is reset has ended as well."""
-    answer = b""
-    with suppress(ConnectionError):
-        while part := await reader.read(1000):
-            answer += part
-    return answer
-
-
-@asynccontextmanager
-async def serving(limits: HeadLimits, protocol: type[LimitedProtocol] | None = None) -> AsyncIterator[Service]:
-    app = App()
-    config = uvicorn.Config(
-        app, port=0, http=protocol or limited(limits), ws="none", lifespan="off", log_config=None, timeout_keep_alive=1
-    )
-    server = uvicorn.Server(config)
-    config.load()
-    server.lifespan = config.lifespan_class(config)
-    await server.startup()
-    ended = asyncio.create_task(server.main_loop())
-    yield Service(server.servers[0].sockets[0].getsockname()[1], app)
-    app.go_on.set()
-    server.should_exit = True
-    await ended
-    await server.shutdown()
-
-
-def tell(limits: HeadLimits, scenario: Callable[[Service], Awaitable[None]]) -> None:
-    async def run() -> None:
-        async with serving(limits) as service:
-            await scenario(service)
-
-    asyncio.run(run())
-
-
+QUICK = HeadLimits(size=4000, lines=20, seconds=0.2, idle_seconds=0.2, connections=12, connections_a_peer=6)
 ENDLESS = {
     "a line without an end": [HEAD, b"X-Long: "],
     "an address without an end": [b"GET /"],

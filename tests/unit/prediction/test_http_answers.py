@@ -239,18 +239,6 @@ def test_a_hostile_request_gets_a_4xx_with_identity_and_the_next_one_an_answer(
     talk(predictor, scenario)
 
 
-def test_more_requests_at_once_than_allowed_are_sent_away_and_health_still_answers(predictor: Predictor) -> None:
-    async def scenario(client: httpx.AsyncClient, listener: socket.socket) -> None:
-        slow = asyncio.create_task(raw(listener, sent("Content-Length: 10", b"{")))
-        while (answer := await client.post("/invocations", content=QUESTION, headers=JSON)).status_code == 200:
-            assert not slow.done(), "expected 503 while the only allowed request was still being sent"
-        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
-        assert (await client.get("/health/live")).status_code == 200
-        await slow
-
-    talk(predictor, scenario)
-
-
 def test_a_drained_service_asks_its_clients_to_leave_and_can_go_again(predictor: Predictor) -> None:
     async def run() -> None:
         async with serving(predictor) as (service, listener), httpx.AsyncClient(base_url=url_of(listener)) as client:
