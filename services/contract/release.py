@@ -1,7 +1,7 @@
 """A release: the servable form of a model with everything needed to answer for it."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -28,6 +28,17 @@ class Column(Record):
     required: bool = True
 
 
+class PredictionLog(Record):
+    """Which share of the requests is kept, in how many bytes for the model, and whether with their rows.
+
+    With `digest` only the SHA-256 of the rows is kept, for data that must not be stored twice.
+    """
+
+    share: float = Field(0.0, ge=0, le=1)
+    max_bytes: int = Field(64_000_000, ge=1_000_000)
+    inputs: Literal["full", "digest"] = "full"
+
+
 class ServingLimits(Record):
     """What clients may ask, hold and make others wait for; whoever asks more is told so at once.
 
@@ -50,6 +61,7 @@ class ServingLimits(Record):
         500, ge=1, le=100_000, description="those of one address; behind the gateway it has limits of its own"
     )
     replicas: int = Field(2, ge=1, le=8, description="containers that answer together")
+    prediction_log: PredictionLog = Field(PredictionLog(), description="what is kept of the requests")
 
 
 class Golden(Record):
