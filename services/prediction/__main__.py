@@ -20,6 +20,7 @@ from services.contract.signals import exit_on
 from services.prediction.ask import answer_file, nothing_printed
 from services.prediction.control_server import ControlServer
 from services.prediction.listener import BACKLOG
+from services.prediction.observed.settings import ObservedSettings
 from services.prediction.predictor import Predictor, load_predictor
 from services.prediction.service import Service
 from services.prediction.without_arrow import leave_arrow_out
@@ -87,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _serve(predictor: Predictor, options: argparse.Namespace) -> None:
-    service = Service(predictor, _names(options))
+    service = Service(predictor, _names(options), ObservedSettings.from_variables(os.environ))
     service.stop_on_signals()
     if options.control:
         await service.open_private(Path(f"{options.control}.http"))

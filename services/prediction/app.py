@@ -1,5 +1,6 @@
 """The HTTP API: predictions, health, metadata, and a page that documents them."""
 
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
 
 from fastapi import FastAPI, Request
@@ -13,12 +14,12 @@ from services.contract.release import Column, ServingLimits
 from services.contract.task import Task
 from services.prediction.answer_body import AnswerBody
 from services.prediction.answers import as_json
+from services.prediction.asked import note
 from services.prediction.bodies.json_body import FORMS
 from services.prediction.content_type import CSV, JSON, media_type
 from services.prediction.hot.route import HotRoute
 from services.prediction.invalid import Invalid, Problem, answer_invalid
 from services.prediction.invocations import read_invocation
-from services.prediction.noted import note
 from services.prediction.page import address_of, page, prefix_of
 from services.prediction.params import params_schema, read_params
 from services.prediction.predictor import Predictor
@@ -28,6 +29,8 @@ REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for stat
 # A POST that changes nothing: rows are too long for an address.
 READ_ONLY_PATHS = ("/invocations",)
 LOOPBACK_ADDRESS = "127.0.0.1"
+# Source: prometheus.io, "Exposition formats".
+METRICS = "text/plain; version=0.0.4; charset=utf-8"
 FACTS = ("description", "library", "task", "unit", "inputs", "classes", "limits")
 
 
@@ -65,10 +68,16 @@ class Metadata(Record):
     limits: ServingLimits
 
 
-def create_app(predictor: Predictor) -> ASGIApp:
-    """As uvicorn does for whole applications, a proxy on this machine is believed; predictions do not depend on it."""
+def create_app(predictor: Predictor, metrics: Callable[[], bytes] | None = None) -> ASGIApp:
+    """With a page of its metrics where there are some.
+
+    As uvicorn does for whole applications, a proxy on this machine is believed; predictions do not depend on it.
+    """
     body = AnswerBody(_identity(predictor).model_dump(mode="json"))
-    api: Any = ProxyHeadersMiddleware(cast(Any, create_api(predictor)), trusted_hosts=LOOPBACK_ADDRESS)
+    app = create_api(predictor)
+    if metrics:
+        _add_metrics(app, metrics)
+    api: Any = ProxyHeadersMiddleware(cast(Any, app), trusted_hosts=LOOPBACK_ADDRESS)
     return RequestLimiter(HotRoute(api, predictor, body), predictor.manifest.limits)
 
 
@@ -135,6 +144,13 @@ def _add_facts(app: FastAPI, predictor: Predictor) -> None:
     async def metadata() -> Metadata:
         facts = {name: getattr(manifest, name) for name in FACTS}
         return Metadata(model=identity, run_id=run_id, runtime=predictor.form.runtime, **facts)
+
+
+def _add_metrics(app: FastAPI, metrics: Callable[[], bytes]) -> None:
+    # Not in the event loop: the first one imports what makes the text.
+    @app.get("/metrics", include_in_schema=False)
+    def show() -> Response:
+        return Response(metrics(), media_type=METRICS)
 
 
 def _add_page(app: FastAPI, predictor: Predictor) -> None:

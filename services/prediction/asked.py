@@ -3,7 +3,10 @@
 It stands in the ASGI scope as `asked`; where nobody observes (the private listener, a batch) there is none.
 """
 
+from collections.abc import Sequence
 from typing import Any
+
+from starlette.types import Scope
 
 
 class Asked:
@@ -22,3 +25,13 @@ class Asked:
         self.batch = 0
         self.inputs: Any = None
         self.outputs: Any = None
+
+
+def note(scope: Scope, rows: Sequence[Any], predictions: Sequence[Any], batch: int) -> None:
+    """`predictions` as they stand in the answer to `rows`, which were scored in a batch of so many rows."""
+    asked: Asked | None = scope.get("asked")
+    if asked is None:
+        return
+    asked.rows, asked.batch = len(rows), batch
+    if asked.wanted:
+        asked.inputs, asked.outputs = rows, predictions

@@ -16,6 +16,8 @@ from services.contract.http_guard import LOOPBACK, Access, Guard
 from services.contract.http_protocol import head_limits
 from services.prediction.app import READ_ONLY_PATHS, create_app
 from services.prediction.listener import Listener
+from services.prediction.observed.observer import OFF, Observer
+from services.prediction.observed.settings import ObservedSettings
 from services.prediction.predictor import Predictor
 
 SIGNAL_GRACE_SECONDS = 3.0
@@ -24,10 +26,11 @@ SIGNAL_GRACE_SECONDS = 3.0
 class Service:
     """`hosts` are the names under which the public listener answers; the private one is a file of its owner's."""
 
-    def __init__(self, predictor: Predictor, hosts: Sequence[str] = LOOPBACK) -> None:
+    def __init__(self, predictor: Predictor, hosts: Sequence[str] = LOOPBACK, settings: ObservedSettings = OFF) -> None:
         manifest = predictor.manifest
         self._release = predictor.release.digest
-        self._app: ASGIApp = create_app(predictor)
+        self._observer = Observer(predictor.release, settings)
+        self._app: ASGIApp = create_app(predictor, self._observer.metrics)
         self._limits = manifest.limits
         self._access = Access(hosts, read_only_paths=READ_ONLY_PATHS, field="error")
         self._headers = {
@@ -43,7 +46,7 @@ class Service:
 
     @property
     def public_app(self) -> ASGIApp:
-        return Guard(self._app, self._access)
+        return self._observer.around(Guard(self._app, self._access))
 
     @property
     def public_socket(self) -> socket.socket | None:
@@ -111,4 +114,5 @@ class Service:
         for listener in self._listeners:
             listener.should_exit = True
         await asyncio.wait([listener.ended for listener in self._listeners])
+        self._observer.close()
         self.stopped.set()

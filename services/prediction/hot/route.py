@@ -3,9 +3,9 @@
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.prediction.answer_body import AnswerBody
+from services.prediction.asked import note
 from services.prediction.hot.batcher import Batcher
 from services.prediction.hot.decoder import Decoder
-from services.prediction.noted import note
 from services.prediction.predictor import Predictor
 
 PATH = "/invocations"

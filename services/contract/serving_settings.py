@@ -1,0 +1,12 @@
+"""How a serving process is told what to show of itself: variables that the rollout service passes on."""
+
+from collections.abc import Mapping
+
+PREFIX = "TRACKBACK_SERVING_"
+# OpenTelemetry's own variables, which its SDK reads.
+OTEL = "OTEL_"
+
+
+def serving_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Those that are meant for a serving process. An empty one says nothing: a compose file has no other way to."""
+    return {name: value for name, value in environment.items() if name.startswith((PREFIX, OTEL)) and value}

@@ -1,0 +1,88 @@
+"""The figures as Prometheus reads them. Imported when somebody asks for the first time, not before."""
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from services.contract.release import Release
+from services.prediction.observed.figures import ROWS_BUCKETS, SECONDS_BUCKETS, SIZE, Place
+
+_LOST = {
+    ("access", "queue full"): Place.ACCESS_LOST,
+    ("access", "not written"): Place.ACCESS_FAILED,
+    ("prediction", "queue full"): Place.PREDICTIONS_LOST,
+    ("prediction", "not written"): Place.PREDICTIONS_FAILED,
+}
+
+
+class FiguresCollector(Collector):
+    def __init__(self, numbers: Sequence[float], release: Release) -> None:
+        self._numbers = numbers
+        self._release = release
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._requests()
+        yield self._histogram(
+            "trackback_request_seconds",
+            "From the head of a request to the end of its answer",
+            SECONDS_BUCKETS,
+            (Place.SECONDS_BUCKETS, Place.SECONDS),
+        )
+        yield CounterMetricFamily("trackback_rows", "Rows that were answered", self._numbers[Place.ROWS])
+        yield self._histogram(
+            "trackback_batch_rows",
+            "Rows of the batch in which a request was scored",
+            ROWS_BUCKETS,
+            (Place.BATCH_BUCKETS, Place.BATCH_ROWS),
+        )
+        yield self._lost()
+        yield self._release_info()
+
+    def _requests(self) -> Iterator[Metric]:
+        requests = CounterMetricFamily(
+            "trackback_requests", "Requests for predictions that were answered", labels=["status"]
+        )
+        for status in range(Place.STATUSES, SIZE):
+            if self._numbers[status]:
+                requests.add_metric([str(status)], self._numbers[status])
+        yield requests
+        yield GaugeMetricFamily(
+            "trackback_requests_in_flight", "Requests that are being answered", self._numbers[Place.IN_FLIGHT]
+        )
+
+    def _histogram(self, name: str, about: str, bounds: Sequence[float], places: tuple[int, int]) -> Metric:
+        """`places` are those of the first bucket and of the sum."""
+        start, total = places
+        counts = accumulate(self._numbers[start : start + len(bounds) + 1])
+        buckets = list(zip([*(f"{bound:g}" for bound in bounds), "+Inf"], counts, strict=True))
+        return HistogramMetricFamily(name, about, buckets, self._numbers[total])
+
+    def _lost(self) -> Metric:
+        lost = CounterMetricFamily(
+            "trackback_log_lines_lost", "Lines that a log was too slow for or could not write", labels=["log", "reason"]
+        )
+        for (log, reason), place in _LOST.items():
+            lost.add_metric([log, reason], self._numbers[place])
+        return lost
+
+    def _release_info(self) -> Metric:
+        manifest = self._release.manifest
+        identity = {"model": manifest.model, "revision": manifest.revision, "release": self._release.digest}
+        info = GaugeMetricFamily("trackback_release_info", "What answers here", labels=list(identity))
+        info.add_metric(list(identity.values()), 1)
+        return info
+
+
+def exposition(numbers: Sequence[float], release: Release) -> bytes:
+    """In Prometheus' text format 0.0.4."""
+    registry = CollectorRegistry()
+    registry.register(FiguresCollector(numbers, release))
+    return generate_latest(registry)

@@ -1,0 +1,66 @@
+"""What one serving process counts: plain numbers in memory, which its siblings may read as well.
+
+An answer only adds to them. What they are called, and in which form they are told, is exposition.py's.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from enum import IntEnum
+
+SECONDS_BUCKETS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+ROWS_BUCKETS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0, 16384.0, 65536.0)
+
+
+class Place(IntEnum):
+    """Where a number stands; a status of HTTP stands at its own, and a histogram's first bucket at the place given."""
+
+    IN_FLIGHT = 0
+    ROWS = 1
+    SECONDS = 2
+    BATCH_ROWS = 3
+    ACCESS_LOST = 4
+    ACCESS_FAILED = 5
+    PREDICTIONS_LOST = 6
+    PREDICTIONS_FAILED = 7
+    SECONDS_BUCKETS = 16
+    BATCH_BUCKETS = 48
+    STATUSES = 100
+
+
+SIZE = 600
+BYTES = SIZE * 8
+
+
+class Figures:
+    """`numbers` are SIZE floats. Only one process adds to them, and only its event loop, but for what failed."""
+
+    def __init__(self, numbers: "memoryview[float]") -> None:
+        self._numbers = numbers
+        # Of a process that ended here before.
+        numbers[Place.IN_FLIGHT] = 0.0
+
+    def begin(self) -> None:
+        self._numbers[0] += 1.0
+
+    def end(self, status: int, seconds: float, rows: int, batch: int) -> None:
+        """`batch` is of how many rows, 0 for a request that was not scored."""
+        numbers = self._numbers
+        numbers[0] -= 1.0
+        numbers[status] += 1.0
+        numbers[_SECONDS] += seconds
+        numbers[_SECONDS_BUCKETS + bisect_left(SECONDS_BUCKETS, seconds)] += 1.0
+        if rows:
+            numbers[_ROWS] += rows
+            numbers[_BATCH_ROWS] += batch
+            numbers[_BATCH_BUCKETS + bisect_left(ROWS_BUCKETS, batch)] += 1.0
+
+    def add(self, place: Place, amount: int = 1) -> None:
+        self._numbers[place] += amount
+
+    def read(self) -> Sequence[float]:
+        return list(self._numbers)
+
+
+# A member of an enumeration takes three times as long to find as a name of the module.
+_ROWS, _SECONDS, _BATCH_ROWS = int(Place.ROWS), int(Place.SECONDS), int(Place.BATCH_ROWS)
+_SECONDS_BUCKETS, _BATCH_BUCKETS = int(Place.SECONDS_BUCKETS), int(Place.BATCH_BUCKETS)

@@ -1,0 +1,98 @@
+"""The outermost layer of the public application: an id for each request, and what was seen of its answer."""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from time import perf_counter
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.contract.http_guard import SAFE_METHODS
+from services.prediction.asked import Asked
+from services.prediction.observed.answered import Answered
+from services.prediction.observed.figures import Figures
+from services.prediction.observed.request_ids import HEADER, RequestIds
+
+# Of a client that has gone before its answer; nginx calls it so.
+GONE = 499
+log = logging.getLogger(__name__)
+Note = Callable[[Answered], None]
+
+
+class Observed:
+    """An ASGI application. `notes` are told of every answer; only what is no GET is counted in the figures.
+
+    `wanted` says by the id of a request whether it is one for the prediction log.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        figures: Figures,
+        notes: Sequence[Note] = (),
+        wanted: Callable[[str], bool] | None = None,
+    ) -> None:
+        self._app = app
+        self._figures = figures
+        self._notes = tuple(notes)
+        self._wanted = wanted
+        self._ids = RequestIds()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        request_id = self._ids.find(scope["headers"])
+        asking = scope["method"] not in SAFE_METHODS
+        asked = scope["asked"] = Asked(request_id, bool(self._wanted and asking and self._wanted(request_id)))
+        answer = _Answer(send, request_id)
+        begun = perf_counter()
+        if asking:
+            self._figures.begin()
+        try:
+            await self._app(scope, receive, answer.send)
+        except Exception:
+            if answer.begun:
+                raise
+            log.exception("request %s failed", request_id)
+            await answer.fail(request_id)
+        finally:
+            seconds = perf_counter() - begun
+            if asking:
+                self._figures.end(answer.status, seconds, asked.rows, asked.batch)
+            if self._notes:
+                self._note(Answered.now(scope, asked, answer.status, seconds))
+
+    def _note(self, answered: Answered) -> None:
+        for note in self._notes:
+            try:
+                note(answered)
+            # The answer is with its client already.
+            except Exception:
+                log.exception("request %s could not be noted", answered.asked.request_id)
+
+
+class _Answer:
+    """One answer on its way, to which the id of its request is added."""
+
+    __slots__ = ("_header", "_send", "status")
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._header = (HEADER, request_id.encode())
+        self.status = GONE
+
+    @property
+    def begun(self) -> bool:
+        return self.status != GONE
+
+    def send(self, message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), self._header]
+        return self._send(message)
+
+    async def fail(self, request_id: str) -> None:
+        body = json.dumps({"error": f"an error of the service: its log has request {request_id}", "problems": []})
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await self.send({"type": "http.response.start", "status": 500, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body.encode()})

@@ -1,0 +1,74 @@
+"""A span a request, by OpenTelemetry. Imported only where traces are asked for; `OTEL_*` say where they go.
+
+A span is made when its answer has been sent: it has no children, and nothing has to be carried along until then.
+"""
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from services.contract.http_guard import SAFE_METHODS
+from services.contract.release import Release
+from services.prediction.observed.answered import Answered
+
+_CONTEXT_HEADERS = ("traceparent", "tracestate")
+_NANOSECONDS = 1_000_000_000
+
+
+class Spans:
+    """Requests for predictions only: who looks whether the service is well traces nothing."""
+
+    def __init__(self, release: Release, exporter: SpanExporter | None = None) -> None:
+        manifest = release.manifest
+        self._identity = {
+            "trackback.model": manifest.model,
+            "trackback.revision": manifest.revision,
+            "trackback.release": release.digest,
+        }
+        named = {"service.name": f"trackback-{manifest.model}", "service.version": manifest.revision}
+        # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES go before ours.
+        resource = Resource.create({**named, **OTELResourceDetector().detect().attributes})
+        self._provider = TracerProvider(resource=resource)
+        self._provider.add_span_processor(BatchSpanProcessor(exporter or _otlp()))
+        self._tracer = self._provider.get_tracer("trackback.prediction")
+        self._propagator = TraceContextTextMapPropagator()
+
+    def note(self, answered: Answered) -> None:
+        scope, asked = answered.scope, answered.asked
+        if scope["method"] in SAFE_METHODS:
+            return
+        span = self._tracer.start_span(
+            f"{scope['method']} {scope['path']}",
+            self._context(answered),
+            SpanKind.SERVER,
+            {
+                **self._identity,
+                "http.request.method": scope["method"],
+                "url.path": scope["path"],
+                "http.response.status_code": answered.status,
+                "trackback.request_id": asked.request_id,
+                "trackback.rows": asked.rows,
+                "trackback.batch_rows": asked.batch,
+            },
+            start_time=int((answered.ended - answered.seconds) * _NANOSECONDS),
+        )
+        # What a client did wrong is no error of ours. Source: OpenTelemetry, semantic conventions for HTTP spans.
+        if answered.status >= 500:
+            span.set_status(Status(StatusCode.ERROR))
+        span.end(int(answered.ended * _NANOSECONDS))
+
+    def close(self) -> None:
+        self._provider.shutdown()
+
+    def _context(self, answered: Answered) -> Context:
+        carrier = {name: value for name in _CONTEXT_HEADERS if (value := answered.header(name.encode()))}
+        return self._propagator.extract(carrier, Context())
+
+
+def _otlp() -> SpanExporter:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    return OTLPSpanExporter()
