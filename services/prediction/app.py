@@ -31,6 +31,10 @@ READ_ONLY_PATHS = ("/invocations",)
 LOOPBACK_ADDRESS = "127.0.0.1"
 # Source: prometheus.io, "Exposition formats".
 METRICS = "text/plain; version=0.0.4; charset=utf-8"
+_OF_ITS_OWN: dict[str, Any] = {
+    **dict.fromkeys(("docs_url", "redoc_url", "openapi_url")),
+    "telemetry": {"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+}
 FACTS = ("description", "library", "task", "unit", "inputs", "classes", "limits")
 
 
@@ -84,8 +88,8 @@ def create_app(predictor: Predictor, metrics: Callable[[], bytes] | None = None)
 def create_api(predictor: Predictor) -> FastAPI:
     manifest = predictor.manifest
     title = f"{manifest.model} {manifest.revision}"
-    # FastAPI's own pages come from elsewhere, and know of no gateway.
-    app = FastAPI(title=title, description=manifest.description, docs_url=None, redoc_url=None, openapi_url=None)
+    # FastAPI's own pages come from elsewhere, and know of no gateway; its spans and metrics know of no model.
+    app = FastAPI(title=title, description=manifest.description, **_OF_ITS_OWN)
     _add_invocations(app, predictor)
     _add_facts(app, predictor)
     _add_page(app, predictor)
