@@ -3,6 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
+from services.contract.candidate import PipelineRef
 from services.contract.promotion import promotion_number
 from services.contract.record import ModelId, ModelName, Record, Revision, RunId, Sha256
 
@@ -31,12 +32,23 @@ class DeployRequest(Record):
 
 
 class RollbackRequest(Record):
+    """`to` is a revision that answered before, or the beginning of its release's digest; None is the one before."""
+
+    by: str
+    reason: str
+    to: str | None = None
+
+
+class RetireRequest(Record):
     by: str
     reason: str
 
 
 class Deployment(Record):
-    """A release that answers or answered, since `at`. `model_id` is None in journals that are older than it."""
+    """A release that answers or answered, since `at`.
+
+    `model_id` and `pipeline` are None in journals that are older than they are.
+    """
 
     model: ModelName
     revision: Revision
@@ -47,14 +59,36 @@ class Deployment(Record):
     at: datetime
     by: str
     reason: str
+    pipeline: PipelineRef | None = None
 
     @property
     def number(self) -> int:
         return promotion_number(self.revision)
 
 
+class Retirement(Record):
+    """Since `at` nothing answers for a model; `deployment` is what did until then."""
+
+    at: datetime
+    by: str
+    reason: str
+    deployment: Deployment
+
+
+class RollbackPlan(Record):
+    """What a rollback would do. `loaded` says whether `target` needs not be loaded first; `standing` that it answers
+    already; `checks` and `changes` are words."""
+
+    target: Deployment
+    loaded: bool
+    standing: bool
+    checks: tuple[str, ...]
+    changes: tuple[str, ...]
+
+
 class ModelState(Record):
-    """`url` is where the model answers, None before its first release; a rollback returns to `previous`.
+    """`url` is where the model answers, None before its first release and while it is `retired`; a rollback returns to
+    what was retired, else to `previous`.
 
     While what is live does not answer, `down_since` and `reason` say since when and why, as far as it was seen.
     """
@@ -66,3 +100,4 @@ class ModelState(Record):
     reason: str = ""
     live: Deployment | None
     previous: Deployment | None
+    retired: Retirement | None = None

@@ -93,6 +93,11 @@ RELEASES_FOLDER = "releases"
 IMAGES_FOLDER = "images"
 MACHINE_IMAGES_FOLDER = "machine-images"
 RECEIPTS_FOLDER = "receipts"
+# Of the rollout service's state: a journal in each model's folder, and beside these folders, where no model's name can
+# be, a checkpoint of each journal and the key that signs them.
+JOURNAL_FILE = "journal.jsonl"
+LEDGER_FOLDER = "_ledger"
+LEDGER_KEY = "key"
 
 # Outputs of a graph: one number, or a label with its probability and the probabilities of all classes.
 GRAPH_PREDICTION = "prediction"

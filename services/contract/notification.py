@@ -33,10 +33,11 @@ class NotificationKind(StrEnum):
     DOWN = "down"
     UP = "up"
     ROLLBACK = "rollback"
+    RETIRED = "retired"
 
 
 class Notification(Record):
-    """`stage` and `verdict` are of a gate, `by` of a rollback; `links` open in a browser."""
+    """`stage` and `verdict` are of a gate, `by` of a rollback or a retirement; `links` open in a browser."""
 
     event: NotificationKind
     model: ModelName

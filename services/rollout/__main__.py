@@ -63,7 +63,8 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     )
     backend = BACKENDS[settings.backend](absolute, state)
     notifier = Notifier.from_environment(os.environ)
-    rollout = Rollout(Dependencies(state, ReleaseStore(absolute.store), backend, settings.drain_seconds, notifier))
+    store = ReleaseStore(absolute.store, [Path(one).absolute() for one in settings.more_stores])
+    rollout = Rollout(Dependencies(state, store, backend, settings.drain_seconds, notifier))
     try:
         rollout.open()
         RolloutServer(rollout, Access(settings.names, token)).run(sockets=[listener])

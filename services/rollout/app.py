@@ -1,12 +1,22 @@
-"""The rollout service's API: what is live, deploy, rollback."""
+"""The rollout service's API: what is live, the ledger, deploy, rollback and retire."""
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from services.contract.deployment import LIVE_CHANGED, Deployment, DeployRequest, ModelState, RollbackRequest
+from services.contract.deployment import (
+    LIVE_CHANGED,
+    Deployment,
+    DeployRequest,
+    ModelState,
+    Retirement,
+    RetireRequest,
+    RollbackPlan,
+    RollbackRequest,
+)
 from services.contract.errors import LiveChanged, Refused
 from services.contract.http_guard import Access, Guard
+from services.contract.ledger import Audit, JournalEntry, LedgerNote
 from services.contract.record import ModelName
 from services.rollout.metrics import CONTENT_TYPE
 from services.rollout.rollout import Rollout
@@ -19,6 +29,7 @@ def create_app(rollout: Rollout, access: Access = LOCAL) -> FastAPI:
     app.add_middleware(Guard, access=access)
     _add_refusals(app)
     _add_questions(app, rollout)
+    _add_history(app, rollout)
     _add_changes(app, rollout)
     return app
 
@@ -40,9 +51,23 @@ def _add_questions(app: FastAPI, rollout: Rollout) -> None:
     def model(model: ModelName) -> ModelState:
         return rollout.state(model)
 
+
+def _add_history(app: FastAPI, rollout: Rollout) -> None:
     @app.get("/models/{model}/deployments")
     def deployments(model: ModelName) -> list[Deployment]:
         return rollout.deployments(model)
+
+    @app.get("/models/{model}/ledger")
+    def ledger(model: ModelName) -> list[JournalEntry]:
+        return rollout.ledger(model)
+
+    @app.get("/models/{model}/audit")
+    def audit(model: ModelName) -> Audit:
+        return rollout.audit(model)
+
+    @app.get("/models/{model}/rollback")
+    def plan(model: ModelName, to: str | None = None) -> RollbackPlan:
+        return rollout.plan(model, to)
 
 
 def _add_changes(app: FastAPI, rollout: Rollout) -> None:
@@ -53,6 +78,14 @@ def _add_changes(app: FastAPI, rollout: Rollout) -> None:
     @app.post("/models/{model}/rollback")
     def rollback(model: ModelName, request: RollbackRequest) -> Deployment:
         return rollout.rollback(model, request)
+
+    @app.post("/models/{model}/retire")
+    def retire(model: ModelName, request: RetireRequest) -> Retirement:
+        return rollout.retire(model, request)
+
+    @app.post("/models/{model}/ledger")
+    def note(model: ModelName, request: LedgerNote) -> LedgerNote:
+        return rollout.note(model, request)
 
 
 def _add_refusals(app: FastAPI) -> None:

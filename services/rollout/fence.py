@@ -16,13 +16,15 @@ def check_fence(pointer: Pointer | None, release: Sha256, number: int) -> Deploy
     """
     if pointer is None:
         return None
-    if release == pointer.live.release:
+    if pointer.live and release == pointer.live.release:
         return pointer.live
     newest = pointer.newest.number
     if number < newest:
         raise Refused(f"expected a promotion after number {newest}, found number {number}: {PROMOTE_AGAIN}")
     if number == newest and release != pointer.newest.release:
         raise Refused(f"promotion {number} was delivered as another release before: promote the run again")
+    if number == newest and pointer.retired:
+        raise Refused(f"promotion {number} was retired by {pointer.retired.by}: roll back, or {PROMOTE_AGAIN}")
     if number == newest:
         raise Refused(f"promotion {number} was live and is not any more: {PROMOTE_AGAIN}")
     return None

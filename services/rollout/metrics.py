@@ -1,5 +1,6 @@
 """The rollout service's metrics for Prometheus: which revision is live since when, and how often that changed."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -40,7 +41,8 @@ class Measured:
         return {**self.labels, **words, **({SLOT_LABEL: self.slot} if self.slot else {})}
 
     def count_deployments(self, action: Action) -> int:
-        return sum(entry.deployment.action is action for entry in self.entries if entry.deployment)
+        became = (entry.deployment for entry in self.entries if entry.event is JournalEvent.LIVE)
+        return sum(one.action is action for one in became if one)
 
     def count_events(self, event: JournalEvent) -> int:
         return sum(entry.event is event for entry in self.entries)
@@ -87,6 +89,15 @@ class ModelsCollector(Collector):
                 ({**model.labels, "action": str(action)}, model.count_deployments(action))
                 for model in self._models
                 for action in Action
+            ),
+        )
+        yield _counter(
+            "trackback_ledger_entries_total",
+            "Lines of the ledger, by what happened",
+            (
+                ({**model.labels, "event": str(event)}, count)
+                for model in self._models
+                for event, count in Counter(entry.event for entry in model.entries).items()
             ),
         )
         yield _counter(

@@ -1,27 +1,42 @@
-"""Deploy and rollback of one model, one at a time."""
+"""Deploy, rollback and retirement of one model."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from threading import Lock
 
-from services.contract.deployment import Action, Deployment, DeployRequest, ModelState, RollbackRequest
-from services.contract.errors import Refused
+from services.contract.deployment import (
+    Action,
+    Deployment,
+    DeployRequest,
+    ModelState,
+    Retirement,
+    RetireRequest,
+    RollbackPlan,
+    RollbackRequest,
+)
+from services.contract.errors import LiveChanged, Refused
+from services.contract.ledger import JournalEntry, JournalEvent, LedgerNote
 from services.contract.notification import NotificationKind
 from services.rollout.fence import check_fence, check_live
+from services.rollout.recorded import delivered, is_told, recorded
 from services.rollout.release_store import StoredRelease
 from services.rollout.serving import Serving
-from services.rollout.state import JournalEvent
+from services.rollout.state import Pointer
 from services.rollout.traffic import Dependencies, Traffic
 
 
 class ModelRollout:
-    """`_changes` is held for the whole of a deploy or rollback, and always taken before the lock of `traffic`.
+    """Locks are taken in this order: `_deploys`, `_changes`, that of `traffic`.
 
-    The watches take that one alone, so a restart of what is live need not wait for a candidate that loads.
+    `_deploys` is held for a whole deploy, minutes while its candidate loads; `_changes` while what is live is decided
+    on, so a rollback or retirement goes at once, and a deploy that was loading meanwhile finds that live has changed.
+    The watches take the lock of `traffic` alone, so a restart of what is live waits for neither.
     """
 
     def __init__(self, name: str, dependencies: Dependencies) -> None:
         self._name = name
         self._dependencies = dependencies
+        self._deploys = Lock()
         self._changes = Lock()
         self.traffic = Traffic(name, dependencies)
 
@@ -36,6 +51,7 @@ class ModelRollout:
             reason=outage.reason if outage else "",
             live=pointer.live if pointer else None,
             previous=pointer.previous if pointer else None,
+            retired=pointer.retired if pointer else None,
         )
 
     def deployments(self) -> list[Deployment]:
@@ -44,34 +60,99 @@ class ModelRollout:
     def deploy(self, request: DeployRequest) -> Deployment:
         """Returns the new deployment, or the live one when this release is live already.
 
-        Raises LiveChanged when another release is live than the request expects, and Refused for a candidate that does
-        not pass its checks; then what was live goes on. What is live cannot change between the check and the switch.
+        Raises LiveChanged when another release is live than the request expects, or became so while this one loaded,
+        and Refused for a candidate that does not pass its checks; then what was live goes on.
         """
-        with self._changes:
+        with self._deploys:
             release = self._dependencies.store.find(self._name, request.release)
-            number = release.manifest.candidate.promotion.number
-            if standing := check_fence(self.traffic.pointer, release.digest, number):
-                return standing
-            check_live(self.traffic.pointer, request.in_place_of)
+            with self._changes:
+                before = self.traffic.pointer
+                if standing := check_fence(before, release.digest, release.manifest.candidate.promotion.number):
+                    return standing
+                check_live(before, request.in_place_of)
+            self._note_delivery(release)
             candidate = self._prepare(release)
             deployment = _new_deployment(release, request)
-            self.traffic.switch(candidate, deployment)
+            with self._changes:
+                self._refuse_when_changed(before, candidate)
+                self.traffic.switch(candidate, deployment)
             return deployment
 
     def rollback(self, request: RollbackRequest) -> Deployment:
-        """To the release that was live before; a second rollback undoes the first. Raises Refused."""
+        """To the release that was live before, or to the one that is asked for; without that, a second rollback undoes
+        the first. Returns the live deployment when it is asked for. Raises Refused, and what was live goes on."""
         with self._changes:
-            pointer = self.traffic.pointer
-            if not pointer or not (target := pointer.previous):
-                raise Refused(f"expected a release of {self._name} before the live one, found none to return to")
-            ready = self.traffic.warm(target.release)
-            ready = ready or self._prepare(self._dependencies.store.find(self._name, target.release))
+            before, target = self.traffic.live, self._target(request.to)
+            if before and before.release == target.release:
+                return before
+            ready = self._ready(self._dependencies.store.find(self._name, target.release))
             changes = {"action": Action.ROLLBACK, "at": datetime.now(UTC), "by": request.by, "reason": request.reason}
             deployment = target.model_copy(update=changes)
             self.traffic.switch(ready, deployment)
-            words = f"{pointer.live.revision} was rolled back to it by {request.by}: {request.reason}"
+            words = f"{_words(before)} was rolled back to it by {request.by}: {request.reason}"
             self._dependencies.notifier.tell(NotificationKind.ROLLBACK, deployment, words, by=request.by)
             return deployment
+
+    def plan(self, to: str | None) -> RollbackPlan:
+        """What a rollback would do now. Raises Refused for what would refuse it before anything is loaded."""
+        live, target = self.traffic.live, self._target(to)
+        standing = live is not None and live.release == target.release
+        release = self._dependencies.store.look(self._name, target.release)
+        loaded = self.traffic.warm(target.release) is not None or standing
+        return RollbackPlan(
+            target=target,
+            loaded=loaded,
+            standing=standing,
+            checks=() if standing else _checks(release, loaded),
+            changes=() if standing else tuple(_changes(live, target, loaded)),
+        )
+
+    def retire(self, request: RetireRequest) -> Retirement:
+        """Raises Refused when nothing is live; a model that is retired stays so, by whom it was."""
+        with self._changes:
+            pointer = self.traffic.pointer
+            if pointer and pointer.retired:
+                return pointer.retired
+            if not (live := self.traffic.live):
+                raise Refused(f"expected a release of {self._name} that answers, found none to retire")
+            retirement = Retirement(at=datetime.now(UTC), by=request.by, reason=request.reason, deployment=live)
+            self.traffic.retire(retirement)
+            words = f"{self._name} was retired by {request.by}: {request.reason}"
+            self._dependencies.notifier.tell(NotificationKind.RETIRED, live, words, by=request.by)
+            return retirement
+
+    def note(self, note: LedgerNote) -> LedgerNote:
+        """Into the ledger, unless it is there already: a stage may run again, or tell twice."""
+        if not is_told(self.traffic.files.entries(), note):
+            self.traffic.files.append(JournalEntry(at=datetime.now(UTC), **dict(note)))
+        return note
+
+    def _note_delivery(self, release: StoredRelease) -> None:
+        """What its stages have told already, or could not, because this service was away."""
+        known = list(self.traffic.files.entries())
+        for note in delivered(release):
+            if not any((one.event, one.revision) == (note.event, note.revision) for one in known):
+                self.note(note)
+
+    def _target(self, to: str | None) -> Deployment:
+        if to is not None:
+            return recorded(self._name, self.traffic.files.deployments(), to)
+        pointer = self.traffic.pointer
+        if not pointer or not pointer.back:
+            raise Refused(f"expected a release of {self._name} before the live one, found none to return to")
+        return pointer.back
+
+    def _ready(self, release: StoredRelease) -> Serving:
+        """What still has the release loaded, once it has answered its golden rows again; else a new one."""
+        if warm := self.traffic.warm(release.digest):
+            try:
+                warm.check(release)
+            except Refused as refusal:
+                warm.kill()
+                self.traffic.record(JournalEvent.REFUSED, release.digest, f"what was still loaded: {refusal}")
+            else:
+                return warm
+        return self._prepare(release)
 
     def _prepare(self, release: StoredRelease) -> Serving:
         """A candidate that is loaded and passed its checks, without traffic. Raises Refused."""
@@ -84,6 +165,15 @@ class ModelRollout:
             raise
         return candidate
 
+    def _refuse_when_changed(self, before: Pointer | None, candidate: Serving) -> None:
+        if self.traffic.pointer is before:
+            return
+        candidate.kill()
+        words = f"expected {_words(before.live if before else None)} to be live until this release was loaded, found"
+        refusal = LiveChanged(f"{words} {_words(self.traffic.live)}: compare with what is live now")
+        self.traffic.record(JournalEvent.REFUSED, candidate.release, str(refusal))
+        raise refusal
+
 
 def _check(candidate: Serving, release: StoredRelease) -> None:
     try:
@@ -94,6 +184,23 @@ def _check(candidate: Serving, release: StoredRelease) -> None:
         raise
 
 
+def _checks(release: StoredRelease, loaded: bool) -> tuple[str, ...]:
+    files = f"the files of release {release.digest[:12]}… are those of its digest"
+    where = "what is still loaded" if loaded else "what is loaded then"
+    return files, f"{where} repeats {len(release.golden.rows)} golden rows before it gets traffic"
+
+
+def _changes(live: Deployment | None, target: Deployment, loaded: bool) -> Iterator[str]:
+    if not loaded:
+        yield f"{target.revision} is loaded, beside what answers"
+    yield f"{target.revision} answers in place of {_words(live)}"
+    yield "the alias 'champion' in MLflow follows, where MLflow answers"
+
+
+def _words(deployment: Deployment | None) -> str:
+    return deployment.revision if deployment else "nothing"
+
+
 def _new_deployment(release: StoredRelease, request: DeployRequest) -> Deployment:
     return Deployment(
         model=release.manifest.model,
@@ -101,6 +208,7 @@ def _new_deployment(release: StoredRelease, request: DeployRequest) -> Deploymen
         release=release.digest,
         run_id=release.manifest.candidate.promotion.run_id,
         model_id=release.manifest.candidate.promotion.model_id,
+        pipeline=release.manifest.candidate.pipeline,
         action=Action.DEPLOY,
         at=datetime.now(UTC),
         by=request.by,

@@ -8,7 +8,7 @@ from services.contract.notification import NotificationKind
 from services.rollout.notifier import Notifier
 from services.rollout.state import JournalEntry, JournalEvent, ModelFiles
 
-_UP = (JournalEvent.LIVE, JournalEvent.RESTARTED, JournalEvent.BACK)
+_UP = (JournalEvent.LIVE, JournalEvent.RETIRED, JournalEvent.RESTARTED, JournalEvent.BACK)
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,10 @@ class Outages:
         if tell and not self._notified:
             self._notifier.tell(NotificationKind.DOWN, live, reason)
             self._notified = True
+
+    def forget(self) -> None:
+        """Nothing is to answer any more."""
+        self.current, self._notified = None, False
 
     def came_back(self, live: Deployment) -> None:
         """What is live answers."""

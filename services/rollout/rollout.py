@@ -4,11 +4,20 @@ import logging
 from collections.abc import Callable
 from threading import Event, Lock, Thread
 
-from services.contract.deployment import Deployment, DeployRequest, ModelState, RollbackRequest
+from services.contract.deployment import (
+    Deployment,
+    DeployRequest,
+    ModelState,
+    Retirement,
+    RetireRequest,
+    RollbackPlan,
+    RollbackRequest,
+)
 from services.contract.errors import Refused
+from services.contract.ledger import Audit, JournalEntry, LedgerNote
 from services.rollout.metrics import Measured, exposition
 from services.rollout.model import ModelRollout
-from services.rollout.state import known_models
+from services.rollout.state import ModelFiles, known_models, make_key
 from services.rollout.traffic import Dependencies
 
 # An end wakes the watches at once; they look all the same for what wakes nobody, such as a machine that slept.
@@ -26,6 +35,7 @@ class Rollout:
 
     def open(self) -> None:
         """Adopts what an earlier service left running; the watch of a model starts what should be live and is not."""
+        make_key(self._dependencies.state)
         found = self._dependencies.backend.adopt()
         for name in sorted({*known_models(self._dependencies.state), *(serving.model for serving in found)}):
             model = ModelRollout(name, self._dependencies)
@@ -43,7 +53,7 @@ class Rollout:
 
     def states(self) -> list[ModelState]:
         states = [model.state() for _, model in sorted(self._models.items())]
-        return [state for state in states if state.live]
+        return [state for state in states if state.live or state.retired]
 
     def metrics(self) -> str:
         models = [model for _, model in sorted(self._models.items())]
@@ -63,6 +73,21 @@ class Rollout:
 
     def rollback(self, name: str, request: RollbackRequest) -> Deployment:
         return self._model(name).rollback(request)
+
+    def plan(self, name: str, to: str | None) -> RollbackPlan:
+        return self._model(name).plan(to)
+
+    def retire(self, name: str, request: RetireRequest) -> Retirement:
+        return self._model(name).retire(request)
+
+    def ledger(self, name: str) -> list[JournalEntry]:
+        return list(ModelFiles(self._dependencies.state, name).entries())
+
+    def audit(self, name: str) -> Audit:
+        return ModelFiles(self._dependencies.state, name).audit()
+
+    def note(self, name: str, note: LedgerNote) -> LedgerNote:
+        return self._model(name).note(note)
 
     def _model(self, name: str) -> ModelRollout:
         with self._lock:
@@ -91,7 +116,7 @@ class Rollout:
     def _keep_known(self) -> None:
         while not self._closing.is_set():
             self._wake.clear()
-            live = [name for name, model in list(self._models.items()) if model.traffic.pointer]
+            live = [name for name, model in list(self._models.items()) if model.traffic.live]
             try:
                 self._dependencies.backend.publish(live)
             except Refused as refusal:

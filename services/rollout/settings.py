@@ -34,6 +34,10 @@ class Settings(BaseSettings):
     port: int = Field(8154, description="port to listen on")
     state: Path = Field(Path(".trackback/rollout"), description="a journal and a pointer for each model")
     store: Path = Field(Path(".trackback/store"), description="releases and records of images")
+    more_stores: Listed = Field(
+        (),
+        description="further stores, with commas, such as a backup: what the store lacks is fetched from there",
+    )
     hosts: Listed = Field(
         (), description="further names under which it and its models are asked, with commas, such as a reverse proxy's"
     )

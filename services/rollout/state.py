@@ -1,29 +1,63 @@
-"""What survives a crash: for each model its address, its journal, and the one pointer that decides what is live."""
+"""What survives a crash: for each model its address, its ledger, and the one pointer that decides what is live."""
 
+import logging
 import os
 from collections.abc import Iterator
-from datetime import datetime
-from enum import StrEnum
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 
 from services.contract import names
-from services.contract.deployment import Deployment
-from services.contract.record import Record, Sha256
+from services.contract.deployment import Deployment, Retirement
+from services.contract.errors import Refused
+from services.contract.ledger import Audit, Checkpoint, FaultKind, Head, JournalEntry, JournalEvent, audit, chained
+from services.contract.record import Record
+from services.contract.secret_file import read_secret, write_token
+
+__all__ = [
+    "Address",
+    "JournalEntry",
+    "JournalEvent",
+    "ModelFiles",
+    "Pointer",
+    "known_models",
+    "live_entry",
+    "make_key",
+    "next_pointer",
+    "retired",
+    "retired_entry",
+]
+
+log = logging.getLogger(__name__)
 
 
 class Pointer(Record):
-    """`newest` is the deployment with the highest promotion number ever delivered, live or not."""
+    """`live` is None while the model is `retired`, and `newest` the deployment with the highest promotion number ever
+    delivered, live or not."""
 
-    live: Deployment
+    live: Deployment | None
     previous: Deployment | None
     newest: Deployment
+    retired: Retirement | None = None
+
+    @property
+    def back(self) -> Deployment | None:
+        """Where a rollback leads: what was retired, else what was live before."""
+        return self.retired.deployment if self.retired else self.previous
 
 
 def next_pointer(pointer: Pointer | None, live: Deployment) -> Pointer:
     if pointer is None:
         return Pointer(live=live, previous=None, newest=live)
     newest = max(pointer.newest, live, key=lambda deployment: deployment.number)
-    return Pointer(live=live, previous=pointer.live, newest=newest)
+    before = pointer.live or pointer.back
+    # What comes back after it was retired has the one before it to go back to, not itself.
+    previous = pointer.previous if before and before.release == live.release else before
+    return Pointer(live=live, previous=previous, newest=newest)
+
+
+def retired(pointer: Pointer, retirement: Retirement) -> Pointer:
+    return pointer.model_copy(update={"live": None, "retired": retirement})
 
 
 class Address(Record):
@@ -33,32 +67,18 @@ class Address(Record):
     slot: str | None = None
 
 
-class JournalEvent(StrEnum):
-    STARTED = "started"
-    REFUSED = "refused"
-    LIVE = "live"
-    RESTARTED = "restarted"
-    DOWN = "down"
-    BACK = "back"
-
-
-class JournalEntry(Record):
-    """A line of the journal; `deployment` is there when a release became live, `message` when there is a reason."""
-
-    at: datetime
-    event: JournalEvent
-    release: Sha256
-    message: str = ""
-    deployment: Deployment | None = None
-
-
 class ModelFiles:
-    """The folder of one model. Every write is on disk when it returns."""
+    """The folder of one model. Every write is on disk when it returns; one process writes, from any of its threads."""
 
     def __init__(self, state: Path, model: str) -> None:
-        self._journal = state / model / "journal.jsonl"
+        self._model = model
+        self._journal = state / model / names.JOURNAL_FILE
         self._pointer = state / model / "live.json"
         self._address = state / model / "address.json"
+        self._checkpoint = state / names.LEDGER_FOLDER / f"{model}.json"
+        self._key = state / names.LEDGER_FOLDER / names.LEDGER_KEY
+        self._lock = Lock()
+        self._head: Head | None = None
 
     def pointer(self) -> Pointer | None:
         return Pointer.read(self._pointer) if self._pointer.exists() else None
@@ -73,29 +93,113 @@ class ModelFiles:
         address.write(self._address)
 
     def append(self, entry: JournalEntry) -> None:
-        self._journal.parent.mkdir(parents=True, exist_ok=True)
-        with self._journal.open("ab") as file:
-            file.write(entry.model_dump_json().encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        """Chains it to the line before, and moves the checkpoint. Raises OSError, and then nothing was written."""
+        with self._lock:
+            line, head = chained(entry, self._head or Head.of(self._content()))
+            self._write(line + b"\n")
+            self._head = head
+            self._keep_checkpoint(head)
 
     def entries(self) -> Iterator[JournalEntry]:
-        if self._journal.exists():
-            for number, line in enumerate(self._journal.read_bytes().splitlines()):
-                yield JournalEntry.from_json(line, f"{self._journal}:{number + 1}")
+        for number, line in enumerate(self._content().splitlines()):
+            yield JournalEntry.from_json(line, f"{self._journal}:{number + 1}")
 
     def deployments(self) -> list[Deployment]:
-        return [entry.deployment for entry in self.entries() if entry.deployment]
+        """Those that became live, in the order in which they did."""
+        return [entry.deployment for entry in self.entries() if entry.deployment and entry.event is JournalEvent.LIVE]
+
+    def audit(self) -> Audit:
+        key = self._key_bytes()
+        checkpoint = Checkpoint.read(self._checkpoint) if self._checkpoint.exists() else None
+        return audit(self._model, self._content(), checkpoint, key)
 
     def repair(self) -> None:
-        """Cuts off a line that a crash left half written, and adds a deployment that only the pointer knows."""
+        """Cuts off a line that a crash left half written, writes down what else is wrong with the ledger, and adds the
+        last change where only the pointer knows it."""
         if self._journal.exists():
-            whole = self._journal.read_bytes().rpartition(b"\n")
+            whole = self._content().rpartition(b"\n")
             if whole[2]:
                 os.truncate(self._journal, len(whole[0]) + len(whole[1]))
-        live = pointer.live if (pointer := self.pointer()) else None
-        if live and live not in self.deployments()[-1:]:
-            self.append(JournalEntry(at=live.at, event=JournalEvent.LIVE, release=live.release, deployment=live))
+        self._note_fault()
+        if (pointer := self.pointer()) and (missing := self._missing(pointer)):
+            self.append(missing)
+
+    def _missing(self, pointer: Pointer) -> JournalEntry | None:
+        """The line of what the pointer says, unless the ledger's last change is that already."""
+        changes = [one for one in self.entries() if one.event in (JournalEvent.LIVE, JournalEvent.RETIRED)][-1:]
+        if pointer.live:
+            known = [one.deployment for one in changes if one.event is JournalEvent.LIVE]
+            return None if known == [pointer.live] else live_entry(pointer.live)
+        if pointer.retired and [one.event for one in changes] != [JournalEvent.RETIRED]:
+            return retired_entry(pointer.retired)
+        return None
+
+    def _note_fault(self) -> None:
+        """The ledger goes on behind what was done to it: traffic does not wait for it, and nothing hides it."""
+        fault = self.audit().fault
+        if not fault or any(one.event is JournalEvent.BROKEN and one.message == fault.words for one in self.entries()):
+            return
+        if fault.kind is not FaultKind.RECORDED:
+            log.error("the ledger of %s is broken: %s", self._model, fault.words)
+            self.append(JournalEntry(at=datetime.now(UTC), event=JournalEvent.BROKEN, message=fault.words))
+
+    def _content(self) -> bytes:
+        return self._journal.read_bytes() if self._journal.exists() else b""
+
+    def _write(self, line: bytes) -> None:
+        self._journal.parent.mkdir(parents=True, exist_ok=True)
+        with self._journal.open("ab") as file:
+            size = os.fstat(file.fileno()).st_size
+            try:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                # A full disk takes a part of a line, and the next one must not be written behind it.
+                os.truncate(self._journal, size)
+                raise
+
+    def _keep_checkpoint(self, head: Head) -> None:
+        """A ledger that is longer than its checkpoint is sound, so that nothing waits for this."""
+        kept = Checkpoint(model=self._model, lines=head.number, hash=head.hash, at=datetime.now(UTC))
+        try:
+            key = self._key_bytes()
+            (kept.signed(key) if key else kept).write(self._checkpoint)
+        except (OSError, Refused) as error:
+            log.warning("the checkpoint of %s stays behind its ledger: %s", self._model, error)
+
+    def _key_bytes(self) -> bytes | None:
+        return read_secret(self._key, "the key of the ledger's checkpoints").encode() if self._key.exists() else None
+
+
+def live_entry(deployment: Deployment) -> JournalEntry:
+    return _change(JournalEvent.LIVE, deployment, deployment.at, deployment.by, deployment.reason)
+
+
+def retired_entry(retirement: Retirement) -> JournalEntry:
+    one = retirement
+    return _change(JournalEvent.RETIRED, one.deployment, one.at, one.by, one.reason)
+
+
+def _change(event: JournalEvent, deployment: Deployment, at: datetime, by: str, reason: str) -> JournalEntry:
+    return JournalEntry(
+        at=at,
+        event=event,
+        release=deployment.release,
+        message=reason,
+        by=by,
+        revision=deployment.revision,
+        run_id=deployment.run_id,
+        pipeline=deployment.pipeline,
+        deployment=deployment,
+    )
+
+
+def make_key(state: Path) -> None:
+    """Of the ledgers' checkpoints, once; for its owner alone."""
+    path = state / names.LEDGER_FOLDER / names.LEDGER_KEY
+    if not path.exists():
+        write_token(path)
 
 
 def known_models(state: Path) -> list[str]:

@@ -14,13 +14,22 @@ from pathlib import Path
 from threading import Event, Lock
 
 from services.contract.backoff import Backoff
-from services.contract.deployment import Deployment
+from services.contract.deployment import Deployment, Retirement
 from services.contract.errors import Refused
 from services.rollout.notifier import Notifier
 from services.rollout.outage import Outages
 from services.rollout.release_store import ReleaseStore
 from services.rollout.serving import Backend, Serving, Unreachable
-from services.rollout.state import JournalEntry, JournalEvent, ModelFiles, Pointer, next_pointer
+from services.rollout.state import (
+    JournalEntry,
+    JournalEvent,
+    ModelFiles,
+    Pointer,
+    live_entry,
+    next_pointer,
+    retired,
+    retired_entry,
+)
 
 LONGEST_PAUSE_SECONDS = 15.0
 # An address is cheap to put back, so what is loaded is not kept waiting for it.
@@ -58,7 +67,11 @@ class Traffic:
 
     @property
     def url(self) -> str | None:
-        return self._dependencies.backend.url(self._model) if self.pointer else None
+        return self._dependencies.backend.url(self._model) if self.live else None
+
+    @property
+    def live(self) -> Deployment | None:
+        return self.pointer.live if self.pointer else None
 
     def wake_event(self) -> Event:
         """A new one, for one watch: it is set whenever there may be something to do."""
@@ -77,11 +90,8 @@ class Traffic:
         previous = self._previous
         return previous if previous and previous.release == release and previous.alive() else None
 
-    def record(
-        self, event: JournalEvent, release: str, message: str = "", deployment: Deployment | None = None
-    ) -> None:
-        now = datetime.now(UTC)
-        self.files.append(JournalEntry(at=now, event=event, release=release, message=message, deployment=deployment))
+    def record(self, event: JournalEvent, release: str, message: str = "") -> None:
+        self.files.append(JournalEntry(at=datetime.now(UTC), event=event, release=release, message=message))
 
     def switch(self, serving: Serving, deployment: Deployment) -> None:
         """Lets `serving` answer, and keeps the one before loaded for a rollback.
@@ -96,19 +106,38 @@ class Traffic:
                 raise Refused(f"{deployment.revision} does not answer, the one before goes on: {error}") from error
             left, self._previous, self._live = self._previous, self._live, serving
             self.pointer = pointer
-            self.record(JournalEvent.LIVE, deployment.release, deployment=deployment)
+            self.files.append(live_entry(deployment))
             self.outages.came_back(deployment)
         self.wake()
         log.info("%s: %s answers (%s by %s)", self._model, deployment.revision, deployment.action, deployment.by)
         if left and left is not serving:
             left.retire(self._dependencies.drain_seconds)
 
+    def retire(self, retirement: Retirement) -> None:
+        """Nothing answers from here on: what is under way is answered, and clients that come are refused."""
+        with self._lock:
+            if self.pointer is None:
+                raise Refused(f"expected a release of {self._model} that answers, found none to retire")
+            pointer = retired(self.pointer, retirement)
+            # The pointer first: after a crash nothing of it comes back.
+            self.files.point(pointer)
+            self.pointer = pointer
+            left, self._live, self._previous = (self._live, self._previous), None, None
+            self.outages.forget()
+            self._dependencies.backend.close_address(self._model)
+            self.files.append(retired_entry(retirement))
+        self.wake()
+        log.warning("%s: retired by %s: %s", self._model, retirement.by, retirement.reason)
+        for serving in left:
+            if serving:
+                serving.retire(self._dependencies.drain_seconds)
+
     def recover(self, found: Sequence[Serving]) -> None:
         """Takes over what an earlier service left running; the pointer decides which of it answers."""
         with self._lock:
             self.files.repair()
             self.outages.load()
-            if self.pointer:
+            if self.pointer and self.pointer.live:
                 self._live = _with_release(found, self.pointer.live)
                 self._previous = _with_release(found, self.pointer.previous)
             if self._live and not self._try(self._live, self._live.go):
@@ -118,7 +147,7 @@ class Traffic:
             for serving in found:
                 if serving not in (self._live, self._previous):
                     serving.retire(self._dependencies.drain_seconds)
-            if not self.pointer:
+            if not self.live:
                 self._dependencies.backend.close_address(self._model)
 
     def keep_answering(self) -> bool:
@@ -128,9 +157,9 @@ class Traffic:
         loaded is ended.
         """
         with self._lock:
-            if not self.pointer:
+            if not (live := self.live):
                 return True
-            live, before = self.pointer.live, self._live
+            before = self._live
             if before and self.answering():
                 self.outages.came_back(live)
                 before.drop_ended()
@@ -147,12 +176,12 @@ class Traffic:
     def keep_complete(self) -> bool:
         """Adds a replica to the live release when it has too few; returns whether nothing is left to do."""
         with self._lock:
-            live, pointer = self._live, self.pointer
-        if not live or not pointer or not live.alive() or live.complete():
+            live, deployment = self._live, self.live
+        if not live or not deployment or not live.alive() or live.complete():
             return True
         if self._additions.due():
             try:
-                self._add_replica(live, pointer.live)
+                self._add_replica(live, deployment)
                 self._additions.succeed()
             except Refused as error:
                 log.error("%s answers with fewer replicas than it should: %s", self._model, error)
@@ -220,7 +249,7 @@ class Traffic:
             raise
 
     def _is_live(self, deployment: Deployment) -> bool:
-        return self.pointer is not None and self.pointer.live is deployment
+        return self.live is deployment
 
     def _switch_over(self, serving: Serving, deployment: Deployment) -> Pointer:
         """Go, drain, confirm, point: in this order only is the address never without an answer, and a crash safe."""
@@ -240,7 +269,7 @@ class Traffic:
     def _undo_switch(self, serving: Serving) -> None:
         if self._live and self._live.alive():
             self._try(self._live, self._live.go)
-        if not self.pointer:
+        if not self.live:
             self._dependencies.backend.close_address(self._model)
         self._previous = None if serving is self._previous else self._previous
         serving.retire(self._dependencies.drain_seconds)

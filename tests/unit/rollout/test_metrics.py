@@ -35,6 +35,13 @@ trackback_deployments_total{{model="diamond-price",action="deploy"}} 2
 trackback_deployments_total{{model="diamond-price",action="rollback"}} 1
 trackback_deployments_total{{model="language-id",action="deploy"}} 0
 trackback_deployments_total{{model="language-id",action="rollback"}} 0
+# HELP trackback_ledger_entries_total Lines of the ledger, by what happened
+# TYPE trackback_ledger_entries_total counter
+trackback_ledger_entries_total{{model="diamond-price",event="started"}} 1
+trackback_ledger_entries_total{{model="diamond-price",event="live"}} 3
+trackback_ledger_entries_total{{model="diamond-price",event="restarted"}} 1
+trackback_ledger_entries_total{{model="language-id",event="started"}} 1
+trackback_ledger_entries_total{{model="language-id",event="refused"}} 1
 # HELP trackback_refused_candidates_total Candidates that did not pass their checks
 # TYPE trackback_refused_candidates_total counter
 trackback_refused_candidates_total{{model="diamond-price"}} 0

@@ -53,6 +53,8 @@ def test_a_deploy_is_live_on_the_first_free_port_and_told_in_the_journal(
     assert int(str(state.url).rpartition(":")[2]) > machine.port
     assert machine.backend.accepting() == [digests[0]]
     assert [entry.event for entry in ModelFiles(machine.state, MODEL).entries()] == [
+        JournalEvent.PROMOTED,
+        JournalEvent.PACKAGED,
         JournalEvent.STARTED,
         JournalEvent.LIVE,
     ]
