@@ -1,44 +1,54 @@
-"""A client that keeps asking: over connections that stay open and over new ones, counting what fails."""
+"""Clients in a thread of their own that keep asking while a test does something to the service."""
 
+import asyncio
 from collections import Counter
-from http.client import HTTPConnection, HTTPException
-from threading import Event, Lock, Thread
+from threading import Thread
 from typing import Self
-from urllib.parse import urlsplit
 
+from benchmarks.load_client import Load, Question, Way
 from services.contract import names
 from tests.support.poll import poll_until
 
-JSON = {"Content-Type": "application/json"}
+KEPT, FRESH, IDLE = Way(pause=0.01), Way(keeps=False, pause=0.01), Way(pause=5.0)
 
 
 class SteadyClient:
-    """Asks `url` without pause; anything but 200 is a failure, and nothing is asked twice.
+    """Asks `url` all the time; what counts as an answer and as a failure is said in benchmarks/load_client.py.
 
-    `answers` counts the answers by what they say in `header`. `kept` threads keep their connections, `fresh` ones ask
-    each time over a new one.
+    `answers` counts the answers by what they say in `header`. `kept` clients keep their connections, `fresh` ones ask
+    each time over a new one, `idle` ones keep theirs and rarely ask.
     """
 
     def __init__(
-        self, url: str, question: bytes, header: str = names.RELEASE_HEADER, kept: int = 4, fresh: int = 2
+        self,
+        url: str,
+        question: bytes,
+        header: str = names.RELEASE_HEADER,
+        kept: int = 4,
+        fresh: int = 2,
+        idle: int = 0,
     ) -> None:
-        address = urlsplit(url)
-        self._address, self._path = address.netloc, f"{address.path}/invocations"
-        self._question, self._header = question, header
-        self._stop, self._lock = Event(), Lock()
-        self.answers: Counter[str] = Counter()
-        self.failures: list[str] = []
-        self._threads = [Thread(target=way) for way in [self._keep] * kept + [self._renew] * fresh]
+        self._question = Question.post(f"{url}/invocations", question, header)
+        self._ways = [KEPT] * kept + [FRESH] * fresh + [IDLE] * idle
+        self._loop = asyncio.new_event_loop()
+        self._load = Load(self._question)
+        self._thread = Thread(target=self._run)
+
+    @property
+    def answers(self) -> Counter[str]:
+        return self._load.heard.answers
+
+    @property
+    def failures(self) -> list[str]:
+        return self._load.heard.failures
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        self._loop.call_soon_threadsafe(self._load.stop)
+        self._thread.join()
 
     def heard(self, answerer: str, more: int = 50) -> None:
         """Waits until `answerer` has answered `more` times from now on."""
@@ -46,34 +56,9 @@ class SteadyClient:
         poll_until(lambda: self.answers[answerer] >= goal, f"{more} answers of {answerer[:8]}", pause=0.02)
 
     def heard_any(self) -> None:
-        """Waits until there are answers of each thread's number."""
-        poll_until(lambda: self.answers.total() > len(self._threads), "the first answers", pause=0.02)
+        """Waits until there are answers of each client's number."""
+        poll_until(lambda: self.answers.total() > len(self._ways), "the first answers", pause=0.02)
 
-    def _keep(self) -> None:
-        connection = HTTPConnection(self._address, timeout=60)
-        while not self._stop.wait(0.01):
-            self._ask(connection)
-        connection.close()
-
-    def _renew(self) -> None:
-        while not self._stop.wait(0.01):
-            connection = HTTPConnection(self._address, timeout=60)
-            self._ask(connection)
-            connection.close()
-
-    def _ask(self, connection: HTTPConnection) -> None:
-        try:
-            connection.request("POST", self._path, self._question, JSON)
-            answer = connection.getresponse()
-            text = answer.read().decode(errors="replace")
-            if answer.status == 200:
-                self._count(answer.headers[self._header])
-            else:
-                self.failures.append(f"status {answer.status}: {text[:200]}")
-        except (OSError, HTTPException) as error:
-            self.failures.append(f"{type(error).__name__}: {error}")
-            connection.close()
-
-    def _count(self, answerer: str) -> None:
-        with self._lock:
-            self.answers[answerer] += 1
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._load.run(self._ways))
