@@ -9,7 +9,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from services.contract.deployment import Action, Deployment, ModelState
 from services.rollout.metrics import Measured, exposition
 from services.rollout.state import Address, JournalEntry, JournalEvent, ModelFiles
-from tests.support.paths import ROOT
 
 AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 RELEASE, RUN = "a1" * 32, "b2" * 16
@@ -113,8 +112,3 @@ def test_a_label_is_escaped_as_prometheus_reads_it(tmp_path: Path) -> None:
     state = ModelState(model="diamond-price", url="http://here", answering=True, live=live, previous=None)
     [sample] = told(Measured.of(state, files))["trackback_live_info"].samples
     assert sample.labels["proxy"] == 'slot "7"\\\n'
-
-
-def test_a_service_that_answers_for_a_model_has_no_library_for_metrics() -> None:
-    locks = (ROOT / "requirements").glob("prediction-*.txt")
-    assert [lock.name for lock in locks if "\nprometheus-client==" in lock.read_text()] == []
