@@ -1,9 +1,12 @@
 """The protocol of the control socket between rollout service and serving process: one line of JSON each way.
 
-`go` brings the listening socket and `listener` takes it, as a descriptor beside the line (SCM_RIGHTS).
+`go` brings the listening socket and `listener` takes it, as a descriptor beside the line (SCM_RIGHTS). The serving
+process tells its workers the same by the same messages.
 """
 
+from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 
 from services.contract.record import Record, Sha256
 
@@ -38,8 +41,32 @@ class Status(Record):
     connections: int
 
 
+class Workers(Record):
+    """How many processes of a release can answer, and how many it should have.
+
+    `ended` counts those that ended or hung since the release was loaded, `reason` says why the last one did, and
+    `next_try` when one is started in its place; None when none is missing.
+    """
+
+    wanted: int
+    ready: int = 0
+    ended: int = 0
+    reason: str = ""
+    next_try: datetime | None = None
+
+
 class Reply(Record):
     """One of the two is set."""
 
     status: Status | None = None
     error: str | None = None
+
+
+def private_socket(control: Path, worker: int) -> Path:
+    """Where one worker alone answers by HTTP."""
+    return control.with_name(f"{control.name}.{worker}.http")
+
+
+def workers_file(control: Path) -> Path:
+    """Where the serving process says how its `Workers` are, so that nobody has to wait for its answer."""
+    return control.with_name(f"{control.name}.workers")

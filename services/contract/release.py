@@ -43,7 +43,7 @@ class ServingLimits(Record):
     """What clients may ask, hold and make others wait for; whoever asks more is told so at once.
 
     `replicas` is how many containers answer together, so that one may die; a platform of processes has one, whose
-    socket outlives it.
+    socket outlives it. `workers` is how many processes a replica has, which answer on one socket; `auto` is one a core.
     """
 
     max_rows: int = Field(1000, ge=1, le=10_000_000, description="rows of a request; else 413")
@@ -61,6 +61,9 @@ class ServingLimits(Record):
         500, ge=1, le=100_000, description="those of one address; behind the gateway it has limits of its own"
     )
     replicas: int = Field(2, ge=1, le=8, description="containers that answer together")
+    workers: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = Field(
+        1, description="processes of a replica, which answer on one socket; auto is one a core"
+    )
     prediction_log: PredictionLog = Field(PredictionLog(), description="what is kept of the requests")
 
 

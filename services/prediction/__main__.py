@@ -1,7 +1,6 @@
 """Answers for one release: on a port by hand, under the rollout service's control, or for a file of rows."""
 
 import argparse
-import asyncio
 import gc
 import logging
 import math
@@ -9,21 +8,26 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-
-import uvloop
 
 from services.contract.errors import Refused
 from services.contract.http_guard import ANY_NAME, EVERYWHERE, names_of, split_names
+from services.contract.open_release import open_release
+from services.contract.release import Manifest
 from services.contract.signals import exit_on
 from services.prediction.ask import answer_file, nothing_printed
 from services.prediction.control_server import ControlServer
 from services.prediction.listener import BACKLOG
 from services.prediction.observed.settings import ObservedSettings
-from services.prediction.predictor import Predictor, load_predictor
-from services.prediction.service import Service
+from services.prediction.predictor import load_opened, load_predictor
+from services.prediction.service import SIGNAL_GRACE_SECONDS
 from services.prediction.without_arrow import leave_arrow_out
+from services.prediction.workers.group import Group, stop_on_signals
+from services.prediction.workers.loading import can_be_shared, load_each_again, threads_lost, worker_count
+from services.prediction.workers.pulse import Page
+from services.prediction.workers.worker_process import Loaded, work
 
 HOST = "127.0.0.1"
 EXAMPLE = "example: python -m services.prediction store/releases/<digest> --digest <digest> --port 8200"
@@ -35,19 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # One process is one core; libgomp reads this once, when the ML library is imported.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
-        if options.control and not sys.stdin.readline():
+        if options.control and not options.each_loads and not sys.stdin.readline():
             raise Refused("expected a line on stdin before loading, found its end: whoever started this has gone")
         if options.ask:
             with nothing_printed():
                 answers = answer_file(load_predictor(options.release, options.digest), options.ask, options.limit_ms)
             sys.stdout.write(answers.to_json())
             return 0
-        predictor = load_predictor(options.release, options.digest)
-        # What is loaded stays: the collector need never look at it again.
-        gc.collect()
-        gc.freeze()
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(predictor, options))
+        _serve(options)
     except Refused as refusal:
         sys.stderr.write(f"{refusal}\n")
         return 1
@@ -84,22 +83,44 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME,…",
         help="the names under which to answer; those of --host if not given, any for 0.0.0.0",
     )
+    parser.add_argument(
+        "--each-loads",
+        action="store_true",
+        help="let each worker load for itself, as a model does whose process cannot be forked; do not wait on stdin",
+    )
     return parser
 
 
-async def _serve(predictor: Predictor, options: argparse.Namespace) -> None:
-    service = Service(predictor, _names(options), ObservedSettings.from_variables(os.environ))
-    service.stop_on_signals()
+def _serve(options: argparse.Namespace) -> None:
+    """Returns when a stop is over. Raises Refused."""
+    settings = ObservedSettings.from_variables(os.environ)
+    manifest, load = _loader(options)
+    page = Page(worker_count(manifest.limits))
+    group = Group(options.digest, partial(work, load, _names(options), settings, page), page, options.control)
+    group.start()
+    stop_on_signals(group, SIGNAL_GRACE_SECONDS)
     if options.control:
-        await service.open_private(Path(f"{options.control}.http"))
-        control = asyncio.create_task(ControlServer(service).serve(options.control))
-        await service.stopped.wait()
-        control.cancel()
+        ControlServer(group).open(options.control)
     else:
-        await service.go(_listen(options.host, options.port))
-        manifest = predictor.manifest
+        group.go(_listen(options.host, options.port))
         sys.stderr.write(f"{manifest.model} {manifest.revision} answers at http://{options.host}:{options.port}\n")
-        await service.stopped.wait()
+    group.run()
+
+
+def _loader(options: argparse.Namespace) -> tuple[Manifest, Callable[[], Loaded]]:
+    """How a worker comes by its model: it has it from here already, where a fork of what has loaded answers."""
+    release, golden = open_release(options.release, options.digest)
+    manifest = release.manifest
+    form = manifest.servable.form
+    if options.each_loads or (form and not can_be_shared(form.runtime)):
+        return manifest, lambda: (load_predictor(options.release, options.digest), golden)
+    predictor = load_opened(options.release, release, golden)
+    if threads_lost(predictor.form.runtime):
+        load_each_again([sys.executable, *sys.orig_argv[1:], "--each-loads"])
+    # What is loaded stays: the collector need never look at it again, and so leaves the pages shared that it is in.
+    gc.collect()
+    gc.freeze()
+    return manifest, lambda: (predictor, golden)
 
 
 def _names(options: argparse.Namespace) -> Sequence[str]:

@@ -2,12 +2,15 @@
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from services.contract.http_protocol import HeadLimits, limited
+from services.prediction.workers.acceptor import Acceptor, ShownConnections
+from services.prediction.workers.pulse import Pulse
 
 BACKLOG = 2048
 _EMPTY_TICKS = 10
@@ -16,10 +19,18 @@ _EMPTY_TICKS = 10
 class Listener(uvicorn.Server):
     """Without uvicorn's signal handlers; `headers` go with every answer, its own errors included.
 
-    `private` is the path of a unix socket to accept on.
+    `private` is the path of a unix socket to accept on. `pulses` are this worker's and its siblings', which share a
+    public one.
     """
 
-    def __init__(self, app: ASGIApp, headers: dict[str, str], limits: HeadLimits, private: Path | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        headers: dict[str, str],
+        limits: HeadLimits,
+        private: Path | None = None,
+        pulses: tuple[Pulse, Sequence[Pulse]] | None = None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -39,6 +50,10 @@ class Listener(uvicorn.Server):
         )
         self._draining = False
         self._empty_ticks = 0
+        self._siblings: Sequence[Pulse] = ()
+        if pulses:
+            self._own, self._siblings = pulses
+            self.server_state.connections = ShownConnections(self._own)
 
     @property
     def connections(self) -> int:
@@ -52,6 +67,13 @@ class Listener(uvicorn.Server):
         sockets = [accepting] if accepting else None
         await self.startup(sockets)
         self.ended = asyncio.create_task(self._run(sockets))
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if not sockets or not self._siblings:
+            await super().startup(sockets)
+            return
+        self.servers = [Acceptor(one, self._protocol, self._own, self._siblings) for one in sockets]  # type: ignore[misc]
+        self.started = True
 
     def drain(self) -> None:
         """Accepts no more, and answers with `Connection: close`, so that no client meets a closed connection."""
@@ -69,6 +91,12 @@ class Listener(uvicorn.Server):
         if self._draining and self._empty_ticks >= _EMPTY_TICKS:
             self.should_exit = True
         return await super().on_tick(counter)
+
+    def _protocol(self) -> asyncio.Protocol:
+        """As uvicorn makes it."""
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
     async def _run(self, sockets: list[socket.socket] | None) -> None:
         await self.main_loop()

@@ -26,7 +26,7 @@ _UNTAKEN = "the model cannot take these rows: a value is outside what it was tra
 
 
 class Predictor:
-    """`example` is a record that it answers."""
+    """`example` is a record that it answers. `on_rows` is told how many rows are about to be given to the model."""
 
     def __init__(self, release: Release, form: Form, model: Model, example: dict[str, Any] | None = None) -> None:
         self.release = release
@@ -35,10 +35,11 @@ class Predictor:
         self.example = {"dataframe_records": [example or {}]}
         self.model = model
         self._plain = model.predict_plain if isinstance(model, PlainModel) else None
+        self.on_rows: Callable[[int], object] = _unwatched
 
     def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
         """Raises Invalid when the model has no finite answer for these rows."""
-        return _answered(self.model.predict, rows)
+        return self._answered(self.model.predict, rows)
 
     def predict_proba(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
         """As `predict`, of a classifier, with the probabilities of all classes."""
@@ -48,12 +49,13 @@ class Predictor:
         if len(rows) > self.most_rows:
             many = f"expected at most {self.most_rows} rows for the probabilities of all {len(classes)} classes"
             raise Invalid(413, f"{many}, found {len(rows)}: send them in parts")
-        return _answered(lambda rows: self.model.predict_proba(rows, classes), rows)
+        return self._answered(lambda rows: self.model.predict_proba(rows, classes), rows)
 
     def answer(self, rows: Rows) -> list[Json]:
         """As `predict`, as the predictions stand in an answer. Raises ValueError or Invalid where there is none."""
         if self._plain is None:
             return [as_json(one, _NO_PARAMS) for one in self.predict(rows)]
+        self.on_rows(len(rows))
         found = self._plain(rows)
         if names.GRAPH_PREDICTION in found:
             return list(_finite(found[names.GRAPH_PREDICTION]))
@@ -83,6 +85,10 @@ class Predictor:
         inputs = self.manifest.inputs
         return check_rows(read_table(columns or [column.name for column in inputs], rows, inputs), inputs)
 
+    def _answered(self, predict: Callable[[Rows], list[Prediction]], rows: Rows) -> list[Prediction]:
+        self.on_rows(len(rows))
+        return _answered(predict, rows)
+
 
 def _answered(predict: Callable[[Rows], list[Prediction]], rows: Rows) -> list[Prediction]:
     try:
@@ -102,16 +108,24 @@ def _finite(numbers: Sequence[float]) -> Sequence[float]:
     return numbers
 
 
+def _unwatched(rows: int) -> None:
+    """Where nobody watches for how long a model takes."""
+
+
 def load_predictor(folder: Path, digest: str) -> Predictor:
     """Raises Refused for changed files, untrusted types and answers that differ from the golden ones."""
-    release, golden = open_release(folder, digest)
+    return load_opened(folder, *open_release(folder, digest))
+
+
+def load_opened(folder: Path, release: Release, golden: Golden) -> Predictor:
+    """As `load_predictor`, of a folder whose files were verified."""
     form, inputs = _form(release.manifest.servable), release.manifest.inputs
     _check_inputs(inputs)
     model = find_runtime(form.runtime).load(_model_file(folder, form), inputs)
     # The first ones are rows at the edge.
     example = dict(zip(golden.columns, golden.rows[-1], strict=False)) if golden.rows else None
     predictor = Predictor(release, form, model, example)
-    _replay(predictor, golden)
+    replay(predictor, golden)
     return predictor
 
 
@@ -133,8 +147,8 @@ def _model_file(folder: Path, form: Form) -> Path:
     return file
 
 
-def _replay(predictor: Predictor, golden: Golden) -> None:
-    """Once for the answers, and once more where the probabilities of all classes are known."""
+def replay(predictor: Predictor, golden: Golden) -> None:
+    """Once for the answers, and once more where the probabilities of all classes are known. Raises Refused."""
     try:
         golden.check(predictor.ask(golden.rows, golden.columns))
         known = golden.of_all_classes

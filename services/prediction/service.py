@@ -19,14 +19,25 @@ from services.prediction.listener import Listener
 from services.prediction.observed.observer import OFF, Observer
 from services.prediction.observed.settings import ObservedSettings
 from services.prediction.predictor import Predictor
+from services.prediction.workers.pulse import Pulse
 
 SIGNAL_GRACE_SECONDS = 3.0
 
 
 class Service:
-    """`hosts` are the names under which the public listener answers; the private one is a file of its owner's."""
+    """`hosts` are the names under which the public listener answers; the private one is a file of its owner's.
 
-    def __init__(self, predictor: Predictor, hosts: Sequence[str] = LOOPBACK, settings: ObservedSettings = OFF) -> None:
+    `pulses` are this worker's own and those of its siblings, with which it shares the connections.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        hosts: Sequence[str] = LOOPBACK,
+        pulses: tuple[Pulse, Sequence[Pulse]] | None = None,
+        settings: ObservedSettings = OFF,
+    ) -> None:
+        self._pulses = pulses
         manifest = predictor.manifest
         self._release = predictor.release.digest
         self._observer = Observer(predictor.release, settings)
@@ -99,7 +110,7 @@ class Service:
     def _public_listener(self) -> Listener:
         # A gateway asks for many clients over many connections, and has limits of its own for each of them.
         limits = head_limits(self._limits, gateway=self._access.any_name)
-        return Listener(self.public_app, self._headers, limits)
+        return Listener(self.public_app, self._headers, limits, pulses=self._pulses)
 
     async def _open(self, listener: Listener, accepting: socket.socket | None) -> Listener:
         await listener.open(accepting)

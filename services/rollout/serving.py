@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import Protocol, Self
 
+from services.contract.control_protocol import Workers
 from services.contract.errors import Refused
 from services.rollout.release_store import StoredRelease
 
@@ -28,6 +29,9 @@ class Serving(Protocol):
 
     def complete(self) -> bool:
         """Whether it has as many replicas as its release asks for. Never raises."""
+
+    def workers(self) -> Workers | None:
+        """How its worker processes are, None where nobody counts them here. Never raises, does not wait."""
 
     def drop_ended(self) -> None:
         """Removes replicas that ended, so that no client is sent there. Never raises, does not wait."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event
 from typing import Self
 
+from services.contract.control_protocol import Workers
 from services.contract.deployment import DeployRequest, RollbackRequest
 from services.contract.errors import Refused
 from services.rollout.notifier import Notifier
@@ -44,6 +45,7 @@ class FakeServing:
     torn: bool = False
     without_address: bool = False
     drops: int = 0
+    counted: Workers | None = None
     spares: list[Self] = field(default_factory=list)
     loading: Event = field(default_factory=Event)
     may_load: Event = field(default_factory=set_signal)
@@ -56,6 +58,9 @@ class FakeServing:
 
     def complete(self) -> bool:
         return not self.torn
+
+    def workers(self) -> Workers | None:
+        return self.counted
 
     def drop_ended(self) -> None:
         self.drops += 1

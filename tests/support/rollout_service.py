@@ -97,8 +97,17 @@ class RolloutService:
         return ModelState.from_json(self.http.get(f"/models/{MODEL}").content)
 
     def serving(self, digest: str = "") -> list[psutil.Process]:
-        """The serving processes of this service, found from outside by their command lines."""
-        found = psutil.process_iter(["cmdline", "status"])
+        """The serving processes of this service without their workers, found from outside by their command lines."""
+        ours = self._ours(digest)
+        return [process for process in ours if process.info["ppid"] not in {other.pid for other in ours}]
+
+    def workers(self, digest: str = "") -> list[psutil.Process]:
+        """The processes that answer, also those whose parent has ended."""
+        ours = self._ours(digest)
+        return [process for process in ours if process.info["ppid"] in {1, *(other.pid for other in ours)}]
+
+    def _ours(self, digest: str) -> list[psutil.Process]:
+        found = psutil.process_iter(["cmdline", "ppid"])
         commands = [(process, process.info["cmdline"] or []) for process in found]
         ours = [(process, line) for process, line in commands if "services.prediction" in line]
         return [process for process, line in ours if str(self.store / "releases" / digest) in " ".join(line)]
@@ -123,7 +132,7 @@ def running(service: RolloutService) -> Iterator[RolloutService]:
     finally:
         service.stop()
         service.http.close()
-        for process in service.serving():
+        for process in [*service.serving(), *service.workers()]:
             process.kill()
 
 

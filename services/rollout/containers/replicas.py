@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from threading import Thread
 from typing import Self
 
+from services.contract.control_protocol import Workers
 from services.contract.errors import Refused
 from services.rollout.containers.route import Route
 from services.rollout.containers.serving_container import ServingContainer
@@ -34,6 +35,10 @@ class Replicas:
 
     def complete(self) -> bool:
         return len(self._living()) == len(self._containers) == self._wanted
+
+    def workers(self) -> Workers | None:
+        """A container's parent replaces them by itself, and tells nobody but its log."""
+        return None
 
     def drop_ended(self) -> None:
         living = self._living()

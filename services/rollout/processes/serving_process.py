@@ -11,7 +11,7 @@ from typing import Annotated, Self
 import psutil
 from pydantic import BeforeValidator
 
-from services.contract.control_protocol import Command, Status, Verb
+from services.contract.control_protocol import Command, Status, Verb, Workers, private_socket, workers_file
 from services.contract.errors import Refused
 from services.contract.process_identity import is_same
 from services.contract.record import ModelName, Record, Sha256
@@ -21,6 +21,7 @@ from services.rollout.processes.control_client import send_command
 from services.rollout.processes.listeners import Listeners
 from services.rollout.processes.unix_socket import unix_socket_client
 from services.rollout.release_store import StoredRelease
+from services.rollout.serving import Unreachable
 
 CLOSE_SECONDS = 5.0
 
@@ -36,7 +37,9 @@ class ProcessRecord(Record):
 
 
 class ServingProcess:
-    """A Serving. `control` names its files: the control socket, and beside it `.http`, `.log` and `.json`."""
+    """A Serving: the parent of its workers. `control` names its files: the control socket, and beside it `.log`,
+    `.json`, `.workers` and for each worker `.<number>.http`.
+    """
 
     def __init__(
         self,
@@ -66,8 +69,15 @@ class ServingProcess:
         return self._process() is not None
 
     def reachable(self) -> bool:
-        # The socket that it accepts on stays with its process.
-        return True
+        # The socket that it accepts on stays with its process, which starts its workers again.
+        workers = self.workers()
+        return workers is None or workers.ready > 0
+
+    def workers(self) -> Workers | None:
+        # A file, because whoever asks for the state of a model must not wait for this process.
+        with contextlib.suppress(Refused):
+            return Workers.read(workers_file(self._control))
+        return None
 
     def complete(self) -> bool:
         return True
@@ -90,10 +100,17 @@ class ServingProcess:
         wait_until_ready(self._answers, self.release, self._load_seconds)
 
     def check(self, release: StoredRelease) -> None:
-        replay_golden(unix_socket_client(beside(self._control, "http")), release)
+        workers = self.workers()
+        for number in range(workers.wanted if workers else 1):
+            replay_golden(unix_socket_client(private_socket(self._control, number)), release)
 
     def go(self) -> None:
-        send_command(self._control, Command(verb=Verb.GO), self._listeners.listen(self.model))
+        try:
+            send_command(self._control, Command(verb=Verb.GO), self._listeners.listen(self.model))
+        except Refused as refusal:
+            if self.alive() and not self.reachable():
+                raise Unreachable(str(refusal)) from refusal
+            raise
 
     def drain(self) -> None:
         self._ask(Verb.DRAIN)
@@ -123,14 +140,18 @@ class ServingProcess:
         """Waits up to `seconds` for its end, then forces it; removes its files."""
         with contextlib.suppress(NotInTime):
             wait_until(lambda: not self.alive(), f"process {self._record.pid} to end", seconds)
-        if process := self._process():
+        for process in self._family():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         if self._child:
             self._child.wait()
-        for ending in ("http", "log", "json"):
-            beside(self._control, ending).unlink(missing_ok=True)
-        self._control.unlink(missing_ok=True)
+        for path in self._control.parent.glob(f"{self._control.name}*"):
+            path.unlink(missing_ok=True)
+
+    def _family(self) -> list[psutil.Process]:
+        """The process and its workers, also those that it has left behind: they have its command line."""
+        ours = ["--control", self._control.name]
+        return [one for one in psutil.process_iter(["cmdline"]) if ours == _after(one.info["cmdline"] or [], ours[0])]
 
     def _last_line(self) -> str:
         with contextlib.suppress(OSError):
@@ -157,6 +178,12 @@ class ServingProcess:
             ours = is_same(process.pid, self._record.started)
             return process if ours and process.status() != psutil.STATUS_ZOMBIE else None
         return None
+
+
+def _after(words: list[str], option: str) -> list[str]:
+    """The option with its value."""
+    place = words.index(option) if option in words else len(words)
+    return words[place : place + 2]
 
 
 def beside(control: Path, ending: str) -> Path:
