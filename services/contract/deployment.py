@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.contract.candidate import PipelineRef
+from services.contract.control_protocol import Workers
 from services.contract.promotion import promotion_number
 from services.contract.record import ModelId, ModelName, Record, Revision, RunId, Sha256
 
@@ -90,7 +91,8 @@ class ModelState(Record):
     """`url` is where the model answers, None before its first release and while it is `retired`; a rollback returns to
     what was retired, else to `previous`.
 
-    While what is live does not answer, `down_since` and `reason` say since when and why, as far as it was seen.
+    While what is live does not answer, `down_since` and `reason` say since when and why, as far as it was seen, `tries`
+    how often it was started again, and `next_try` when it will be. `workers` are its processes, where they are counted.
     """
 
     model: ModelName
@@ -98,6 +100,9 @@ class ModelState(Record):
     answering: bool
     down_since: datetime | None = None
     reason: str = ""
+    tries: int = 0
+    next_try: datetime | None = None
+    workers: Workers | None = None
     live: Deployment | None
     previous: Deployment | None
     retired: Retirement | None = None

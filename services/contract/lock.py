@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
@@ -9,9 +10,9 @@ from services.contract.errors import Refused
 
 
 def lock(path: Path, what: str, advice: str) -> IO[str]:
-    """Held until the file is closed or this process ends; meanwhile it says which process that is.
+    """Held until the file is closed or this process ends; meanwhile it says which process that is, and since when.
 
-    Raises Refused while another process holds it: its number follows `what` it is, and what to do is `advice`. The file
+    Raises Refused while another process holds it: both follow `what` it is, and what to do is `advice`. The file
     is never removed, because two processes could then lock two files of one name. Source: flock(2).
     """
     file = path.open("a+", encoding="utf-8")
@@ -24,6 +25,6 @@ def lock(path: Path, what: str, advice: str) -> IO[str]:
         expected = f"expected no other {what} on {path.parent}"
         raise Refused(f"{expected}, found the one of process {holder}: {advice}") from error
     file.truncate(0)
-    file.write(f"{os.getpid()}\n")
+    file.write(f"{os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n")
     file.flush()
     return file

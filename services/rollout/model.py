@@ -1,7 +1,7 @@
 """Deploy, rollback and retirement of one model."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 
 from services.contract.deployment import (
@@ -49,6 +49,9 @@ class ModelRollout:
             answering=answering,
             down_since=outage.since if outage else None,
             reason=outage.reason if outage else "",
+            tries=self.traffic.restarts.failures if outage else 0,
+            next_try=_soon(self.traffic.restarts.seconds_left) if outage else None,
+            workers=self.traffic.workers(),
             live=pointer.live if pointer else None,
             previous=pointer.previous if pointer else None,
             retired=pointer.retired if pointer else None,
@@ -173,6 +176,10 @@ class ModelRollout:
         refusal = LiveChanged(f"{words} {_words(self.traffic.live)}: compare with what is live now")
         self.traffic.record(JournalEvent.REFUSED, candidate.release, str(refusal))
         raise refusal
+
+
+def _soon(seconds: float) -> datetime | None:
+    return datetime.now(UTC) + timedelta(seconds=seconds) if seconds else None
 
 
 def _check(candidate: Serving, release: StoredRelease) -> None:

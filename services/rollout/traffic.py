@@ -6,6 +6,7 @@ and nobody takes the first under it. So what is live can be started again while 
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Lock
 
-from services.contract.backoff import Backoff
+from services.contract.backoff import Backoff, Clock
+from services.contract.control_protocol import Workers
 from services.contract.deployment import Deployment, Retirement
 from services.contract.errors import Refused
 from services.rollout.notifier import Notifier
@@ -34,6 +36,8 @@ from services.rollout.state import (
 LONGEST_PAUSE_SECONDS = 15.0
 # An address is cheap to put back, so what is loaded is not kept waiting for it.
 ADDRESS_PAUSE_SECONDS = 0.5
+# What has answered for so long since it was started again does not end at once.
+CALM_SECONDS = 15.0
 ENDED, ADDRESS_LOST = "what answered had ended", "its address does not lead to it"
 log = logging.getLogger(__name__)
 
@@ -47,6 +51,7 @@ class Dependencies:
     backend: Backend
     drain_seconds: float
     notifier: Notifier = field(default_factory=Notifier)
+    clock: Clock = time.monotonic
 
 
 class Traffic:
@@ -58,8 +63,9 @@ class Traffic:
         self._lock = Lock()
         self._live: Serving | None = None
         self._previous: Serving | None = None
-        self._restarts = Backoff()
+        self._restarts = Backoff(clock=dependencies.clock)
         self._additions = Backoff()
+        self._recovered = dependencies.clock()
         self._wake_events: list[Event] = []
         self.files = ModelFiles(dependencies.state, model)
         self.outages = Outages(self.files, dependencies.notifier)
@@ -84,6 +90,15 @@ class Traffic:
 
     def answering(self) -> bool:
         return self._live is not None and self._live.alive() and self._live.reachable()
+
+    @property
+    def restarts(self) -> Backoff:
+        """How often what is live was started again without lasting, and when it will be."""
+        return self._restarts
+
+    def workers(self) -> Workers | None:
+        live = self._live
+        return live.workers() if live and live.alive() else None
 
     def warm(self, release: str) -> Serving | None:
         """What answered before, while it still has `release` loaded; None otherwise."""
@@ -163,13 +178,15 @@ class Traffic:
             if before and self.answering():
                 self.outages.came_back(live)
                 before.drop_ended()
+                if self._dependencies.clock() - self._recovered >= CALM_SECONDS:
+                    self._restarts.succeed()
                 return True
-            if not self._restarts.due():
-                return False
             lost = before is not None and before.alive()
             if not self.outages.current:
                 # A service that was just started tries once before it notifies anybody.
                 self.outages.went_down(live, ADDRESS_LOST if lost else ENDED, tell=before is not None)
+            if not self._restarts.due():
+                return False
         self._recover(live, before if lost else None)
         return False
 
@@ -194,10 +211,13 @@ class Traffic:
                 self._restore_address(live, lost)
             else:
                 self._restart(live)
-            self._restarts.succeed()
+            # What ends again at once is not started again at once.
+            self._restarts.fail(LONGEST_PAUSE_SECONDS)
+            self._recovered = self._dependencies.clock()
         except Refused as error:
             log.error("%s does not answer: %s", self._model, error)
-            self._restarts.fail(ADDRESS_PAUSE_SECONDS if isinstance(error, Unreachable) else LONGEST_PAUSE_SECONDS)
+            longest = ADDRESS_PAUSE_SECONDS if isinstance(error, Unreachable) else LONGEST_PAUSE_SECONDS
+            self._restarts.fail(longest)
             with self._lock:
                 if self._is_live(live):
                     self.outages.went_down(live, str(error))

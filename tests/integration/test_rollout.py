@@ -11,8 +11,9 @@ import httpx
 import psutil
 import pytest
 
+from services.contract.control_protocol import Workers
 from services.contract.deployment import Action
-from services.contract.release import Release, Servable
+from services.contract.release import Release, Servable, ServingLimits
 from tests.support.poll import PATIENCE, poll_until
 from tests.support.release_factory import ReleasePlan, build_release, expected_predictions
 from tests.support.rollout_service import QUESTION, RolloutService, ask, running
@@ -25,9 +26,10 @@ def rollout(tmp_path: Path) -> Iterator[RolloutService]:
         yield service
 
 
-def releases(rollout: RolloutService, count: int) -> list[Release]:
+def releases(rollout: RolloutService, count: int, workers: int = 1) -> list[Release]:
+    limits = ServingLimits(replicas=1, workers=workers)
     return [
-        build_release(rollout.store, ReleasePlan(number=number, price_per_carat=4000.0 + number))
+        build_release(rollout.store, ReleasePlan(number=number, price_per_carat=4000.0 + number, limits=limits))
         for number in range(1, count + 1)
     ]
 
@@ -149,7 +151,7 @@ def test_a_stop_during_a_deploy_refuses_it_and_leaves_no_process(rollout: Rollou
 def test_a_second_service_on_the_same_state_is_refused_in_one_line(rollout: RolloutService) -> None:
     second = rollout.spawn()
     assert second.wait(PATIENCE) == 1
-    assert f"found the one of process {rollout.pid}: end that one" in rollout.log().splitlines()[-1]
+    assert f"found the one of process {rollout.pid} since " in rollout.log().splitlines()[-1]
 
 
 def test_a_process_killed_while_a_candidate_loads_is_back_before_the_candidate(rollout: RolloutService) -> None:
@@ -175,6 +177,48 @@ def test_a_serving_process_is_scrubbed_limited_and_in_the_services_group(rollout
     assert sorted(process.environ()) == ["LANG", "OMP_NUM_THREADS", "PYTHONPATH"]
     assert process.rlimit(psutil.RLIMIT_AS) == (4 << 30, 4 << 30)
     assert os.getpgid(process.pid) == os.getpgid(rollout.pid)
+
+
+def whole(workers: Workers | None) -> Workers | None:
+    return workers if workers and workers.ready == workers.wanted else None
+
+
+def test_two_workers_switch_together_without_a_failed_request_and_are_replaced_alone(rollout: RolloutService) -> None:
+    first, second, third = (one.digest for one in releases(rollout, 3, workers=2))
+    rollout.deployed(first)
+    with SteadyClient(rollout.url, QUESTION) as client:
+        client.heard(first)
+        for permitted, switch in ((second, rollout.deployed), (third, rollout.deployed)):
+            switch(permitted)
+            client.heard(permitted)
+        for permitted in (second, third, second):
+            assert rollout.rollback().status_code == 200
+            assert {ask(rollout.url)[0] for _ in range(20)} == {permitted}, "no worker of the one before accepts"
+            client.heard(permitted)
+        (parent,) = rollout.serving(second)
+        workers = {process.pid for process in rollout.workers(second)}
+        rollout.kill()
+        client.heard(second)
+    assert (client.failures, set(client.answers)) == ([], {first, second, third})
+    hung, killed = rollout.workers(second)
+    hung.suspend()
+    killed.kill()
+    for _ in range(10):
+        assert ask(rollout.url)[0] == second
+    poll_until(
+        lambda: len({one.pid for one in rollout.workers(second)} - workers) == 2,
+        "both to be replaced without a rollout service",
+        pause=0.02,
+    )
+    rollout.start()
+    found = poll_until(
+        lambda: (now := rollout.model().workers) and now.ready == 2 and now, "both to answer", pause=0.02
+    )
+    assert (found.wanted, found.ended, found.next_try) == (2, 2, None)
+    assert "worker" in found.reason
+    assert rollout.serving(second) == [parent]
+    assert ask(rollout.url)[0] == second
+    assert rollout.rollback().json()["release"] == third
 
 
 def deploy_or_lose(rollout: RolloutService, release: Release) -> None:

@@ -95,7 +95,8 @@ def test_a_second_platform_on_the_same_state_is_refused_by_name(tmp_path: Path) 
         process.send_signal(signal.SIGTERM)
         process.wait(PATIENCE)
     assert done.returncode == 1
-    assert f"found the one of process {process.pid}: stop it, or set TRACKBACK_STATE" in done.stderr
+    assert f"found the one of process {process.pid} since " in done.stderr
+    assert "stop it, or set TRACKBACK_STATE" in done.stderr
 
 
 def test_the_demo_runs_once_and_ends(tmp_path: Path) -> None:

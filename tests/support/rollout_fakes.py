@@ -1,12 +1,14 @@
 """A fake machine for the rollout: its processes only record what they are told."""
 
 import socket
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Self
 
+from services.contract.backoff import Clock
 from services.contract.control_protocol import Workers
 from services.contract.deployment import DeployRequest, RollbackRequest
 from services.contract.errors import Refused
@@ -168,10 +170,9 @@ class FakeMachine:
     def __post_init__(self) -> None:
         self.backend = FakeBackend(self._listeners())
 
-    def dependencies(self) -> Dependencies:
-        return Dependencies(
-            self.state, ReleaseStore(self.store), self.backend, drain_seconds=1.0, notifier=self.notifier
-        )
+    def dependencies(self, clock: Clock = time.monotonic) -> Dependencies:
+        store = ReleaseStore(self.store)
+        return Dependencies(self.state, store, self.backend, drain_seconds=1.0, notifier=self.notifier, clock=clock)
 
     def close(self) -> None:
         self.notifier.close()

@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from services.contract import names
+from services.contract.control_protocol import Workers
 from services.contract.deployment import ModelState
 from services.contract.errors import Refused, Unavailable
 from services.contract.model_config import list_models
@@ -221,6 +222,25 @@ def _answer(rollout: ModelState | None) -> str:
     if (live := rollout.live) is None:
         return "nothing answers"
     if rollout.answering:
-        return f"{live.revision} since {live.at:{_TIME}} at {rollout.url} answers"
+        return f"{live.revision} since {live.at:{_TIME}} at {rollout.url} answers{_workers(rollout.workers)}"
     since = f" since {rollout.down_since:{_TIME}}" if rollout.down_since else ""
-    return f"{live.revision} is live but does not answer{since}: {rollout.reason or 'it has just ended'}"
+    said = f"{live.revision} is live but does not answer{since}: {rollout.reason or 'it has just ended'}"
+    tried = f", started again {_times(rollout.tries)}" if rollout.tries else ""
+    return f"{said}{tried}{_next_try(rollout.next_try)}{_workers(rollout.workers)}"
+
+
+def _workers(workers: Workers | None) -> str:
+    """Only where one has ended: that all are well is no news."""
+    if workers is None or not workers.ended:
+        return ""
+    ready = f"{workers.ready} of {workers.wanted} worker{'' if workers.wanted == 1 else 's'} answer"
+    replaced = f"replaced {_times(workers.ended)}, last {workers.reason}"
+    return f" ({ready}; {replaced}{_next_try(workers.next_try)})"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _next_try(at: datetime | None) -> str:
+    return f", next try {at:{_TIME}}" if at else ""

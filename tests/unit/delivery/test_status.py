@@ -8,6 +8,7 @@ import httpx
 import pytest
 import typer
 
+from services.contract.control_protocol import Workers
 from services.contract.deployment import Action, Deployment, ModelState
 from services.contract.errors import Refused, Unavailable
 from services.delivery.clients.rollout_client import Rollout
@@ -19,6 +20,7 @@ from tests.support.receipts import receipt_of
 from tests.support.release_factory import ReleasePlan, build_release
 
 AT = datetime(2026, 11, 27, 7, 0, 0, tzinfo=UTC)
+SOON = datetime(2026, 11, 27, 7, 5, 0, tzinfo=UTC)
 RUN = "3f0c" + 28 * "0"
 
 
@@ -250,6 +252,10 @@ def test_a_rollout_service_that_is_away_is_one_line_and_is_asked_once(server: Re
             "does not answer since 2026-11-27 07:05:00 UTC: release 0000… ended while loading",
         ),
         ({}, "does not answer: it has just ended"),
+        (
+            {"reason": "what answered had ended", "tries": 3, "next_try": datetime(2026, 11, 27, 7, 5, 4, tzinfo=UTC)},
+            "does not answer: what answered had ended, started again 3 times, next try 2026-11-27 07:05:04 UTC",
+        ),
     ],
 )
 def test_what_is_live_and_does_not_answer_is_not_said_to_answer(
@@ -258,6 +264,25 @@ def test_what_is_live_and_does_not_answer_is_not_said_to_answer(
     found = read(server, PlayedRollout(state("churn", answering=False, **more)), "churn")
     assert lines(found)[0] == f"churn: 1-aaaaaaaa is live but {words}"
     assert not found.well
+
+
+@pytest.mark.parametrize(
+    ("workers", "words"),
+    [
+        (Workers(wanted=2, ready=2), "answers"),
+        (
+            Workers(wanted=2, ready=1, ended=4, reason="worker 1 (process 9) ended by SIGSEGV", next_try=SOON),
+            "answers (1 of 2 workers answer; replaced 4 times, last worker 1 (process 9) ended by SIGSEGV, next try "
+            "2026-11-27 07:05:00 UTC)",
+        ),
+        (
+            Workers(wanted=1, ready=1, ended=1, reason="worker 0 (process 9) hung"),
+            "answers (1 of 1 worker answer; replaced once, last worker 0 (process 9) hung)",
+        ),
+    ],
+)
+def test_workers_are_told_of_where_one_has_ended(server: Replay, workers: Workers, words: str) -> None:
+    assert lines(read(server, PlayedRollout(state("churn", workers=workers)), "churn"))[0].endswith(f" {words}")
 
 
 def test_a_check_without_services_fails_after_it_has_told(

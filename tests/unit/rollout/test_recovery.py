@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -11,8 +11,10 @@ from typing import TypeVar
 
 import pytest
 
+from services.contract.control_protocol import Workers
 from services.rollout.model import ModelRollout
 from services.rollout.rollout import Rollout
+from services.rollout.traffic import CALM_SECONDS
 from tests.support.poll import poll_until
 from tests.support.ports import free_port
 from tests.support.rollout_fakes import BACK, MODEL, FakeMachine, FakeServing, ask_for, set_signal, three_releases
@@ -62,6 +64,43 @@ def test_a_release_that_cannot_be_started_again_is_not_tried_without_a_pause(
     for _ in range(3):
         model.traffic.keep_answering()
     assert len(machine.backend.all) == 2
+
+
+def test_what_ends_again_and_again_is_started_after_longer_pauses_and_says_so(
+    machine: FakeMachine, digests: list[str]
+) -> None:
+    now = [0.0]
+    model = ModelRollout(MODEL, machine.dependencies(clock=lambda: now[0]))
+    with closing(machine.backend):
+        model.deploy(ask_for(digests[0]))
+        for started, pause in enumerate((0.0, 0.5, 1.0, 2.0), start=1):
+            machine.backend.all[-1].kill()
+            now[0] += pause / 2
+            model.traffic.keep_answering()
+            found = model.state()
+            assert (found.answering, found.tries) == (not pause, 0 if not pause else started - 1)
+            assert (found.next_try is not None, found.reason) == (
+                (True, "what answered had ended") if pause else (False, "")
+            )
+            now[0] += pause / 2
+            model.traffic.keep_answering()
+            assert (model.state().answering, len(machine.backend.all)) == (True, started + 1)
+        now[0] += CALM_SECONDS
+        model.traffic.keep_answering()
+        machine.backend.all[-1].kill()
+        model.traffic.keep_answering()
+        assert model.state().answering
+
+
+def test_the_state_of_a_model_has_its_workers_while_its_release_runs(
+    machine: FakeMachine, model: ModelRollout, digests: list[str]
+) -> None:
+    model.deploy(ask_for(digests[0]))
+    assert model.state().workers is None
+    machine.backend.all[0].counted = Workers(wanted=2, ready=1, ended=3, reason="worker 1 ended by SIGSEGV")
+    assert model.state().workers == machine.backend.all[0].counted
+    machine.backend.all[0].kill()
+    assert model.state().workers is None
 
 
 def test_a_live_release_that_lacks_a_replica_is_made_whole_while_it_answers(
