@@ -13,11 +13,21 @@ MAX_PROBLEMS = 10
 _BODY_UNREAD = (400, 408, 413, 415, 503)
 
 
+# Names of MLflow's, which its clients read. Source: mlflow.exceptions.ERROR_CODE_TO_HTTP_STATUS.
+_ERROR_CODES = {400: "BAD_REQUEST", 404: "ENDPOINT_NOT_FOUND", 408: "DEADLINE_EXCEEDED", 503: "TEMPORARILY_UNAVAILABLE"}
+_ERROR_CODE = "INVALID_PARAMETER_VALUE"
+
+
 class Problem(Record):
-    """The body of every 4xx answer: what is wrong, and where, at most ten times."""
+    """The body of every 4xx answer: what is wrong, and where, at most ten times.
+
+    `error_code` and `message` say it once more where MLflow's clients look for it; a gateway's own answers lack them.
+    """
 
     error: str
     problems: tuple[str, ...] = ()
+    error_code: str = ""
+    message: str = ""
 
 
 class Invalid(Exception):
@@ -25,8 +35,10 @@ class Invalid(Exception):
 
     def __init__(self, status: int, error: str, problems: Iterable[str] = ()) -> None:
         self.status = status
-        self.problem = Problem(error=error, problems=tuple(problems))
-        super().__init__("; ".join((error, *self.problem.problems)))
+        listed = tuple(problems)
+        message, code = "; ".join((error, *listed)), _ERROR_CODES.get(status, _ERROR_CODE)
+        self.problem = Problem(error=error, problems=listed, error_code=code, message=message)
+        super().__init__(message)
 
 
 def answer_invalid(refusal: Invalid) -> JSONResponse:
