@@ -39,7 +39,7 @@ EXACT = 2.0**53
 
 
 def problem(kind: pyarrow.DataType, column: Column) -> str | None:
-    if types.is_null(kind) or _TAKES[column.type](_inner(kind)):
+    if types.is_null(kind) or _TAKES[column.type](inner(kind)):
         return None
     return f"column '{column.name}': expected {_EXPECTED[column.type]}, found {kind}"
 
@@ -63,7 +63,7 @@ def values(array: pyarrow.Array, column: Column) -> list[Any]:  # noqa: ARG001  
         return [None if day is None else str(day) for day in plain.cast(pyarrow.date32()).cast("string").to_pylist()]
     if types.is_decimal(kind):
         return [_number(value) for value in plain.to_pylist()]
-    if _is_text(kind):
+    if is_text(kind):
         return [_decoded(value) for value in plain.cast(pyarrow.large_binary()).to_pylist()]
     if types.is_floating(kind):
         return list(plain.cast(pyarrow.float64()).to_pylist())
@@ -86,7 +86,7 @@ def _decoded(value: bytes | None) -> str | None:
     return None if value is None else value.decode(errors="surrogateescape")
 
 
-def _inner(kind: pyarrow.DataType) -> pyarrow.DataType:
+def inner(kind: pyarrow.DataType) -> pyarrow.DataType:
     return kind.value_type if types.is_dictionary(kind) else kind
 
 
@@ -98,12 +98,12 @@ def _is_number(kind: pyarrow.DataType) -> bool:
     return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
 
 
-def _is_text(kind: pyarrow.DataType) -> bool:
+def is_text(kind: pyarrow.DataType) -> bool:
     return bool(types.is_string(kind) or types.is_large_string(kind))
 
 
 def _is_moment(kind: pyarrow.DataType) -> bool:
-    return bool(_is_text(kind) or types.is_date(kind) or types.is_timestamp(kind))
+    return bool(is_text(kind) or types.is_date(kind) or types.is_timestamp(kind))
 
 
 def _double(array: pyarrow.Array, column: Column) -> Converted:  # noqa: ARG001  as all of them
@@ -188,7 +188,7 @@ _CONVERT: dict[str, _Convert] = {
 _TAKES: dict[str, Callable[[pyarrow.DataType], bool]] = {
     "double": _is_number,
     "long": _is_number,
-    "string": _is_text,
+    "string": is_text,
     "boolean": types.is_boolean,
     **dict.fromkeys(MOMENTS, _is_moment),
 }

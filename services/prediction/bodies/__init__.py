@@ -6,9 +6,9 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from services.contract.modules import find_module
 from services.contract.release import Column
-from services.prediction.content_type import CSV, JSON, MediaType
+from services.prediction.content_type import ARROW, CSV, JSON, PARQUET, MediaType
 
-MODULES: dict[MediaType, str] = {JSON: "json_body", CSV: "csv_body"}
+MODULES: dict[MediaType, str] = {JSON: "json_body", CSV: "csv_body", ARROW: "arrow_body", PARQUET: "parquet_body"}
 
 
 class Table(NamedTuple):

@@ -20,7 +20,7 @@ _VIEWS = {pyarrow.string_view(): pyarrow.large_string(), pyarrow.binary_view(): 
 
 def schema(path: Path) -> pyarrow.Schema:
     with _opened(path) as file:
-        return _without_views(file.schema_arrow)
+        return without_views(file.schema_arrow)
 
 
 def parts(path: Path, schema: pyarrow.Schema) -> Iterator[Part]:
@@ -47,6 +47,6 @@ def _rows_at_once(metadata: parquet.FileMetaData) -> int:
     return int(max(1, min(MOST_ROWS, MOST_BYTES / max(1.0, widest))))
 
 
-def _without_views(found: pyarrow.Schema) -> pyarrow.Schema:
+def without_views(found: pyarrow.Schema) -> pyarrow.Schema:
     """Arrow cannot select rows of them."""
     return pyarrow.schema([field.with_type(_VIEWS.get(field.type, field.type)) for field in found])
