@@ -5,25 +5,25 @@ from typing import Any, Generic, TypeVar, cast
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from services.contract.prediction import Labelled
 from services.contract.record import ModelName, Record, Revision, RunId, Sha256
 from services.contract.release import Column, ServingLimits
 from services.contract.task import Task
 from services.prediction.answer_body import AnswerBody
-from services.prediction.answers import as_json
-from services.prediction.asked import note
 from services.prediction.bodies.json_body import FORMS
-from services.prediction.content_type import CSV, JSON, media_type
+from services.prediction.content_type import ARROW, CSV, JSON, PARQUET
+from services.prediction.deployments import add_deployment
 from services.prediction.hot.route import HotRoute
-from services.prediction.invalid import Invalid, Problem, answer_invalid
-from services.prediction.invocations import read_invocation
+from services.prediction.invalid import Invalid, Problem
+from services.prediction.open_inference.routes import add_open_inference, unknown_path
 from services.prediction.page import address_of, page, prefix_of
-from services.prediction.params import params_schema, read_params
+from services.prediction.params import params_schema
 from services.prediction.predictor import Predictor
 from services.prediction.request_limiter import RequestLimiter
+from services.prediction.scoring import Scoring
 
 REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (400, 408, 413, 415, 422, 503)}
 # A POST that changes nothing: rows are too long for an address.
@@ -44,7 +44,15 @@ class Identity(Record):
     release: Sha256
 
 
-AnswerForOne = TypeVar("AnswerForOne", float, Labelled)
+class Label(Record):
+    """Lists for a `k` other than 1, null for no label as probable as the `threshold`."""
+
+    label: int | str | tuple[int | str, ...] | None
+    probability: float | tuple[float, ...] | None
+    probabilities: dict[str, float] = {}
+
+
+AnswerForOne = TypeVar("AnswerForOne", float, Label)
 
 
 class Answer(Record, Generic[AnswerForOne]):
@@ -93,6 +101,7 @@ def create_api(predictor: Predictor) -> FastAPI:
     _add_invocations(app, predictor)
     _add_facts(app, predictor)
     _add_page(app, predictor)
+    _add_errors(app, predictor)
     return app
 
 
@@ -103,23 +112,17 @@ def _identity(predictor: Predictor) -> Identity:
 
 def _add_invocations(app: FastAPI, predictor: Predictor) -> None:
     manifest = predictor.manifest
-    answer_body = AnswerBody(_identity(predictor).model_dump(mode="json"))
-    body = _request_body(predictor)
-    answer = Answer[float] if manifest.task == "regression" else Answer[Labelled]
+    answer = Answer[float] if manifest.task == "regression" else Answer[Label]
+    described: dict[str, Any] = {"response_model": answer, "openapi_extra": _request_body(predictor)}
+    scoring = Scoring(predictor, _identity(predictor).model_dump(mode="json"), described)
 
-    @app.post("/invocations", response_model=answer, responses=REFUSALS, openapi_extra=body)
+    @app.post("/invocations", responses={**REFUSALS, 200: {"content": {ARROW: {}}}}, **described)
     async def invocations(request: Request) -> Response:
         """Predicts for rows in one of the forms of MLflow's scoring protocol."""
-        try:
-            media = media_type(request.headers.get("content-type", ""))
-            asked = read_invocation(await request.body(), manifest.inputs, manifest.limits.max_rows, media)
-            params = read_params(asked.params, manifest.task)
-            predict = predictor.predict_proba if params.all_classes else predictor.predict
-            predictions = [as_json(one, params) for one in predict(asked.rows)]
-            note(request.scope, asked.rows, predictions, len(asked.rows))
-            return Response(answer_body.of(predictions), media_type=JSON)
-        except Invalid as refusal:
-            return answer_invalid(refusal)
+        return await scoring.respond(request)
+
+    add_open_inference(app, predictor, scoring)
+    add_deployment(app, manifest, scoring)
 
 
 def _add_facts(app: FastAPI, predictor: Predictor) -> None:
@@ -168,6 +171,20 @@ def _add_page(app: FastAPI, predictor: Predictor) -> None:
         return JSONResponse({**app.openapi(), "servers": [{"url": prefix_of(request.headers) or "/"}]})
 
 
+def _add_errors(app: FastAPI, predictor: Predictor) -> None:
+    """Of paths and methods that there are not, in the form of all others and in that of the protocol of the path."""
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        unknown = unknown_path(request.url.path, predictor.manifest)
+        if unknown is not None and error.status_code == 404:
+            return JSONResponse({"error": unknown}, 404)
+        said = Invalid(
+            error.status_code, f"expected a path and a method of /openapi.json, found another: {error.detail}"
+        )
+        return JSONResponse(said.problem.model_dump(mode="json"), error.status_code, error.headers)
+
+
 def _request_body(predictor: Predictor) -> dict[str, Any]:
     """Each form, what may be asked beside it, and a request that this model answers. Other fields are ignored."""
     manifest = predictor.manifest
@@ -178,4 +195,6 @@ def _request_body(predictor: Predictor) -> dict[str, Any]:
         "example": predictor.example,
     }
     table = {"type": "string", "description": f"a first line of names: {', '.join(c.name for c in manifest.inputs)}"}
-    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}, CSV: {"schema": table}}}}
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    content = {JSON: {"schema": schema}, CSV: {"schema": table}, ARROW: binary, PARQUET: binary}
+    return {"requestBody": {"required": True, "content": content}}

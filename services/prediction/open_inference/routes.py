@@ -1,0 +1,141 @@
+"""The paths of both versions of the protocol, of this one model; its version is the release's revision."""
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+
+from services.contract.release import Manifest
+from services.prediction.content_type import JSON
+from services.prediction.invalid import Invalid
+from services.prediction.invocations import read_invocation
+from services.prediction.open_inference.answers import BINARY, HEADER, output_types, respond
+from services.prediction.open_inference.requests import read_request
+from services.prediction.open_inference.schema import (
+    InferAnswer,
+    ModelMetadata,
+    ModelReady,
+    Models,
+    ProtocolError,
+    ServerLive,
+    ServerMetadata,
+    ServerReady,
+    infer_body,
+    model_metadata,
+)  # fmt: skip
+from services.prediction.params import read_params
+from services.prediction.predictor import Predictor
+from services.prediction.scoring import Scoring
+
+SERVER = "trackback"
+_EXTENSIONS = ("binary_tensor_data",)
+_REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": ProtocolError} for status in (400, 408, 413, 415, 503)}
+_INFERRED: dict[int | str, dict[str, Any]] = {**_REFUSALS, 200: {"content": {BINARY: {}}}}
+Ask = Callable[[Request], Awaitable[Response]]
+
+
+def add_open_inference(app: FastAPI, predictor: Predictor, scoring: Scoring) -> None:
+    manifest = predictor.manifest
+    metadata = model_metadata(manifest, predictor.form.runtime)
+    _add_server(app, manifest)
+    body = infer_body(metadata, predictor.example["dataframe_records"][0])
+    infer = _infer(predictor, scoring)
+    model = f"/v2/models/{manifest.model}"
+    for path in (model, f"{model}/versions/{manifest.revision}"):
+        _add_model(app, path, metadata)
+        app.post(f"{path}/infer", response_model=InferAnswer, responses=_INFERRED, openapi_extra=body)(infer)
+    _add_first_version(app, manifest, scoring)
+
+
+def unknown_path(path: str, manifest: Manifest) -> str | None:
+    """Why there is nothing at a path of the protocol; None for a path of none of its versions."""
+    found = path.split("/")
+    if found[1:2] not in (["v1"], ["v2"]):
+        return None
+    model = f"/{found[1]}/models/{manifest.model}"
+    if found[2:3] == ["models"] and (found[3:4] or [""])[0].partition(":")[0] != manifest.model:
+        return f"expected the model {manifest.model}, found another name"
+    if found[4:5] == ["versions"] and found[5:6] != [manifest.revision]:
+        return f"expected the version {manifest.revision} of {manifest.model}, found another"
+    return f"expected {model} or a path below it, found another"
+
+
+def _add_server(app: FastAPI, manifest: Manifest) -> None:
+    @app.get("/v2")
+    async def server() -> ServerMetadata:
+        return ServerMetadata(name=SERVER, version=manifest.revision, extensions=_EXTENSIONS)
+
+    @app.get("/v2/health/live")
+    async def server_live() -> ServerLive:
+        return ServerLive(live=True)
+
+    @app.get("/v2/health/ready")
+    async def server_ready() -> ServerReady:
+        return ServerReady(ready=True)
+
+
+def _add_model(app: FastAPI, path: str, metadata: ModelMetadata) -> None:
+    @app.get(path)
+    async def model() -> ModelMetadata:
+        return metadata
+
+    @app.get(f"{path}/ready")
+    async def model_ready() -> ModelReady:
+        return ModelReady(name=metadata.name, ready=True)
+
+
+def _add_first_version(app: FastAPI, manifest: Manifest, scoring: Scoring) -> None:
+    @app.get("/v1/models")
+    async def models() -> Models:
+        return Models(models=(manifest.model,))
+
+    @app.get(f"/v1/models/{manifest.model}")
+    async def first_model() -> ModelReady:
+        return ModelReady(name=manifest.model, ready=True)
+
+    described = {**scoring.described, "openapi_extra": _only_json(scoring.described["openapi_extra"])}
+
+    @app.post(f"/v1/models/{manifest.model}:predict", responses=_REFUSALS, **described)
+    @_in_words
+    async def predict(request: Request) -> Response:
+        """Predicts for `instances` or another form of MLflow's scoring protocol."""
+        if request.headers.get("content-type", JSON).partition(";")[0].strip().lower() != JSON:
+            raise Invalid(415, f"expected the header Content-Type: {JSON}, found another")
+        asked = read_invocation(await request.body(), manifest.inputs, manifest.limits.max_rows)
+        return scoring.in_json(scoring.score(asked, read_params(asked.params, manifest.task), request.scope))
+
+
+def _only_json(described: dict[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": {JSON: described["requestBody"]["content"][JSON]}}}
+
+
+def _infer(predictor: Predictor, scoring: Scoring) -> Ask:
+    manifest, release = predictor.manifest, predictor.release.digest
+    head = {"model_name": manifest.model, "model_version": manifest.revision, "parameters": {"release": release}}
+
+    @_in_words
+    async def infer(request: Request) -> Response:
+        """Predicts for tensors: one a column by its name, or one of all columns in their order."""
+        content_type, length = request.headers.get("content-type", ""), request.headers.get(HEADER)
+        asked = read_request(await request.body(), content_type, length, manifest)
+        predictions = scoring.score(asked.asked, asked.params, request.scope)
+        said = head if asked.id is None else {**head, "id": asked.id}
+        return respond(said, predictions, asked.outputs, output_types(manifest))
+
+    return infer
+
+
+def _in_words(ask: Ask) -> Ask:
+    """Refuses as the protocol does: an error in one text, and 400 for whatever does not fit the model."""
+
+    @wraps(ask)
+    async def asked(request: Request) -> Response:
+        try:
+            return await ask(request)
+        except Invalid as refusal:
+            status = 400 if refusal.status == 422 else refusal.status
+            return JSONResponse({"error": str(refusal)}, status)
+
+    return asked

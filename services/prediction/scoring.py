@@ -1,0 +1,75 @@
+"""Answers to rows, whichever protocol brought them."""
+
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from services.prediction.answer_body import AnswerBody
+from services.prediction.answers import Json, as_json
+from services.prediction.asked import note
+from services.prediction.content_type import ARROW, CSV, JSON, MediaType, media_type, wants_arrow
+from services.prediction.invalid import Invalid, answer_invalid
+from services.prediction.invocations import Invocation, read_invocation
+from services.prediction.params import Params, read_params
+from services.prediction.predictor import Predictor
+
+
+class Scoring:
+    """`described` is what FastAPI is told of a route that answers in JSON."""
+
+    def __init__(self, predictor: Predictor, identity: dict[str, Any], described: dict[str, Any]) -> None:
+        self._predictor, self._manifest, self._identity = predictor, predictor.manifest, identity
+        self._body = AnswerBody(identity)
+        self.described = described
+
+    async def respond(self, request: Request) -> Response:
+        """To a request of MLflow's scoring protocol."""
+        try:
+            media = media_type(request.headers.get("content-type", ""))
+            arrow = wants_arrow(request.headers.get("accept", ""))
+            return await self._answer(await request.body(), media, arrow, request.scope)
+        except Invalid as refusal:
+            return answer_invalid(refusal)
+
+    def score(self, asked: Invocation, params: Params, scope: Any) -> list[Json]:
+        """Raises Invalid when the model has no answer. The request in `scope` learns what was asked and answered."""
+        predict = self._predictor.predict_proba if params.all_classes else self._predictor.predict
+        answers = [as_json(one, params) for one in predict(asked.rows)]
+        note(scope, asked.rows, answers, len(answers))
+        return answers
+
+    async def _answer(self, body: bytes, media: MediaType, arrow: bool, scope: Any) -> Response:
+        # Whoever logs the request wants its rows.
+        in_columns = media not in (JSON, CSV) and not getattr(scope.get("asked"), "wanted", False)
+        if in_columns and (found := await self._of_columns(body, media, arrow, scope)):
+            return found
+        manifest = self._manifest
+        asked = read_invocation(body, manifest.inputs, manifest.limits.max_rows, media)
+        params = read_params(asked.params, manifest.task)
+        answers = self.score(asked, params, scope)
+        if not arrow:
+            return self.in_json(answers)
+        from services.prediction.bodies import arrow_answer
+
+        return self._in_arrow([arrow_answer.as_batch(answers, manifest, params)])
+
+    async def _of_columns(self, body: bytes, media: MediaType, arrow: bool, scope: Any) -> Response | None:
+        # Arrow is imported when the first such body comes.
+        from services.prediction.bodies import arrow_answer
+        from services.prediction.bodies.columns import answer_columns
+
+        if (found := await answer_columns(self._predictor, body, media)) is None:
+            return None
+        rows = sum(map(len, found))
+        note(scope, range(rows), (), rows)
+        return self._in_arrow(found) if arrow else self.in_json(arrow_answer.as_json(found))
+
+    def in_json(self, answers: list[Json]) -> Response:
+        return Response(self._body.of(answers), media_type=JSON)
+
+    def _in_arrow(self, batches: Any) -> Response:
+        from services.prediction.bodies import arrow_answer
+
+        name, rest = self._identity["name"], {key: text for key, text in self._identity.items() if key != "name"}
+        return Response(arrow_answer.write(batches, {"model": name, **rest}), media_type=ARROW)
