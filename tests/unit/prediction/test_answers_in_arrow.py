@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +19,7 @@ from services.contract.task import Task
 from services.prediction.app import create_api
 from services.prediction.content_type import ARROW, PARQUET
 from services.prediction.predictor import Predictor
+from tests.support.paths import ROOT
 from tests.support.release_factory import build_release
 from tests.unit.prediction.test_typed_bodies import arrow, in_parquet
 
@@ -170,3 +173,10 @@ def test_whoever_logs_a_request_learns_its_rows_and_answers(release: Release) ->
     asyncio.run(run())
     assert (logged.rows, logged.batch, logged.outputs) == (3, 3, [2.0, 4.0, 60.0])
     assert [row[0] for row in logged.inputs] == [1.0, 2.0, 30.0]
+
+
+@pytest.mark.process
+def test_arrow_is_not_imported_before_such_a_body_comes() -> None:
+    code = "import sys, services.prediction.__main__; print('pyarrow' in sys.modules, 'numpy' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout == "False False\n"

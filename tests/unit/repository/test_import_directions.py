@@ -91,8 +91,12 @@ ONLY_IN = {
     "lightgbm": ("training/flavors/lightgbm.py", "training/models/", "services/delivery/flavors/lightgbm.py"),
     "xgboost": ("training/flavors/xgboost.py", "training/models/", "services/delivery/flavors/xgboost.py"),
     "onnxruntime": ("services/prediction/runtimes/onnx.py",),
-    # Who answers online does not load it.
+    # Who answers online loads it when a body of Arrow or Parquet comes.
     "pyarrow": (
+        "services/prediction/bodies/arrow_",
+        "services/prediction/bodies/columns.py",
+        "services/prediction/bodies/parquet_body.py",
+        "services/prediction/bodies/typed_table.py",
         "services/prediction/batch/",
         "services/batch/",
         "services/delivery/flavors/spark.py",
