@@ -74,7 +74,7 @@ remove: ## Delete ALL of the stack, its state included: make remove ARGS=--every
 	scripts/remove $(ARGS)
 
 ##@ Measure it
-.PHONY: poll-cost stack-figures gate-honesty gate-speed batch-speed
+.PHONY: poll-cost stack-figures gate-honesty gate-speed batch-speed serving-cost
 poll-cost: ## Measure what one poll of the plugin costs among many runs
 	benchmarks/poll-cost $(ARGS)
 stack-figures: ## Measure what the stack of containers costs: seconds, memory, images
@@ -85,6 +85,8 @@ gate-speed: ## Measure what the intervals of the gates take
 	benchmarks/gate-speed $(ARGS)
 batch-speed: ## Measure how fast a release scores batches, beside Spark, spark_udf and pandas
 	benchmarks/batch-speed $(ARGS)
+serving-cost: ## Measure the CPU of a request to a release, beside a bare echo
+	benchmarks/serving-cost $(ARGS)
 
 ##@ Test where there is no registry of images
 .PHONY: engine images in-debian

@@ -17,6 +17,7 @@ STARTED_BY = {
     "services.platform": "scripts/platform",
     "benchmarks.batch_speed": "benchmarks/batch-speed",
     "benchmarks.poll_cost": "benchmarks/poll-cost",
+    "benchmarks.serving_cost": "benchmarks/serving-cost",
 }
 TRAINING = ("check", "train", "notebook", "reproduce", "schema", "verify-data")
 PLAIN = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
@@ -31,6 +32,7 @@ def commands() -> dict[str, list[str]]:
         "drill": ["-m", "demo.drills"],
         "platform": ["-m", "services.platform"],
         "poll-cost": ["-m", "benchmarks.poll_cost"],
+        "serving-cost": ["-m", "benchmarks.serving_cost"],
         "trackback": delivery,
         **{f"trackback-{verb}": [*delivery, verb] for verb in (*VERBS, *GROUPS)},
         "trackback-gocd-set-up": [*delivery, "gocd", "set-up"],
