@@ -6,25 +6,24 @@ It stands in the ASGI scope as `asked`; where nobody observes (the private liste
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from starlette.types import Scope
 
 
-class Asked:
+# A Struct is made in a third of the time of a class: this is one of the few things that every request needs.
+class Asked(msgspec.Struct, gc=False):
     """`rows` of the request, and of the `batch` in which they were scored; 0 while nothing was.
 
     `inputs` (rows in the order of the model's inputs) and `outputs` (predictions as they stand in the answer) are
     filled only when they are `wanted`: this request is one of the sampled ones of the prediction log.
     """
 
-    __slots__ = ("batch", "inputs", "outputs", "request_id", "rows", "wanted")
-
-    def __init__(self, request_id: str, wanted: bool = False) -> None:
-        self.request_id = request_id
-        self.wanted = wanted
-        self.rows = 0
-        self.batch = 0
-        self.inputs: Any = None
-        self.outputs: Any = None
+    request_id: str
+    wanted: bool = False
+    rows: int = 0
+    batch: int = 0
+    inputs: Any = None
+    outputs: Any = None
 
 
 def note(scope: Scope, rows: Sequence[Any], predictions: Sequence[Any], batch: int) -> None:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 
+import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.contract.http_guard import SAFE_METHODS
@@ -54,7 +55,7 @@ class Observed:
             if answer.begun:
                 raise
             log.exception("request %s failed", request_id)
-            await answer.fail(request_id)
+            await answer.fail()
         finally:
             seconds = perf_counter() - begun
             if asking:
@@ -71,15 +72,12 @@ class Observed:
                 log.exception("request %s could not be noted", answered.asked.request_id)
 
 
-class _Answer:
+class _Answer(msgspec.Struct, gc=False):
     """One answer on its way, to which the id of its request is added."""
 
-    __slots__ = ("_header", "_send", "status")
-
-    def __init__(self, send: Send, request_id: str) -> None:
-        self._send = send
-        self._header = (HEADER, request_id.encode())
-        self.status = GONE
+    pass_on: Send
+    request_id: str
+    status: int = GONE
 
     @property
     def begun(self) -> bool:
@@ -88,11 +86,11 @@ class _Answer:
     def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), self._header]
-        return self._send(message)
+            message["headers"] = [*message.get("headers", ()), (HEADER, self.request_id.encode())]
+        return self.pass_on(message)
 
-    async def fail(self, request_id: str) -> None:
-        body = json.dumps({"error": f"an error of the service: its log has request {request_id}", "problems": []})
+    async def fail(self) -> None:
+        body = json.dumps({"error": f"an error of the service: its log has request {self.request_id}", "problems": []})
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await self.send({"type": "http.response.start", "status": 500, "headers": headers})
         await self.send({"type": "http.response.body", "body": body.encode()})

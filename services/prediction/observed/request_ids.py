@@ -14,11 +14,11 @@ class RequestIds:
     """One a process, made after a fork: random once, and counted from there on."""
 
     def __init__(self) -> None:
-        self._prefix = secrets.token_hex(6)
+        self._prefix = f"{secrets.token_hex(6)}-"
         self._numbers = count(1)
 
     def find(self, headers: Iterable[tuple[bytes, bytes]]) -> str:
         for name, value in headers:
-            if name == HEADER and _SAFE.fullmatch(value):
+            if name == b"x-request-id" and _SAFE.fullmatch(value):
                 return value.decode()
-        return f"{self._prefix}-{next(self._numbers):x}"
+        return self._prefix + str(next(self._numbers))
