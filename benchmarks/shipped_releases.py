@@ -11,25 +11,23 @@ import pyarrow.parquet
 
 from benchmarks.batch_records import Subject
 from benchmarks.large_mlflow import running
+from benchmarks.through_gates import through_gates
 from services.contract.checkout import ROOT
 from services.contract.environments import python_of
 from services.contract.errors import Refused
 from services.contract.model_config import ModelConfig, load_model_config
-from services.contract.promotion import Promotion
 from services.contract.release import Release
 from services.contract.typed_rows import frame
 from services.delivery.scoring.holdout import read_holdout
 from services.delivery.scoring.scoring import Scorer
 from services.delivery.settings import Settings
-from services.delivery.verbs.fetch import fetched
-from services.delivery.verbs.package import packaged
-from services.delivery.verdicts.comparing import compared
-from services.delivery.verdicts.validating import validated
 from training.job import TrainedRun
 
 # As fast to train as a model of its kind can be, and as good as the gates demand.
 VARIANTS = {"diamond-price": "boosted", "language-id": "thorough", "flight-delay": "boosted"}
 _FILES = 8
+# One request may have as many rows as any that is measured.
+_WIDE = {"max_rows": 100_000, "max_bytes": 64_000_000}
 
 
 @contextmanager
@@ -50,9 +48,9 @@ class Preparation:
 
         Raises Refused when a gate says no.
         """
-        known, config = self._folder / f"{model}.json", load_model_config(self._settings.models, model)
+        known, config = self._folder / f"{model}.json", self._config(model)
         if not known.exists():
-            self._packaged(config).write(known)
+            through_gates(self._settings, config, self._trained(config)).write(known)
         release, scorer = Release.read(known), Scorer.of(self._settings, config)
         form = release.manifest.servable.form
         if form is None:
@@ -71,19 +69,9 @@ class Preparation:
             rows=rows,
         )
 
-    def _packaged(self, config: ModelConfig) -> Release:
-        run, scorer = self._trained(config), Scorer.of(self._settings, config)
-        promotion = Promotion(
-            model=run.model,
-            label=f"1-{run.run_id[:8]}",
-            run_id=run.run_id,
-            run_status="FINISHED",
-            experiment_id="1",
-            model_id=run.model_id,
-            promotion="true",
-        )
-        candidate = fetched(self._settings, promotion, None)
-        return packaged(scorer, candidate, validated(scorer, candidate), compared(scorer, candidate, None))
+    def _config(self, model: str) -> ModelConfig:
+        config = load_model_config(self._settings.models, model)
+        return config.model_copy(update={"serving": config.serving.model_copy(update=_WIDE)})
 
     def _trained(self, config: ModelConfig) -> TrainedRun:
         python = python_of(config.library, self._settings.environments) or python_of(

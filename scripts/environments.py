@@ -1,8 +1,8 @@
 """Sets up what a script needs with nothing but Python's standard library; a second run skips what is done.
 
 usage: bootstrap.py NEED [NEED ...] [-- COMMAND [ARGUMENT ...]]
-NEED is `platform`, `plugin`, `image`, `s3a`, `uv` or the name of a file in requirements/. COMMAND takes this process'
-place.
+NEED is `platform`, `plugin`, `image`, `s3a`, `uv` or the name of a file in requirements/ or benchmarks/peers/. COMMAND
+takes this process' place.
 """
 
 import fcntl
@@ -28,6 +28,7 @@ JARS = ("plugin/package-repository/target/trackback-mlflow-plugin.jar", "plugin/
 JAVA = 17
 S3A = ROOT / "services" / "batch" / "s3a"
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+LOCKS = (ROOT / "requirements", ROOT / "benchmarks" / "peers")
 PLATFORM = ("delivery", "training", "prediction-onnx", "prediction-fasttext", "prediction-sklearn")
 
 
@@ -69,10 +70,13 @@ def image() -> None:
 
 
 def environment(name: str) -> None:
-    """`.venv/<name>` holds exactly what requirements/<name>.txt locks; TRACKBACK_ENVIRONMENTS is another folder."""
-    lock = ROOT / "requirements" / f"{name}.txt"
-    if not lock.is_file():
-        known = ", ".join(sorted(path.stem for path in lock.parent.glob("*.txt")))
+    """`.venv/<name>` holds exactly what requirements/<name>.txt locks; TRACKBACK_ENVIRONMENTS is another folder.
+
+    What benchmarks compare with has its lock in benchmarks/peers.
+    """
+    locks = {path.stem: path for folder in LOCKS for path in folder.glob("*.txt")}
+    if not (lock := locks.get(name)):
+        known = ", ".join(sorted(locks))
         refuse(f"expected platform, plugin, image or an environment ({known}), found '{name}'")
     folder = ENVIRONMENTS / name
     stamp, wanted = folder / ".lock", _digest([lock], sys.version)

@@ -37,8 +37,9 @@ def checkout(tmp_path: Path) -> Path:
     for folder in ("services", "training", "requirements"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    (tmp_path / "tests" / "support").mkdir(parents=True)
-    shutil.copy(ROOT / "tests" / "support" / "to_release.py", tmp_path / "tests" / "support")
+    for file in ("tests/support/to_release.py", "benchmarks/through_gates.py"):
+        (tmp_path / file).parent.mkdir(parents=True)
+        shutil.copy(ROOT / file, tmp_path / file)
     write(tmp_path, {path: code for path, code in blocks(MODEL).items() if path != PIPELINES})
     return tmp_path
 
