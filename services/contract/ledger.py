@@ -35,7 +35,6 @@ class JournalEvent(StrEnum):
     RESTARTED = "restarted"
     DOWN = "down"
     BACK = "back"
-    PRUNED = "pruned"
     BROKEN = "broken"
 
 

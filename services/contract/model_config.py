@@ -11,7 +11,7 @@ from services.contract.gates import Gates
 from services.contract.located_yaml import load_yaml
 from services.contract.moments import MOMENTS, moment_text
 from services.contract.record import Cell, ModelName, Record, Sha256
-from services.contract.release import Column, ServingLimits
+from services.contract.release import Column, Retention, ServingLimits
 from services.contract.task import COMPARED, MEASURED, Task
 
 MODEL_FILE = "model.yaml"
@@ -83,6 +83,7 @@ class ModelConfig(Record):
     gates: Gates
     serving: ServingLimits = ServingLimits()
     batch: Batch = Batch()
+    retention: Retention = Retention()
     trusted: tuple[Annotated[str, StringConstraints(pattern=r"^train\.[A-Za-z_][A-Za-z0-9_]*$")], ...] = ()
 
     @model_validator(mode="after")

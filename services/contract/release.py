@@ -67,6 +67,12 @@ class ServingLimits(Record):
     prediction_log: PredictionLog = Field(PredictionLog(), description="what is kept of the requests")
 
 
+class Retention(Record):
+    """How many releases stay in the store, the newest first; live and previous ones stay in any case."""
+
+    releases: int = Field(5, ge=1, le=1000)
+
+
 class Golden(Record):
     """Hold-out rows with the training library's own answers; replayed at every load."""
 

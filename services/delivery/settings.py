@@ -52,6 +52,10 @@ class Settings(ClientSettings):
     rollout_url: str = Field("http://127.0.0.1:8154", description="where the rollout service answers")
     rollout_token: SecretStr | None = Field(None, description="the rollout service's token, for deploy and rollback")
     rollout_token_file: Path | None = Field(None, description="the file that holds that token")
+    rollout_state: Path = Field(
+        ROOT / ".trackback" / "rollout",
+        description="state of the rollout service; history, who-served and audit read it while that does not answer",
+    )
     gateway_url: str | None = Field(
         None, description="deploy asks a model here, at `/models/<model>`, not where the rollout service says"
     )

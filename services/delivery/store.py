@@ -1,6 +1,7 @@
 """The content-addressed store: models, hold-outs and releases by digest, complete or absent, checked on every use."""
 
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from services.contract.digest import FileEntry, digest_directory, file_sha256, l
 from services.contract.errors import Refused
 from services.contract.receipt import Receipt
 from services.contract.record import Record, Sha256, write_atomically
-from services.contract.release import Image, Manifest, Servable
+from services.contract.release import Image, Manifest, Release, Servable
 
 ARCHIVE_FILE = "archive.json"
 MACHINE_BASES = "machine-bases"
@@ -112,6 +113,50 @@ class Store:
             shown = ", ".join(sorted(digest[:12] for digest in known)) or "none"
             raise Refused(f"expected a release of {model} in the store, found '{start[:12]}': known are {shown}")
         return found[0]
+
+    def any_release(self, wanted: str) -> Release:
+        """By its revision, its digest or the start of that. Raises Refused when it is none or many."""
+        known = [path for path in (self._root / names.RELEASES_FOLDER).glob("*") if names.SHA256.fullmatch(path.name)]
+        if names.REVISION.fullmatch(wanted):
+            found = [path for path in known if Manifest.read(path / names.MANIFEST_FILE).revision == wanted]
+        else:
+            found = [path for path in known if wanted and path.name.startswith(wanted)]
+        if len(found) != 1:
+            many = f"{len(found)} of them" if found else "none"
+            raise Refused(
+                f"expected one release '{wanted[:64]}' in {self._root}, found {many}: give its revision or digest"
+            )
+        return self.read_release(found[0].name)
+
+    def read_release(self, digest: str) -> Release:
+        """With the record of its image, if there is one. Raises Refused when it is absent or was changed."""
+        manifest = Manifest.read(self.release(digest) / names.MANIFEST_FILE)
+        image = self._root / names.IMAGES_FOLDER / f"{digest}.json"
+        return Release(digest=digest, manifest=manifest, image=Image.read(image) if image.exists() else None)
+
+    def releases(self) -> list[tuple[str, Manifest]]:
+        """Those with a manifest that can be read, by their digests; their files are not looked at."""
+        known = sorted(path for path in (self._root / names.RELEASES_FOLDER).glob("*"))
+        chosen = [path for path in known if names.SHA256.fullmatch(path.name)]
+        manifests = [(path.name, path / names.MANIFEST_FILE) for path in chosen]
+        return [(digest, Manifest.read(file)) for digest, file in manifests if file.is_file()]
+
+    def release_folder(self, digest: str) -> Path:
+        return self._root / names.RELEASES_FOLDER / digest
+
+    def image_record(self, digest: str) -> Path:
+        return self._root / names.IMAGES_FOLDER / f"{digest}.json"
+
+    def refers_to(self, release: str) -> bool:
+        """Whether a batch has a receipt of this release, or it is in a machine image."""
+        receipts = (self._root / names.RECEIPTS_FOLDER / release).glob("*.json")
+        return any(receipts) or self.machine_image(release).is_dir()
+
+    def cached(self) -> Iterator[tuple[str, Path]]:
+        """What can be made or fetched again, and in words what it is."""
+        kinds = {"models": "a model", "forms": "a form", "graphs": "a graph", "scores": "answers", "rows": "row hashes"}
+        for kind, what in {**kinds, "staging": "what was left half done"}.items():
+            yield from ((what, path) for path in sorted((self._root / kind).glob("*")))
 
     def _is_of(self, release: Path, model: str) -> bool:
         manifest = release / names.MANIFEST_FILE
@@ -242,6 +287,8 @@ class Store:
             folder.rename(target)
         except OSError:
             self._replace_if_damaged(folder, target, digest)
+            # It is used again, which `prune` goes by.
+            os.utime(target)
         return digest
 
     def _replace_if_damaged(self, folder: Path, target: Path, digest: str) -> None:

@@ -27,6 +27,10 @@ class ServiceDefinition:
     children_live_on: bool = False
 
 
+# Where the verbs find what the platform keeps, by the folder of its state.
+KEPT_IN = {"TRACKBACK_STORE": "store", "TRACKBACK_ROLLOUT_STATE": "rollout"}
+
+
 def token_file(state: Path) -> Path:
     """The token that changes at the CI server and the rollout service need; new at each start, for its owner alone."""
     return state / "token"
@@ -49,7 +53,7 @@ def verb_environment(settings: PlatformSettings, state: Path) -> dict[str, str]:
         **dict.fromkeys(ours, str(token_file(state))),
         "PATH": f"{ROOT / 'scripts'}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONPATH": str(ROOT),
-        "TRACKBACK_STORE": str(state / "store"),
+        **{variable: str(state / folder) for variable, folder in KEPT_IN.items()},
     }
 
 

@@ -25,6 +25,7 @@ from services.platform.preflight import (
     remember_groups,
 )
 from services.platform.service_definitions import (
+    KEPT_IN,
     ServiceDefinition,
     follow,
     gocd_command,
@@ -111,7 +112,7 @@ class Platform:
             self._say(f"no machine images are built, whose pipelines wait: {packages}: scripts/setup image")
 
     def _write_verb_environment(self) -> None:
-        names = (*self._settings.urls.environment(), *token_variables(self._settings), "TRACKBACK_STORE")
+        names = (*self._settings.urls.environment(), *token_variables(self._settings), *KEPT_IN)
         lines = "".join(f"{name}={self.environment[name]}\n" for name in names)
         path = self._state / "platform.env"
         write_atomically(path, lines.encode())

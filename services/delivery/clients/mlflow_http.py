@@ -100,6 +100,9 @@ class MlflowHttp:
     def patch(self, path: str, **body: Any) -> Json:
         return self._json("PATCH", f"{self.url}/api/2.0/mlflow/{path}", json=body)
 
+    def delete(self, path: str, **body: Any) -> Json:
+        return self._json("DELETE", f"{self.url}/api/2.0/mlflow/{path}", json=body)
+
     def pages(self, path: str, **body: Any) -> Iterator[Json]:
         """The answers to a search, asked for as they are wanted."""
         following: dict[str, str] = {}

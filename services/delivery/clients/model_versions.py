@@ -56,6 +56,20 @@ class ModelVersions:
             for key, value in tags.items():
                 self._mlflow.post("model-versions/set-tag", **version.key, key=key, value=value)
 
+    def of_alias(self, model: str, alias: str) -> ModelVersion | None:
+        what = f"the alias '{alias}' of {model} or none"
+        with self._mlflow.expecting(what), allowing("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return ModelVersion.of(
+                self._mlflow.get("registered-models/alias", name=model, alias=alias)["model_version"]
+            )
+        return None
+
+    def delete_alias(self, model: str, alias: str) -> None:
+        """Nothing to do where there is none."""
+        what = f"to take the alias '{alias}' from {model}"
+        with self._mlflow.expecting(what), allowing("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            self._mlflow.delete("registered-models/alias", name=model, alias=alias)
+
     def set_alias(self, version: ModelVersion, alias: str) -> None:
         with self._mlflow.expecting(f"to move the alias '{alias}' of {version.model}"):
             self._mlflow.post("registered-models/alias", **version.key, alias=alias)

@@ -1,11 +1,22 @@
 """The rollout service as the verbs see it."""
 
 from typing import TypeVar
+from urllib.parse import quote
 
 import httpx
 
-from services.contract.deployment import LIVE_CHANGED, Deployment, DeployRequest, ModelState, RollbackRequest
+from services.contract.deployment import (
+    LIVE_CHANGED,
+    Deployment,
+    DeployRequest,
+    ModelState,
+    Retirement,
+    RetireRequest,
+    RollbackPlan,
+    RollbackRequest,
+)
 from services.contract.errors import LiveChanged, Refused, Unavailable
+from services.contract.ledger import Audit, JournalEntry, LedgerNote
 from services.contract.record import Record
 from services.contract.transport import trust
 from services.contract.waiting import retry
@@ -32,12 +43,27 @@ class Rollout:
     def state(self, model: str) -> ModelState:
         return self._ask(ModelState, "GET", f"/models/{model}")
 
+    def states(self) -> list[ModelState]:
+        """Of every model that answers or is retired."""
+        return self._list(ModelState, "/models")
+
     def deployments(self, model: str) -> list[Deployment]:
-        answer = self._send("GET", f"/models/{model}/deployments", None)
-        try:
-            return [Deployment.model_validate(one) for one in answer.json()]
-        except (ValueError, TypeError) as error:
-            raise Refused(f"expected deployments of {model} at {self._url}, found something else there") from error
+        return self._list(Deployment, f"/models/{model}/deployments")
+
+    def ledger(self, model: str) -> list[JournalEntry]:
+        return self._list(JournalEntry, f"/models/{model}/ledger")
+
+    def audit(self, model: str) -> Audit:
+        return self._ask(Audit, "GET", f"/models/{model}/audit")
+
+    def note(self, model: str, note: LedgerNote) -> None:
+        self._ask(LedgerNote, "POST", f"/models/{model}/ledger", note, _ANSWER_SECONDS)
+
+    def plan(self, model: str, to: str | None) -> RollbackPlan:
+        return self._ask(RollbackPlan, "GET", f"/models/{model}/rollback{f'?to={quote(to)}' if to else ''}")
+
+    def retire(self, model: str, request: RetireRequest) -> Retirement:
+        return self._ask(Retirement, "POST", f"/models/{model}/retire", request)
 
     def deploy(self, model: str, request: DeployRequest) -> Deployment:
         """Raises LiveChanged when another release is live than the one that the request names."""
@@ -46,13 +72,25 @@ class Rollout:
     def rollback(self, model: str, request: RollbackRequest) -> Deployment:
         return Rollout(self._url, token=self._token)._ask(Deployment, "POST", f"/models/{model}/rollback", request)
 
-    def _ask(self, shape: type[Answer], method: str, path: str, body: Record | None = None) -> Answer:
-        return shape.from_json(self._send(method, path, body).content, self._url + path)
+    def _list(self, shape: type[Answer], path: str) -> list[Answer]:
+        answer = self._send("GET", path, None)
+        try:
+            return [shape.model_validate(one) for one in answer.json()]
+        except (ValueError, TypeError) as error:
+            what = f"a list of {shape.__name__} at {self._url}{path}"
+            raise Refused(f"expected {what}, found something else there") from error
 
-    def _send(self, method: str, path: str, body: Record | None) -> httpx.Response:
+    def _ask(
+        self, shape: type[Answer], method: str, path: str, body: Record | None = None, seconds: float = _DEPLOY_SECONDS
+    ) -> Answer:
+        return shape.from_json(self._send(method, path, body, seconds).content, self._url + path)
+
+    def _send(
+        self, method: str, path: str, body: Record | None, change_seconds: float = _DEPLOY_SECONDS
+    ) -> httpx.Response:
         content = body.model_dump(mode="json") if body else None
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        seconds = _ANSWER_SECONDS if method == "GET" else _DEPLOY_SECONDS
+        seconds = _ANSWER_SECONDS if method == "GET" else change_seconds
 
         def ask() -> httpx.Response:
             return self._http.request(method, self._url + path, json=content, headers=headers, timeout=seconds)

@@ -77,12 +77,13 @@ def _words(image: MachineImage | None) -> str:
     return f"{image.model} {image.revision}" if image else "a damaged image"
 
 
-def remove(folder: Path) -> int:
-    """The bytes that the disk has again; a file that is linked from elsewhere stays there."""
+def remove(place: Path) -> int:
+    """A folder or a file: the bytes that the disk has again; a file that is linked from elsewhere stays there."""
     freed = 0
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for file in sorted(path for path in (place, *place.rglob("*")) if path.is_file()):
         status = file.stat()
         freed += status.st_blocks * 512 if status.st_nlink == 1 else 0
         file.unlink()
-    shutil.rmtree(folder)
+    if place.is_dir():
+        shutil.rmtree(place)
     return freed

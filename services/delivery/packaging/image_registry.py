@@ -132,6 +132,10 @@ class ImageRegistry:
         path, kind = f"/v2/{repository}/manifests/{digest}", {"Content-Type": media_type}
         self._send("PUT", path, kind, content=content, expected=(201,))
 
+    def delete_manifest(self, repository: str, digest: str) -> None:
+        """Nothing to do where there is none. Source: OCI Distribution Specification 1.1, "Deleting Manifests"."""
+        self._send("DELETE", f"/v2/{repository}/manifests/{digest}", expected=(202, 404))
+
     def _finish(
         self, begun: httpx.Response, digest: str, content: bytes | Iterable[bytes], headers: Mapping[str, str]
     ) -> None:

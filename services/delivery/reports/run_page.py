@@ -4,12 +4,14 @@ The tags are the memory: the note is written anew from them, between its two mar
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 
 from services.contract import names
 from services.contract.candidate import Candidate
 from services.contract.comparison import Comparison
-from services.contract.deployment import Deployment
+from services.contract.deployment import Deployment, Retirement
 from services.contract.errors import Refused
 from services.contract.receipt import Receipt
 from services.contract.release import Release
@@ -38,9 +40,10 @@ _ROWS = {
     names.REHEARSED_TAG: "rehearsal",
 }
 _LONGEST = 250
-_SECONDS = 5.0  # for each question, which is asked once: no stage waits for its page
+SECONDS = 5.0  # for each question, which is asked once: no stage waits for its page
 # The plugin reads every promoted run with its note at every poll, and the tags have it all.
 _LONGEST_CELL = 80
+_TIME, _ISO = "%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%dT%H:%M:%SZ"
 
 
 def tell_verdict(
@@ -78,10 +81,11 @@ def tell_batch(settings: Settings, receipt: Receipt) -> None:
 def tell_live(settings: Settings, rollout: Rollout, model: str) -> None:
     """Since when what is live answers, until when the one before did: on runs and model versions. Never raises."""
     try:
-        deployments = rollout.deployments(model)
+        deployments, state = rollout.deployments(model), rollout.state(model)
         with _registry(settings) as registry:
             for run_id in dict.fromkeys(one.run_id for one in reversed(deployments[-2:])):
-                tags = noted(registry, registry.run(run_id), {names.LIVE_TAG: _period(run_id, deployments)})
+                period = _period(run_id, deployments, state.retired)
+                tags = noted(registry, registry.run(run_id), period.tags)
                 for version in registry.versions.of_run(model, run_id)[:1]:
                     # Nobody has described it yet: it is what its run says of itself.
                     described = version.description or _own(tags.get(names.NOTE_TAG, ""))
@@ -95,7 +99,7 @@ def follow_with_alias(settings: Settings, deployment: Deployment) -> None:
     """Moves the alias to the version that answers. Never raises: what answers does not depend on it."""
     try:
         with _registry(settings) as registry:
-            version = _version(registry, deployment)
+            version = version_of(registry, deployment)
             registry.versions.set_alias(version, names.CHAMPION_ALIAS)
         say(f"alias '{names.CHAMPION_ALIAS}' of {deployment.model} is version {version.number}")
     except Refused as error:
@@ -106,10 +110,10 @@ def follow_with_alias(settings: Settings, deployment: Deployment) -> None:
 
 
 def _registry(settings: Settings) -> Registry:
-    return Registry(settings.mlflow_tracking_uri, settings.mlflow_authorization, seconds=_SECONDS)
+    return Registry(settings.mlflow_tracking_uri, settings.mlflow_authorization, seconds=SECONDS)
 
 
-def _version(registry: Registry, deployment: Deployment) -> ModelVersion:
+def version_of(registry: Registry, deployment: Deployment) -> ModelVersion:
     known = registry.versions.of_run(deployment.model, deployment.run_id)
     ours = [one for one in known if deployment.model_id is None or one.source.endswith(deployment.model_id)]
     if not ours:
@@ -185,12 +189,31 @@ def _found(verdict: Validation | Comparison) -> str:
     return in_short(verdict)
 
 
-def _period(run_id: str, deployments: Sequence[Deployment]) -> str:
+@dataclass(frozen=True)
+class _Period:
+    """When a release answered; `until` is None while it does."""
+
+    revision: str
+    since: datetime
+    until: datetime | None
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """For people, and as MLflow can search for them: empty while it answers, as a tag cannot be taken away."""
+        until = f" until {self.until:{_TIME}}" if self.until else ""
+        return {
+            names.LIVE_TAG: f"{self.revision} since {self.since:{_TIME}}{until}",
+            names.LIVE_SINCE_TAG: f"{self.since:{_ISO}}",
+            names.LIVE_UNTIL_TAG: f"{self.until:{_ISO}}" if self.until else "",
+        }
+
+
+def _period(run_id: str, deployments: Sequence[Deployment], retired: Retirement | None) -> _Period:
     """The last time that a release of this run answered."""
     last = max(place for place, one in enumerate(deployments) if one.run_id == run_id)
     one, ends = deployments[last], [after.at for after in deployments[last + 1 : last + 2]]
-    until = "".join(f" until {at:%Y-%m-%d %H:%M:%S} UTC" for at in ends)
-    return f"{one.revision} since {one.at:%Y-%m-%d %H:%M:%S} UTC{until}"
+    ends += [retired.at] if retired else []
+    return _Period(one.revision, one.at, ends[0] if ends else None)
 
 
 def _note(error: Exception) -> None:

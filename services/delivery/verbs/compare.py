@@ -15,6 +15,7 @@ from services.delivery.output import keep, say, stop_unless_passed
 from services.delivery.packaging.servable import ask_service
 from services.delivery.promotions.acceptances import with_acceptance
 from services.delivery.reports.gate_notification import notify_of_gate
+from services.delivery.reports.ledger_notes import note_refused
 from services.delivery.reports.report import comparison_page
 from services.delivery.reports.run_page import tell_verdict
 from services.delivery.scoring.background_import import import_in_background
@@ -51,4 +52,5 @@ def compare(candidate: CandidateFile, out: OutFolder = None) -> None:
     reports = {names.COMPARISON_PAGE: page, names.COMPARISON_FILE: comparison.to_json().encode()}
     tell_verdict(settings, found, comparison, reports)
     notify_of_gate(settings, found, comparison, comparison.summary)
+    note_refused(settings, found, comparison, comparison.summary)
     stop_unless_passed(comparison)

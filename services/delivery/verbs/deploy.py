@@ -19,12 +19,15 @@ from services.delivery.clients.registry import Registry
 from services.delivery.clients.rollout_client import PATIENCE, Rollout
 from services.delivery.output import keep, say
 from services.delivery.promotions.acceptances import with_acceptance
+from services.delivery.reports.aliases import tell_aliases
 from services.delivery.reports.gate_notification import notify_of_gate
+from services.delivery.reports.ledger_notes import note_refused
 from services.delivery.reports.report import comparison_page
 from services.delivery.reports.run_page import tell_live, tell_verdict
 from services.delivery.scoring.background_import import import_in_background
 from services.delivery.settings import Settings
 from services.delivery.store import Store
+from services.delivery.verbs.prune import prune_after_switch
 
 # Each time another release became live while this one was compared, which nothing does for long.
 MOST_COMPARISONS = 5
@@ -48,8 +51,10 @@ def deploy(
     already = "already answers, nothing was to do: it has" if before and before.release == found.digest else "answers"
     say(f"{found.manifest.model} {found.manifest.revision} {already} since {deployment.at:%H:%M:%S} UTC")
     _set_champion(settings, found)
+    tell_aliases(settings, rollout, deployment.model)
     tell_live(settings, rollout, deployment.model)
     keep(deployment, out, names.DEPLOYMENT_FILE)
+    prune_after_switch(settings)
 
 
 def deployed(settings: Settings, release: Release, out: Path | None = None) -> Deployment:
@@ -123,6 +128,7 @@ def _tell(settings: Settings, release: Release, comparison: Comparison) -> None:
     candidate = release.manifest.candidate
     tell_verdict(settings, candidate, comparison, reports)
     notify_of_gate(settings, candidate, comparison, comparison.summary, stage="deploy")
+    note_refused(settings, candidate, comparison, comparison.summary, stage="deploy")
 
 
 def _draw_report(out: Path | None) -> None:

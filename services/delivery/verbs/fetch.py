@@ -16,6 +16,7 @@ from services.contract.promotion import Promotion
 from services.contract.record import from_environment
 from services.delivery.clients.registry import PATIENCE, Registry, check_model_digest, run_facts
 from services.delivery.output import keep, say
+from services.delivery.reports.ledger_notes import note_promoted, note_unfit
 from services.delivery.settings import Settings
 from services.delivery.store import Store
 
@@ -28,7 +29,14 @@ def fetch(out: OutFolder = None) -> None:
     Example: trackback fetch --out out   (in a pipeline, or with the variables of docs/operations.md set)
     """
     settings = Settings()
-    candidate = fetched(settings, Promotion.from_environment(os.environ), _pipeline(), _purpose())
+    promotion, pipeline, purpose = Promotion.from_environment(os.environ), _pipeline(), _purpose()
+    try:
+        candidate = fetched(settings, promotion, pipeline, purpose)
+    except Refused as refused:
+        if purpose is Purpose.PROMOTION:
+            note_unfit(settings, promotion, pipeline, str(refused))
+        raise
+    note_promoted(settings, candidate)
     say(f"fetched {candidate.promotion.model} {candidate.promotion.label}: digest {candidate.digest[:12]}…")
     keep(candidate, out, names.CANDIDATE_FILE)
 

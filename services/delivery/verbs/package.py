@@ -19,6 +19,8 @@ from services.delivery.output import keep, say
 from services.delivery.packaging.container_image import build_image
 from services.delivery.packaging.image_registry import ImageRegistry
 from services.delivery.packaging.release_folder import ReleaseFolder
+from services.delivery.reports.aliases import tell_candidate
+from services.delivery.reports.ledger_notes import note_packaged
 from services.delivery.reports.run_page import tell_release
 from services.delivery.scoring.scoring import HoldoutRequest, Scorer
 from services.delivery.settings import Settings
@@ -53,6 +55,8 @@ def package(
     say(f"packaged {config.name} {found.promotion.label} {kept}{online}")
     keep(with_image(settings, release), out, names.RELEASE_FILE)
     tell_release(settings, release)
+    tell_candidate(settings, release)
+    note_packaged(settings, release)
 
 
 def refuse_unless_passed(candidate: Candidate, verdict: Validation | Comparison) -> None:

@@ -19,6 +19,7 @@ from services.delivery.packaging.live_release import live_rounds
 from services.delivery.packaging.servable import ask_service
 from services.delivery.promotions.acceptances import with_acceptance
 from services.delivery.reports.gate_notification import notify_of_gate
+from services.delivery.reports.ledger_notes import note_refused
 from services.delivery.reports.report import validation_page
 from services.delivery.reports.run_page import tell_verdict
 from services.delivery.scoring.background_import import import_in_background
@@ -56,6 +57,7 @@ def validate(candidate: CandidateFile, out: OutFolder = None) -> None:
     reports = {names.VALIDATION_PAGE: page, names.VALIDATION_FILE: validation.to_json().encode()}
     tell_verdict(settings, found, validation, reports)
     notify_of_gate(settings, found, validation, misses(validation))
+    note_refused(settings, found, validation, misses(validation))
     stop_unless_passed(validation)
 
 

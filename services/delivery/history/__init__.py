@@ -1,0 +1,1 @@
+"""What the ledgers say: who did what, and what answered when."""

@@ -1,0 +1,1 @@
+"""What of the store is of no use any more, and its removal."""
