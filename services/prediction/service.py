@@ -121,9 +121,11 @@ class Service:
         self.drain()
         for listener in self._listeners:
             listener.drain()
-        await asyncio.wait([listener.ended for listener in self._listeners], timeout=grace)
-        for listener in self._listeners:
-            listener.should_exit = True
-        await asyncio.wait([listener.ended for listener in self._listeners])
+        # asyncio does not wait for none, which a worker has that was never told to go.
+        if ended := [listener.ended for listener in self._listeners]:
+            await asyncio.wait(ended, timeout=grace)
+            for listener in self._listeners:
+                listener.should_exit = True
+            await asyncio.wait(ended)
         self._observer.close()
         self.stopped.set()
