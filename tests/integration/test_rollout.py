@@ -211,9 +211,9 @@ def test_two_workers_switch_together_without_a_failed_request_and_are_replaced_a
         pause=0.02,
     )
     rollout.start()
-    found = poll_until(
-        lambda: (now := rollout.model().workers) and now.ready == 2 and now, "both to answer", pause=0.02
-    )
+    poll_until(lambda: whole(rollout.model().workers), "both to answer", pause=0.02)
+    found = rollout.model().workers
+    assert found
     assert (found.wanted, found.ended, found.next_try) == (2, 2, None)
     assert "worker" in found.reason
     assert rollout.serving(second) == [parent]

@@ -104,7 +104,7 @@ class RolloutService:
     def workers(self, digest: str = "") -> list[psutil.Process]:
         """The processes that answer, also those whose parent has ended."""
         ours = self._ours(digest)
-        return [process for process in ours if process.info["ppid"] in {1, *(other.pid for other in ours)}]
+        return [process for process in ours if process.pid not in {other.info["ppid"] for other in ours}]
 
     def _ours(self, digest: str) -> list[psutil.Process]:
         found = psutil.process_iter(["cmdline", "ppid"])
