@@ -74,7 +74,7 @@ remove: ## Delete ALL of the stack, its state included: make remove ARGS=--every
 	scripts/remove $(ARGS)
 
 ##@ Measure it
-.PHONY: poll-cost stack-figures gate-honesty gate-speed batch-speed serving-cost
+.PHONY: poll-cost stack-figures gate-honesty gate-speed batch-speed serving-cost worker-scaling
 poll-cost: ## Measure what one poll of the plugin costs among many runs
 	benchmarks/poll-cost $(ARGS)
 stack-figures: ## Measure what the stack of containers costs: seconds, memory, images
@@ -87,6 +87,8 @@ batch-speed: ## Measure how fast a release scores batches, beside Spark, spark_u
 	benchmarks/batch-speed $(ARGS)
 serving-cost: ## Measure the CPU of a request to a release, beside a bare echo
 	benchmarks/serving-cost $(ARGS)
+worker-scaling: ## Measure what a release's second worker brings, and costs
+	benchmarks/worker-scaling $(ARGS)
 
 ##@ Test where there is no registry of images
 .PHONY: engine images in-debian

@@ -18,6 +18,7 @@ STARTED_BY = {
     "benchmarks.batch_speed": "benchmarks/batch-speed",
     "benchmarks.poll_cost": "benchmarks/poll-cost",
     "benchmarks.serving_cost": "benchmarks/serving-cost",
+    "benchmarks.worker_scaling": "benchmarks/worker-scaling",
 }
 TRAINING = ("check", "train", "notebook", "reproduce", "schema", "verify-data")
 PLAIN = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
@@ -37,6 +38,7 @@ def commands() -> dict[str, list[str]]:
         **{f"trackback-{verb}": [*delivery, verb] for verb in (*VERBS, *GROUPS)},
         "trackback-gocd-set-up": [*delivery, "gocd", "set-up"],
         **{f"trackback-{verb}": ["-m", "training", verb] for verb in TRAINING},
+        "worker-scaling": ["-m", "benchmarks.worker_scaling"],
     }
 
 

@@ -19,6 +19,7 @@ SAID_BY_A_TEXT = (
     "scripts/platform",
     "benchmarks/batch-speed",
     "benchmarks/poll-cost",
+    "benchmarks/worker-scaling",
     "scripts/trackback",
 )
 SAID_BY_THE_FIRST_LINES = ("scripts/setup", "scripts/test", "scripts/check", "scripts/lock")
