@@ -13,7 +13,6 @@ from services.contract.record import ModelName, Record, Revision, RunId, Sha256
 from services.contract.release import Column, ServingLimits
 from services.contract.task import Task
 from services.prediction.answer_body import AnswerBody
-from services.prediction.bodies.json_body import FORMS
 from services.prediction.content_type import ARROW, CSV, JSON, PARQUET
 from services.prediction.deployments import add_deployment
 from services.prediction.hot.route import HotRoute
@@ -23,9 +22,12 @@ from services.prediction.page import address_of, page, prefix_of
 from services.prediction.params import params_schema
 from services.prediction.predictor import Predictor
 from services.prediction.request_limiter import RequestLimiter
+from services.prediction.request_schema import csv_table, forms
 from services.prediction.scoring import Scoring
 
-REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (400, 408, 413, 415, 422, 503)}
+# Of the layers in front of every path, and of a path that takes a body.
+ANYWHERE: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (400, 408, 414, 431)}
+REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (403, 413, 415, 422, 503)}
 # A POST that changes nothing: rows are too long for an address.
 READ_ONLY_PATHS = ("/invocations",)
 LOOPBACK_ADDRESS = "127.0.0.1"
@@ -97,10 +99,10 @@ def create_api(predictor: Predictor) -> FastAPI:
     manifest = predictor.manifest
     title = f"{manifest.model} {manifest.revision}"
     # FastAPI's own pages come from elsewhere, and know of no gateway; its spans and metrics know of no model.
-    app = FastAPI(title=title, description=manifest.description, **_OF_ITS_OWN)
-    _add_invocations(app, predictor)
+    app = FastAPI(title=title, description=manifest.description, responses=ANYWHERE, **_OF_ITS_OWN)
+    bodies = _add_invocations(app, predictor)
     _add_facts(app, predictor)
-    _add_page(app, predictor)
+    _add_page(app, predictor, bodies)
     _add_errors(app, predictor)
     return app
 
@@ -110,19 +112,20 @@ def _identity(predictor: Predictor) -> Identity:
     return Identity(name=manifest.model, revision=manifest.revision, release=predictor.release.digest)
 
 
-def _add_invocations(app: FastAPI, predictor: Predictor) -> None:
+def _add_invocations(app: FastAPI, predictor: Predictor) -> dict[str, Any]:
+    """What OpenAPI says of the bodies of requests, by path."""
     manifest = predictor.manifest
-    answer = Answer[float] if manifest.task == "regression" else Answer[Label]
-    described: dict[str, Any] = {"response_model": answer, "openapi_extra": _request_body(predictor)}
-    scoring = Scoring(predictor, _identity(predictor).model_dump(mode="json"), described)
+    answer: Any = Answer[float] if manifest.task == "regression" else Answer[Label]
+    scoring = Scoring(predictor, _identity(predictor).model_dump(mode="json"))
 
-    @app.post("/invocations", responses={**REFUSALS, 200: {"content": {ARROW: {}}}}, **described)
+    @app.post("/invocations", response_model=answer, responses={**REFUSALS, 200: {"content": {ARROW: {}}}})
     async def invocations(request: Request) -> Response:
         """Predicts for rows in one of the forms of MLflow's scoring protocol."""
         return await scoring.respond(request)
 
-    add_open_inference(app, predictor, scoring)
+    body = _request_body(predictor)
     add_deployment(app, manifest, scoring)
+    return {"/invocations": body, **add_open_inference(app, predictor, scoring, answer, body)}
 
 
 def _add_facts(app: FastAPI, predictor: Predictor) -> None:
@@ -160,7 +163,7 @@ def _add_metrics(app: FastAPI, metrics: Callable[[], bytes]) -> None:
         return Response(metrics(), media_type=METRICS)
 
 
-def _add_page(app: FastAPI, predictor: Predictor) -> None:
+def _add_page(app: FastAPI, predictor: Predictor, bodies: dict[str, Any]) -> None:
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
         url = f"{request.url.scheme}://{address_of(request.headers)}{prefix_of(request.headers)}"
@@ -168,7 +171,15 @@ def _add_page(app: FastAPI, predictor: Predictor) -> None:
 
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi(request: Request) -> JSONResponse:
-        return JSONResponse({**app.openapi(), "servers": [{"url": prefix_of(request.headers) or "/"}]})
+        return JSONResponse({**_described(app, bodies), "servers": [{"url": prefix_of(request.headers) or "/"}]})
+
+
+def _described(app: FastAPI, bodies: dict[str, Any]) -> dict[str, Any]:
+    """FastAPI would make doubles of the bounds of whole numbers, so it never has the bodies."""
+    document = app.openapi()
+    for path, body in bodies.items():
+        document["paths"][path]["post"]["requestBody"] = body
+    return document
 
 
 def _add_errors(app: FastAPI, predictor: Predictor) -> None:
@@ -188,13 +199,14 @@ def _add_errors(app: FastAPI, predictor: Predictor) -> None:
 def _request_body(predictor: Predictor) -> dict[str, Any]:
     """Each form, what may be asked beside it, and a request that this model answers. Other fields are ignored."""
     manifest = predictor.manifest
+    known = forms(manifest.inputs)
     schema = {
         "type": "object",
-        "properties": {**{form: {} for form in FORMS}, "params": params_schema(manifest.task)},
-        "oneOf": [{"required": [form]} for form in FORMS],
+        "description": f"At most {manifest.limits.max_rows} rows.",
+        "properties": {**known, "params": {"anyOf": [params_schema(manifest.task), {"type": "null"}]}},
+        "oneOf": [{"required": [form]} for form in known],
         "example": predictor.example,
     }
-    table = {"type": "string", "description": f"a first line of names: {', '.join(c.name for c in manifest.inputs)}"}
     binary = {"schema": {"type": "string", "format": "binary"}}
-    content = {JSON: {"schema": schema}, CSV: {"schema": table}, ARROW: binary, PARQUET: binary}
-    return {"requestBody": {"required": True, "content": content}}
+    content = {JSON: {"schema": schema}, CSV: {"schema": csv_table(manifest.inputs)}, ARROW: binary, PARQUET: binary}
+    return {"required": True, "content": content}

@@ -26,7 +26,8 @@ class Params(Record):
 def params_schema(task: Task) -> dict[str, Any]:
     """What OpenAPI says of them."""
     method = {"type": "string", "enum": list(_methods(task)), "default": PREDICT}
-    many = {"k": {"type": "integer", "default": 1}, "threshold": {"type": "number", "default": 0.0}}
+    labels = {"anyOf": [{"type": "integer", "minimum": 1}, {"const": -1}], "default": 1}
+    many = {"k": labels, "threshold": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.0}}
     properties = {"predict_method": method, **(many if task == "classification" else {})}
     return {"type": "object", "properties": properties}
 
@@ -56,6 +57,9 @@ def _methods(task: Task) -> tuple[str, ...]:
 
 def _k(found: dict[str, Any]) -> int:
     k = found.get("k", 1)
+    # JSON has one kind of number.
+    if isinstance(k, float) and k.is_integer():
+        k = int(k)
     if isinstance(k, bool) or not isinstance(k, int) or (k < 1 and k != -1):
         raise Invalid(422, "params.k: expected a whole number of labels from 1, or -1 for all, found another value")
     return k

@@ -16,12 +16,9 @@ from services.prediction.predictor import Predictor
 
 
 class Scoring:
-    """`described` is what FastAPI is told of a route that answers in JSON."""
-
-    def __init__(self, predictor: Predictor, identity: dict[str, Any], described: dict[str, Any]) -> None:
+    def __init__(self, predictor: Predictor, identity: dict[str, Any]) -> None:
         self._predictor, self._manifest, self._identity = predictor, predictor.manifest, identity
         self._body = AnswerBody(identity)
-        self.described = described
 
     async def respond(self, request: Request) -> Response:
         """To a request of MLflow's scoring protocol."""

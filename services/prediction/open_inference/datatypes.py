@@ -41,6 +41,9 @@ def as_declared(where: str, datatype: str, values: Sequence[Any]) -> list[Any]:
 
 def _rounded(where: str, datatype: str, value: Any) -> Any:
     layout = "<" + CODES[datatype]
+    # JSON has one kind of number.
+    if isinstance(value, float) and value.is_integer() and not datatype.startswith("FP"):
+        value = int(value)
     try:
         return struct.unpack(layout, struct.pack(layout, value))[0]
     except (struct.error, OverflowError) as error:
@@ -52,7 +55,7 @@ def _wanted(datatype: str) -> tuple[type, ...]:
         return (str,)
     if datatype == BOOL:
         return (bool,)
-    return (int, float) if datatype.startswith("FP") else (int,)
+    return int, float
 
 
 def _texts(where: str, content: bytes, count: int) -> list[str]:

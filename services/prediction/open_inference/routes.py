@@ -31,22 +31,27 @@ from services.prediction.scoring import Scoring
 
 SERVER = "trackback"
 _EXTENSIONS = ("binary_tensor_data",)
-_REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": ProtocolError} for status in (400, 408, 413, 415, 503)}
+_REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": ProtocolError} for status in (400, 403, 413, 415, 503)}
 _INFERRED: dict[int | str, dict[str, Any]] = {**_REFUSALS, 200: {"content": {BINARY: {}}}}
 Ask = Callable[[Request], Awaitable[Response]]
 
 
-def add_open_inference(app: FastAPI, predictor: Predictor, scoring: Scoring) -> None:
+def add_open_inference(
+    app: FastAPI, predictor: Predictor, scoring: Scoring, answer: Any, body: dict[str, Any]
+) -> dict[str, Any]:
+    """`answer` and `body` describe those of MLflow's protocol; what is returned describes bodies by path."""
     manifest = predictor.manifest
     metadata = model_metadata(manifest, predictor.form.runtime)
     _add_server(app, manifest)
-    body = infer_body(metadata, predictor.example["dataframe_records"][0])
-    infer = _infer(predictor, scoring)
-    model = f"/v2/models/{manifest.model}"
+    infer, model = _infer(predictor, scoring), f"/v2/models/{manifest.model}"
+    described = {}
     for path in (model, f"{model}/versions/{manifest.revision}"):
         _add_model(app, path, metadata)
-        app.post(f"{path}/infer", response_model=InferAnswer, responses=_INFERRED, openapi_extra=body)(infer)
-    _add_first_version(app, manifest, scoring)
+        app.post(f"{path}/infer", response_model=InferAnswer, responses=_INFERRED)(infer)
+        described[f"{path}/infer"] = infer_body(metadata, manifest, predictor.example["dataframe_records"][0])
+    predict = f"/v1/models/{manifest.model}:predict"
+    app.post(predict, response_model=answer, responses=_REFUSALS)(_predict(manifest, scoring))
+    return {**described, predict: {"required": True, "content": {JSON: body["content"][JSON]}}}
 
 
 def unknown_path(path: str, manifest: Manifest) -> str | None:
@@ -75,6 +80,14 @@ def _add_server(app: FastAPI, manifest: Manifest) -> None:
     async def server_ready() -> ServerReady:
         return ServerReady(ready=True)
 
+    @app.get("/v1/models")
+    async def models() -> Models:
+        return Models(models=(manifest.model,))
+
+    @app.get(f"/v1/models/{manifest.model}")
+    async def first_model() -> ModelReady:
+        return ModelReady(name=manifest.model, ready=True)
+
 
 def _add_model(app: FastAPI, path: str, metadata: ModelMetadata) -> None:
     @app.get(path)
@@ -86,18 +99,7 @@ def _add_model(app: FastAPI, path: str, metadata: ModelMetadata) -> None:
         return ModelReady(name=metadata.name, ready=True)
 
 
-def _add_first_version(app: FastAPI, manifest: Manifest, scoring: Scoring) -> None:
-    @app.get("/v1/models")
-    async def models() -> Models:
-        return Models(models=(manifest.model,))
-
-    @app.get(f"/v1/models/{manifest.model}")
-    async def first_model() -> ModelReady:
-        return ModelReady(name=manifest.model, ready=True)
-
-    described = {**scoring.described, "openapi_extra": _only_json(scoring.described["openapi_extra"])}
-
-    @app.post(f"/v1/models/{manifest.model}:predict", responses=_REFUSALS, **described)
+def _predict(manifest: Manifest, scoring: Scoring) -> Ask:
     @_in_words
     async def predict(request: Request) -> Response:
         """Predicts for `instances` or another form of MLflow's scoring protocol."""
@@ -106,9 +108,7 @@ def _add_first_version(app: FastAPI, manifest: Manifest, scoring: Scoring) -> No
         asked = read_invocation(await request.body(), manifest.inputs, manifest.limits.max_rows)
         return scoring.in_json(scoring.score(asked, read_params(asked.params, manifest.task), request.scope))
 
-
-def _only_json(described: dict[str, Any]) -> dict[str, Any]:
-    return {"requestBody": {"required": True, "content": {JSON: described["requestBody"]["content"][JSON]}}}
+    return predict
 
 
 def _infer(predictor: Predictor, scoring: Scoring) -> Ask:
@@ -117,7 +117,11 @@ def _infer(predictor: Predictor, scoring: Scoring) -> Ask:
 
     @_in_words
     async def infer(request: Request) -> Response:
-        """Predicts for tensors: one a column by its name, or one of all columns in their order."""
+        """Predicts for tensors: one a column by its name, or one of all columns in their order.
+
+        Elements may stand behind the JSON: then `Inference-Header-Content-Length` says how long that is, and each such
+        tensor's parameter `binary_data_size` how many bytes are its own. The content type is application/octet-stream.
+        """
         content_type, length = request.headers.get("content-type", ""), request.headers.get(HEADER)
         asked = read_request(await request.body(), content_type, length, manifest)
         predictions = scoring.score(asked.asked, asked.params, request.scope)

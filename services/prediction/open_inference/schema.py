@@ -2,15 +2,27 @@
 
 from typing import Any
 
-from services.contract.record import Record
-from services.contract.release import Manifest
-from services.prediction.open_inference.answers import BINARY, output_types
-from services.prediction.open_inference.datatypes import BOOL, BYTES, DATATYPES, FP64, INT64
+from pydantic import ConfigDict
 
+from services.contract.record import Record
+from services.contract.release import Column, Manifest
+from services.prediction.content_type import JSON
+from services.prediction.open_inference.answers import output_types
+from services.prediction.open_inference.datatypes import BOOL, BYTES, FP64, INT64
+from services.prediction.request_schema import cell
+
+_ROWS = (
+    "Tensors of one row. For n rows each has the shape [n] or [n, 1]. They may come in any order and in any datatype "
+    "that the column takes, or be one tensor of all columns, of the shape [n, columns]."
+)
 _DATATYPES = {"double": FP64, "long": INT64, "boolean": BOOL}
 
 
 class ProtocolError(Record):
+    """Layers in front of the protocol say more beside it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
     error: str
 
 
@@ -86,32 +98,35 @@ def model_metadata(manifest: Manifest, runtime: str) -> ModelMetadata:
     )
 
 
-def infer_body(metadata: ModelMetadata, example: dict[str, Any]) -> dict[str, Any]:
+def infer_body(metadata: ModelMetadata, manifest: Manifest, example: dict[str, Any]) -> dict[str, Any]:
     """Of a request to infer, with one that this model answers."""
-    tensor = {
-        "type": "object",
-        "required": ["name", "shape", "datatype"],
-        "properties": {
-            "name": {"type": "string"},
-            "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1, "maxItems": 2},
-            "datatype": {"type": "string", "enum": list(DATATYPES)},
-            "data": {"type": "array"},
-            "parameters": {"type": "object"},
-        },
-    }
+    tensors = [_tensor(one, column) for one, column in zip(metadata.inputs, manifest.inputs, strict=True)]
+    inputs = {"type": "array", "prefixItems": tensors, "items": False, "minItems": len(tensors), "description": _ROWS}
+    output = {"type": "object", "required": ["name"], "properties": {"name": {"enum": list(output_types(manifest))}}}
     schema = {
         "type": "object",
         "required": ["inputs"],
         "properties": {
-            "id": {"type": "string"},
-            "parameters": {"type": "object"},
-            "inputs": {"type": "array", "minItems": 1, "maxItems": len(metadata.inputs), "items": tensor},
-            "outputs": {"type": "array", "items": {"type": "object", "required": ["name"]}},
+            "id": {"type": ["string", "null"]},
+            "inputs": inputs,
+            "outputs": {"type": ["array", "null"], "items": output},
         },
         "example": _as_tensors(metadata, example),
     }
-    binary = {"schema": {"type": "string", "format": "binary"}}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}, BINARY: binary}}}
+    return {"required": True, "content": {JSON: {"schema": schema}}}
+
+
+def _tensor(metadata: TensorMetadata, column: Column) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["name", "shape", "datatype", "data"],
+        "properties": {
+            "name": {"const": metadata.name},
+            "datatype": {"const": metadata.datatype},
+            "shape": {"const": [1]},
+            "data": {"type": "array", "items": cell(column), "minItems": 1, "maxItems": 1},
+        },
+    }
 
 
 def _as_tensors(metadata: ModelMetadata, example: dict[str, Any]) -> dict[str, Any]:
