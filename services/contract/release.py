@@ -16,6 +16,9 @@ from services.contract.validation import Validation
 
 ImageDigest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
+# What is read in some 20 ms.
+_LISTS, _LISTS_A_ROW = 50_000, 10
+
 
 class Column(Record):
     """An input column; `type` is `double`, `long`, `string`, `boolean`, `date` or `datetime`.
@@ -48,6 +51,9 @@ class ServingLimits(Record):
 
     max_rows: int = Field(1000, ge=1, le=10_000_000, description="rows of a request; else 413")
     max_bytes: int = Field(1_000_000, ge=1, le=1 << 30, description="bytes of a request's body; else 413")
+    max_lists: int | None = Field(
+        None, ge=1, description="lists and objects in a body of JSON; else 413; 50,000 or 10 a row if not given"
+    )
     body_seconds: float = Field(5.0, gt=0, le=3600, description="seconds in which a body must have come; else 408")
     max_requests: int = Field(64, ge=1, le=100_000, description="requests that are answered at once; else 503")
     header_bytes: int = Field(32 << 10, ge=1024, le=1 << 20, description="bytes of a request's headers; else 431")
@@ -71,6 +77,10 @@ class Retention(Record):
     """How many releases stay in the store, the newest first; live and previous ones stay in any case."""
 
     releases: int = Field(5, ge=1, le=1000)
+
+    @property
+    def most_lists(self) -> int:
+        return self.max_lists or max(_LISTS, _LISTS_A_ROW * self.max_rows)
 
 
 class Golden(Record):

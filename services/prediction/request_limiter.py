@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.contract.http_protocol import REFUSED
 from services.contract.release import ServingLimits
 from services.prediction.invalid import Invalid, answer_invalid
+from services.prediction.json_shape import SHORT_BYTES, count_lists
 
 WITHOUT_BODY = ("GET", "HEAD", "OPTIONS")
 _CUT_OFF = 400, "expected the whole body, the connection was closed before its end"
@@ -41,9 +42,17 @@ class RequestLimiter:
                 first = await self._whole(first, scope, receive)
             elif len(first["body"]) > self._max_bytes:
                 raise self._too_large()
+            if len(first["body"]) > SHORT_BYTES:
+                self._check_lists(first["body"], scope["headers"])
             await self._passed_on(first, scope, receive, send)
         except Invalid as refusal:
             await answer_invalid(refusal)(scope, receive, send)
+
+    def _check_lists(self, body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        is_json = any(name == b"content-type" and b"json" in value.lower() for name, value in headers)
+        if is_json and count_lists(body, self._limits.most_lists) > self._limits.most_lists:
+            expected = f"expected at most {self._limits.most_lists} lists and objects"
+            raise Invalid(413, f"{expected}, found more: send the rows in parts")
 
     async def _passed_on(self, body: Message, scope: Scope, receive: Receive, send: Send) -> None:
         if self._requests >= self._max_requests:

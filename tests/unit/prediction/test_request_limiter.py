@@ -10,6 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from services.contract.http_protocol import REFUSED
 from services.contract.release import ServingLimits
+from services.prediction.json_shape import count_lists
 from services.prediction.request_limiter import RequestLimiter
 
 LIMITS = ServingLimits(max_bytes=10, max_requests=2)
@@ -201,3 +202,36 @@ def test_a_body_that_broke_off_is_answered_with_what_the_connection_says_of_it(l
         client.ask(limiter)
     assert (late.status, json.loads(late.heard[1]["body"])["error"]) == (408, "too slow")
     assert left.status == 400
+
+
+MANY = b"[" + b"[]," * 30_000 + b"[]]"
+JSON = {"content-type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (MANY, JSON, 413),
+        (MANY.replace(b"[]", b"{}"), JSON, 413),
+        (MANY, {"content-type": "Application/vnd.kserve+JSON"}, 413),
+        (b'["' + MANY + b'\\"' + MANY + b'"]', JSON, 200),
+        (b'["a\\\\", ' + MANY + b"]", JSON, 413),
+        (MANY, {"content-type": "application/vnd.apache.arrow.stream"}, 200),
+        (MANY[:60_000], JSON, 200),
+    ],
+    ids=["lists", "objects", "another JSON", "in a text", "behind a text", "not JSON", "short"],
+)
+def test_so_many_lists_that_reading_them_takes_long_are_refused(
+    body: bytes, headers: dict[str, str], status: int, app: App
+) -> None:
+    limiter = RequestLimiter(app, ServingLimits(max_bytes=1_000_000, max_lists=25_000))
+    client = Client([{**WHOLE, "body": body}], headers=headers)
+    client.ask(limiter)
+    assert client.status == status
+    assert ServingLimits(max_rows=100_000).most_lists == 1_000_000
+
+
+def test_a_text_without_an_end_is_counted_once() -> None:
+    assert count_lists(b'"' * 99_999 + b"[", 0) == 1
+    assert count_lists(b'"\\' * 99_999 + b"[", 0) == 1
+    assert count_lists(b'["[{]}", {"a": ["\\"["]}]', 2) == 3

@@ -1,0 +1,131 @@
+"""What the attack on a service sends, and what it calls a fault: with answers that are written down here."""
+
+import asyncio
+
+import pytest
+
+from benchmarks.hostile_client import HANG_SECONDS, OVERTAKEN, Attack, Conversation, Pending, Tally
+from benchmarks.hostile_requests import MOST_GROWTH, Outcome, report
+from benchmarks.hostile_shapes import MARKER, Sent, hostile_request
+
+FINE = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+ANY, VALID = Sent(b"", 0), Sent(b"", 200)
+
+
+def test_a_seed_and_a_number_make_the_same_request_and_others_make_others() -> None:
+    made = [hostile_request(1, number) for number in range(300)]
+    assert made == [hostile_request(1, number) for number in range(300)]
+    assert len({one.data for one in made}) > 200
+    assert {one.data for one in made} != {hostile_request(2, number).data for number in range(300)}
+    assert any(one.slow for one in [hostile_request(1, number) for number in range(3000)])
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer", "problem"),
+    [
+        (ANY, b"HTTP/1.1 500 Internal Server Error\r\n\r\n", "expected no 5xx but an announced 503, found [500]"),
+        (ANY, FINE + b"HTTP/1.1 502 Bad Gateway\r\n\r\n", "found [200, 502]"),
+        (ANY, b"HTTP/1.1 503 Service Unavailable\r\n\r\n", "found [503]"),
+        (ANY, b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\r\n", None),
+        (ANY, b"HTTP/1.1 422 No\r\n\r\n" + MARKER.encode(), "expected a short refusal without its input"),
+        (ANY, b"HTTP/1.1 422 No\r\n\r\n" + b"a" * 9000, "expected a short refusal without its input"),
+        (ANY, b"HTTP/1.1 422 No\r\n\r\n", None),
+        (ANY, b"", None),
+        (VALID, b"HTTP/1.1 422 No\r\n\r\n", "expected 200, found [422]"),
+        (VALID, b"", "expected 200, found the end of the connection"),
+        (VALID, FINE, None),
+    ],
+)
+def test_an_answer_that_a_service_must_not_give_is_named_with_its_request(
+    sent: Sent, answer: bytes, problem: str | None
+) -> None:
+    tally = Tally()
+    tally.add(7, sent, answer)
+    assert len(tally.problems) == (problem is not None)
+    assert not problem or problem in tally.problems[0]
+
+
+def test_only_answers_of_the_services_own_fault_are_counted_as_such() -> None:
+    tally = Tally()
+    for answer in (
+        b"HTTP/1.1 500 No\r\n\r\n",
+        b"HTTP/1.1 503 No\r\nRetry-After: 1\r\n\r\n",
+        b"HTTP/1.1 422 No\r\n\r\n",
+    ):
+        tally.add(0, ANY, answer)
+    assert (tally.errors, dict(tally.statuses)) == (1, {500: 1, 503: 1, 422: 1})
+
+
+class Clock(Attack):
+    """An attack whose time is told by hand, with one request that is not answered."""
+
+    def __init__(self) -> None:
+        super().__init__(0, None, 1, 1)  # type: ignore[arg-type]
+        self.time = 0.0
+        self.ended = False
+        conversation = Conversation()
+        conversation.transport = self  # type: ignore[assignment]
+        self._pending[7] = Pending(conversation, self.time, self.tally.sent)
+
+    def abort(self) -> None:
+        self.ended = True
+
+    def _now(self) -> float:
+        return self.time
+
+
+@pytest.mark.parametrize(
+    ("seconds", "answered", "sleeps", "hangs"),
+    [
+        (HANG_SECONDS + 1, 0, [True] * 20, 1),
+        (HANG_SECONDS + 1, OVERTAKEN + 1, [False] * 20, 1),
+        (HANG_SECONDS * 100, OVERTAKEN - 1, [True] * 19 + [False], 0),
+        (HANG_SECONDS - 1, OVERTAKEN * 10, [True] * 20, 0),
+    ],
+    ids=["a service that sleeps", "overtaken", "a service that is kept busy or has no core", "not long"],
+)
+def test_a_hang_is_one_that_load_cannot_explain(seconds: float, answered: int, sleeps: list[bool], hangs: int) -> None:
+    attack = Clock()
+    attack.tally.sent += answered
+    for look in sleeps:
+        attack.look(look)
+    attack.time = seconds
+    attack.look(sleeps[-1])
+    assert (attack.tally.hangs, attack.ended) == (hangs, bool(hangs))
+
+
+class Silent(asyncio.Transport):
+    def write(self, data: object) -> None:
+        """Sends it to nobody."""
+
+
+def test_an_answer_of_a_kept_connection_is_whole_at_its_length() -> None:
+    async def run() -> bytes:
+        conversation = Conversation()
+        conversation.transport = Silent()
+        asking = asyncio.create_task(conversation.ask(Sent(b"GET", framed=True)))
+        await asyncio.sleep(0)
+        for part in (b"HTTP/1.1 200 OK\r\ncontent-le", b"ngth: 2\r\n\r\no"):
+            conversation.data_received(part)
+            await asyncio.sleep(0)
+            assert not asking.done()
+        conversation.data_received(b"k")
+        return await asking
+
+    assert asyncio.run(run()).endswith(b"ok")
+
+
+def test_growing_memory_is_a_failure_and_the_report_has_every_figure() -> None:
+    assert Outcome(Tally(), MOST_GROWTH + 1, 1.0).failed
+    outcome = Outcome(Tally(), 3 << 20, 1.5)
+    outcome.tally.add(0, VALID, FINE)
+    assert not outcome.failed
+    assert report(outcome).split("\n") == [
+        "requests 1",
+        "answers by status 200: 1",
+        "ended without an answer 0",
+        "5xx that are not an announced 503: 0",
+        "hangs of more than 5 s: 0",
+        "memory growth 3.0 MB",
+        "processor time of the service 1.5 s",
+    ]
