@@ -118,6 +118,7 @@ REVISION_LABEL = "trackback.revision"
 RUN_LABEL = "trackback.run"
 RELEASE_LABEL = "trackback.release"
 REPLICAS_LABEL = "trackback.replicas"
+LOGS_PREDICTIONS_LABEL = "trackback.logs-predictions"
 BASE_LABEL = "org.opencontainers.image.base.digest"
 
 MODEL_HEADER = "X-Trackback-Model"

@@ -9,10 +9,16 @@ import zlib
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Annotated, Any
+
+from pydantic import StringConstraints
 
 from services.contract.errors import Refused
 from services.contract.record import ModelName, Record, Revision, Sha256
+
+# In logs, in addresses and on command lines it needs no quotes.
+REQUEST_ID = r"[A-Za-z0-9._~:/+=@-]{1,128}"
+RequestId = Annotated[str, StringConstraints(pattern=f"^{REQUEST_ID}$")]
 
 PATTERN = "predictions-*.jsonl"
 _HASHES = 1 << 32
@@ -29,7 +35,7 @@ class LoggedPrediction(Record):
     """
 
     at: datetime
-    request_id: str
+    request_id: RequestId
     model: ModelName
     revision: Revision
     release: Sha256
@@ -40,6 +46,16 @@ class LoggedPrediction(Record):
     inputs: list[list[Any]] | None = None
     inputs_sha256: Sha256 | None = None
     predictions: list[Any] | None = None
+
+
+class LogQuery(Record):
+    """What is asked of a model's prediction log: one request, or all that is kept."""
+
+    request_id: RequestId | None = None
+
+    def matches(self, line: bytes) -> bool:
+        """Of a line as its writers write it."""
+        return self.request_id is None or f'"request_id":"{self.request_id}"'.encode() in line
 
 
 def is_sampled(request_id: str, share: float) -> bool:
@@ -59,10 +75,13 @@ def read_lines(path: Path) -> Iterator[LoggedPrediction]:
     """Of one file; none when it was removed meanwhile."""
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                if line.endswith(b"\n"):
-                    yield LoggedPrediction.from_json(line, f"{path}:{number}")
+            for number, line in enumerate(whole_lines(file), start=1):
+                yield LoggedPrediction.from_json(line, f"{path}:{number}")
     except FileNotFoundError:
         return
     except OSError as error:
         raise Refused(f"{path}: expected a prediction log, cannot read it: {error.strerror}") from error
+
+
+def whole_lines(file: IO[bytes]) -> Iterator[bytes]:
+    return (line for line in file if line.endswith(b"\n"))

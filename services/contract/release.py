@@ -72,15 +72,15 @@ class ServingLimits(Record):
     )
     prediction_log: PredictionLog = Field(PredictionLog(), description="what is kept of the requests")
 
+    @property
+    def most_lists(self) -> int:
+        return self.max_lists or max(_LISTS, _LISTS_A_ROW * self.max_rows)
+
 
 class Retention(Record):
     """How many releases stay in the store, the newest first; live and previous ones stay in any case."""
 
     releases: int = Field(5, ge=1, le=1000)
-
-    @property
-    def most_lists(self) -> int:
-        return self.max_lists or max(_LISTS, _LISTS_A_ROW * self.max_rows)
 
 
 class Golden(Record):

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 
 PREFIX = "TRACKBACK_SERVING_"
+PREDICTIONS, ACCESS_FOLDER, FIGURES = f"{PREFIX}PREDICTIONS", f"{PREFIX}ACCESS_FOLDER", f"{PREFIX}FIGURES"
+# In a container: a volume of its own for each model, and memory.
+PREDICTIONS_VOLUME, FIGURES_IN_MEMORY = "/predictions", "/tmp/figures"  # noqa: S108
 # OpenTelemetry's own variables, which its SDK reads.
 OTEL = "OTEL_"
 

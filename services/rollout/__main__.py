@@ -14,11 +14,13 @@ from services.contract.errors import Refused
 from services.contract.http_guard import Access
 from services.contract.lock import lock
 from services.contract.secret_file import read_secret
+from services.contract.serving_settings import serving_environment
 from services.contract.signals import exit_on
 from services.rollout.containers.container_backend import ContainerBackend
 from services.rollout.notifier import Notifier
 from services.rollout.processes.listeners import Listeners
 from services.rollout.processes.process_backend import ProcessBackend
+from services.rollout.processes.shown import Shown
 from services.rollout.release_store import ReleaseStore
 from services.rollout.rollout import Rollout
 from services.rollout.server import RolloutServer
@@ -73,11 +75,12 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
 
 
 def _processes(settings: Settings, state: Path) -> Backend:
-    return ProcessBackend(settings, state / RUN_FOLDER, Listeners(settings.host, settings.first_port, state))
+    shown = Shown(state, serving_environment(os.environ))
+    return ProcessBackend(settings, state / RUN_FOLDER, Listeners(settings.host, settings.first_port, state), shown)
 
 
 def _containers(settings: Settings, state: Path) -> Backend:
-    containers = ContainerBackend(settings, state)
+    containers = ContainerBackend(settings, state, serving_environment(os.environ))
     containers.prepare()
     return containers
 

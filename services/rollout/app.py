@@ -1,8 +1,10 @@
 """The rollout service's API: what is live, the ledger, deploy, rollback and retire."""
 
+from itertools import chain
+
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from services.contract.deployment import (
     LIVE_CHANGED,
@@ -17,6 +19,7 @@ from services.contract.deployment import (
 from services.contract.errors import LiveChanged, Refused
 from services.contract.http_guard import Access, Guard
 from services.contract.ledger import Audit, JournalEntry, LedgerNote
+from services.contract.prediction_log import LogQuery
 from services.contract.record import ModelName
 from services.rollout.metrics import CONTENT_TYPE
 from services.rollout.rollout import Rollout
@@ -31,6 +34,7 @@ def create_app(rollout: Rollout, access: Access = LOCAL) -> FastAPI:
     _add_questions(app, rollout)
     _add_history(app, rollout)
     _add_changes(app, rollout)
+    _add_prediction_log(app, rollout)
     return app
 
 
@@ -42,6 +46,10 @@ def _add_questions(app: FastAPI, rollout: Rollout) -> None:
     @app.get("/metrics")
     def metrics() -> Response:
         return Response(rollout.metrics(), media_type=CONTENT_TYPE)
+
+    @app.get("/metrics/serving")
+    def serving_metrics() -> Response:
+        return Response(rollout.serving_metrics(), media_type=CONTENT_TYPE)
 
     @app.get("/models")
     def models() -> list[ModelState]:
@@ -86,6 +94,16 @@ def _add_changes(app: FastAPI, rollout: Rollout) -> None:
     @app.post("/models/{model}/ledger")
     def note(model: ModelName, request: LedgerNote) -> LedgerNote:
         return rollout.note(model, request)
+
+
+def _add_prediction_log(app: FastAPI, rollout: Rollout) -> None:
+    # By POST, because who asks must show the token: what clients sent is in it.
+    @app.post("/models/{model}/predictions")
+    def predictions(model: ModelName, query: LogQuery) -> StreamingResponse:
+        lines = rollout.logged(model, query)
+        # What cannot be read is refused before the answer begins.
+        first = next(lines, b"")
+        return StreamingResponse(chain([first], lines), media_type="application/jsonl")
 
 
 def _add_refusals(app: FastAPI) -> None:

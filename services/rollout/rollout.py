@@ -1,7 +1,7 @@
 """All models of this machine, found again at the start and watched until the end."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from threading import Event, Lock, Thread
 
 from services.contract.deployment import (
@@ -15,8 +15,10 @@ from services.contract.deployment import (
 )
 from services.contract.errors import Refused
 from services.contract.ledger import Audit, JournalEntry, LedgerNote
+from services.contract.prediction_log import LogQuery
 from services.rollout.metrics import Measured, exposition
 from services.rollout.model import ModelRollout
+from services.rollout.serving_metrics import scrape
 from services.rollout.state import ModelFiles, known_models, make_key
 from services.rollout.traffic import Dependencies
 
@@ -58,6 +60,14 @@ class Rollout:
     def metrics(self) -> str:
         models = [model for _, model in sorted(self._models.items())]
         return exposition(Measured.of(model.state(), model.traffic.files) for model in models)
+
+    def serving_metrics(self) -> str:
+        """Of all that answer, each with the labels of its model and replica."""
+        return scrape(self._dependencies.backend.metrics_urls())
+
+    def logged(self, name: str, query: LogQuery) -> Iterator[bytes]:
+        """Lines of a model's prediction log. Raises Refused when it cannot be read now."""
+        return filter(query.matches, self._dependencies.backend.logged(name))
 
     def state(self, name: str) -> ModelState:
         if model := self._models.get(name):

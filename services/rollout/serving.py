@@ -1,6 +1,7 @@
 """What the rollout needs of a backend that runs releases: something that serves, and the address of a model."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from typing import Protocol, Self
 
 from services.contract.control_protocol import Workers
@@ -10,6 +11,15 @@ from services.rollout.release_store import StoredRelease
 
 class Unreachable(Refused):
     """A public address cannot be changed now; what serves behind it may be well."""
+
+
+@dataclass(frozen=True)
+class Scraped:
+    """One that tells its metrics at `url`; `replica` is empty where all that answer for a model tell them as one."""
+
+    model: str
+    replica: str
+    url: str
 
 
 class Serving(Protocol):
@@ -84,6 +94,12 @@ class Backend(Protocol):
 
     def confirm(self, model: str, release: str) -> None:
         """Raises Refused unless the public address answers as `release`."""
+
+    def metrics_urls(self) -> list[Scraped]:
+        """What answers, and where it tells its metrics. Raises Refused when that is not known now."""
+
+    def logged(self, model: str) -> Iterator[bytes]:
+        """The whole lines of the model's prediction log, in no order. Raises Refused when it cannot be read now."""
 
     def close(self) -> None:
         """Ends everything, and starts nothing more."""

@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -15,7 +15,7 @@ from services.contract.errors import Refused
 from services.rollout.notifier import Notifier
 from services.rollout.processes.listeners import Listeners
 from services.rollout.release_store import ReleaseStore, StoredRelease
-from services.rollout.serving import Serving, Unreachable
+from services.rollout.serving import Scraped, Serving, Unreachable
 from services.rollout.traffic import Dependencies
 from tests.support.release_factory import ReleasePlan, build_release, train
 
@@ -118,6 +118,7 @@ class FakeBackend:
     all: list[FakeServing] = field(default_factory=list)
     left: list[FakeServing] = field(default_factory=list)
     published: list[str] = field(default_factory=list)
+    log: dict[str, list[bytes]] = field(default_factory=dict)
 
     def start(self, release: StoredRelease) -> Serving:
         serving = FakeServing(release.model, release.digest, self.listeners, self.refuses, may_load=self.may_load)
@@ -145,6 +146,12 @@ class FakeBackend:
     def confirm(self, model: str, release: str) -> None:
         if self.unreachable or self.accepting() != [release]:
             raise Refused(f"{self.url(model)} does not answer as {release[:8]}")
+
+    def metrics_urls(self) -> list[Scraped]:
+        return []
+
+    def logged(self, model: str) -> Iterator[bytes]:
+        yield from self.log.get(model, ())
 
     def close(self) -> None:
         for serving in self.all:

@@ -17,6 +17,7 @@ from services.contract.deployment import (
 )
 from services.contract.errors import LiveChanged, Refused, Unavailable
 from services.contract.ledger import Audit, JournalEntry, LedgerNote
+from services.contract.prediction_log import LoggedPrediction, LogQuery
 from services.contract.record import Record
 from services.contract.transport import trust
 from services.contract.waiting import retry
@@ -46,6 +47,13 @@ class Rollout:
     def states(self) -> list[ModelState]:
         """Of every model that answers or is retired."""
         return self._list(ModelState, "/models")
+
+    def logged(self, model: str, query: LogQuery) -> list[LoggedPrediction]:
+        """What its prediction log has of it, in the order of time."""
+        path = f"/models/{model}/predictions"
+        lines = self._send("POST", path, query).content.splitlines()
+        found = [LoggedPrediction.from_json(line, self._url + path) for line in lines]
+        return sorted(found, key=lambda one: one.at)
 
     def deployments(self, model: str) -> list[Deployment]:
         return self._list(Deployment, f"/models/{model}/deployments")

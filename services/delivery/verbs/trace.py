@@ -28,6 +28,7 @@ from services.delivery.promotions.outcomes import outcomes, read_ledger
 from services.delivery.reports.links import links
 from services.delivery.settings import Settings
 from services.delivery.store import Store
+from services.delivery.verbs.traced_request import find_request, request_rows
 from services.gocd.client import GoCD
 
 NOT_RECORDED = "not recorded"
@@ -42,6 +43,7 @@ def trace(
     release: Annotated[
         str | None, typer.Option(help=f"Digest (or its start) from the answer's {names.RELEASE_HEADER}; else live.")
     ] = None,
+    request: Annotated[str | None, typer.Option(help="X-Request-Id of an answer that a prediction log kept.")] = None,
     receipt: Annotated[Path | None, typer.Option(help="receipt.json of a batch, in place of a model.")] = None,
     text: Annotated[bool, typer.Option("--text", help="Print lines for a person in place of JSON.")] = False,
 ) -> None:
@@ -49,7 +51,12 @@ def trace(
 
     Scored rows name model and release in columns of their own. Example: trackback trace diamond-price --text
     """
-    found = _traced(Settings(), model, release, receipt)
+    if request and (release or receipt):
+        raise Refused(
+            "expected --request alone, or with the model that was asked, found --release or --receipt as well"
+        )
+    settings = Settings()
+    found = of_request(settings, model, request) if request else _traced(settings, model, release, receipt)
     if text:
         sys.stdout.write(lines(found))
     else:
@@ -72,6 +79,14 @@ def _of_answer(settings: Settings, model: str, wanted: str | None) -> Trace:
     rollout = Rollout(settings.rollout_url)
     digest = Store(settings.store).find_release(model, wanted or live_release(rollout, model))
     return of_release(settings, digest, rollout.deployments(model))
+
+
+def of_request(settings: Settings, model: str | None, request: str) -> Trace:
+    """Raises Refused when no prediction log has it."""
+    rollout, store = Rollout(settings.rollout_url, token=settings.rollout_access_token), Store(settings.store)
+    found = find_request(rollout, store, model, request)
+    digest = store.find_release(found.model, found.release)
+    return of_release(settings, digest, _deployments(settings, found.model)).model_copy(update={"request": found})
 
 
 def _of_disk(settings: Settings, file: Path) -> Trace:
@@ -157,6 +172,7 @@ def lines(trace: Trace) -> str:
     promotion, run = trace.candidate.promotion, trace.candidate.run
     pipeline = f"{trace.pipeline.name} {trace.pipeline.counter}" if trace.pipeline else "by hand"
     rows = {
+        **(request_rows(trace.request, _TIME) if trace.request else {}),
         "model": f"{trace.model}, revision {trace.revision}",
         "release": trace.release,
         "answered since": _answered(trace.deployments),

@@ -5,9 +5,10 @@ import secrets
 from collections.abc import Iterable
 from itertools import count
 
+from services.contract.prediction_log import REQUEST_ID
+
 HEADER = b"x-request-id"
-# It stands in logs, in addresses and on command lines.
-_SAFE = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
+_SAFE = re.compile(REQUEST_ID.encode())
 
 
 class RequestIds:

@@ -3,24 +3,26 @@
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Lock, Thread
 
 from services.contract import names
 from services.contract.errors import Refused
+from services.contract.serving_settings import FIGURES, FIGURES_IN_MEMORY, PREDICTIONS, PREDICTIONS_VOLUME
 from services.contract.waiting import retry
 from services.rollout.checks import confirm
 from services.rollout.containers.engine import Container, ContainerEngine, Plan
 from services.rollout.containers.gateway import Gateway
 from services.rollout.containers.image_check import check_contents, check_labels
+from services.rollout.containers.logged_lines import logged_lines
 from services.rollout.containers.replicas import Replicas
 from services.rollout.containers.route import Route
 from services.rollout.containers.serving_container import STOP_SECONDS, ServingContainer
 from services.rollout.containers.slots import Slots
 from services.rollout.release_store import StoredRelease
-from services.rollout.serving import Serving
+from services.rollout.serving import Scraped, Serving
 from services.rollout.settings import Settings
 
 START_SECONDS = 60.0
@@ -32,8 +34,9 @@ log = logging.getLogger(__name__)
 class ContainerBackend:
     """A Backend. Only containers with our project's label are ever touched."""
 
-    def __init__(self, settings: Settings, state: Path) -> None:
+    def __init__(self, settings: Settings, state: Path, passed: Mapping[str, str]) -> None:
         self._settings = settings
+        self._passed = passed
         self._gateway = Gateway(settings.gateway_runtime)
         self._slots = Slots(state, self._gateway)
         self._engine = ContainerEngine()
@@ -53,13 +56,22 @@ class ContainerBackend:
 
     def _run(self, release: StoredRelease) -> ServingContainer:
         reference = self._verified(release)
-        plan = Plan(self._settings.project, release.model, self._settings.network, self._settings.memory_bytes)
+        plan = self._plan(release)
         labels = {names.MODEL_LABEL: release.model, names.RELEASE_LABEL: release.digest}
+        labels[names.LOGS_PREDICTIONS_LABEL] = str(bool(plan.volumes))
         labels[names.REPLICAS_LABEL] = str(release.manifest.limits.replicas)
         with self._lock:
             if self._closed:
                 raise Refused("the rollout service is stopping: ask again when it is back")
             return self._serving(self._engine.run(reference, plan, labels))
+
+    def _plan(self, release: StoredRelease) -> Plan:
+        settings = self._settings
+        environment, volumes = {FIGURES: FIGURES_IN_MEMORY, **self._passed}, {}
+        if release.manifest.limits.prediction_log.share:
+            environment[PREDICTIONS] = PREDICTIONS_VOLUME
+            volumes[f"{settings.project}_predictions_{release.model}"] = PREDICTIONS_VOLUME
+        return Plan(settings.project, release.model, settings.network, settings.memory_bytes, environment, volumes)
 
     def adopt(self) -> list[Serving]:
         together: dict[tuple[str, str], list[ServingContainer]] = {}
@@ -92,6 +104,21 @@ class ContainerBackend:
 
     def confirm(self, model: str, release: str) -> None:
         confirm(f"{self._settings.gateway_url.rstrip('/')}/models/{model}", release)
+
+    def metrics_urls(self) -> list[Scraped]:
+        return [Scraped(one.model, one.name, f"http://{one.address}/metrics") for one in self._ours()]
+
+    def logged(self, model: str) -> Iterator[bytes]:
+        for container in self._ours():
+            # Those of a model share its volume, so any of them that has it will do.
+            if container.model == model and container.logs_predictions:
+                with container.read(PREDICTIONS_VOLUME) as archive:
+                    yield from logged_lines(archive)
+                return
+        raise Refused(
+            f"expected a container of {model} that keeps a prediction log, found none: give it a share in model.yaml "
+            "(serving.prediction_log), promote again, and ask while it answers"
+        )
 
     def close(self) -> None:
         with self._lock:

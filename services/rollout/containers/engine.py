@@ -3,7 +3,7 @@
 import contextlib
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import docker
@@ -23,12 +23,17 @@ PROJECT_LABEL = "trackback.project"
 
 @dataclass(frozen=True)
 class Plan:
-    """A container's limits, and its name: `<project>-<name>-<8 random hex digits>`."""
+    """A container's limits, and its name: `<project>-<name>-<8 random hex digits>`.
+
+    `volumes` are made when there are none of their names, and stay when the container goes: name and folder.
+    """
 
     project: str
     name: str
     network: str
     memory_bytes: int
+    environment: Mapping[str, str] = field(default_factory=dict)
+    volumes: Mapping[str, str] = field(default_factory=dict)
 
 
 class Container:
@@ -54,6 +59,12 @@ class Container:
             if said := self._found.logs(tail=1).decode(errors="replace").strip():
                 return str(said)
         return "it said nothing"
+
+    @contextlib.contextmanager
+    def read(self, folder: str) -> Iterator[Iterable[bytes]]:
+        """A folder of it as tar, its volumes included."""
+        with _engine(f"read {folder} of the container {self.name}"):
+            yield self._found.get_archive(folder)[0]
 
     def remove(self, seconds: int) -> None:
         """Asks it to end, waits up to `seconds`, then forces it."""
@@ -113,6 +124,8 @@ class ContainerEngine:
                 network=plan.network,
                 mem_limit=plan.memory_bytes,
                 memswap_limit=plan.memory_bytes,
+                environment=dict(plan.environment),
+                volumes={name: {"bind": folder, "mode": "rw"} for name, folder in plan.volumes.items()},
                 **_CONFINED,
             )
             try:

@@ -26,7 +26,7 @@ def check_contents(archive: Iterable[bytes], release: StoredRelease) -> None:
     """`archive` is the image's release folder as tar. Raises Refused unless it has exactly the release's digest."""
     try:
         # As a stream: never more of it in memory than one part, and nothing on disk.
-        with tarfile.open(fileobj=_Parts(archive), mode="r|") as members:
+        with tarfile.open(fileobj=Parts(archive), mode="r|") as members:
             found = digest_files(list(_entries(members)))
     except tarfile.TarError as error:
         raise Refused(f"expected the image's folder {names.RELEASE_FOLDER}, cannot read it: {error}") from error
@@ -52,7 +52,7 @@ def _sha256(content: IO[bytes]) -> str:
     return digest.hexdigest()
 
 
-class _Parts(io.RawIOBase):
+class Parts(io.RawIOBase):
     """Bytes that come in parts, as a file."""
 
     def __init__(self, parts: Iterable[bytes]) -> None:

@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 
 from services.contract import names
 from services.contract.errors import Refused
@@ -34,6 +36,14 @@ class ServingContainer:
     def replicas(self) -> int:
         """How many replicas its release asks for."""
         return int(self._container.labels.get(names.REPLICAS_LABEL, 1))
+
+    @property
+    def logs_predictions(self) -> bool:
+        return self._container.labels.get(names.LOGS_PREDICTIONS_LABEL) == str(True)
+
+    def read(self, folder: str) -> AbstractContextManager[Iterable[bytes]]:
+        """A folder of it as tar. Raises Refused."""
+        return self._container.read(folder)
 
     def alive(self) -> bool:
         return self._container.running()

@@ -5,7 +5,7 @@ import resource
 import secrets
 import subprocess
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from threading import Lock, Thread
 
@@ -17,8 +17,9 @@ from services.contract.process_identity import identity
 from services.rollout.checks import confirm
 from services.rollout.processes.listeners import Listeners
 from services.rollout.processes.serving_process import CLOSE_SECONDS, ProcessRecord, ServingProcess, beside
+from services.rollout.processes.shown import Shown
 from services.rollout.release_store import StoredRelease
-from services.rollout.serving import Serving
+from services.rollout.serving import Scraped, Serving
 from services.rollout.settings import Settings
 
 # Nothing of our own environment reaches a model.
@@ -26,12 +27,13 @@ ENVIRONMENT = {"PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1
 
 
 class ProcessBackend:
-    """A Backend. `folder` holds the files of every process and nothing else."""
+    """A Backend. `folder` holds the files of every process and nothing else; `shown` is where what they show stands."""
 
-    def __init__(self, settings: Settings, folder: Path, listeners: Listeners) -> None:
+    def __init__(self, settings: Settings, folder: Path, listeners: Listeners, shown: Shown) -> None:
         self._settings = settings
         self._folder = folder
         self._listeners = listeners
+        self._shown = shown
         self._lock = Lock()
         self._closed = False
         self._all: list[ServingProcess] = []
@@ -83,6 +85,14 @@ class ProcessBackend:
     def confirm(self, model: str, release: str) -> None:
         confirm(self.url(model) or "", release)
 
+    def metrics_urls(self) -> list[Scraped]:
+        models = sorted({serving.model for serving in self._all if serving.alive()})
+        urls = ((model, self.url(model)) for model in models)
+        return [Scraped(model, "", f"{url}/metrics") for model, url in urls if url]
+
+    def logged(self, model: str) -> Iterator[bytes]:
+        return self._shown.logged(model)
+
     def close(self) -> None:
         with self._lock:
             self._closed = True
@@ -110,9 +120,10 @@ class ProcessBackend:
     def _spawn(self, python: Path, release: StoredRelease, control: Path) -> ServingProcess:
         command = [str(python), "-m", "services.prediction", str(release.folder)]
         command += ["--digest", release.digest, "--control", control.name, "--names", ",".join(self._settings.names)]
+        environment = {**ENVIRONMENT, **self._shown.variables(release.manifest.model)}
         with beside(control, "log").open("wb") as output:
             child = subprocess.Popen(
-                command, cwd=self._folder, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=output, stderr=output
+                command, cwd=self._folder, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=output
             )
         # A child that was not waited for yet has one, even when it has ended.
         started = identity(child.pid) or ""

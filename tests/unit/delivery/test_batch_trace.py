@@ -85,7 +85,7 @@ def test_a_trace_is_of_a_model_or_of_a_receipt(tmp_path: Path) -> None:
     file = tmp_path / names.RECEIPT_FILE
     for model, receipt in ((None, None), ("diamond-price", file)):
         with pytest.raises(Refused, match="expected a model, or --receipt"):
-            trace_verb(model, None, receipt)
+            trace_verb(model, receipt=receipt)
     file.write_text("{}")
     with pytest.raises(Refused, match=r"receipt\.json"):
-        trace_verb(None, None, file)
+        trace_verb(receipt=file)

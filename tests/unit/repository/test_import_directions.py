@@ -75,7 +75,11 @@ ONLY_IN = {
     "botocore": ("services/delivery/publishing/aws.py", "services/mlflow/stores.py"),
     "docker": ("services/rollout/containers/engine.py",),
     "matplotlib": ("services/delivery/reports/matplotlib_parts.py",),
-    "prometheus_client": ("services/rollout/metrics.py", "services/prediction/observed/exposition.py"),
+    "prometheus_client": (
+        "services/rollout/metrics.py",
+        "services/rollout/serving_metrics.py",
+        "services/prediction/observed/exposition.py",
+    ),
     "opentelemetry": ("services/prediction/observed/spans.py",),
     # One file a component, so that another library is one more file.
     "fasttext": (
