@@ -1,11 +1,13 @@
 """The rollout with real processes: switches without a failed request, and faults that clients do not see."""
 
+import json
 import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import httpx
 import psutil
@@ -13,9 +15,9 @@ import pytest
 
 from services.contract.control_protocol import Workers
 from services.contract.deployment import Action
-from services.contract.release import Release, Servable, ServingLimits
+from services.contract.release import PredictionLog, Release, Servable, ServingLimits
 from tests.support.poll import PATIENCE, poll_until
-from tests.support.release_factory import ReleasePlan, build_release, expected_predictions
+from tests.support.release_factory import ROWS, ReleasePlan, build_release, expected_predictions
 from tests.support.rollout_service import QUESTION, RolloutService, ask, running
 from tests.support.steady_client import SteadyClient
 
@@ -34,13 +36,26 @@ def releases(rollout: RolloutService, count: int, workers: int = 1) -> list[Rele
     ]
 
 
-def test_a_deployed_release_answers_with_its_identity(rollout: RolloutService) -> None:
-    (first,) = releases(rollout, 1)
+def logged(rollout: RolloutService, request: str) -> list[dict[str, Any]]:
+    answer = rollout.http.post("/models/diamond-price/predictions", json={"request_id": request})
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def test_a_deployed_release_answers_with_its_identity_and_is_seen_from_outside(rollout: RolloutService) -> None:
+    first = build_release(rollout.store, ReleasePlan(limits=ServingLimits(prediction_log=PredictionLog(share=1.0))))
     deployment = rollout.deployed(first.digest)
     state = rollout.model()
     assert (state.live, state.previous, state.answering, state.url) == (deployment, None, True, rollout.url)
     assert ask(rollout.url) == (first.digest, list(expected_predictions(rollout.store, first)))
     assert rollout.deployed(first.digest) == deployment
+    headers = {"Content-Type": "application/json", "X-Request-Id": "r-1"}
+    answer = httpx.post(f"{rollout.url}/invocations", content=QUESTION, headers=headers, timeout=60, trust_env=False)
+    (found,) = poll_until(lambda: logged(rollout, "r-1"), "the request in the prediction log")
+    assert (answer.headers["X-Request-Id"], found["release"]) == ("r-1", first.digest)
+    assert (found["predictions"], found["inputs"]) == (answer.json()["predictions"], [list(row) for row in ROWS])
+    metrics = rollout.http.get("/metrics/serving").text
+    assert 'trackback_requests_total{model="diamond-price",replica="",status="200"} 2.0' in metrics
+    assert f'release="{first.digest}"' in metrics
 
 
 def test_a_switch_and_a_rollback_fail_no_request(rollout: RolloutService) -> None:
