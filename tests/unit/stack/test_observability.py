@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
+from services.prediction.observed.exposition import exposition as release_exposition
+from services.prediction.observed.siblings import Alone
 from services.rollout.metrics import exposition
 from tests.support.compose_file import services
+from tests.support.observed_release import observed_release
 from tests.support.paths import ROOT
 
 FOLDER = ROOT / "services" / "observability"
@@ -45,11 +48,17 @@ def families(exposed: str) -> set[str]:
     return {line.split()[2] for line in exposed.splitlines() if line.startswith("# TYPE ")}
 
 
+def of_releases() -> set[str]:
+    """With the parts of histograms, which have no line of their own."""
+    told = families(release_exposition(Alone().total(), observed_release()).decode())
+    return told | {f"{name}_{part}" for name in told for part in ("bucket", "sum", "count")}
+
+
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_every_metric_of_the_dashboard_is_told_by_somebody(expression: str) -> None:
     named = set(re.findall(r"\b(?:haproxy|trackback)_\w+|\bup\b", expression))
     assert named
-    assert named <= families(HAPROXY) | families(exposition([])) | OF_PROMETHEUS
+    assert named <= families(HAPROXY) | families(exposition([])) | of_releases() | OF_PROMETHEUS
 
 
 def test_the_gateway_tells_its_answers_by_the_codes_that_the_dashboard_asks_for() -> None:
@@ -76,7 +85,7 @@ def test_the_dashboard_is_where_grafana_looks_for_it_and_opens_with_it() -> None
 def test_prometheus_asks_services_of_the_stack_and_not_more_often_than_a_rate_allows() -> None:
     config = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
     asked = [target for job in config["scrape_configs"] for one in job["static_configs"] for target in one["targets"]]
-    assert {target.partition(":")[0] for target in asked} == {job["job_name"] for job in config["scrape_configs"]}
+    assert {job["job_name"] for job in config["scrape_configs"]} == {"gateway", "rollout", "serving"}
     assert {target.partition(":")[0] for target in asked} <= set(services())
     (source,) = provisioned("datasources")["datasources"]
     assert source["jsonData"]["timeInterval"] == config["global"]["scrape_interval"]
