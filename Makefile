@@ -74,13 +74,15 @@ remove: ## Delete ALL of the stack, its state included: make remove ARGS=--every
 	scripts/remove $(ARGS)
 
 ##@ Measure it
-.PHONY: poll-cost stack-figures gate-honesty gate-speed batch-speed serving-cost worker-scaling
+.PHONY: poll-cost stack-figures gate-honesty gate-speed batch-speed serving-cost worker-scaling monitor-honesty
 poll-cost: ## Measure what one poll of the plugin costs among many runs
 	benchmarks/poll-cost $(ARGS)
 stack-figures: ## Measure what the stack of containers costs: seconds, memory, images
 	benchmarks/stack-figures $(ARGS)
 gate-honesty: ## Simulate how often compare promotes a model that is worse, and one that is not
 	benchmarks/gate-honesty $(ARGS)
+monitor-honesty: ## Simulate how often monitor is sure of drift, with and without any
+	benchmarks/monitor-honesty $(ARGS)
 gate-speed: ## Measure what the intervals of the gates take
 	benchmarks/gate-speed $(ARGS)
 batch-speed: ## Measure how fast a release scores batches, beside Spark, spark_udf and pandas

@@ -10,6 +10,7 @@ from services.contract.errors import Refused
 from services.contract.gates import Gates
 from services.contract.located_yaml import load_yaml
 from services.contract.moments import MOMENTS, moment_text
+from services.contract.monitoring_rules import MonitoringRules
 from services.contract.record import Cell, ModelName, Record, Sha256
 from services.contract.release import Column, Retention, ServingLimits
 from services.contract.task import COMPARED, MEASURED, Task
@@ -84,6 +85,7 @@ class ModelConfig(Record):
     serving: ServingLimits = ServingLimits()
     batch: Batch = Batch()
     retention: Retention = Retention()
+    monitoring: MonitoringRules = MonitoringRules()
     trusted: tuple[Annotated[str, StringConstraints(pattern=r"^train\.[A-Za-z_][A-Za-z0-9_]*$")], ...] = ()
 
     @model_validator(mode="after")
@@ -112,6 +114,13 @@ class ModelConfig(Record):
         for name in self.gates.slices:
             if name not in known:
                 raise ValueError(f"gates.slices.{name}: expected one of {', '.join(known)}, found another")
+        return self
+
+    @model_validator(mode="after")
+    def _monitored_by_columns(self) -> Self:
+        if unknown := [name for name in self.monitoring.off if name not in self.data.columns]:
+            known = ", ".join(self.data.columns)
+            raise ValueError(f"monitoring.off.{unknown[0]}: expected one of {known}, found another")
         return self
 
     @field_validator("example", mode="before")

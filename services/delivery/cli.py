@@ -12,7 +12,7 @@ import typer
 from services.contract.errors import Refused, disk_problem, reason
 
 _BY_PEOPLE = (
-    *("promote", "rehearse", "accept", "adopt", "status", "trace", "history", "who-served", "audit", "diff"),
+    *("promote", "rehearse", "accept", "adopt", "status", "trace", "history", "who-served", "audit", "diff", "monitor"),
     *("score", "rollback", "retire", "prune", "publish-image"),
 )
 VERBS = (*_BY_PEOPLE, "fetch", "validate", "compare", "package", "deploy", "image", "boot")
@@ -54,8 +54,8 @@ def _unread() -> None:
 def _about() -> None:
     """The way from a promoted MLflow run to production through GoCD, and back.
 
-    People use promote, rehearse, accept, adopt, status, trace, history, who-served, audit, diff, score, rollback,
-    retire, prune and publish-image; pipelines use fetch, validate, compare, package, deploy, image and boot;
+    People use promote, rehearse, accept, adopt, status, trace, history, who-served, audit, diff, monitor, score,
+    rollback, retire, prune and publish-image; pipelines use fetch, validate, compare, package, deploy, image and boot;
     administrators use gocd.
     Also: 'trackback train' and 'trackback schema'.
     """

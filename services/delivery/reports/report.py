@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.contract.comparison import Comparison, Cost
+from services.contract.monitoring import Monitoring
 from services.contract.receipt import Receipt
 from services.contract.validation import Validation
 from services.contract.verdict import Verdict
@@ -15,6 +16,7 @@ from services.delivery.reports.evidence import Evidence
 from services.delivery.reports.view import View
 
 if TYPE_CHECKING:
+    from services.delivery.reports.monitoring_view import MonitoringView
     from services.delivery.reports.receipt_view import ReceiptView
 
 TEMPLATES = Path(__file__).parent
@@ -42,7 +44,13 @@ def receipt_page(receipt: Receipt) -> str:
     return _render("receipt.html.j2", receipt_view(receipt))
 
 
-def _render(template: str, view: "View | ReceiptView") -> str:
+def monitoring_page(monitoring: Monitoring) -> str:
+    from services.delivery.reports.monitoring_view import monitoring_view
+
+    return _render("monitoring.html.j2", monitoring_view(monitoring))
+
+
+def _render(template: str, view: "View | ReceiptView | MonitoringView") -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(

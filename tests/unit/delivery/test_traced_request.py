@@ -41,7 +41,7 @@ class Asked(Rollout):
         self.logs, self.live = logs, live
 
     def states(self) -> list[ModelState]:
-        return [self.state(model) for model in self.logs]
+        return [ModelState(model=model, url=None, answering=True, live=None, previous=None) for model in self.logs]
 
     def logged(self, model: str, query: LogQuery) -> list[LoggedPrediction]:
         found = self.logs[model]
