@@ -1,0 +1,130 @@
+"""What `benchmarks/serving` asks, and in which files each server finds the model."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import mlflow.onnx
+import mlflow.sklearn
+import onnx
+import pyarrow.parquet
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
+
+from benchmarks.batch_records import Subject
+from services.contract import names
+from services.contract.errors import Refused
+from services.contract.open_release import open_release
+from services.contract.release import Column, Release
+
+_V2_TYPES = {"double": "FP64", "long": "INT64", "string": "BYTES"}
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model, and where each kind of server finds it.
+
+    `release` is ours, `logged` MLflow's folder as the run logged it, `mlflow` one that needs no JVM, `file` what the
+    library itself reads.
+    """
+
+    model: str
+    library: str
+    runtime: str
+    digest: str
+    release: Path
+    logged: Path
+    mlflow: Path
+    file: Path
+    inputs: tuple[Column, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+def served(subject: Subject, folder: Path) -> Served:
+    """`folder` gets what the release does not have."""
+    release, _ = open_release(subject.release, subject.digest)
+    folder.mkdir(parents=True, exist_ok=True)
+    inputs = release.manifest.inputs
+    table = pyarrow.parquet.read_table(subject.input)
+    rows = zip(*(table.column(column.name).to_pylist() for column in inputs), strict=True)
+    file = _file(subject, release, folder)
+    return Served(
+        model=subject.model,
+        library=subject.library,
+        runtime=subject.runtime,
+        digest=subject.digest,
+        release=subject.release,
+        logged=subject.mlflow_model,
+        mlflow=_mlflow_of_onnx(file, inputs) if subject.library == "spark" else subject.mlflow_model,
+        file=file,
+        inputs=inputs,
+        rows=tuple(rows),
+    )
+
+
+def invocation(served: Served, rows: int) -> bytes:
+    """The first rows in the form that MLflow's clients send."""
+    split = {"columns": [column.name for column in served.inputs], "data": served.rows[:rows]}
+    return json.dumps({"dataframe_split": split}, separators=(",", ":")).encode()
+
+
+def inference(served: Served, rows: int) -> bytes:
+    """The same rows in the Open Inference Protocol, column by column."""
+    columns = zip(served.inputs, zip(*served.rows[:rows], strict=True), strict=True)
+    inputs = [_tensor(column, list(cells)) for column, cells in columns]
+    return json.dumps({"parameters": {"content_type": "pd"}, "inputs": inputs}, separators=(",", ":")).encode()
+
+
+def predictions(answer: bytes) -> list[Any]:
+    """Of any of the servers: numbers, or labels."""
+    content = json.loads(answer)
+    found: Sequence[Any] = content["predictions"] if "predictions" in content else content["outputs"][0]["data"]
+    return [one["label"] if isinstance(one, dict) else one for one in found]
+
+
+def _tensor(column: Column, cells: list[Any]) -> dict[str, Any]:
+    tensor = {"name": column.name, "shape": [len(cells), 1], "datatype": _V2_TYPES[column.type], "data": cells}
+    return {**tensor, "parameters": {"content_type": "str"}} if column.type == "string" else tensor
+
+
+def _file(subject: Subject, release: Release, folder: Path) -> Path:
+    """scikit-learn's as its documentation says; MLlib's as ONNX, because it has no form without a JVM.
+
+    Raises Refused for a release that does not answer online.
+    """
+    if not (form := release.manifest.servable.form):
+        raise Refused(f"{subject.model}: expected a form that answers online, found a release for batch only")
+    if subject.library == "sklearn":
+        file = folder / "model.joblib"
+        joblib.dump(mlflow.sklearn.load_model(str(subject.mlflow_model)), file)
+    elif subject.library == "spark":
+        file = folder / "model.onnx"
+        onnx.save(_by_column(onnx.load(str(subject.release / form.file)), release.manifest.inputs), str(file))
+    else:
+        file = folder / "model.bin"
+        shutil.copyfile(subject.release / form.file, file)
+    return file
+
+
+def _by_column(graph: Any, inputs: Sequence[Column]) -> Any:
+    """The graph, whose inputs have the names of the columns, as MLflow's own flavor asks for them."""
+    renamed = {names.graph_input(place): column.name for place, column in enumerate(inputs)}
+    for given in graph.graph.input:
+        given.name = renamed[given.name]
+    for node in graph.graph.node:
+        node.input[:] = [renamed.get(one, one) for one in node.input]
+    return graph
+
+
+def _mlflow_of_onnx(file: Path, inputs: Sequence[Column]) -> Path:
+    folder = file.with_name("mlflow-onnx")
+    if not folder.exists():
+        schema = Schema([ColSpec("string" if one.type == "string" else "double", one.name) for one in inputs])
+        mlflow.onnx.save_model(
+            onnx.load(str(file)), str(folder), pip_requirements=["onnxruntime"], signature=ModelSignature(inputs=schema)
+        )
+    return folder
