@@ -15,6 +15,7 @@ from services.contract.moments import MOMENTS
 from services.contract.prediction import Labelled, Prediction
 from services.contract.record import Cell
 from services.contract.release import Column
+from services.prediction.lanes import filled
 
 _NUMBER = names.GRAPH_PREDICTION
 _LABELLED = [names.GRAPH_LABEL, names.GRAPH_PROBABILITY]
@@ -72,9 +73,12 @@ class OnnxModel:
         return found
 
     def _run(self, outputs: Sequence[str], rows: Sequence[Sequence[Cell]]) -> dict[str, Any]:
-        columns = columns_of(rows, self._inputs)
+        given = filled(rows)
+        columns = columns_of(given, self._inputs)
         fed = {name: _fed(columns[place], self._inputs[place]) for place, name in self._places.items()}
-        return self._fed_with(outputs, fed)
+        found = self._fed_with(outputs, fed)
+        _check_lengths(found, len(given))
+        return {name: array[: len(rows)] for name, array in found.items()}
 
     def _fed_with(self, outputs: Sequence[str], fed: Mapping[str, numpy.ndarray]) -> dict[str, Any]:
         try:
@@ -156,6 +160,12 @@ def _output_problem(session: Any) -> str | None:
         return f"expected outputs {_NUMBER}, or {', '.join(_ALL_CLASSES)}, found {', '.join(found)}"
     wrong = [f"{name} {kind}" for name, kind in found.items() if kind not in _OUTPUTS[name]]
     return f"expected numbers in double precision, and labels, found {', '.join(wrong)}" if wrong else None
+
+
+def _check_lengths(found: Mapping[str, Any], rows: int) -> None:
+    for name, array in found.items():
+        if array.shape[:1] != (rows,):
+            raise Refused(f"expected an output '{name}' of {rows} rows, found an array of {array.shape}")
 
 
 def _check_shapes(found: Mapping[str, Any], rows: int) -> None:

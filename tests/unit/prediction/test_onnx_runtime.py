@@ -168,7 +168,7 @@ def test_a_row_that_the_graph_fails_on_is_an_error_of_that_row_and_not_a_line_in
 def test_an_answer_too_many_is_refused(tmp_path: Path) -> None:
     nodes = [node("Concat", ["input_0", "input_0"], "prediction", axis=0)]
     file = write(tmp_path, nodes, {"input_0": rows_of(DOUBLE)}, {"prediction": (DOUBLE, ["twice"])})
-    with pytest.raises(Refused, match=r"expected an output 'prediction' of 1 rows, found an array of \(2,\)"):
+    with pytest.raises(Refused, match=r"expected an output 'prediction' of 4 rows, found an array of \(8,\)"):
         runtime.load(file, INPUTS).predict([(0.1, "Fair", 1, True)])
 
 
