@@ -24,6 +24,7 @@ from services.prediction.predictor import Predictor
 from services.prediction.request_limiter import RequestLimiter
 from services.prediction.request_schema import csv_table, forms
 from services.prediction.scoring import Scoring
+from services.prediction.turns import Turns
 
 # Of the layers in front of every path, and of a path that takes a body.
 ANYWHERE: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (400, 408, 414, 431)}
@@ -88,19 +89,20 @@ def create_app(predictor: Predictor, metrics: Callable[[], bytes] | None = None)
     As uvicorn does for whole applications, a proxy on this machine is believed; predictions do not depend on it.
     """
     body = AnswerBody(_identity(predictor).model_dump(mode="json"))
-    app = create_api(predictor)
+    turns = Turns()
+    app = create_api(predictor, turns)
     if metrics:
         _add_metrics(app, metrics)
     api: Any = ProxyHeadersMiddleware(cast(Any, app), trusted_hosts=LOOPBACK_ADDRESS)
-    return RequestLimiter(HotRoute(api, predictor, body), predictor.manifest.limits)
+    return RequestLimiter(HotRoute(api, predictor, body, turns), predictor.manifest.limits)
 
 
-def create_api(predictor: Predictor) -> FastAPI:
+def create_api(predictor: Predictor, turns: Turns | None = None) -> FastAPI:
     manifest = predictor.manifest
     title = f"{manifest.model} {manifest.revision}"
     # FastAPI's own pages come from elsewhere, and know of no gateway; its spans and metrics know of no model.
     app = FastAPI(title=title, description=manifest.description, responses=ANYWHERE, **_OF_ITS_OWN)
-    bodies = _add_invocations(app, predictor)
+    bodies = _add_invocations(app, predictor, turns or Turns())
     _add_facts(app, predictor)
     _add_page(app, predictor, bodies)
     _add_errors(app, predictor)
@@ -112,11 +114,11 @@ def _identity(predictor: Predictor) -> Identity:
     return Identity(name=manifest.model, revision=manifest.revision, release=predictor.release.digest)
 
 
-def _add_invocations(app: FastAPI, predictor: Predictor) -> dict[str, Any]:
+def _add_invocations(app: FastAPI, predictor: Predictor, turns: Turns) -> dict[str, Any]:
     """What OpenAPI says of the bodies of requests, by path."""
     manifest = predictor.manifest
     answer: Any = Answer[float] if manifest.task == "regression" else Answer[Label]
-    scoring = Scoring(predictor, _identity(predictor).model_dump(mode="json"))
+    scoring = Scoring(predictor, _identity(predictor).model_dump(mode="json"), turns)
 
     @app.post("/invocations", response_model=answer, responses={**REFUSALS, 200: {"content": {ARROW: {}}}})
     async def invocations(request: Request) -> Response:

@@ -44,12 +44,23 @@ class Predictor:
     def predict_proba(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
         """As `predict`, of a classifier, with the probabilities of all classes."""
         classes = self.manifest.classes
+        self._refuse_all_classes(len(rows))
+        return self._answered(lambda rows: self.model.predict_proba(rows, classes), rows)
+
+    def method(self, params: Params, rows: int) -> Callable[[Rows], list[Prediction]]:
+        """What answers a request of so many rows, be it in parts. Raises Invalid for too many."""
+        if not params.all_classes:
+            return self.predict
+        self._refuse_all_classes(rows)
+        return self.predict_proba
+
+    def _refuse_all_classes(self, rows: int) -> None:
+        classes = self.manifest.classes
         if not classes:
             raise Invalid(422, "this release has no probabilities of all classes: promote its run again to have them")
-        if len(rows) > self.most_rows:
+        if rows > self.most_rows:
             many = f"expected at most {self.most_rows} rows for the probabilities of all {len(classes)} classes"
-            raise Invalid(413, f"{many}, found {len(rows)}: send them in parts")
-        return self._answered(lambda rows: self.model.predict_proba(rows, classes), rows)
+            raise Invalid(413, f"{many}, found {rows}: send them in parts")
 
     def answer(self, rows: Rows) -> list[Json]:
         """As `predict`, as the predictions stand in an answer. Raises ValueError or Invalid where there is none."""

@@ -13,11 +13,12 @@ from services.prediction.invalid import Invalid, answer_invalid
 from services.prediction.invocations import Invocation, read_invocation
 from services.prediction.params import Params, read_params
 from services.prediction.predictor import Predictor
+from services.prediction.turns import Read, Turns
 
 
 class Scoring:
-    def __init__(self, predictor: Predictor, identity: dict[str, Any]) -> None:
-        self._predictor, self._manifest, self._identity = predictor, predictor.manifest, identity
+    def __init__(self, predictor: Predictor, identity: dict[str, Any], turns: Turns) -> None:
+        self._predictor, self._manifest, self._identity, self.turns = predictor, predictor.manifest, identity, turns
         self._body = AnswerBody(identity)
 
     async def respond(self, request: Request) -> Response:
@@ -25,28 +26,30 @@ class Scoring:
         try:
             media = media_type(request.headers.get("content-type", ""))
             arrow = wants_arrow(request.headers.get("accept", ""))
-            return await self._answer(await request.body(), media, arrow, request.scope)
+            body = await request.body()
+            async with self.turns.reading(body) as read:
+                return await self._answer(read, body, media, arrow, request.scope)
         except Invalid as refusal:
             return answer_invalid(refusal)
 
-    def score(self, asked: Invocation, params: Params, scope: Any) -> list[Json]:
+    async def score(self, asked: Invocation, params: Params, scope: Any) -> list[Json]:
         """Raises Invalid when the model has no answer. The request in `scope` learns what was asked and answered."""
-        predict = self._predictor.predict_proba if params.all_classes else self._predictor.predict
-        answers = [as_json(one, params) for one in predict(asked.rows)]
+        predict = self._predictor.method(params, len(asked.rows))
+        answers = await self.turns.each(lambda rows: [as_json(one, params) for one in predict(rows)], asked.rows)
         note(scope, asked.rows, answers, len(answers))
         return answers
 
-    async def _answer(self, body: bytes, media: MediaType, arrow: bool, scope: Any) -> Response:
+    async def _answer(self, read: Read, body: bytes, media: MediaType, arrow: bool, scope: Any) -> Response:
         # Whoever logs the request wants its rows.
         in_columns = media not in (JSON, CSV) and not getattr(scope.get("asked"), "wanted", False)
         if in_columns and (found := await self._of_columns(body, media, arrow, scope)):
             return found
         manifest = self._manifest
-        asked = read_invocation(body, manifest.inputs, manifest.limits.max_rows, media)
+        asked: Invocation = await read(read_invocation, body, manifest.inputs, manifest.limits.max_rows, media)
         params = read_params(asked.params, manifest.task)
-        answers = self.score(asked, params, scope)
+        answers = await self.score(asked, params, scope)
         if not arrow:
-            return self.in_json(answers)
+            return await self.in_json(answers)
         from services.prediction.bodies import arrow_answer
 
         return self._in_arrow([arrow_answer.as_batch(answers, manifest, params)])
@@ -60,10 +63,10 @@ class Scoring:
             return None
         rows = sum(map(len, found))
         note(scope, range(rows), (), rows)
-        return self._in_arrow(found) if arrow else self.in_json(arrow_answer.as_json(found))
+        return self._in_arrow(found) if arrow else await self.in_json(arrow_answer.as_json(found))
 
-    def in_json(self, answers: list[Json]) -> Response:
-        return Response(self._body.of(answers), media_type=JSON)
+    async def in_json(self, answers: list[Json]) -> Response:
+        return Response(await self._body.in_parts(answers, self.turns), media_type=JSON)
 
     def _in_arrow(self, batches: Any) -> Response:
         from services.prediction.bodies import arrow_answer

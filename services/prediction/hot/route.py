@@ -6,7 +6,9 @@ from services.prediction.answer_body import AnswerBody
 from services.prediction.asked import note
 from services.prediction.hot.batcher import Batcher
 from services.prediction.hot.decoder import Decoder
+from services.prediction.hot.large import LargeRequests
 from services.prediction.predictor import Predictor
+from services.prediction.turns import SMALL_BYTES, Turns
 
 PATH = "/invocations"
 _JSON = frozenset({b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"})
@@ -16,23 +18,32 @@ _ARROW = b"arrow"
 class HotRoute:
     """An ASGI application in front of `app`, which has the same answers and all errors."""
 
-    def __init__(self, app: ASGIApp, predictor: Predictor, body: AnswerBody) -> None:
+    def __init__(self, app: ASGIApp, predictor: Predictor, body: AnswerBody, turns: Turns) -> None:
         manifest = predictor.manifest
+        decoder = Decoder(manifest.inputs, manifest.limits.max_rows)
         self._app, self._body = app, body
-        self._decode = Decoder(manifest.inputs, manifest.limits.max_rows).decode
+        self._decode = decoder.decode
         self._submit = Batcher(predictor.answer).submit
+        self._large = LargeRequests(decoder, predictor.answer, body, turns)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST" or not _is_json(scope):
             await self._app(scope, receive, send)
             return
         message = await receive()
-        rows = None if message.get("more_body") else self._decode(message.get("body", b""))
-        if rows and (answered := await self._submit(rows)):
-            note(scope, rows, answered.predictions, answered.batch)
-            await _send(self._body.of(answered.predictions), send)
+        content = None if message.get("more_body") else message.get("body", b"")
+        if content and (answer := await self._answered(content, scope)):
+            await _send(answer, send)
         else:
             await self._app(scope, _again(message, receive), send)
+
+    async def _answered(self, content: bytes, scope: Scope) -> bytes | None:
+        if len(content) > SMALL_BYTES:
+            return await self._large.answer(content, scope)
+        if not (decoded := self._decode(content)) or not (answered := await self._submit(decoded)):
+            return None
+        note(scope, decoded, answered.predictions, answered.batch)
+        return self._body.of(answered.predictions)
 
 
 def _is_json(scope: Scope) -> bool:

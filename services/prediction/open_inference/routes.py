@@ -105,8 +105,11 @@ def _predict(manifest: Manifest, scoring: Scoring) -> Ask:
         """Predicts for `instances` or another form of MLflow's scoring protocol."""
         if request.headers.get("content-type", JSON).partition(";")[0].strip().lower() != JSON:
             raise Invalid(415, f"expected the header Content-Type: {JSON}, found another")
-        asked = read_invocation(await request.body(), manifest.inputs, manifest.limits.max_rows)
-        return scoring.in_json(scoring.score(asked, read_params(asked.params, manifest.task), request.scope))
+        body = await request.body()
+        async with scoring.turns.reading(body) as read:
+            asked = await read(read_invocation, body, manifest.inputs, manifest.limits.max_rows)
+            params = read_params(asked.params, manifest.task)
+            return await scoring.in_json(await scoring.score(asked, params, request.scope))
 
     return predict
 
@@ -123,10 +126,12 @@ def _infer(predictor: Predictor, scoring: Scoring) -> Ask:
         tensor's parameter `binary_data_size` how many bytes are its own. The content type is application/octet-stream.
         """
         content_type, length = request.headers.get("content-type", ""), request.headers.get(HEADER)
-        asked = read_request(await request.body(), content_type, length, manifest)
-        predictions = scoring.score(asked.asked, asked.params, request.scope)
-        said = head if asked.id is None else {**head, "id": asked.id}
-        return respond(said, predictions, asked.outputs, output_types(manifest))
+        body = await request.body()
+        async with scoring.turns.reading(body) as read:
+            asked = await read(read_request, body, content_type, length, manifest)
+            predictions = await scoring.score(asked.asked, asked.params, request.scope)
+            said = head if asked.id is None else {**head, "id": asked.id}
+            return respond(said, predictions, asked.outputs, output_types(manifest))
 
     return infer
 

@@ -15,6 +15,7 @@ from services.prediction.app import create_api, create_app
 from services.prediction.asked import Asked
 from services.prediction.hot.route import HotRoute
 from services.prediction.predictor import Predictor
+from services.prediction.turns import Turns
 from tests.support.asgi_asked import JSON, Reply, ask
 from tests.support.generated_requests import bodies
 from tests.support.release_factory import ROWS
@@ -77,7 +78,7 @@ def test_the_forms_that_clients_send_are_answered_the_short_way(
     content: dict[str, Any], served: dict[str, Predictor]
 ) -> None:
     predictor = served["sklearn"]
-    route = HotRoute(nobody, predictor, AnswerBody({"name": "x"}))
+    route = HotRoute(nobody, predictor, AnswerBody({"name": "x"}), Turns())
     reply = asyncio.run(ask(route, json.dumps(content).encode()))
     assert (reply.status, reply.body[:15]) == (200, b'{"predictions":')
 
@@ -95,13 +96,13 @@ def test_a_name_that_is_given_twice_goes_the_general_way_which_refuses_it(
     body: bytes, served: dict[str, Predictor]
 ) -> None:
     with pytest.raises(LookupError, match="passed on"):
-        asyncio.run(ask(HotRoute(nobody, served["sklearn"], AnswerBody({})), body))
+        asyncio.run(ask(HotRoute(nobody, served["sklearn"], AnswerBody({}), Turns()), body))
 
 
 def test_an_answer_that_is_asked_in_arrow_goes_the_general_way(served: dict[str, Predictor]) -> None:
     arrow = (b"accept", b"application/vnd.apache.arrow.stream")
     with pytest.raises(LookupError, match="passed on"):
-        asyncio.run(ask(HotRoute(nobody, served["sklearn"], AnswerBody({})), BODY, [JSON, arrow]))
+        asyncio.run(ask(HotRoute(nobody, served["sklearn"], AnswerBody({}), Turns()), BODY, [JSON, arrow]))
 
 
 def test_what_is_observed_of_a_request_are_its_rows_and_those_of_its_batch(served: dict[str, Predictor]) -> None:

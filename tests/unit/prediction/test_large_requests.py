@@ -1,0 +1,109 @@
+"""A request of many rows keeps nobody waiting, whichever way it goes, and has the answer of the general one."""
+
+import asyncio
+import gc
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from services.contract.release import ServingLimits
+from services.prediction.answer_body import AnswerBody
+from services.prediction.app import create_api, create_app
+from services.prediction.hot.route import HotRoute
+from services.prediction.predictor import Predictor
+from services.prediction.turns import FIRST, MOST, PART_SECONDS, Turns
+from tests.support.asgi_asked import ask
+from tests.support.served_here import EVERY_TYPE, every_runtime, serving
+
+ROWS = 6000
+LIMITS = ServingLimits(max_rows=ROWS, max_bytes=20_000_000)
+CELLS = [0.5, -1.5, 7, None, "a: b", "Ideal", True, None, "2013-12-27", None, "2013-12-27 19:00", "2013-12-27"]
+NAMES = [column.name for column in EVERY_TYPE]
+BODIES = {
+    "split": {"dataframe_split": {"columns": NAMES, "data": [CELLS] * ROWS}},
+    "records": {"dataframe_records": [dict(zip(NAMES, CELLS, strict=True))] * ROWS},
+    "another column": {"dataframe_split": {"columns": [*NAMES, "other"], "data": [[*CELLS, 1.0]] * ROWS}},
+    "columns": {"inputs": {name: [cell] * ROWS for name, cell in zip(NAMES, CELLS, strict=True)}},
+    "a bad row at the end": {"instances": [*[CELLS] * (ROWS - 1), ["x", *CELLS[1:]]]},
+}
+
+
+@pytest.fixture(scope="module")
+def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    served = every_runtime(tmp_path_factory.mktemp("store"))["onnx"]
+    return serving(served, served.model, EVERY_TYPE, limits=LIMITS)
+
+
+async def turns_meanwhile(app: ASGIApp, body: bytes) -> tuple[Any, list[float]]:
+    """The reply, and the CPU seconds of all threads between two turns of the event loop."""
+    asked, gaps = asyncio.ensure_future(ask(app, body)), []
+    while not asked.done():
+        began = time.process_time()
+        await asyncio.sleep(0)
+        gaps.append(time.process_time() - began)
+    return await asked, gaps
+
+
+@pytest.mark.parametrize("form", BODIES)
+def test_a_large_request_leaves_others_their_turns_and_is_answered_alike_on_both_ways(
+    form: str, predictor: Predictor
+) -> None:
+    body = json.dumps(BODIES[form]).encode()
+    reply, gaps = asyncio.run(turns_meanwhile(create_app(predictor), body))
+    # Of CPU, so that a busy machine does not matter; of turns, because a thread can keep the interpreter to itself.
+    assert max(gaps) < 0.05
+    assert len(gaps) > ROWS / MOST
+    assert reply.status == (422 if form.startswith("a bad") else 200)
+    assert reply == asyncio.run(ask(create_api(predictor), body))
+
+
+async def nobody(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001  an ASGI application
+    raise LookupError("passed on")
+
+
+@pytest.mark.parametrize("form", ["split", "records"])
+def test_large_requests_in_the_forms_that_clients_send_are_read_in_parts(form: str, predictor: Predictor) -> None:
+    route = HotRoute(nobody, predictor, AnswerBody({}), Turns())
+    assert asyncio.run(ask(route, json.dumps(BODIES[form]).encode())).status == 200
+
+
+def test_a_name_that_is_given_twice_far_behind_is_refused(predictor: Predictor) -> None:
+    body = json.dumps(BODIES["records"]).encode()[:-3] + b', "long": 8}]}'
+    reply = asyncio.run(ask(create_app(predictor), body))
+    assert (reply.status, b"each name once" in reply.body) == (400, True)
+
+
+def test_parts_are_as_large_as_the_work_is_fast() -> None:
+    sizes: list[int] = []
+
+    def work(items: Sequence[int]) -> Sequence[int]:
+        sizes.append(len(items))
+        end = time.thread_time() + PART_SECONDS * (len(items) / 50)
+        while time.thread_time() < end:
+            pass
+        return items
+
+    assert asyncio.run(Turns().each(work, range(500))) == list(range(500))
+    assert sizes[0] == FIRST
+    assert max(sizes[1:]) <= 50
+
+
+def test_large_requests_come_one_after_the_other_and_without_the_collector() -> None:
+    turns, seen = Turns(), list[str]()
+
+    async def one(name: str) -> None:
+        async with turns.large():
+            assert not gc.isenabled()
+            seen.append(f"{name} begins")
+            await asyncio.sleep(0)
+            seen.append(f"{name} ends")
+
+    async def both() -> None:
+        await asyncio.gather(one("a"), one("b"))
+
+    asyncio.run(both())
+    assert (seen, gc.isenabled()) == (["a begins", "a ends", "b begins", "b ends"], True)
