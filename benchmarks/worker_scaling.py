@@ -33,10 +33,11 @@ ENVIRONMENTS = ROOT / ".venv"
 
 @dataclass
 class Measured:
-    """Of one number of workers, over all rounds; `cpu` is seconds of all its processes, `shares` the requests a worker
-    answered of all, by its processor time."""
+    """Of one number of workers, over all rounds; `cpu` is processor seconds of the workers, `client` those of the
+    client, `shares` those of each worker in the last round."""
 
     ready_seconds: float
+    client: float = 0.0
     answers: int = 0
     seconds: float = 0.0
     cpu: float = 0.0
@@ -126,15 +127,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="benchmarks/worker-scaling",
-        description="Asks one release for a row with one worker and with several, in turns, and prints what each did: "
-        "requests a second, processor time a request, connections and processor time of each worker, and memory. The "
-        "client has a core of this machine for itself while it asks, so rates of more workers than cores but one say "
-        "little: compare the processor time.",
+        description="Asks one release with one worker and with several, in turns, and prints what each did: requests a "
+        "second, processor time a request, connections and processor time of each worker, and memory. The client and "
+        "whatever else runs here share the cores with the workers, so a rate that was met says little where cores are "
+        "few: beside it stands the one that the processor time allows where each worker has a core.",
         epilog="example: benchmarks/worker-scaling .trackback/store/releases/<digest> --workers 2",
     )
     parser.add_argument("release", type=Path, help="the folder of a release")
     parser.add_argument("--workers", type=int, default=2, help="how many beside one; 2 if not given")
     parser.add_argument("--connections", type=int, default=32, help="kept open, each asks again at once; 32")
+    parser.add_argument("--rows", type=int, default=1, help="in a request, at most the golden ones; 1")
     parser.add_argument("--rounds", type=int, default=3, help="of each number of workers; 3")
     parser.add_argument("--seconds", type=float, default=3.0, help="of a round; 3")
     parser.add_argument("--port", type=int, default=18_300, help="the first of two ports; 18300")
@@ -148,7 +150,7 @@ def _measure(options: argparse.Namespace, folder: Path) -> dict[int, Measured]:
         for place, count in enumerate(counts):
             copied = _copy(options.release, folder / str(place), count)
             began = time.monotonic()
-            served[count] = stack.enter_context(_serving(copied, options.port + place))
+            served[count] = stack.enter_context(_serving(copied, options.port + place, options.rows))
             measured[count] = Measured(time.monotonic() - began)
         for number, count in itertools.product(range(options.rounds), counts):
             sys.stderr.write(f"round {number + 1} of {options.rounds}: {count} worker{'s' if count > 1 else ''}\n")
@@ -166,7 +168,7 @@ def _copy(release: Path, folder: Path, workers: int) -> Path:
 
 
 @contextlib.contextmanager
-def _serving(release: Path, port: int) -> Iterator[Served]:
+def _serving(release: Path, port: int, rows: int) -> Iterator[Served]:
     manifest, golden = Manifest.read(release / names.MANIFEST_FILE), Golden.read(release / names.GOLDEN_FILE)
     form = manifest.servable.form
     if form is None:
@@ -179,7 +181,7 @@ def _serving(release: Path, port: int) -> Iterator[Served]:
     process = subprocess.Popen([*command, "--port", str(port)], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: _answers(process, port), f"the release to answer on port {port}", START_SECONDS)
-        yield Served(process, port, _request(golden, port))
+        yield Served(process, port, _request(golden, port, rows))
     finally:
         process.terminate()
         process.wait()
@@ -193,17 +195,19 @@ def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
     return False
 
 
-def _request(golden: Golden, port: int) -> bytes:
-    question = {"dataframe_split": {"columns": golden.columns, "data": golden.rows[-1:]}}
+def _request(golden: Golden, port: int, rows: int) -> bytes:
+    # The first ones are rows at the edge.
+    question = {"dataframe_split": {"columns": golden.columns, "data": golden.rows[-rows:]}}
     body = json.dumps(question).encode()
     head = f"POST /invocations HTTP/1.1\r\nHost: {HOST}:{port}\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def _round(served: Served, measured: Measured, options: argparse.Namespace) -> None:
-    before, answers, began = served.cpu(), measured.answers, time.monotonic()
+    before, answers, began, client = served.cpu(), measured.answers, time.monotonic(), time.process_time()
     asyncio.run(_ask(served, measured, options.connections, options.seconds))
     measured.seconds += time.monotonic() - began
+    measured.client += time.process_time() - client
     spent = [after - one for after, one in zip(served.cpu(), before, strict=True)]
     measured.cpu += sum(spent)
     measured.shares = [one / max(sum(spent), 0.01) for one in spent]
@@ -228,18 +232,20 @@ async def _ask(served: Served, measured: Measured, connections: int, seconds: fl
 def table(measured: dict[int, Measured]) -> str:
     """Markdown; ratios are to the first line."""
     lines = [
-        "| workers | requests/s | ratio | CPU µs a request | connections a worker | CPU a worker "
-        "| PSS MB: parent + workers | ready in s | failed |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| workers | CPU µs a request | requests/s with a core a worker | ratio | met here | the client's CPU µs "
+        "| connections a worker | CPU a worker | PSS MB: parent + workers | ready in s | failed |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    first = next(iter(measured.values()))
+    first = _by_cpu(*next(iter(measured.items())))
     for count, one in measured.items():
-        rate = one.answers / one.seconds
+        answers = max(1, one.answers)
         cells = [
             f"{count}",
-            f"{rate:,.0f}",
-            f"{rate / (first.answers / first.seconds):.2f}",
-            f"{1e6 * one.cpu / max(1, one.answers):.0f}",
+            f"{1e6 * one.cpu / answers:.0f}",
+            f"{_by_cpu(count, one):,.0f}",
+            f"{_by_cpu(count, one) / first:.2f}",
+            f"{one.answers / one.seconds:,.0f}",
+            f"{1e6 * one.client / answers:.0f}",
             " ".join(map(str, one.connections)),
             " ".join(f"{share:.0%}" for share in one.shares),
             f"{' + '.join(f'{mb:.0f}' for mb in one.memory)} = {sum(one.memory):.0f}",
@@ -248,6 +254,10 @@ def table(measured: dict[int, Measured]) -> str:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _by_cpu(workers: int, measured: Measured) -> float:
+    return workers * max(1, measured.answers) / max(measured.cpu, 0.01)
 
 
 if __name__ == "__main__":
