@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.core import Metric
 from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
@@ -18,9 +19,13 @@ import services.rollout.settings
 import training.settings
 from scripts.compose_files import ComposeService, compose_services
 from scripts.dockerfile import read_stages
+from services.contract.serving_settings import PREFIX as SERVING
+from services.prediction.observed.exposition import FiguresCollector
+from services.prediction.observed.figures import SIZE
+from services.prediction.observed.settings import ObservedSettings
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCS = (ROOT / "docs" / "operations.md", ROOT / "docs" / "security.md")
+DOCS = tuple(ROOT / "docs" / page for page in ("observability.md", "operations.md", "security.md"))
 # Each is read by the program of its name.
 SETTINGS: dict[str, type[BaseSettings]] = {
     "platform": services.platform.settings.PlatformSettings,
@@ -41,6 +46,8 @@ def tables() -> dict[str, str]:
     """By the name that the docs mark each with."""
     return {
         **{f"variables-{name}": variables_table(settings) for name, settings in SETTINGS.items()},
+        "variables-serving": _serving_table(),
+        "metrics": _metrics_table(),
         "services": _table(("service", "image", "profile", "why it exists"), map(_service, compose_services())),
         "rights": _table(
             ("service", "user", "networks", "writes to", "only reads", "port"), map(_rights, compose_services())
@@ -60,6 +67,24 @@ def variables_table(settings: type[BaseSettings]) -> str:
         for name, field in settings.model_fields.items()
     ]
     return _table(("variable", "default", "what it is"), rows)
+
+
+def _serving_table() -> str:
+    fields = [(name, field) for name, field in ObservedSettings.model_fields.items() if field.description]
+    rows = [(_code(f"{SERVING}{name.upper()}"), _default(field), field.description or "") for name, field in fields]
+    return _table(("variable", "default", "what it is"), rows)
+
+
+def _metrics_table() -> str:
+    """Of a release, as it tells them itself."""
+    told = list(FiguresCollector([0.0] * SIZE, dict.fromkeys(("model", "revision", "release"), "")).collect())
+    return _table(
+        ("metric", "type", "what it is"), [(_code(_full_name(one)), one.type, one.documentation) for one in told]
+    )
+
+
+def _full_name(metric: Metric) -> str:
+    return f"{metric.name}_total" if metric.type == "counter" else metric.name
 
 
 def variables(settings: type[BaseSettings], name: str) -> list[str]:

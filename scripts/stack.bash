@@ -24,6 +24,8 @@ remove_stack() {
   # Containers with releases are the rollout service's, which compose knows nothing of; so are their images.
   docker ps --all --quiet --filter "label=trackback.project=$project" | xargs --no-run-if-empty docker rm --force > /dev/null
   docker compose --profile '*' down --volumes
+  # And so are the volumes of their prediction logs.
+  docker volume ls --quiet --filter "name=^${project}_predictions_" | xargs --no-run-if-empty docker volume rm > /dev/null
   [[ -z $registry ]] || docker image ls --format '{{.Repository}} {{.ID}}' | sed -n "s|^$registry/trackback/[^ ]* ||p" | sort --unique |
     while read -r id; do remove_names "$id" "$registry"; done
 }

@@ -7,6 +7,7 @@ import msgspec
 from services.contract.prediction_log import is_sampled
 from services.contract.release import Release
 from services.prediction.observed.answered import Answered
+from services.prediction.observed.identity import identity_of
 from services.prediction.observed.log_writer import LogWriter
 
 # Who looks whether a service is well looks every few seconds.
@@ -31,8 +32,7 @@ class AccessLine:
     """`encode` makes the line of one request; `client` is who connected, which behind a gateway is the gateway."""
 
     def __init__(self, release: Release) -> None:
-        manifest = release.manifest
-        self._identity = {"model": manifest.model, "revision": manifest.revision, "release": release.digest}
+        self._identity = identity_of(release)
 
     def encode(self, answered: Answered) -> bytes:
         return msgspec.json.encode(self._fields(answered)) + b"\n"

@@ -1,6 +1,6 @@
 """The figures as Prometheus reads them. Imported when somebody asks for the first time, not before."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -12,7 +12,6 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from services.contract.release import Release
 from services.prediction.observed.figures import ROWS_BUCKETS, SECONDS_BUCKETS, SIZE, Place
 
 _LOST = {
@@ -24,9 +23,11 @@ _LOST = {
 
 
 class FiguresCollector(Collector):
-    def __init__(self, numbers: Sequence[float], release: Release) -> None:
+    """`identity` is that of what answers."""
+
+    def __init__(self, numbers: Sequence[float], identity: Mapping[str, str]) -> None:
         self._numbers = numbers
-        self._release = release
+        self._identity = identity
 
     def collect(self) -> Iterator[Metric]:
         yield from self._requests()
@@ -74,15 +75,13 @@ class FiguresCollector(Collector):
         return lost
 
     def _release_info(self) -> Metric:
-        manifest = self._release.manifest
-        identity = {"model": manifest.model, "revision": manifest.revision, "release": self._release.digest}
-        info = GaugeMetricFamily("trackback_release_info", "What answers here", labels=list(identity))
-        info.add_metric(list(identity.values()), 1)
+        info = GaugeMetricFamily("trackback_release_info", "What answers here", labels=list(self._identity))
+        info.add_metric(list(self._identity.values()), 1)
         return info
 
 
-def exposition(numbers: Sequence[float], release: Release) -> bytes:
+def exposition(numbers: Sequence[float], identity: Mapping[str, str]) -> bytes:
     """In Prometheus' text format 0.0.4."""
     registry = CollectorRegistry()
-    registry.register(FiguresCollector(numbers, release))
+    registry.register(FiguresCollector(numbers, identity))
     return generate_latest(registry)

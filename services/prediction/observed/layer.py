@@ -44,7 +44,7 @@ class Observed:
             return await self._app(scope, receive, send)
         request_id = self._ids.find(scope["headers"])
         asking = scope["method"] not in SAFE_METHODS
-        asked = scope["asked"] = Asked(request_id, bool(self._wanted and asking and self._wanted(request_id)))
+        asked = scope["asked"] = Asked(request_id, self._wanted(request_id) if asking and self._wanted else False)
         answer = _Answer(send, request_id)
         begun = perf_counter()
         if asking:

@@ -12,6 +12,7 @@ from services.prediction.observed.access_log import MOST_WAITING as MOST_LINES
 from services.prediction.observed.access_log import AccessLine, AccessLog
 from services.prediction.observed.answered import Answered
 from services.prediction.observed.figures import Place
+from services.prediction.observed.identity import identity_of
 from services.prediction.observed.layer import Note, Observed
 from services.prediction.observed.log_writer import LogWriter, Sink
 from services.prediction.observed.prediction_log import MOST_WAITING as MOST_ROWS
@@ -48,7 +49,7 @@ class Observer:
         """In Prometheus' text format, of all workers together. Takes milliseconds, and more the first time."""
         from services.prediction.observed.exposition import exposition
 
-        return exposition(self._group.total(), self._release)
+        return exposition(self._group.total(), identity_of(self._release))
 
     def close(self) -> None:
         """Writes down what waits."""

@@ -9,6 +9,7 @@ import msgspec
 
 from services.contract.release import Column, Release
 from services.prediction.observed.answered import Answered
+from services.prediction.observed.identity import identity_of
 from services.prediction.observed.log_writer import LogWriter
 
 # Rows that wait to be written.
@@ -35,7 +36,7 @@ class PredictionLine:
 
     def __init__(self, release: Release, most_bytes: int) -> None:
         manifest = release.manifest
-        self._identity = {"model": manifest.model, "revision": manifest.revision, "release": release.digest}
+        self._identity = identity_of(release)
         self._columns = [column.name for column in manifest.inputs]
         self._cells = [_cell_of(column) for column in manifest.inputs]
         self._full = manifest.limits.prediction_log.inputs == "full"

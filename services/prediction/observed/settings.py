@@ -12,16 +12,13 @@ from services.contract.serving_settings import PREFIX
 
 
 class ObservedSettings(Record):
-    """`access_log` is the share of the requests that have a line in it, in files of `access_folder`, or on stdout where
-    there is none. Without `predictions` no prediction log is kept, whatever the release asks for. `figures` is where
-    the workers of a release add up what they count. `traces` are sent by opentelemetry, which has settings of its own.
-    """
+    """`traces` are sent by OpenTelemetry, which has settings of its own."""
 
-    access_log: float = Field(0.0, ge=0, le=1)
-    access_folder: Path | None = None
-    access_bytes: int = Field(64_000_000, ge=1_000_000)
-    predictions: Path | None = None
-    figures: Path | None = None
+    access_log: float = Field(0.0, ge=0, le=1, description="the share of the requests that have a line in it")
+    access_folder: Path | None = Field(None, description="where it stands; on stdout if nowhere")
+    access_bytes: int = Field(64_000_000, ge=1_000_000, description="how much of it is kept in that folder")
+    predictions: Path | None = Field(None, description="where the prediction log stands; none is kept if nowhere")
+    figures: Path | None = Field(None, description="where the workers of a model add up what they count")
     traces: bool = False
 
     @classmethod

@@ -13,6 +13,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from services.contract.http_guard import SAFE_METHODS
 from services.contract.release import Release
 from services.prediction.observed.answered import Answered
+from services.prediction.observed.identity import identity_of
 
 _CONTEXT_HEADERS = ("traceparent", "tracestate")
 _NANOSECONDS = 1_000_000_000
@@ -22,13 +23,9 @@ class Spans:
     """Requests for predictions only: who looks whether the service is well traces nothing."""
 
     def __init__(self, release: Release, exporter: SpanExporter | None = None) -> None:
-        manifest = release.manifest
-        self._identity = {
-            "trackback.model": manifest.model,
-            "trackback.revision": manifest.revision,
-            "trackback.release": release.digest,
-        }
-        named = {"service.name": f"trackback-{manifest.model}", "service.version": manifest.revision}
+        identity = identity_of(release)
+        self._identity = {f"trackback.{name}": value for name, value in identity.items()}
+        named = {"service.name": f"trackback-{identity['model']}", "service.version": identity["revision"]}
         # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES go before ours.
         resource = Resource.create({**named, **OTELResourceDetector().detect().attributes})
         self._provider = TracerProvider(resource=resource)

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.prediction.observed.exposition import exposition
 from services.prediction.observed.figures import Figures
+from services.prediction.observed.identity import identity_of
 from services.prediction.observed.layer import Observed
 from services.prediction.observed.observer import Observer
 from services.prediction.observed.siblings import Alone, Siblings, join
@@ -26,7 +27,7 @@ def observed(app: ASGIApp) -> tuple[Observed, Alone]:
 
 def samples(group: Alone | Siblings) -> dict[str, float]:
     """By name and label, as Prometheus reads them."""
-    return dict(_samples(exposition(group.total(), RELEASE).decode()))
+    return dict(_samples(exposition(group.total(), identity_of(RELEASE)).decode()))
 
 
 def _samples(text: str) -> Iterator[tuple[str, float]]:
