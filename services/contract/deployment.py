@@ -6,7 +6,7 @@ from enum import StrEnum
 from services.contract.candidate import PipelineRef
 from services.contract.control_protocol import Workers
 from services.contract.promotion import promotion_number
-from services.contract.record import ModelId, ModelName, Record, Revision, RunId, Sha256
+from services.contract.record import ModelId, ModelName, Record, Revision, RunId, Sha256, Words
 
 # The HTTP status with which the rollout service says that another release is live than the request expects.
 LIVE_CHANGED = 412
@@ -27,22 +27,22 @@ class DeployRequest(Record):
     """Asks the rollout service to let a stored release answer: in place of one, or of whatever is live."""
 
     release: Sha256
-    by: str
-    reason: str = ""
+    by: Words
+    reason: Words = ""
     in_place_of: InPlaceOf | None = None
 
 
 class RollbackRequest(Record):
     """`to` is a revision that answered before, or the beginning of its release's digest; None is the one before."""
 
-    by: str
-    reason: str
-    to: str | None = None
+    by: Words
+    reason: Words
+    to: Words | None = None
 
 
 class RetireRequest(Record):
-    by: str
-    reason: str
+    by: Words
+    reason: Words
 
 
 class Deployment(Record):

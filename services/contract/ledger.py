@@ -19,7 +19,7 @@ from pydantic import StringConstraints
 from services.contract import names
 from services.contract.candidate import PipelineRef
 from services.contract.deployment import Deployment
-from services.contract.record import ModelName, Record, Revision, RunId, Sha256
+from services.contract.record import ModelName, Record, Revision, RunId, Sha256, Words
 
 LONGEST_WORDS = 2000
 
@@ -64,8 +64,8 @@ class LedgerNote(Record):
     revision: Revision
     run_id: RunId
     release: Sha256 | None = None
-    by: Annotated[str, StringConstraints(max_length=LONGEST_WORDS)] = ""
-    message: Annotated[str, StringConstraints(max_length=LONGEST_WORDS)] = ""
+    by: Annotated[Words, StringConstraints(max_length=LONGEST_WORDS)] = ""
+    message: Annotated[Words, StringConstraints(max_length=LONGEST_WORDS)] = ""
     stage: Annotated[str, StringConstraints(pattern=r"^[a-z-]{0,40}$")] = ""
     pipeline: PipelineRef | None = None
 

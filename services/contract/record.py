@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from services.contract import names
 from services.contract.errors import Refused
@@ -22,6 +22,8 @@ ModelId = Annotated[str, _exactly(names.MODEL_ID.pattern)]
 ModelName = Annotated[str, _exactly(names.MODEL_NAME.pattern), StringConstraints(max_length=60)]
 Sha256 = Annotated[str, _exactly(names.SHA256.pattern)]
 Revision = Annotated[str, _exactly(names.REVISION.pattern)]
+# What a person wrote, which is written to files and logs: a half of a surrogate pair is no text that UTF-8 has.
+Words = Annotated[str, AfterValidator(lambda text: text.encode(errors="replace").decode())]
 # A value of a row: a moment is its ISO text.
 Cell = bool | int | float | str | None
 

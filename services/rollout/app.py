@@ -1,10 +1,12 @@
 """The rollout service's API: what is live, the ledger, deploy, rollback and retire."""
 
 from itertools import chain
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from starlette.exceptions import HTTPException
 
 from services.contract.deployment import (
     LIVE_CHANGED,
@@ -20,15 +22,35 @@ from services.contract.errors import LiveChanged, Refused
 from services.contract.http_guard import Access, Guard
 from services.contract.ledger import Audit, JournalEntry, LedgerNote
 from services.contract.prediction_log import LogQuery
-from services.contract.record import ModelName
+from services.contract.record import ModelName, Record
 from services.rollout.metrics import CONTENT_TYPE
 from services.rollout.rollout import Rollout
 
 LOCAL = Access()
+_REFUSALS = {
+    400: "Asked under another name than this service has",
+    401: "The token is missing or another",
+    403: "Asked by a page of another service",
+    404: "There is no such place",
+    405: "It is not asked so",
+    409: "It cannot be done as things are",
+    LIVE_CHANGED: "Another release is live than the request was decided by",
+    422: "The request is not as it must be",
+    500: "The state cannot be written",
+}
+
+
+class Refusal(Record):
+    """The one shape of every error, for a person."""
+
+    message: str
 
 
 def create_app(rollout: Rollout, access: Access = LOCAL) -> FastAPI:
-    app = FastAPI(title="Trackback rollout")
+    responses: dict[int | str, dict[str, Any]] = {
+        status: {"model": Refusal, "description": why} for status, why in _REFUSALS.items()
+    }
+    app = FastAPI(title="Trackback rollout", responses=responses)
     app.add_middleware(Guard, access=access)
     _add_refusals(app)
     _add_questions(app, rollout)
@@ -43,11 +65,11 @@ def _add_questions(app: FastAPI, rollout: Rollout) -> None:
     def health() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/metrics")
+    @app.get("/metrics", response_class=PlainTextResponse)
     def metrics() -> Response:
         return Response(rollout.metrics(), media_type=CONTENT_TYPE)
 
-    @app.get("/metrics/serving")
+    @app.get("/metrics/serving", response_class=PlainTextResponse)
     def serving_metrics() -> Response:
         return Response(rollout.serving_metrics(), media_type=CONTENT_TYPE)
 
@@ -98,7 +120,7 @@ def _add_changes(app: FastAPI, rollout: Rollout) -> None:
 
 def _add_prediction_log(app: FastAPI, rollout: Rollout) -> None:
     # By POST, because who asks must show the token: what clients sent is in it.
-    @app.post("/models/{model}/predictions")
+    @app.post("/models/{model}/predictions", response_class=StreamingResponse)
     def predictions(model: ModelName, query: LogQuery) -> StreamingResponse:
         lines = rollout.logged(model, query)
         # What cannot be read is refused before the answer begins.
@@ -110,6 +132,11 @@ def _add_refusals(app: FastAPI) -> None:
     @app.exception_handler(Refused)
     async def refused(_: Request, refusal: Refused) -> JSONResponse:
         return JSONResponse({"message": str(refusal)}, status_code=409)
+
+    @app.exception_handler(HTTPException)
+    async def not_there(request: Request, error: HTTPException) -> JSONResponse:
+        said = f"{error.detail}: {request.method} {request.url.path}: see /docs"
+        return JSONResponse({"message": said}, status_code=error.status_code, headers=error.headers)
 
     @app.exception_handler(LiveChanged)
     async def changed(_: Request, refusal: LiveChanged) -> JSONResponse:

@@ -82,13 +82,13 @@ class Rollout:
         return self._model(name).deploy(request)
 
     def rollback(self, name: str, request: RollbackRequest) -> Deployment:
-        return self._model(name).rollback(request)
+        return self._known(name).rollback(request)
 
     def plan(self, name: str, to: str | None) -> RollbackPlan:
-        return self._model(name).plan(to)
+        return self._known(name).plan(to)
 
     def retire(self, name: str, request: RetireRequest) -> Retirement:
-        return self._model(name).retire(request)
+        return self._known(name).retire(request)
 
     def ledger(self, name: str) -> list[JournalEntry]:
         return list(ModelFiles(self._dependencies.state, name).entries())
@@ -98,6 +98,14 @@ class Rollout:
 
     def note(self, name: str, note: LedgerNote) -> LedgerNote:
         return self._model(name).note(note)
+
+    def _known(self, name: str) -> ModelRollout:
+        """A name that nobody delivered to is not watched from here on."""
+        if model := self._models.get(name):
+            return model
+        raise Refused(
+            f"expected a model that has answered, found '{name}': known are {', '.join(self._models) or 'none'}"
+        )
 
     def _model(self, name: str) -> ModelRollout:
         with self._lock:
