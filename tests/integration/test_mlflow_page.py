@@ -16,8 +16,10 @@ from services.contract.release import Release
 from services.contract.validation import Validation
 from services.contract.verdict import Check, Verdict
 from services.delivery.clients.rollout_client import Rollout
+from services.delivery.reports.aliases import tell_aliases
 from services.delivery.reports.run_page import tell_batch, tell_live, tell_release, tell_verdict
 from services.delivery.settings import Settings
+from services.delivery.verbs.retire import retire
 from services.delivery.verbs.rollback import rollback
 from tests.support.delivery_bench import rollout_service
 from tests.support.receipts import receipt_of
@@ -39,6 +41,11 @@ class Desk:
     def tags(self, release: Release) -> dict[str, str]:
         tags: dict[str, str] = self.client.get_run(release.manifest.candidate.promotion.run_id).data.tags
         return tags
+
+    def aliases(self) -> dict[str, str]:
+        """The versions that they point at."""
+        found = self.client.get_registered_model(MODEL).aliases
+        return {name: str(version) for name, version in found.items()}
 
     def deploy(self, release: Release) -> None:
         self.rollout.deploy(MODEL, DeployRequest(release=release.digest, by="ada"))
@@ -142,3 +149,25 @@ def test_a_rollback_moves_the_alias_and_tells_both_runs_and_versions_since_and_u
     left = desk.tags(second)["trackback.live"]
     assert left.startswith(f"{second.manifest.revision} since ")
     assert left.endswith(f" until {live.at:%Y-%m-%d %H:%M:%S} UTC")
+    assert desk.tags(second)["trackback.live.until"] == f"{live.at:%Y-%m-%dT%H:%M:%SZ}"
+    assert desk.tags(first)["trackback.live.since"] == f"{live.at:%Y-%m-%dT%H:%M:%SZ}"
+    assert desk.tags(first).get("trackback.live.until", "") == ""
+
+
+def test_aliases_say_what_answers_what_did_and_what_may_be_next_and_a_retired_model_has_no_champion(desk: Desk) -> None:
+    first, second = desk.releases
+    runs = [one.manifest.candidate.promotion.run_id for one in desk.releases]
+    versions = [desk.client.search_model_versions(f"run_id='{run}'")[0].version for run in runs]
+    desk.client.set_registered_model_alias(MODEL, "champion", versions[0])
+    desk.client.set_registered_model_alias(MODEL, "candidate", versions[1])
+    desk.deploy(first)
+    tell_aliases(desk.settings, desk.rollout, MODEL)
+    assert desk.aliases() == {"champion": versions[0], "candidate": versions[1]}
+    desk.deploy(second)
+    tell_aliases(desk.settings, desk.rollout, MODEL)
+    assert desk.aliases() == {"champion": versions[0], "previous": versions[0]}
+    retire(MODEL, reason="nobody asks it", who="grace")
+    assert desk.aliases() == {"previous": versions[0]}
+    retired = desk.rollout.state(MODEL).retired
+    assert retired
+    assert desk.tags(second)["trackback.live.until"] == f"{retired.at:%Y-%m-%dT%H:%M:%SZ}"

@@ -18,7 +18,7 @@ from services.contract.deployment import Action
 from services.contract.release import PredictionLog, Release, Servable, ServingLimits
 from tests.support.poll import PATIENCE, poll_until
 from tests.support.release_factory import ROWS, ReleasePlan, build_release, expected_predictions
-from tests.support.rollout_service import QUESTION, RolloutService, ask, running
+from tests.support.rollout_service import MODEL, QUESTION, RolloutService, ask, running
 from tests.support.steady_client import SteadyClient
 
 
@@ -73,6 +73,13 @@ def test_a_switch_and_a_rollback_fail_no_request(rollout: RolloutService) -> Non
     assert {process.pid for process in rollout.serving()} == loaded, "a rollback is a message, not a load"
     assert ask(rollout.url)[0] == first.digest
     assert rollout.rollback().json()["release"] == second.digest
+    assert rollout.http.post(f"/models/{MODEL}/retire", json={"by": "ada", "reason": "a test"}).status_code == 200
+    poll_until(lambda: rollout.serving() == [], "the end of what answered", pause=0.02)
+    with pytest.raises(httpx.ConnectError):
+        ask(rollout.url)
+    assert rollout.rollback().json()["release"] == second.digest
+    assert ask(rollout.url)[0] == second.digest
+    assert rollout.http.get(f"/models/{MODEL}/audit").json()["fault"] is None
 
 
 def flip_a_byte(rollout: RolloutService, release: Release) -> None:

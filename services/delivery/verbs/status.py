@@ -10,7 +10,7 @@ import typer
 
 from services.contract import names
 from services.contract.control_protocol import Workers
-from services.contract.deployment import ModelState
+from services.contract.deployment import ModelState, Retirement
 from services.contract.errors import Refused, Unavailable
 from services.contract.model_config import list_models
 from services.contract.outcome import Fate, Outcome
@@ -216,11 +216,15 @@ def _rows(batch: BatchState) -> str:
     return f"{batch.rows_scored:,} of {batch.rows_in:,} rows scored, {batch.rows_rejected:,} rejected{moved}"
 
 
+def _retired(since: Retirement) -> str:
+    return f"retired since {since.at:{_TIME}} by {since.by}: {since.reason}"
+
+
 def _answer(rollout: ModelState | None) -> str:
     if rollout is None:
         return "nobody knows what answers"
     if (live := rollout.live) is None:
-        return "nothing answers"
+        return _retired(rollout.retired) if rollout.retired else "nothing answers"
     if rollout.answering:
         return f"{live.revision} since {live.at:{_TIME}} at {rollout.url} answers{_workers(rollout.workers)}"
     since = f" since {rollout.down_since:{_TIME}}" if rollout.down_since else ""
