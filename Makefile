@@ -74,7 +74,7 @@ remove: ## Delete ALL of the stack, its state included: make remove ARGS=--every
 	scripts/remove $(ARGS)
 
 ##@ Measure it
-.PHONY: poll-cost stack-figures gate-honesty gate-speed batch-speed serving-cost worker-scaling monitor-honesty observed-layer
+.PHONY: poll-cost stack-figures gate-honesty gate-speed batch-speed serving-cost worker-scaling monitor-honesty observed-layer disk-growth
 poll-cost: ## Measure what one poll of the plugin costs among many runs
 	benchmarks/poll-cost $(ARGS)
 stack-figures: ## Measure what the stack of containers costs: seconds, memory, images
@@ -93,6 +93,8 @@ worker-scaling: ## Measure what a release's second worker brings, and costs
 	benchmarks/worker-scaling $(ARGS)
 observed-layer: ## Measure what ids, figures and logs cost an answer
 	benchmarks/observed-layer $(ARGS)
+disk-growth: ## Print how much each promotion has added to the store and the ledgers
+	benchmarks/disk-growth $(ARGS)
 
 ##@ Test where there is no registry of images
 .PHONY: engine images in-debian

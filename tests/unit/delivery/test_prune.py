@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from benchmarks.disk_growth import growth
 from services.contract.deployment import Action, Deployment, ModelState, Retirement
 from services.contract.errors import Refused, Unavailable
 from services.contract.release import Image
@@ -207,3 +208,18 @@ def test_what_is_half_removed_never_has_the_name_of_a_release(bench: Bench, monk
     with pytest.raises(KeyboardInterrupt):
         bench.prune()
     assert bench.left() == [2, 3, 4, 5, 6]
+
+
+def test_disk_growth_counts_a_model_once_and_the_lines_that_name_a_revision(bench: Bench, tmp_path: Path) -> None:
+    used = dict(bench.store.releases())[bench.digests[0]].candidate.digest
+    bench.cache("models", used, days=0)
+    state = tmp_path / "state"
+    (state / MODEL).mkdir(parents=True)
+    (state / MODEL / "journal.jsonl").write_text('{"revision":"1-aaaaaaaa"}\n{"revision":"2-aaaaaaaa"}\n')
+    found = list(growth(bench.root, state))
+    assert [row[1] for row in found] == [f"{number}-aaaaaaaa" for number in range(1, 7)]
+    assert all(row[2] > 0 for row in found)
+    assert [row[3] > 0 for row in found] == [True, *[False] * 5]
+    assert [row[4] for row in found[:3]] == [26, 26, 0]
+    with pytest.raises(Refused, match="expected releases in"):
+        list(growth(tmp_path / "nowhere", state))
