@@ -2,7 +2,7 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
@@ -17,6 +17,16 @@ from services.contract.task import COMPARED, MEASURED, Task
 
 MODEL_FILE = "model.yaml"
 ColumnType = Literal["double", "long", "string", "boolean", "date", "datetime"]
+# Types of MLflow's signatures that no library which ships takes from a request to its answer, and what to declare.
+_INSTEAD = {
+    "float": "double, to which a number of single precision is widened",
+    "integer": "long, to which a whole number of 32 bits is widened",
+    "binary": "string, and send the bytes in Base64",
+    "array": "a column an element",
+    "object": "a column a field",
+    "map": "a column a key",
+    "tensor": "a column an element",
+}
 Parameter = bool | int | float | str
 _CELL_TYPES = {"double": (int, float), "long": (int,), "string": (str,), "boolean": (bool,)}
 
@@ -47,6 +57,14 @@ class Data(Record):
         if isinstance(target, list | dict):
             raise ValueError(f"expected one column, found {len(target)}: train a model for each of them")
         return target
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _known_types(cls, columns: Any) -> Any:
+        for name, kind in columns.items() if isinstance(columns, dict) else ():
+            if instead := _INSTEAD.get(str(kind)):
+                raise ValueError(f"column '{name}': expected {', '.join(get_args(ColumnType))}: declare {instead}")
+        return columns
 
     @model_validator(mode="after")
     def _declared(self) -> Self:

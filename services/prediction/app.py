@@ -205,7 +205,7 @@ def _request_body(predictor: Predictor) -> dict[str, Any]:
     schema = {
         "type": "object",
         "description": f"At most {manifest.limits.max_rows} rows.",
-        "properties": {**known, "params": {"anyOf": [params_schema(manifest.task), {"type": "null"}]}},
+        "properties": {**known, "params": params_schema(manifest.task)},
         "oneOf": [{"required": [form]} for form in known],
         "example": predictor.example,
     }

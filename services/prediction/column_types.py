@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from services.contract.cells import is_missing
 from services.contract.moments import EXAMPLES, moment_text
 from services.contract.record import Cell
 from services.contract.release import Column
@@ -89,7 +90,10 @@ def _check(rows: Sequence[Sequence[Any]], inputs: Sequence[Column], checked: lis
 
 
 def _cell(value: Any, column: Column) -> Cell:
+    return math.nan if not column.required and _is_left_out(value, column.type) else KINDS[column.type](value)
+
+
+def _is_left_out(value: Any, kind: str) -> bool:
+    """NaN is what pandas, and so MLflow's clients, have in the place of a value that is missing."""
     # An empty text is missing in the training data, where a file has no other way to say so.
-    if not column.required and (value is None or (value == "" and column.type == "string")):
-        return math.nan
-    return KINDS[column.type](value)
+    return is_missing(value) or (value == "" and kind == "string")

@@ -29,7 +29,7 @@ def params_schema(task: Task) -> dict[str, Any]:
     labels = {"anyOf": [{"type": "integer", "minimum": 1}, {"const": -1}], "default": 1}
     many = {"k": labels, "threshold": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.0}}
     properties = {"predict_method": method, **(many if task == "classification" else {})}
-    return {"type": "object", "properties": properties}
+    return {"type": ["object", "null"], "properties": properties}
 
 
 def read_params(found: Any, task: Task) -> Params:

@@ -72,7 +72,7 @@ def _split(inputs: Sequence[Column], rows: Schema) -> Schema:
     names = _exactly([{"const": column.name} for column in inputs], len(inputs)) | {"description": _ANY_ORDER}
     return {
         "type": "object",
-        "properties": {"columns": names, "data": rows, "index": {"type": "array"}},
+        "properties": {"columns": names, "data": rows, "index": {"description": "It is ignored."}},
         "required": ["columns", "data"],
         "additionalProperties": False,
     }

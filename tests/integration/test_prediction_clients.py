@@ -1,5 +1,8 @@
 """Clients that are not ours ask a running service: MLflow's own, and Triton's for the Open Inference Protocol."""
 
+import json
+import re
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +19,12 @@ from mlflow.utils.rest_utils import verify_rest_response
 from requests import HTTPError, post
 from tritonclient.utils import InferenceServerException
 
-from services.contract.prediction import Labelled
-from services.contract.release import Release
-from services.prediction.predictor import load_predictor
+from services.contract.prediction import Labelled, Prediction
+from services.contract.record import Cell
+from services.contract.release import Column, Release
+from services.prediction.predictor import Predictor, load_predictor
+from tests.support.documented import blocks
+from tests.support.paths import ROOT
 from tests.support.release_factory import ROWS, ReleasePlan, build_release, expected_predictions, train_judge
 from tests.support.served import served
 
@@ -146,3 +152,57 @@ def test_tritons_client_is_told_what_is_wrong(client: triton.InferenceServerClie
     with pytest.raises(InferenceServerException, match="column 'cut' is missing") as error:
         client.infer(MODEL, inputs(True)[::2])
     assert error.value.status() == "400"
+
+
+class Linguist:
+    """Knows two languages by a word that both have."""
+
+    def predict(self, rows: Sequence[Sequence[Cell]]) -> list[Prediction]:
+        return [Labelled(label="de" if "Bitte" in str(text) else "en", probability=0.75) for (text,) in rows]
+
+    def predict_proba(self, rows: Sequence[Sequence[Cell]], classes: Sequence[str]) -> list[Prediction]:
+        every = dict.fromkeys(classes, 0.25)
+        return [
+            one.model_copy(update={"probabilities": {**every, str(one.label): 0.75}})
+            for one in self.predict(rows)
+            if isinstance(one, Labelled)
+        ]
+
+
+@pytest.fixture(scope="module")
+def documented(store: Path, release: Release) -> Iterator[str]:
+    """The URL of a model like the one that docs/predict.md asks."""
+    loaded = load_predictor(store / "releases" / release.digest, release.digest)
+    facts = {"model": "language-id", "inputs": (Column(name="text", type="string"),), "classes": ("de", "en")}
+    manifest = release.manifest.model_copy(update=facts)
+    with served(Predictor(Release(digest=release.digest, manifest=manifest), loaded.form, Linguist())) as url:
+        yield url
+
+
+def at(url: str, text: str) -> str:
+    """Of the docs, with the address and the port of the test."""
+    return text.replace("127.0.0.1:8200", url.removeprefix("http://")).replace("8200", url.rpartition(":")[2])
+
+
+def test_the_commands_of_the_docs_are_answered(documented: str) -> None:
+    (commands,) = (block.commands for block in blocks() if block.document == "docs/predict.md")
+    found = []
+    for command in commands:
+        done = subprocess.run(
+            ["bash", "-c", at(documented, command).replace("curl ", "curl --silent --noproxy '*' ", 1)],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        found.append(json.loads(done.stdout))
+    assert found[0]["predictions"] == [{"label": ["de", "en"], "probability": [0.75, 0.25]}]
+    assert found[1]["predictions"] == [{"label": "de", "probability": 0.75}]
+    assert found[2]["outputs"][0]["data"] == ["de"]
+
+
+PAGE = (ROOT / "docs" / "predict.md").read_text(encoding="utf-8")
+CODE = re.findall(r"```python\n(.*?)```", PAGE, flags=re.S)
+
+
+@pytest.mark.parametrize("code", CODE, ids=["mlflow", "triton", "arrow"])
+def test_the_code_of_the_docs_runs(code: str, documented: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(at(documented, code), "docs/predict.md", "exec"), {})  # noqa: S102
+    assert "de" in capsys.readouterr().out

@@ -9,8 +9,8 @@
 | dates and timestamps | an ISO text, which without a zone is in UTC |
 | null | null |
 
-So a whole number is taken for a double, and 3.0 for a whole number; no number is taken for a text. NaN is no number,
-and null is what is left out.
+So a whole number is taken for a double, and 3.0 for a whole number; no number is taken for a text. Null is what is left
+out, and so is NaN where a value may be; elsewhere it is no number.
 """
 
 from collections.abc import Callable
@@ -106,9 +106,17 @@ def _is_moment(kind: pyarrow.DataType) -> bool:
     return bool(is_text(kind) or types.is_date(kind) or types.is_timestamp(kind))
 
 
-def _double(array: pyarrow.Array, column: Column) -> Converted:  # noqa: ARG001  as all of them
-    numbers = _doubles(array)
-    return Converted(numbers, arrow.is_finite(numbers))
+def _double(array: pyarrow.Array, column: Column) -> Converted:
+    return _or_left_out(_doubles(array), column, lambda numbers: Converted(numbers, arrow.is_finite(numbers)))
+
+
+def _or_left_out(numbers: pyarrow.Array, column: Column, convert: Callable[[pyarrow.Array], Converted]) -> Converted:
+    """NaN is null where that may be, as it is online."""
+    if column.required:
+        return convert(numbers)
+    left_out = arrow.is_nan(numbers)
+    cells, sure = convert(arrow.if_else(left_out, None, numbers))
+    return Converted(cells, arrow.or_kleene(sure, left_out))
 
 
 def _doubles(array: pyarrow.Array) -> pyarrow.Array:
@@ -117,13 +125,14 @@ def _doubles(array: pyarrow.Array) -> pyarrow.Array:
     return given.cast(pyarrow.float64(), safe=False)
 
 
-def _long(array: pyarrow.Array, column: Column) -> Converted:  # noqa: ARG001
+def _long(array: pyarrow.Array, column: Column) -> Converted:
     if types.is_uint64(array.type):
         sure = arrow.less(array, pyarrow.scalar(2**63, pyarrow.uint64()))
         return Converted(array.cast(pyarrow.int64(), safe=False), sure)
     if types.is_integer(array.type):
         return Converted(array.cast(pyarrow.int64()), all_of(array))
-    return whole(_doubles(array), EXACT if types.is_decimal(array.type) else _WHOLE)
+    limit = EXACT if types.is_decimal(array.type) else _WHOLE
+    return _or_left_out(_doubles(array), column, lambda numbers: whole(numbers, limit))
 
 
 def whole(numbers: pyarrow.Array, limit: float) -> Converted:

@@ -213,6 +213,23 @@ def test_an_unknown_field_of_model_yaml_is_named_with_file_and_line(tmp_path: Pa
     assert "toy/model.yaml:8: data.tarket: Extra inputs are not permitted" in error
 
 
+@pytest.mark.parametrize(
+    ("kind", "instead"),
+    [
+        ("float", "declare double"),
+        ("integer", "declare long"),
+        ("binary", "in Base64"),
+        ("array", "a column an element"),
+    ],
+)
+def test_a_type_of_mlflows_that_no_library_takes_is_refused_with_what_to_declare(
+    kind: str, instead: str, tmp_path: Path
+) -> None:
+    error = config_error(tmp_path, "columns: {x: double}", f"columns: {{x: {kind}}}")
+    assert "column 'x': expected double, long, string, boolean, date, datetime: declare " in error
+    assert instead in error
+
+
 def test_a_threshold_without_bounds_is_refused(tmp_path: Path) -> None:
     assert "expected min, max or both" in config_error(tmp_path, "{r2_score: {min: 0}}", "{r2_score: {}}")
 

@@ -1,6 +1,6 @@
 """What /openapi.json says is what the service does: schemathesis makes requests of it, with all its checks.
 
-`TRACKBACK_OPENAPI_EXAMPLES=500` asks so many random ones of each operation, not a few, and a regression as well.
+`TRACKBACK_OPENAPI_EXAMPLES=500` asks that many random ones of each operation, and a regression as well.
 """
 
 import os

@@ -33,7 +33,6 @@ STRICTER = {
     "NaN": NOT_A_NUMBER,
     "infinity": NOT_A_NUMBER,
     "too large": NOT_A_NUMBER,
-    "optional NaN": NOT_A_NUMBER,
     "csv of NaN for double": NOT_A_NUMBER,
     "csv of infinity for double": NOT_A_NUMBER,
     "fraction for whole": CONVERTED,

@@ -85,6 +85,12 @@ def other(name: str, values: list[Any]) -> pyarrow.Table:
     return TABLE.set_column(TABLE.schema.get_field_index(name), name, pyarrow.array(values))
 
 
+@each
+def test_nan_is_a_missing_value_where_a_column_is_optional(way: str) -> None:
+    """As pandas writes a column of whole numbers of which some are missing."""
+    assert str([row[2] for row in read(way, other("grade", [1.0, math.nan])).rows]) == "[1, nan]"
+
+
 WRONG = {
     "a column missing": (TABLE.drop_columns("cut"), 422, "column 'cut' is missing"),
     "numbers for texts": (other("cut", [1, 2]), 422, "column 'cut': expected texts, found"),
