@@ -63,9 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--header-seconds",
         type=float,
-        default=1.0,
+        default=5.0,
         metavar="S",
-        help="what the service gives slow clients for headers and for a body; 1 if not given",
+        help="what the service gives slow clients for headers and for a body; 5 if not given",
     )
     return parser
 
@@ -112,7 +112,7 @@ def attacked(port: int, process: psutil.Process, seed: int, requests: int, first
 
 def progress(tally: Tally, growth: int) -> str:
     found = f"{tally.errors} 5xx, {tally.hangs} hangs, {len(tally.problems)} problems"
-    return f"{tally.sent} sent: {found}, memory {growth / (1 << 20):+.1f} MB"
+    return "\n".join((f"{tally.sent} sent: {found}, memory {growth / (1 << 20):+.1f} MB", *tally.problems))
 
 
 def report(outcome: Outcome) -> str:

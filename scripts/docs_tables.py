@@ -1,4 +1,4 @@
-"""Writes the tables of variables and services into docs/: `python -m scripts.docs_tables`, after a change of either."""
+"""Writes the tables of variables, limits and services into docs/: `python -m scripts.docs_tables`, after a change."""
 
 import argparse
 import re
@@ -19,6 +19,7 @@ import services.rollout.settings
 import training.settings
 from scripts.compose_files import ComposeService, compose_services
 from scripts.dockerfile import read_stages
+from services.contract.release import ServingLimits
 from services.contract.serving_settings import PREFIX as SERVING
 from services.prediction.observed.exposition import FiguresCollector
 from services.prediction.observed.figures import SIZE
@@ -48,6 +49,7 @@ def tables() -> dict[str, str]:
         **{f"variables-{name}": variables_table(settings) for name, settings in SETTINGS.items()},
         "variables-serving": _serving_table(),
         "metrics": _metrics_table(),
+        "serving": _table(("`serving`", "default", "what it limits"), map(_limit, ServingLimits.model_fields.items())),
         "services": _table(("service", "image", "profile", "why it exists"), map(_service, compose_services())),
         "rights": _table(
             ("service", "user", "networks", "writes to", "only reads", "port"), map(_rights, compose_services())
@@ -85,6 +87,11 @@ def _metrics_table() -> str:
 
 def _full_name(metric: Metric) -> str:
     return f"{metric.name}_total" if metric.type == "counter" else metric.name
+
+
+def _limit(named: tuple[str, FieldInfo]) -> Row:
+    name, field = named
+    return (_code(name), _default(field), field.description or "")
 
 
 def variables(settings: type[BaseSettings], name: str) -> list[str]:

@@ -225,6 +225,8 @@ def test_the_gateway_has_the_limits_of_the_services_behind_it() -> None:
         f"tune.bufsize {LIMITS.size}",
         f"tune.http.maxhdr {LIMITS.lines}",
         f"timeout http-request {LIMITS.seconds:g}s",
+        f"timeout http-keep-alive {LIMITS.idle_seconds:g}s",
+        "option disable-h2-upgrade",
     ]
     assert [line for line in limits if f"    {line}\n" not in configuration()] == []
     places = int(re.findall(r"^    maxconn (\d+)$", configuration(), re.MULTILINE)[0])
