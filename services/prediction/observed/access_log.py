@@ -3,9 +3,11 @@
 from typing import Any
 
 import msgspec
+from starlette.types import Scope
 
 from services.contract.prediction_log import is_sampled
 from services.contract.release import Release
+from services.prediction.asked import Asked
 from services.prediction.observed.answered import Answered
 from services.prediction.observed.identity import identity_of
 from services.prediction.observed.log_writer import LogWriter
@@ -20,9 +22,11 @@ class AccessLog:
         self._share = share
         self._writer = writer
 
+    def wants(self, scope: Scope, asked: Asked) -> bool:
+        return is_sampled(asked.request_id, self._share) and not scope["path"].startswith(QUIET)
+
     def note(self, answered: Answered) -> None:
-        if is_sampled(answered.asked.request_id, self._share) and not answered.scope["path"].startswith(QUIET):
-            self._writer.put(answered)
+        self._writer.put(answered)
 
     def close(self) -> None:
         self._writer.close()

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
+from typing import Protocol
 
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,11 +18,18 @@ from services.prediction.observed.request_ids import HEADER, RequestIds
 # Of a client that has gone before its answer; nginx calls it so.
 GONE = 499
 log = logging.getLogger(__name__)
-Note = Callable[[Answered], None]
+
+
+class Noting(Protocol):
+    """Who is told of answers: of those that it wants."""
+
+    def wants(self, scope: Scope, asked: Asked) -> bool: ...
+
+    def note(self, answered: Answered) -> None: ...
 
 
 class Observed:
-    """An ASGI application. `notes` are told of every answer; only what is no GET is counted in the figures.
+    """An ASGI application. `noting` are told of answers; only what is no GET is counted in the figures.
 
     `wanted` says by the id of a request whether it is one for the prediction log.
     """
@@ -30,12 +38,12 @@ class Observed:
         self,
         app: ASGIApp,
         figures: Figures,
-        notes: Sequence[Note] = (),
+        noting: Sequence[Noting] = (),
         wanted: Callable[[str], bool] | None = None,
     ) -> None:
         self._app = app
         self._figures = figures
-        self._notes = tuple(notes)
+        self._noting = tuple(noting)
         self._wanted = wanted
         self._ids = RequestIds()
 
@@ -60,16 +68,17 @@ class Observed:
             seconds = perf_counter() - begun
             if asking:
                 self._figures.end(answer.status, seconds, asked.rows, asked.batch)
-            if self._notes:
-                self._note(Answered.now(scope, asked, answer.status, seconds))
+            for one in self._noting:
+                if one.wants(scope, asked):
+                    _note(one, Answered.now(scope, asked, answer.status, seconds))
 
-    def _note(self, answered: Answered) -> None:
-        for note in self._notes:
-            try:
-                note(answered)
-            # The answer is with its client already.
-            except Exception:
-                log.exception("request %s could not be noted", answered.asked.request_id)
+
+def _note(one: Noting, answered: Answered) -> None:
+    try:
+        one.note(answered)
+    # The answer is with its client already.
+    except Exception:
+        log.exception("request %s could not be noted", answered.asked.request_id)
 
 
 class _Answer(msgspec.Struct, gc=False):

@@ -10,10 +10,9 @@ from services.contract.prediction_log import is_sampled
 from services.contract.release import Release
 from services.prediction.observed.access_log import MOST_WAITING as MOST_LINES
 from services.prediction.observed.access_log import AccessLine, AccessLog
-from services.prediction.observed.answered import Answered
 from services.prediction.observed.figures import Place
 from services.prediction.observed.identity import identity_of
-from services.prediction.observed.layer import Note, Observed
+from services.prediction.observed.layer import Noting, Observed
 from services.prediction.observed.log_writer import LogWriter, Sink
 from services.prediction.observed.prediction_log import MOST_WAITING as MOST_ROWS
 from services.prediction.observed.prediction_log import PredictionLine, PredictionLog
@@ -24,8 +23,8 @@ from services.prediction.observed.siblings import join
 OFF = ObservedSettings()
 
 
-class Noting(Protocol):
-    def note(self, answered: Answered) -> None: ...
+class Closed(Noting, Protocol):
+    """One that has to write down what waits."""
 
     def close(self) -> None: ...
 
@@ -37,13 +36,12 @@ class Observer:
         self._release = release
         self._settings = settings
         self._group = join(settings.figures)
-        self._notes: list[Note] = []
-        self._closes: list[Callable[[], None]] = []
+        self._noting: list[Closed] = []
         self._wanted: Callable[[str], bool] | None = None
         self._open_logs()
 
     def around(self, app: ASGIApp) -> ASGIApp:
-        return Observed(app, self._group.own, self._notes, self._wanted)
+        return Observed(app, self._group.own, self._noting, self._wanted)
 
     def metrics(self) -> bytes:
         """In Prometheus' text format, of all workers together. Takes milliseconds, and more the first time."""
@@ -53,25 +51,23 @@ class Observer:
 
     def close(self) -> None:
         """Writes down what waits."""
-        for close in self._closes:
-            close()
+        for one in self._noting:
+            one.close()
         self._group.leave()
 
     def _open_logs(self) -> None:
         settings, logged = self._settings, self._release.manifest.limits.prediction_log
         if settings.access_log:
-            self._add(self._access_log())
+            self._noting.append(self._access_log())
         if settings.predictions and logged.share:
-            self._add(self._prediction_log(RotatedFiles(settings.predictions, "predictions", logged.max_bytes)))
+            self._noting.append(
+                self._prediction_log(RotatedFiles(settings.predictions, "predictions", logged.max_bytes))
+            )
             self._wanted = partial(is_sampled, share=logged.share)
         if settings.traces:
             from services.prediction.observed.spans import Spans
 
-            self._add(Spans(self._release))
-
-    def _add(self, one: Noting) -> None:
-        self._notes.append(one.note)
-        self._closes.append(one.close)
+            self._noting.append(Spans(self._release))
 
     def _access_log(self) -> AccessLog:
         settings = self._settings

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
+from starlette.types import Scope
 
 from services.contract.release import Column, Release
+from services.prediction.asked import Asked
 from services.prediction.observed.answered import Answered
 from services.prediction.observed.identity import identity_of
 from services.prediction.observed.log_writer import LogWriter
@@ -20,9 +22,11 @@ class PredictionLog:
     def __init__(self, writer: LogWriter) -> None:
         self._writer = writer
 
+    def wants(self, _: Scope, asked: Asked) -> bool:
+        return asked.wanted
+
     def note(self, answered: Answered) -> None:
-        if answered.asked.wanted:
-            self._writer.put(answered, 1 + answered.asked.rows)
+        self._writer.put(answered, 1 + answered.asked.rows)
 
     def close(self) -> None:
         self._writer.close()

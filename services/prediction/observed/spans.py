@@ -9,9 +9,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from starlette.types import Scope
 
 from services.contract.http_guard import SAFE_METHODS
 from services.contract.release import Release
+from services.prediction.asked import Asked
 from services.prediction.observed.answered import Answered
 from services.prediction.observed.identity import identity_of
 
@@ -33,10 +35,11 @@ class Spans:
         self._tracer = self._provider.get_tracer("trackback.prediction")
         self._propagator = TraceContextTextMapPropagator()
 
+    def wants(self, scope: Scope, _: Asked) -> bool:
+        return scope["method"] not in SAFE_METHODS
+
     def note(self, answered: Answered) -> None:
         scope, asked = answered.scope, answered.asked
-        if scope["method"] in SAFE_METHODS:
-            return
         span = self._tracer.start_span(
             f"{scope['method']} {scope['path']}",
             self._context(answered),

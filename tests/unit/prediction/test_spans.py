@@ -18,7 +18,7 @@ TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 def spans_of(headers: Headers = (), status: int = 200, method: str = "POST") -> list[ReadableSpan]:
     exporter = InMemorySpanExporter()
     spans = Spans(observed_release(), exporter)
-    app = Observed(answering(status, rows=[[1], [2]]), Alone().own, [spans.note])
+    app = Observed(answering(status, rows=[[1], [2]]), Alone().own, [spans])
     asyncio.run(ask(app, [(b"x-request-id", b"r-1"), *headers], method))
     spans.close()
     return list(exporter.get_finished_spans())
