@@ -22,7 +22,7 @@ from services.delivery.monitoring.judged import judged
 
 PAGE = ROOT / "docs" / "monitoring.md"
 RULES = MonitoringRules()
-HOLDOUT_ROWS, ROWS = 5000, (500, 2000, 10_000)
+HOLDOUT_ROWS, ROWS = 2000, (500, 2000)
 ERRORS = 1 - RULES.confidence
 NOTHING = "nothing"
 COLUMNS = (

@@ -9,9 +9,11 @@ from itertools import product
 
 import pytest
 
+from services.contract.monitoring import Drift
 from services.contract.verdict import Verdict
-from services.delivery.reports.report import comparison_page, validation_page
+from services.delivery.reports.report import comparison_page, monitoring_page, validation_page
 from tests.support.chromium import Tab, chromium, see_to_chromium
+from tests.support.monitoring_records import monitoring
 from tests.support.paths import ROOT
 from tests.support.report_evidence import TASKS, case
 
@@ -64,7 +66,9 @@ def pages() -> dict[str, str]:
         found[f"{task}-{verdict}-comparison"] = comparison_page(one.comparison, one.evidence)
     first = case("regression", Verdict.PASS, first=True)
     found["first-comparison"] = comparison_page(first.comparison, first.evidence)
-    return found
+    return found | {
+        f"{verdict}-monitoring".replace(" ", "-"): monitoring_page(monitoring(verdict)) for verdict in Drift
+    }
 
 
 def test_every_report_is_readable_at_both_widths_in_light_and_dark_and_asks_for_nothing(tab: Tab) -> None:

@@ -102,7 +102,7 @@ def _for_a_page(svg: bytes, title: str, height: int) -> str:
     root = ElementTree.fromstring(svg)  # noqa: S314
     used = {word for element in root.iter() for word in _references(element)}
     # The same for the same figure, and another for each on a page.
-    prefix = f"f{zlib.crc32(svg):x}-"
+    prefix = f"f{zlib.crc32(svg + title.encode()):x}-"
     for element in list(root.iter()):
         _drop_what_says_nothing(element)
         _rewrite(element, used, prefix)

@@ -85,10 +85,15 @@ def headline(found: Monitoring) -> str:
         return f"Production is not what the release was validated for: {' and '.join(columns + worse)}, on {rows}."
     if found.verdict is Drift.STABLE:
         return f"Production is like the hold-out: none of {words.count(len(counted), 'column')} moved, on {rows}."
-    least = min(found.rows, found.reference.rows)
+    least = _least_rows(found)
     if least < found.min_rows:
         return f"Nothing can be said yet: {words.count(least, 'row')}, at least {found.min_rows:,} are needed."
-    return f"No column moved, on {rows}; of the metric nothing can be said yet."
+    return f"No column moved, on {rows}; whether the metric is as promised cannot be decided yet."
+
+
+def _least_rows(found: Monitoring) -> int:
+    """Of window and hold-out."""
+    return min(found.rows, found.reference.rows)
 
 
 def decided(found: Monitoring) -> Iterator[Reason]:
@@ -104,11 +109,12 @@ def decided(found: Monitoring) -> Iterator[Reason]:
         if one.counts and one.verdict is Drift.DRIFTED:
             yield Reason(Verdict.FAIL, str(one.verdict), one.name, one.words)
     if found.verdict is not Drift.DRIFTED:
-        yield Reason(TONES[found.verdict], str(found.verdict), "", _nearest(found))
+        columns = Drift.TOO_FEW if _least_rows(found) < found.min_rows else Drift.STABLE
+        yield Reason(TONES[columns], str(columns), "", _nearest(found))
 
 
 def _of_metric(metric: LiveMetric) -> str:
-    return {Drift.STABLE: "as promised", Drift.DRIFTED: "worse", Drift.TOO_FEW: "too few labels"}[metric.verdict]
+    return {Drift.STABLE: "as promised", Drift.DRIFTED: "worse", Drift.TOO_FEW: "undecided"}[metric.verdict]
 
 
 def _told(metric: LiveMetric) -> str:
@@ -208,7 +214,7 @@ def _row(one: ColumnDrift) -> Row:
         psi="" if one.psi is None else words.number(one.psi),
         limit="" if one.psi_limit is None else words.number(one.psi_limit),
         p_value="" if surest is None else words.probability(surest),
-        words=one.words or one.off or "",
+        words="; ".join(filter(None, (one.off, one.words))),
     )
 
 
