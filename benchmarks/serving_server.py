@@ -31,8 +31,8 @@ class Server:
 
     peer: Peer
     served: Served
+    place: Place
     pid: int
-    port: int
     cold_start: float
     first: Usage
     answer: bytes
@@ -41,7 +41,8 @@ class Server:
         return usage(self.pid, memory)
 
     def question(self, rows: int) -> Question:
-        return _question(self.peer, self.served, self.port, rows)
+        url = f"http://{HOST}:{self.place.port}{self.peer.path.format(model=self.served.model)}"
+        return Question.post(url, self.peer.encode(self.served, rows))
 
 
 @contextmanager
@@ -65,7 +66,7 @@ def running(peer: Peer, served: Served, place: Place) -> Iterator[Server]:
         answer = _first_answer(peer, served, place, process)
         took = time.monotonic() - began
         first = usage(process.pid, memory=True)
-        yield Server(peer, served, process.pid, place.port, took, first, answer)
+        yield Server(peer, served, place, process.pid, took, first, answer)
     finally:
         _end(process)
 
@@ -99,10 +100,6 @@ def _asked(port: int, path: str, body: bytes) -> tuple[int, bytes]:
         return 0, b""
     finally:
         connection.close()
-
-
-def _question(peer: Peer, served: Served, port: int, rows: int) -> Question:
-    return Question.post(f"http://{HOST}:{port}{peer.path.format(model=served.model)}", peer.encode(served, rows))
 
 
 def _last_line(log: Path) -> str:

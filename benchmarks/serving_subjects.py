@@ -7,13 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import joblib
-import mlflow.onnx
-import mlflow.sklearn
-import onnx
 import pyarrow.parquet
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, Schema
 
 from benchmarks.batch_records import Subject
 from services.contract import names
@@ -98,10 +92,16 @@ def _file(subject: Subject, release: Release, folder: Path) -> Path:
     """
     if not (form := release.manifest.servable.form):
         raise Refused(f"{subject.model}: expected a form that answers online, found a release for batch only")
+    # These libraries take seconds to import, which a question for help need not wait for.
     if subject.library == "sklearn":
+        import joblib
+        import mlflow.sklearn
+
         file = folder / "model.joblib"
         joblib.dump(mlflow.sklearn.load_model(str(subject.mlflow_model)), file)
     elif subject.library == "spark":
+        import onnx
+
         file = folder / "model.onnx"
         onnx.save(_by_column(onnx.load(str(subject.release / form.file)), release.manifest.inputs), str(file))
     else:
@@ -123,6 +123,11 @@ def _by_column(graph: Any, inputs: Sequence[Column]) -> Any:
 def _mlflow_of_onnx(file: Path, inputs: Sequence[Column]) -> Path:
     folder = file.with_name("mlflow-onnx")
     if not folder.exists():
+        import mlflow.onnx
+        import onnx
+        from mlflow.models import ModelSignature
+        from mlflow.types import ColSpec, Schema
+
         schema = Schema([ColSpec("string" if one.type == "string" else "double", one.name) for one in inputs])
         mlflow.onnx.save_model(
             onnx.load(str(file)), str(folder), pip_requirements=["onnxruntime"], signature=ModelSignature(inputs=schema)

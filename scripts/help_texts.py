@@ -20,6 +20,7 @@ STARTED_BY = {
     "benchmarks.poll_cost": "benchmarks/poll-cost",
     "benchmarks.serving_cost": "benchmarks/serving-cost",
     "benchmarks.worker_scaling": "benchmarks/worker-scaling",
+    "benchmarks.serving": "benchmarks/serving",
 }
 TRAINING = ("check", "train", "notebook", "reproduce", "schema", "verify-data")
 PLAIN = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
@@ -36,6 +37,7 @@ def commands() -> dict[str, list[str]]:
         "platform": ["-m", "services.platform"],
         "poll-cost": ["-m", "benchmarks.poll_cost"],
         "serving-cost": ["-m", "benchmarks.serving_cost"],
+        "serving": ["-m", "benchmarks.serving"],
         "trackback": delivery,
         **{f"trackback-{verb}": [*delivery, verb] for verb in (*VERBS, *GROUPS)},
         "trackback-gocd-set-up": [*delivery, "gocd", "set-up"],

@@ -11,7 +11,6 @@ from starlette.requests import Request
 from benchmarks.peers.model import answered, load
 
 
-@serve.deployment(num_replicas=1, max_ongoing_requests=100)
 class Model:
     def __init__(self) -> None:
         self._ask = load()
@@ -22,8 +21,8 @@ class Model:
 
 if __name__ == "__main__":
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1]), "access_log": False} if False else
-                {"host": "127.0.0.1", "port": int(sys.argv[1])})
-    serve.run(Model.bind(), route_prefix="/invocations")
+    serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1])})
+    deployed = serve.deployment(num_replicas=1, max_ongoing_requests=100)(Model)
+    serve.run(deployed.bind(), route_prefix="/invocations")
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     ray.shutdown()

@@ -20,6 +20,7 @@ SAID_BY_A_TEXT = (
     "benchmarks/batch-speed",
     "benchmarks/poll-cost",
     "benchmarks/worker-scaling",
+    "benchmarks/serving",
     "scripts/trackback",
 )
 SAID_BY_THE_FIRST_LINES = ("scripts/setup", "scripts/test", "scripts/check", "scripts/lock")
