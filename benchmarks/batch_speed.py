@@ -11,8 +11,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.batch_records import Subject, Took
-from benchmarks.shipped_releases import VARIANTS, preparing
+from benchmarks.batch_records import VARIANTS, Subject, Took
+from benchmarks.shipped_releases import preparing
 from services.contract.checkout import ROOT
 from services.contract.errors import Refused
 

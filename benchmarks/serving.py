@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.batch_records import Subject
+from benchmarks.batch_records import VARIANTS, Subject
 from benchmarks.serving_figures import Cell, Result, Sample, as_json, generator_limits, tables
 from benchmarks.serving_load import Generator, generating
 from benchmarks.serving_peers import BY_NAME, ECHO, OTHERS, OURS, Peer, Place
 from benchmarks.serving_plot import draw
 from benchmarks.serving_server import Server, running
 from benchmarks.serving_subjects import Served, predictions, served
-from benchmarks.shipped_releases import VARIANTS, preparing
 from scripts.environments import ENVIRONMENTS, ROOT, say
 from services.contract.errors import Refused
 from services.platform.supervisor import unwind_on_signals
@@ -48,21 +47,24 @@ def main(arguments: Sequence[str]) -> int:
         folder = (options.state or Path(stack.enter_context(tempfile.TemporaryDirectory()))).absolute()
         plan = _plan(options, folder)
         before, generator = os.getloadavg(), stack.enter_context(generating())
-        subjects = _subjects(folder, options.models, max(options.rows))
+        subjects = _subjects(folder, options)
         results = {one.model: measured(one, plan, generator) for one in subjects}
         _write(options, conditions(plan, subjects, before), results)
     return 0
 
 
-def _subjects(folder: Path, models: Sequence[str], rows: int) -> list[Served]:
+def _subjects(folder: Path, options: argparse.Namespace) -> list[Served]:
     """Trained and packaged in `folder`, or taken from there."""
+    models, rows = options.models, max(options.rows)
     found = [Subject.read(file) for model in models if (file := _kept(folder, model, rows)).is_file()]
     if len(found) < len(models):
+        from benchmarks.shipped_releases import preparing  # takes seconds, which a kept folder saves
+
         with preparing(folder) as preparation:
             found = [preparation.subject(model, rows) for model in models]
         for subject in found:
             subject.write(_kept(folder, subject.model, rows))
-    return [served(subject, folder / "forms" / subject.model) for subject in found]
+    return [served(one, folder / "forms" / one.model, for_others=bool(options.peers)) for one in found]
 
 
 def _kept(folder: Path, model: str, rows: int) -> Path:

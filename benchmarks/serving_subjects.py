@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet
-
 from benchmarks.batch_records import Subject
 from services.contract import names
 from services.contract.errors import Refused
@@ -38,14 +36,15 @@ class Served:
     rows: tuple[tuple[Any, ...], ...]
 
 
-def served(subject: Subject, folder: Path) -> Served:
-    """`folder` gets what the release does not have."""
+def served(subject: Subject, folder: Path, for_others: bool) -> Served:
+    """`folder` gets what other servers need and the release does not have."""
+    import pyarrow.parquet  # here, because a question for help need not wait for it
+
     release, _ = open_release(subject.release, subject.digest)
-    folder.mkdir(parents=True, exist_ok=True)
     inputs = release.manifest.inputs
     table = pyarrow.parquet.read_table(subject.input)
     rows = zip(*(table.column(column.name).to_pylist() for column in inputs), strict=True)
-    file = _file(subject, release, folder)
+    file = _file(subject, release, folder) if for_others else folder
     return Served(
         model=subject.model,
         library=subject.library,
@@ -53,7 +52,7 @@ def served(subject: Subject, folder: Path) -> Served:
         digest=subject.digest,
         release=subject.release,
         logged=subject.mlflow_model,
-        mlflow=_mlflow_of_onnx(file, inputs) if subject.library == "spark" else subject.mlflow_model,
+        mlflow=_mlflow_of_onnx(file, inputs) if file.suffix == ".onnx" else subject.mlflow_model,
         file=file,
         inputs=inputs,
         rows=tuple(rows),
@@ -92,7 +91,8 @@ def _file(subject: Subject, release: Release, folder: Path) -> Path:
     """
     if not (form := release.manifest.servable.form):
         raise Refused(f"{subject.model}: expected a form that answers online, found a release for batch only")
-    # These libraries take seconds to import, which a question for help need not wait for.
+    folder.mkdir(parents=True, exist_ok=True)
+    # These libraries take seconds to import.
     if subject.library == "sklearn":
         import joblib
         import mlflow.sklearn

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow
 import pyarrow.parquet
 
-from benchmarks.batch_records import Subject
+from benchmarks.batch_records import VARIANTS, Subject
 from benchmarks.large_mlflow import running
 from benchmarks.through_gates import through_gates
 from services.contract.checkout import ROOT
@@ -23,8 +23,6 @@ from services.delivery.scoring.scoring import Scorer
 from services.delivery.settings import Settings
 from training.job import TrainedRun
 
-# As fast to train as a model of its kind can be, and as good as the gates demand.
-VARIANTS = {"diamond-price": "boosted", "language-id": "thorough", "flight-delay": "boosted"}
 _FILES = 8
 # One request may have as many rows as any that is measured.
 _WIDE = {"max_rows": 100_000, "max_bytes": 64_000_000}
