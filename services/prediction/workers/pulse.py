@@ -2,7 +2,7 @@
 
 import mmap
 
-_BEATS, _CONNECTIONS, _ROWS, _ROW_NANOSECONDS = range(4)
+_BEATS, _CONNECTIONS, _ROWS, _ROW_NANOSECONDS, _BODY_NANOSECONDS = range(5)
 _CELLS = 8  # a cache line each, so that no worker slows another down
 _CELL_BYTES = 8
 
@@ -32,6 +32,11 @@ class Pulse:
         """What a golden row took when the worker proved itself."""
         return float(self._cells[_ROW_NANOSECONDS]) / 1e9
 
+    @property
+    def body_seconds(self) -> float:
+        """What the largest body may take to be read and checked."""
+        return float(self._cells[_BODY_NANOSECONDS]) / 1e9
+
     def beat(self) -> None:
         self._cells[_BEATS] += 1
         self._cells[_ROWS] = 0
@@ -44,6 +49,9 @@ class Pulse:
 
     def show_row_seconds(self, seconds: float) -> None:
         self._cells[_ROW_NANOSECONDS] = int(seconds * 1e9)
+
+    def show_body_seconds(self, seconds: float) -> None:
+        self._cells[_BODY_NANOSECONDS] = int(seconds * 1e9)
 
     def clear(self) -> None:
         for cell in (_BEATS, _CONNECTIONS, _ROWS):

@@ -7,23 +7,31 @@ from services.prediction.workers.pulse import Pulse
 
 LOOK_SECONDS = 0.5
 BEAT_SECONDS = 0.25
-# Nothing that a worker does between two turns of its loop takes so long, but for the model on its rows.
-HANG_SECONDS = 3.0
+# Between two turns of its loop nothing that a worker does takes so long, but a large body and the model on its rows.
+HANG_SECONDS = 2.0
+# Of a body, however slowly its form is read.
+BYTE_SECONDS = 5e-7
+# Of its own time until a worker has proved itself, also where it loads: a net for what would never come.
+START_SECONDS = 120.0
 # The model may be so much slower on somebody's rows than on golden ones.
 SLOWER = 4.0
 
 
 class Watchdog:
-    """`waited` tells how many seconds the worker was ready and waited for a processor since it was started."""
+    """`waited` tells how many seconds the worker was ready and waited for a processor since it was started. One that
+    `is_starting` has no event loop yet.
+    """
 
-    def __init__(self, pulse: Pulse, waited: Callable[[], float]) -> None:
-        self._pulse, self._waited = pulse, waited
+    def __init__(self, pulse: Pulse, waited: Callable[[], float], is_starting: bool = False) -> None:
+        self._pulse, self._waited, self._is_starting = pulse, waited, is_starting
         self._beats, self._queued, self._own = pulse.beats, waited(), 0.0
 
     @property
     def allowed(self) -> float:
-        """The seconds of its own that a turn of its loop may take, with the rows that it has given to the model."""
-        return HANG_SECONDS + SLOWER * self._pulse.rows * self._pulse.row_seconds
+        """The seconds of its own that a turn of its loop may take, with a body and the rows for the model."""
+        if self._is_starting:
+            return START_SECONDS
+        return HANG_SECONDS + self._pulse.body_seconds + SLOWER * self._pulse.rows * self._pulse.row_seconds
 
     def hangs(self, elapsed: float) -> bool:
         """To be asked every LOOK_SECONDS; `elapsed` since it was asked before.

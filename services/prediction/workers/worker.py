@@ -14,12 +14,13 @@ from services.contract.control_protocol import Command
 from services.prediction.workers.channel import Channel
 from services.prediction.workers.place import Place
 from services.prediction.workers.pulse import Pulse
-from services.prediction.workers.watchdog import HANG_SECONDS, Watchdog, seconds_waited
+from services.prediction.workers.watchdog import Watchdog, seconds_waited
 
 # One that has lived for so long has not ended because it cannot live.
 CALM_SECONDS = 15.0
 LONGEST_PAUSE_SECONDS = 15.0
-HUNG = f"hung: more than {HANG_SECONDS:g} s of its own went by without a turn of its event loop"
+HUNG = "hung: its event loop did not come round, in time that was its own"
+NEVER_READY = "hung: it did not prove itself, in time that was its own"
 
 Work = Callable[[Place, Channel], int]
 Fork = Callable[[Callable[[], int]], int]
@@ -65,7 +66,7 @@ class WorkerProcess:
         self.channel.close()
         self.end.close()
         if self.hung:
-            return HUNG
+            return HUNG if self.ready else NEVER_READY
         return f"ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
 
 
@@ -107,15 +108,16 @@ class Worker:
 
         self.process = WorkerProcess(fork(run), ours)
         theirs.close()
+        self._watchdog = self._watchdog_of(self.process, is_starting=True)
         return self.process
 
     def watch(self, process: WorkerProcess) -> None:
         """It has proved itself."""
         process.ready = True
-        self._watchdog = Watchdog(self._pulse, partial(seconds_waited, process.pid))
+        self._watchdog = self._watchdog_of(process)
 
     def kill_if_it_hangs(self, elapsed: float) -> None:
-        if self.process and self.process.ready and self._watchdog and self._watchdog.hangs(elapsed):
+        if self.process and self._watchdog and self._watchdog.hangs(elapsed):
             self.process.hung = True
             self.process.kill()
 
@@ -131,3 +133,6 @@ class Worker:
             self._backoff.succeed()
         pause = 0.0 if lived >= CALM_SECONDS else self._backoff.fail(LONGEST_PAUSE_SECONDS)
         self._due = self.last_end + pause
+
+    def _watchdog_of(self, process: WorkerProcess, is_starting: bool = False) -> Watchdog:
+        return Watchdog(self._pulse, partial(seconds_waited, process.pid), is_starting)

@@ -21,7 +21,7 @@ from services.prediction.service import Service
 from services.prediction.workers.channel import Channel
 from services.prediction.workers.place import Place
 from services.prediction.workers.pulse import Page, Pulse
-from services.prediction.workers.watchdog import BEAT_SECONDS
+from services.prediction.workers.watchdog import BEAT_SECONDS, BYTE_SECONDS
 
 # Without a parent nobody would replace it, so it lets its clients go elsewhere.
 ORPHAN_SECONDS = 3.0
@@ -43,6 +43,7 @@ def work(
     predictor, golden = load()
     pulse = page.pulse(place.number)
     pulse.show_row_seconds(prove(predictor, golden))
+    pulse.show_body_seconds(BYTE_SECONDS * predictor.manifest.limits.max_bytes)
     predictor.on_rows = pulse.work_on
     service = Service(predictor, hosts, (pulse, page.others(place.number)), settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -3,7 +3,7 @@
 import pytest
 
 from services.prediction.workers.pulse import Page, Pulse
-from services.prediction.workers.watchdog import HANG_SECONDS, LOOK_SECONDS, SLOWER, Watchdog
+from services.prediction.workers.watchdog import HANG_SECONDS, LOOK_SECONDS, SLOWER, START_SECONDS, Watchdog
 
 # So many looks at a worker that stands still come to more than a turn may take.
 LOOKS = int(HANG_SECONDS / LOOK_SECONDS) + 1
@@ -53,14 +53,23 @@ def test_the_delays_of_who_watches_are_not_the_workers(pulse: Pulse) -> None:
     assert looks(watchdog)[-1]
 
 
-def test_a_turn_with_many_rows_may_take_as_long_as_golden_rows_did_a_few_times_over(pulse: Pulse) -> None:
+def test_a_turn_with_a_large_body_and_many_rows_may_take_as_long_as_golden_rows_did_a_few_times_over(
+    pulse: Pulse,
+) -> None:
     pulse.show_row_seconds(0.01)
     pulse.work_on(600)
     pulse.work_on(400)
+    pulse.show_body_seconds(1.5)
     watchdog = Watchdog(pulse, Queue())
-    assert watchdog.allowed == HANG_SECONDS + SLOWER * 10.0
+    assert watchdog.allowed == HANG_SECONDS + 1.5 + SLOWER * 10.0
     slow = int(watchdog.allowed / LOOK_SECONDS)
     assert not any(looks(watchdog, count=slow))
+    assert watchdog.hangs(LOOK_SECONDS)
+
+
+def test_a_worker_that_starts_may_take_longer_and_not_for_ever(pulse: Pulse) -> None:
+    watchdog = Watchdog(pulse, Queue(), is_starting=True)
+    assert not any(looks(watchdog, count=int(START_SECONDS / LOOK_SECONDS)))
     assert watchdog.hangs(LOOK_SECONDS)
 
 
