@@ -16,6 +16,7 @@ from services.contract.open_release import open_release
 from services.contract.prediction import Prediction
 from services.contract.record import Cell
 from services.contract.release import Golden, ServingLimits
+from services.prediction.observed.observer import OFF
 from services.prediction.predictor import Predictor
 from services.prediction.workers import watchdog
 from services.prediction.workers.group import Group
@@ -96,7 +97,7 @@ def answering(store: Path, workers: int) -> Iterator[Answering]:
     release = build_release(store, ReleasePlan(limits=ServingLimits(replicas=1, max_rows=MANY, max_bytes=100_000)))
     loaded = moody(store / "releases" / release.digest, release.digest)
     page = Page(workers)
-    group = Group(release.digest, partial(work, lambda: loaded, ("127.0.0.1",), page), page)
+    group = Group(release.digest, partial(work, lambda: loaded, ("127.0.0.1",), OFF, page), page)
     listening = socket.create_server(("127.0.0.1", 0))
     answering = Answering(group, page, listening.getsockname()[1])
     try:
