@@ -12,7 +12,7 @@ from services.prediction.hot.cells import Rows
 
 Answer = Callable[[Rows], Sequence[Any]]
 # Of one call, which nothing interrupts.
-MOST_ROWS = 1000
+MOST_ROWS = 200
 
 
 class Answered(NamedTuple):

@@ -8,7 +8,7 @@ from services.prediction.hot.batcher import Batcher
 from services.prediction.hot.decoder import Decoder
 from services.prediction.hot.large import LargeRequests
 from services.prediction.predictor import Predictor
-from services.prediction.turns import SMALL_BYTES, Turns
+from services.prediction.turns import FIRST, SMALL_BYTES, Turns
 
 PATH = "/invocations"
 _JSON = frozenset({b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"})
@@ -40,9 +40,13 @@ class HotRoute:
     async def _answered(self, content: bytes, scope: Scope) -> bytes | None:
         if len(content) > SMALL_BYTES:
             return await self._large.answer(content, scope)
-        if not (decoded := self._decode(content)) or not (answered := await self._submit(decoded)):
+        if not (rows := self._decode(content)):
             return None
-        note(scope, decoded, answered.predictions, answered.batch)
+        if len(rows) > FIRST:
+            return await self._large.answer_rows(rows, scope)
+        if not (answered := await self._submit(rows)):
+            return None
+        note(scope, rows, answered.predictions, answered.batch)
         return self._body.of(answered.predictions)
 
 
