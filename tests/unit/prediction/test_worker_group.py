@@ -17,6 +17,7 @@ from services.prediction.workers.channel import Channel
 from services.prediction.workers.group import Group
 from services.prediction.workers.place import Place
 from services.prediction.workers.pulse import Page
+from services.prediction.workers.watchdog import BEAT_SECONDS
 from services.prediction.workers.worker import HUNG, Work
 
 pytestmark = pytest.mark.process
@@ -31,6 +32,7 @@ class Workers:
     def __init__(self, count: int, work: Callable[["Workers"], Work]) -> None:
         self.page = Page(count)
         self._heard, self._told = os.pipe()
+        self.ends, self._end = os.pipe()
         self.group = Group(RELEASE, work(self), self.page)
 
     def turn_until(self, condition: Callable[[], object]) -> None:
@@ -55,6 +57,10 @@ class Workers:
     def note(self, place: Place, verb: str) -> None:
         os.write(self._told, f"{place.number}:{verb} ".encode())
 
+    def let_end(self) -> None:
+        """From here on what is `short_lived` ends."""
+        os.write(self._end, b" ")
+
     def kill(self, number: int) -> None:
         process = self.group._workers[number].process  # noqa: SLF001
         assert process
@@ -63,10 +69,11 @@ class Workers:
 
 def obedient(workers: Workers) -> Work:
     def work(place: Place, channel: Channel) -> int:
-        workers.page.pulse(place.number).beat()
         channel.send(DONE)
         while True:
-            select.select([channel], [], [])
+            workers.page.pulse(place.number).beat()
+            if not select.select([channel], [], [], BEAT_SECONDS)[0]:
+                continue
             message, passed = channel.receive()
             if not message:
                 return 0
@@ -81,8 +88,9 @@ def obedient(workers: Workers) -> Work:
 
 def short_lived(workers: Workers) -> Work:
     def work(place: Place, channel: Channel) -> int:
-        workers.page.pulse(place.number).beat()
         channel.send(DONE)
+        while not select.select([workers.ends], [], [], BEAT_SECONDS)[0]:
+            workers.page.pulse(place.number).beat()
         return 7
 
     return work
@@ -150,7 +158,7 @@ def test_one_that_is_replaced_after_a_drain_does_not_accept(listening: socket.so
 
 def test_one_that_hangs_is_killed_and_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     with started(1) as workers:
-        monkeypatch.setattr(watchdog, "HANG_SECONDS", 0.0)
+        monkeypatch.setattr(watchdog, "HANG_SECONDS", -1.0)
         workers.turn_until(lambda: workers.group.workers().ended)
         assert HUNG in workers.group.workers().reason
         monkeypatch.setattr(watchdog, "HANG_SECONDS", 3600.0)
@@ -159,6 +167,7 @@ def test_one_that_hangs_is_killed_and_replaced(monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_ends_again_and_again_is_tried_after_longer_and_longer_pauses() -> None:
     with started(1, short_lived) as workers:
+        workers.let_end()
         pauses, before = list[float](), datetime.now(UTC)
         for ended in (1, 2, 3):
             workers.turn_until_ended(ended)
@@ -172,6 +181,7 @@ def test_what_ends_again_and_again_is_tried_after_longer_and_longer_pauses() -> 
 
 def test_a_command_to_accept_is_refused_with_the_reason_while_no_worker_can(listening: socket.socket) -> None:
     with started(1, short_lived) as workers:
+        workers.let_end()
         workers.turn_until(lambda: workers.group.workers().ended)
         with pytest.raises(Refused, match=r"expected a worker that answers, found none: worker 0 .* with status 7"):
             workers.group.command(GO, listening.dup(), lambda *_: None)
