@@ -48,8 +48,14 @@ def main(arguments: Sequence[str]) -> int:
         plan = _plan(options, folder)
         before, generator = os.getloadavg(), stack.enter_context(generating())
         subjects = _subjects(folder, options)
-        results = {one.model: measured(one, plan, generator) for one in subjects}
-        _write(options, conditions(plan, subjects, before), results)
+        results: dict[str, list[Result]] = {}
+        for one in subjects:
+            results[one.model] = measured(one, plan, generator)
+            # What there is after each model is kept, should a later one be stopped.
+            page = _page(options, conditions(plan, subjects, before), results)
+            if options.out:
+                _write(options, page, results)
+        sys.stdout.write(page)
     return 0
 
 
@@ -136,7 +142,7 @@ def _round(server: Server, cell: Cell, seconds: float, generator: Generator, res
     if cell in result.refused:
         return
     question = server.question(cell.rows)
-    generator.ask(question, cell.connections, seconds / 10)
+    generator.ask(question, 1, seconds / 10)
     before = server.usage()
     told = generator.ask(question, cell.connections, seconds)
     spent = server.usage().since(before)
@@ -194,18 +200,19 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def _write(options: argparse.Namespace, said: str, results: dict[str, list[Result]]) -> None:
+def _page(options: argparse.Namespace, said: str, results: dict[str, list[Result]]) -> str:
     cells = [Cell(rows, options.connections[-1]) for rows in options.rows]
     pages = [f"## {model}\n\n{tables(of, options.rows, options.connections)}" for model, of in results.items()]
     limits = [f"- {model}, {line}" for model, of in results.items() for line in generator_limits(of[1], cells)]
     notes = ["\n".join(["The load generator:", "", *limits]) + "\n"] if limits else []
-    page = "\n".join([said, *pages, *notes, _generator_cost(results, cells[0])])
-    sys.stdout.write(page)
-    if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "serving-speed.md").write_text(page)
-        (options.out / "serving-speed.json").write_text(json.dumps(as_json(results), indent=1) + "\n")
-        draw(results, options.rows, options.connections, options.out / "serving-speed.svg")
+    return "\n".join([said, *pages, *notes, _generator_cost(results, cells[0])])
+
+
+def _write(options: argparse.Namespace, page: str, results: dict[str, list[Result]]) -> None:
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "serving-speed.md").write_text(page)
+    (options.out / "serving-speed.json").write_text(json.dumps(as_json(results), indent=1) + "\n")
+    draw(results, options.rows, options.connections, options.out / "serving-speed.svg")
 
 
 def _generator_cost(results: dict[str, list[Result]], cell: Cell) -> str:
