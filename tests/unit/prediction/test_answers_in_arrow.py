@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -117,6 +118,19 @@ def test_a_column_of_arrow_that_the_model_refuses_is_refused_as_in_json(release:
     answer = ask(asked, arrow(pyarrow.table({"x": [1.0, 1000.0]})), ARROW)
     assert (answer.status_code, "too dear" in answer.json()["error"]) == (422, True)
     assert answer.json() == ask_json(asked, {"dataframe_records": [{"x": 1}, {"x": 1000}]}).json()
+
+
+class Endless(Columnar):
+    """Its answer to 7 is infinite."""
+
+    def taken(self, number: float) -> float:
+        return math.inf if number == 7 else number
+
+
+def test_an_answer_that_is_not_finite_is_refused_as_in_json(release: Release) -> None:
+    asked = predictor(release, Endless())
+    answer = ask(asked, arrow(pyarrow.table({"x": [1.0, 7.0]})), ARROW)
+    assert (answer.status_code, "no finite answer" in answer.json()["error"]) == (422, True)
 
 
 def test_an_answer_in_arrow_names_the_model_in_its_metadata(release: Release) -> None:
