@@ -10,6 +10,9 @@ from services.contract.model_config import ModelConfig
 from services.contract.verdict import Check
 from services.delivery.gates.checks import check
 
+# What MLflow widens by itself is declared as what it becomes.
+_WIDENED = {"float": "double", "float?": "double?", "integer": "long", "integer?": "long?"}
+
 
 def custody_checks(candidate: Candidate, folder: Path, config: ModelConfig) -> list[Check]:
     """Of hold-out, library and signature; `folder` is the model's."""
@@ -26,5 +29,6 @@ def signature_check(folder: Path, config: ModelConfig) -> Check:
     signature = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8")).get("signature") or {}
     inputs = yaml.safe_load(signature.get("inputs") or "[]")
     found = [f"{one.get('name')} {one.get('type')}{'' if one.get('required', True) else '?'}" for one in inputs]
+    widened = [f"{name} {_WIDENED.get(kind, kind)}" for name, _, kind in (one.rpartition(" ") for one in found)]
     expected = [f"{column.name} {model_type(column)}{'' if column.required else '?'}" for column in config.inputs]
-    return check("signature", found == expected, ", ".join(expected), ", ".join(found) or "no signature")
+    return check("signature", widened == expected, ", ".join(expected), ", ".join(found) or "no signature")
