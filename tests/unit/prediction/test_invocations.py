@@ -157,9 +157,11 @@ def test_an_optional_number_that_is_absent_or_null_is_nan_for_the_model(content:
     assert (cut, isinstance(depth, float) and math.isnan(depth)) == ("a", True)
 
 
-def test_nan_is_no_way_to_leave_an_optional_number_out() -> None:
-    with pytest.raises(Invalid, match="row 0, column 'depth': expected a finite number, found NaN"):
-        read_invocation(b'{"instances": [["a", NaN]]}', OPTIONAL, 10)
+def test_nan_leaves_an_optional_number_out_as_mlflows_clients_write_it_and_infinity_does_not() -> None:
+    (row,) = read_invocation(b'{"instances": [["a", NaN]]}', OPTIONAL, 10).rows
+    assert isinstance(row[1], float) and math.isnan(row[1])
+    with pytest.raises(Invalid, match="row 0, column 'depth': expected a finite number, found NaN, an infinity"):
+        read_invocation(b'{"instances": [["a", Infinity]]}', OPTIONAL, 10)
 
 
 MOMENTS = (Column(name="day", type="date"), Column(name="at", type="datetime"))
