@@ -3,6 +3,8 @@
 A span is made when its answer has been sent: it has no children, and nothing has to be carried along until then.
 """
 
+from threading import Thread
+
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -16,6 +18,7 @@ from services.contract.release import Release
 from services.prediction.asked import Asked
 from services.prediction.observed.answered import Answered
 from services.prediction.observed.identity import identity_of
+from services.prediction.observed.log_writer import CLOSE_SECONDS
 
 _CONTEXT_HEADERS = ("traceparent", "tracestate")
 _NANOSECONDS = 1_000_000_000
@@ -30,7 +33,7 @@ class Spans:
         named = {"service.name": f"trackback-{identity['model']}", "service.version": identity["revision"]}
         # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES go before ours.
         resource = Resource.create({**named, **OTELResourceDetector().detect().attributes})
-        self._provider = TracerProvider(resource=resource)
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(exporter or _otlp()))
         self._tracer = self._provider.get_tracer("trackback.prediction")
         self._propagator = TraceContextTextMapPropagator()
@@ -61,7 +64,10 @@ class Spans:
         span.end(int(answered.ended * _NANOSECONDS))
 
     def close(self) -> None:
-        self._provider.shutdown()
+        """Sends what waits, within a second: the SDK would wait ten for a collector that hangs."""
+        sending = Thread(target=self._provider.shutdown, name="spans", daemon=True)
+        sending.start()
+        sending.join(CLOSE_SECONDS)
 
     def _context(self, answered: Answered) -> Context:
         carrier = {name: value for name in _CONTEXT_HEADERS if (value := answered.header(name.encode()))}

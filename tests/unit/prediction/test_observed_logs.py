@@ -252,7 +252,9 @@ def test_several_processes_share_a_folder_and_one_whose_file_was_removed_begins_
     for _ in range(200):
         busy.write([LINE])
     assert bytes_of(tmp_path) <= SMALL
+    before = set(tmp_path.iterdir())
     assert quiet.write([LINE]) == 1
+    assert [path.read_bytes() for path in set(tmp_path.iterdir()) - before] == [LINE]
     assert bytes_of(tmp_path) <= SMALL + quiet.line_bytes
 
 

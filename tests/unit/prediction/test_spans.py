@@ -1,12 +1,16 @@
 """A span a request, joined to the client's trace."""
 
 import asyncio
+from collections.abc import Sequence
+from threading import Event
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
+from services.prediction.observed import spans as spans_module
 from services.prediction.observed.layer import Observed
 from services.prediction.observed.siblings import Alone
 from services.prediction.observed.spans import Spans
@@ -67,6 +71,28 @@ def test_a_context_that_is_none_begins_a_trace_of_its_own(header: bytes) -> None
 def test_only_an_error_of_the_service_is_one_of_the_span(status: int, code: StatusCode) -> None:
     (span,) = spans_of(status=status)
     assert span.status.status_code is code
+
+
+class Hanging(InMemorySpanExporter):
+    """Sends for as long as nobody lets it go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = Event()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.go.wait(60)
+        return super().export(spans)
+
+
+def test_a_collector_that_hangs_keeps_no_service_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spans_module, "CLOSE_SECONDS", 0.01)
+    exporter = Hanging()
+    spans = Spans(observed_release(), exporter)
+    asyncio.run(ask(Observed(answering(), Alone().own, [spans])))
+    spans.close()
+    assert exporter.get_finished_spans() == ()
+    exporter.go.set()
 
 
 def test_a_health_check_is_no_span() -> None:
