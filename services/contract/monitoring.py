@@ -9,6 +9,8 @@ from services.contract.verdict import Estimate
 
 SCORE = "(score)"
 LABEL = "(label)"
+# What is told in place of a probability that is too small for a number.
+_LEAST = 1e-300
 
 
 class Drift(StrEnum):
@@ -76,7 +78,7 @@ class ColumnDrift(Record):
     def words(self) -> str:
         """What moved, the largest move first; empty where nothing did."""
         moved = sorted((one for one in self.tests if one.drifted), key=lambda one: -one.size / (one.matters or 1))
-        return "; ".join(f"{one.words} (p {one.adjusted_p_value:.2g})" for one in moved)
+        return "; ".join(f"{one.words} (p {one.adjusted_p_value or _LEAST:.2g})" for one in moved)
 
 
 class Volume(Record):

@@ -148,8 +148,10 @@ def _of_bins(names: Sequence[str], before: numpy.ndarray, now: numpy.ndarray, ru
     return _Values(index, (Look(VALUES, found, rules.psi),), _bins(names, before, now))
 
 
-def _categories(column: Column, before: Sequence[Any], now: Sequence[Any], rules: MonitoringRules) -> _Values:  # noqa: ARG001
-    return _of_counts(Counter(map(str, before)), Counter(map(str, now)), rules)
+def _categories(column: Column, before: Sequence[Any], now: Sequence[Any], rules: MonitoringRules) -> _Values:
+    """A truth value that may be missing is a number to some who serve it."""
+    word = (lambda cell: str(bool(cell))) if column.type == "boolean" else str
+    return _of_counts(Counter(map(word, before)), Counter(map(word, now)), rules)
 
 
 def _of_counts(before: dict[str, int], now: Counter[str], rules: MonitoringRules) -> _Values:

@@ -166,6 +166,11 @@ def test_moments_and_columns_that_are_off_are_shown_with_a_reason_and_take_no_sh
     assert x.tests[0].adjusted_p_value == pytest.approx(2 * x.tests[0].p_value)
 
 
+def test_a_truth_value_is_one_whether_it_is_logged_as_a_number_or_not() -> None:
+    found = looked_at("boolean", [True, False, False] * 300, [1.0, 0.0, 0] * 300)
+    assert (found.verdict, found.unseen, {one.name for one in found.bins}) == (Drift.STABLE, 0.0, {"True", "False"})
+
+
 def test_production_like_the_hold_out_is_stable(release: tuple[Known, str]) -> None:
     found = seen(release, Traffic())
     assert (found.verdict, set(verdicts(found).values())) == (Drift.STABLE, {Drift.STABLE})
