@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy
 import pytest
+from pydantic import ValidationError
 
 from services.contract.errors import Refused
 from services.contract.gates import Off
+from services.contract.model_config import ModelConfig, load_model_config
 from services.contract.monitoring import SCORE, Drift, Monitoring
 from services.contract.monitoring_rules import MonitoringRules
 from services.contract.release import Column
@@ -27,6 +29,7 @@ from services.delivery.monitoring.traffic import TrafficCounter
 from services.delivery.monitoring.window import Window
 from services.delivery.statistics import drift, new_words
 from tests.support.monitored import FIRST, Traffic, build_monitored, known_of, records, without_holdout, write_labels
+from tests.support.paths import MODELS
 
 RULES = MonitoringRules()
 RANDOM = numpy.random.default_rng
@@ -339,3 +342,10 @@ def test_labels_that_are_none_are_refused_by_line(tmp_path: Path, content: str, 
         return
     with pytest.raises(Refused, match=said):
         read_labels(file, "regression", "price", key or None, ("carat", "cut"))
+
+
+def test_a_column_that_is_off_must_be_one_of_the_model_s() -> None:
+    declared = load_model_config(MODELS, "diamond-price").model_dump(mode="json")
+    off = {"weight": {"reason": "it counts up"}}
+    with pytest.raises(ValidationError, match=r"monitoring\.off\.weight: expected one of carat, cut,"):
+        ModelConfig.model_validate({**declared, "monitoring": {"off": off}})
