@@ -83,7 +83,7 @@ def _first_answer(peer: Peer, served: Served, place: Place, process: "subprocess
             raise Refused(f"{peer.name}: expected an answer, it ended: {_last_line(place.folder / 'log')}")
         status, answer = _asked(place.port, path, body)
         if status:
-            said.append(f"status {status}")
+            said.append(f"status {status}: {answer[:200].decode(errors='replace')}")
         return answer if status == 200 else None
 
     return wait_until(answered, f"an answer of {peer.name}", START_SECONDS, found=found, pause=_PAUSE) or b""

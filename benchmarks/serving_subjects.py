@@ -111,12 +111,15 @@ def _file(subject: Subject, release: Release, folder: Path) -> Path:
 
 
 def _by_column(graph: Any, inputs: Sequence[Column]) -> Any:
-    """The graph, whose inputs have the names of the columns, as MLflow's own flavor asks for them."""
+    """The graph as MLflow's flavor wants it: inputs have the names of columns, an output is a column."""
     renamed = {names.graph_input(place): column.name for place, column in enumerate(inputs)}
     for given in graph.graph.input:
         given.name = renamed[given.name]
     for node in graph.graph.node:
         node.input[:] = [renamed.get(one, one) for one in node.input]
+    kept = [one for one in graph.graph.output if one.name != names.GRAPH_PROBABILITIES]
+    del graph.graph.output[:]
+    graph.graph.output.extend(kept)
     return graph
 
 

@@ -59,7 +59,9 @@ def test_a_cell_in_which_a_request_failed_has_no_figures() -> None:
     ours, other = result("ours", 200.0), result("other", 100.0)
     other.refused[ONE] = "1 of 7 requests failed: status 500"
     assert math.isnan(ratio(ours, other, ONE, lambda one: one.rate))
-    assert "- other, 1 row, c32: 1 of 7 requests failed: status 500" in tables([ours, other], [1], [32])
+    page = tables([ours, other], [1], [32])
+    assert "- other, 1 row, c32: 1 of 7 requests failed: status 500" in page
+    assert "| other | – | – / – | – | – | – |" in page
 
 
 def test_the_tables_have_starts_speeds_ratios_and_a_line_for_whoever_is_missing() -> None:
