@@ -14,8 +14,8 @@ from services.contract.prediction import Prediction
 from services.contract.release import Column, ServingLimits
 from services.prediction.answer_body import AnswerBody
 from services.prediction.app import create_api, create_app
+from services.prediction.bodies.json_body import read_json
 from services.prediction.hot.route import HotRoute
-from services.prediction.invocations import read_json
 from services.prediction.predictor import Predictor
 from services.prediction.turns import FIRST, PART_SECONDS, Turns
 from tests.support.asgi_asked import ask
