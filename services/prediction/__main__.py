@@ -94,15 +94,18 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(options: argparse.Namespace) -> None:
     """Returns when a stop is over. Raises Refused."""
     settings = ObservedSettings.from_variables(os.environ)
+    # Before anything is loaded; nobody can connect before it listens.
+    bound = None if options.control else _bind(options.host, options.port)
     manifest, load = _loader(options)
     page = Page(worker_count(manifest.limits))
     group = Group(options.digest, partial(work, load, _names(options), settings, page), page, options.control)
     group.start()
     stop_on_signals(group, SIGNAL_GRACE_SECONDS)
-    if options.control:
+    if bound is None:
         ControlServer(group).open(options.control)
     else:
-        group.go(_listen(options.host, options.port))
+        bound.listen(BACKLOG)
+        group.go(bound)
         sys.stderr.write(f"{manifest.model} {manifest.revision} answers at http://{options.host}:{options.port}\n")
     group.run()
 
@@ -130,10 +133,14 @@ def _names(options: argparse.Namespace) -> Sequence[str]:
     return (ANY_NAME,) if options.host in EVERYWHERE else names_of(options.host)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
+    bound = socket.socket()
     try:
-        return socket.create_server((host, port), backlog=BACKLOG)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+        return bound
     except OSError as error:
+        bound.close()
         raise Refused(
             f"expected to listen at {host}:{port}: {error.strerror}: choose another --port or --host"
         ) from error
