@@ -43,8 +43,8 @@ def trace(
     release: Annotated[
         str | None, typer.Option(help=f"Digest (or its start) from the answer's {names.RELEASE_HEADER}; else live.")
     ] = None,
-    request: Annotated[str | None, typer.Option(help="X-Request-Id of an answer that a prediction log kept.")] = None,
     receipt: Annotated[Path | None, typer.Option(help="receipt.json of a batch, in place of a model.")] = None,
+    request: Annotated[str | None, typer.Option(help="X-Request-Id of an answer that a prediction log kept.")] = None,
     text: Annotated[bool, typer.Option("--text", help="Print lines for a person in place of JSON.")] = False,
 ) -> None:
     """Tell where an answer came from, or the rows of a batch; prints JSON.
