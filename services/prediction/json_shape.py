@@ -4,7 +4,8 @@ import re
 
 # A shorter body cannot have enough of them to matter.
 SHORT_BYTES = 64 << 10
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+# Also one without an end, or each quote in it would be tried as a begin.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 
 
 def count_lists(body: bytes, enough: int) -> int:
