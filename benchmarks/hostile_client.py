@@ -62,7 +62,7 @@ def _problem(sent: Sent, answer: bytes, found: list[int]) -> str | None:
     return None
 
 
-class Conversation(asyncio.Protocol):
+class Exchange(asyncio.Protocol):
     """One connection: `ask` sends and waits for one whole answer, or to its end."""
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ def _is_whole(heard: bytearray) -> bool:
 class Pending:
     """`looks` are those that found it waiting, so that a time in which the attack itself stood still is one look."""
 
-    conversation: Conversation
+    exchange: Exchange
     sent_before: int
     looks: int = 0
     was_busy: bool = False
@@ -138,7 +138,7 @@ class Attack:
         await asyncio.wait([watch])
 
     async def _client(self, left: Iterator[int]) -> None:
-        kept: Conversation | None = None
+        kept: Exchange | None = None
         for number in left:
             sent = hostile_request(self._seed, number)
             if sent.slow:
@@ -146,11 +146,11 @@ class Attack:
                 self._begin_slow(number, sent)
                 continue
             if kept is None or kept.ended or not sent.framed:
-                conversation = await self._connect()
+                exchange = await self._connect()
             else:
-                conversation = kept
-            await self._ask(number, sent, conversation)
-            kept = conversation if sent.framed else kept
+                exchange = kept
+            await self._ask(number, sent, exchange)
+            kept = exchange if sent.framed else kept
         if kept:
             kept.transport.close()
 
@@ -164,24 +164,24 @@ class Attack:
         self._slow_tasks.add(task := asyncio.create_task(wait()))
         task.add_done_callback(self._slow_tasks.discard)
 
-    async def _connect(self) -> Conversation:
-        _, conversation = await asyncio.get_running_loop().create_connection(Conversation, "127.0.0.1", self._port)
-        return conversation
+    async def _connect(self) -> Exchange:
+        _, exchange = await asyncio.get_running_loop().create_connection(Exchange, "127.0.0.1", self._port)
+        return exchange
 
-    async def _ask(self, number: int, sent: Sent, conversation: Conversation) -> None:
+    async def _ask(self, number: int, sent: Sent, exchange: Exchange) -> None:
         if not sent.slow:
-            self._pending[number] = Pending(conversation, self.tally.sent)
-        answer = await conversation.ask(sent)
+            self._pending[number] = Pending(exchange, self.tally.sent)
+        answer = await exchange.ask(sent)
         if sent.status and not answer and number in self._pending:
             # The service ends a connection on which nothing comes in time, which a busy machine may make of any.
-            self._pending[number].conversation = conversation = await self._connect()
-            answer = await conversation.ask(sent)
+            self._pending[number].exchange = exchange = await self._connect()
+            answer = await exchange.ask(sent)
         if sent.slow or number in self._pending:
             self._pending.pop(number, None)
             self.tally.add(number, sent, answer)
         if not sent.framed or b"\r\nconnection: close\r\n" in answer:
-            conversation.ended = True
-            conversation.transport.abort()
+            exchange.ended = True
+            exchange.transport.abort()
 
     async def _watch(self) -> None:
         while True:
@@ -197,4 +197,4 @@ class Attack:
             if one.looks > HANG_SECONDS / LOOK_SECONDS and (overtaken or not one.was_busy):
                 del self._pending[number]
                 self.tally.hung(number)
-                one.conversation.transport.abort()
+                one.exchange.transport.abort()

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from benchmarks.hostile_client import HANG_SECONDS, LOOK_SECONDS, OVERTAKEN, Attack, Conversation, Pending, Tally
+from benchmarks.hostile_client import HANG_SECONDS, LOOK_SECONDS, OVERTAKEN, Attack, Exchange, Pending, Tally
 from benchmarks.hostile_requests import MOST_GROWTH, Outcome, report
 from benchmarks.hostile_shapes import MARKER, Sent, hostile_request
 
@@ -62,9 +62,9 @@ class Waiting(Attack):
     def __init__(self) -> None:
         super().__init__(0, None, 1, 1)  # type: ignore[arg-type]
         self.ended = False
-        conversation = Conversation()
-        conversation.transport = self  # type: ignore[assignment]
-        self._pending[7] = Pending(conversation, self.tally.sent)
+        exchange = Exchange()
+        exchange.transport = self  # type: ignore[assignment]
+        self._pending[7] = Pending(exchange, self.tally.sent)
 
     def abort(self) -> None:
         self.ended = True
@@ -99,15 +99,15 @@ class Silent(asyncio.Transport):
 
 def test_an_answer_of_a_kept_connection_is_whole_at_its_length() -> None:
     async def run() -> bytes:
-        conversation = Conversation()
-        conversation.transport = Silent()
-        asking = asyncio.create_task(conversation.ask(Sent(b"GET", framed=True)))
+        exchange = Exchange()
+        exchange.transport = Silent()
+        asking = asyncio.create_task(exchange.ask(Sent(b"GET", framed=True)))
         await asyncio.sleep(0)
         for part in (b"HTTP/1.1 200 OK\r\ncontent-le", b"ngth: 2\r\n\r\no"):
-            conversation.data_received(part)
+            exchange.data_received(part)
             await asyncio.sleep(0)
             assert not asking.done()
-        conversation.data_received(b"k")
+        exchange.data_received(b"k")
         return await asking
 
     assert asyncio.run(run()).endswith(b"ok")
