@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from services.contract.candidate import Candidate
 from services.contract.comparison import Comparison
@@ -16,6 +16,7 @@ from services.contract.validation import Validation
 
 ImageDigest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
+MOST_WORKERS = 64
 # What is read in some 20 ms.
 _LISTS, _LISTS_A_ROW = 50_000, 10
 
@@ -67,10 +68,17 @@ class ServingLimits(Record):
         500, ge=1, le=100_000, description="those of one address; behind the gateway it has limits of its own"
     )
     replicas: int = Field(2, ge=1, le=8, description="containers that answer together")
-    workers: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = Field(
+    workers: Annotated[int, Field(ge=1, le=MOST_WORKERS)] | Literal["auto"] = Field(
         1, description="processes of a replica, which answer on one socket; auto is one a core"
     )
     prediction_log: PredictionLog = Field(PredictionLog(), description="what is kept of the requests")
+
+    @field_validator("workers", mode="before")
+    @classmethod
+    def _known_number(cls, found: Any) -> Any:
+        if found != "auto" and (type(found) is not int or not 1 <= found <= MOST_WORKERS):
+            raise ValueError(f"expected a number from 1 to {MOST_WORKERS}, or auto, found {found!r}")
+        return found
 
     @property
     def most_lists(self) -> int:

@@ -1,9 +1,10 @@
 """Ends a program on a signal as an error would: every `finally` and every `with` is left in order."""
 
 import signal
+import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from threading import Event, Thread, current_thread, main_thread
 from types import FrameType
 from typing import NoReturn
@@ -46,41 +47,57 @@ def exit_on(*signals: signal.Signals, status: int = 0) -> Iterator[None]:
 def surely_exit_on(*signals: signal.Signals) -> Iterator[None]:
     """Inside, each of the signals raises SystemExit with 128 and its number, as shells do, until it is heeded.
 
-    Python drops what is raised in a finalizer or in a callback from C, where a signal may find a library.
+    Python drops what is raised in a finalizer or in a callback from C, where a signal may find a library. And of one
+    that comes just before a read which nothing ends it tells nobody at all.
     """
-    with ExitStack() as stack:
-        for number in signals:
-            stack.enter_context(_insistent(number))
-        yield
+    insisting = _Insisting()
+    before = {number: signal.signal(number, insisting.stop) for number in signals}
+    try:
+        with insisting.told():
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-@contextmanager
-def _insistent(number: signal.Signals) -> Iterator[None]:
-    ended, left, again = SystemExit(128 + number), Event(), Event()
+class _Insisting:
+    """Raises the exit of a signal, and sends the signal again for as long as the main thread does not heed it."""
 
-    def insist() -> None:
-        while not left.wait(_SECONDS_BETWEEN):
-            again.set()
-            signal.pthread_kill(main_thread().ident or 0, number)
+    def __init__(self) -> None:
+        self._left, self._again = Event(), Event()
+        self._ended: dict[int, SystemExit] = {}
 
-    insisting = Thread(target=insist, daemon=True)
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        if again.is_set() and _is_handled(ended):
-            again.clear()
+    def stop(self, number: int, _frame: FrameType | None) -> None:
+        ended = self._ended.setdefault(number, SystemExit(128 + number))
+        if self._again.is_set() and _is_handled(ended):
+            self._again.clear()
             return
-        if insisting.ident is None:
-            insisting.start()
         raise ended
 
-    before = signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        left.set()
-        if insisting.ident is not None:
-            insisting.join()
-        signal.signal(number, before)
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Inside, the number of every signal comes as a byte, which Python writes before anything else."""
+        coming, told = socket.socketpair()
+        told.setblocking(False)
+        thread = Thread(target=self._insist, args=(coming,), daemon=True)
+        thread.start()
+        before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            self._left.set()
+            signal.set_wakeup_fd(before)
+            told.close()
+            thread.join()
+            coming.close()
+
+    def _insist(self, coming: socket.socket) -> None:
+        # Of others that Python hears of, a child's end for one, nobody exits.
+        while (number := coming.recv(1)) and signal.getsignal(number[0]) != self.stop:
+            pass
+        while number and not self._left.wait(_SECONDS_BETWEEN):
+            self._again.set()
+            signal.pthread_kill(main_thread().ident or 0, number[0])
 
 
 def _is_handled(error: BaseException) -> bool:

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -95,7 +96,11 @@ def _serve(options: argparse.Namespace) -> None:
     """Returns when a stop is over. Raises Refused."""
     settings = ObservedSettings.from_variables(os.environ)
     # Before anything is loaded; nobody can connect before it listens.
-    bound = None if options.control else _bind(options.host, options.port)
+    with nullcontext() if options.control else _bind(options.host, options.port) as bound:
+        _answer(options, settings, bound)
+
+
+def _answer(options: argparse.Namespace, settings: ObservedSettings, bound: socket.socket | None) -> None:
     manifest, load = _loader(options)
     page = Page(worker_count(manifest.limits))
     group = Group(options.digest, partial(work, load, _names(options), settings, page), page, options.control)

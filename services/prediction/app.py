@@ -14,10 +14,10 @@ from services.contract.release import Column, ServingLimits
 from services.contract.task import Task
 from services.prediction.answer_body import AnswerBody
 from services.prediction.content_type import ARROW, CSV, JSON, PARQUET
-from services.prediction.deployments import add_deployment
+from services.prediction.deployments import add_deployment, invocations_path
 from services.prediction.hot.route import HotRoute
 from services.prediction.invalid import Invalid, Problem
-from services.prediction.open_inference.routes import add_open_inference, unknown_path
+from services.prediction.open_inference.routes import add_open_inference, prediction_paths, unknown_path
 from services.prediction.page import address_of, page, prefix_of
 from services.prediction.params import params_schema
 from services.prediction.predictor import Predictor
@@ -29,8 +29,6 @@ from services.prediction.turns import Turns
 # Of the layers in front of every path, and of a path that takes a body.
 ANYWHERE: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (400, 408, 414, 431)}
 REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (403, 413, 415, 422, 503)}
-# A POST that changes nothing: rows are too long for an address.
-READ_ONLY_PATHS = ("/invocations",)
 LOOPBACK_ADDRESS = "127.0.0.1"
 # Source: prometheus.io, "Exposition formats".
 METRICS = "text/plain; version=0.0.4; charset=utf-8"
@@ -81,6 +79,12 @@ class Metadata(Record):
     inputs: tuple[Column, ...]
     classes: tuple[str, ...]
     limits: ServingLimits
+
+
+def read_only_paths(predictor: Predictor) -> tuple[str, ...]:
+    """Asked by POST, they change nothing: rows are too long for an address."""
+    manifest = predictor.manifest
+    return ("/invocations", invocations_path(manifest), *prediction_paths(manifest))
 
 
 def create_app(predictor: Predictor, metrics: Callable[[], bytes] | None = None) -> ASGIApp:

@@ -27,8 +27,12 @@ class Endpoint(Record):
     limit: None = None
 
 
+def invocations_path(manifest: Manifest) -> str:
+    return f"/endpoints/{manifest.model}/invocations"
+
+
 def add_deployment(app: FastAPI, manifest: Manifest, scoring: Scoring) -> None:
-    path = f"/endpoints/{manifest.model}/invocations"
+    path = invocations_path(manifest)
     model = EndpointModel(name=manifest.revision, provider=manifest.library)
     endpoint = Endpoint(name=manifest.model, endpoint_type=_KIND, model=model, endpoint_url=path)
 

@@ -14,7 +14,7 @@ from services.contract.control_protocol import ServingState, Status
 from services.contract.errors import Refused
 from services.contract.http_guard import LOOPBACK, Access, Guard
 from services.contract.http_protocol import head_limits
-from services.prediction.app import READ_ONLY_PATHS, create_app
+from services.prediction.app import create_app, read_only_paths
 from services.prediction.listener import Listener
 from services.prediction.observed.observer import OFF, Observer
 from services.prediction.observed.settings import ObservedSettings
@@ -43,7 +43,7 @@ class Service:
         self._observer = Observer(predictor.release, settings)
         self._app: ASGIApp = create_app(predictor, self._observer.metrics)
         self._limits = manifest.limits
-        self._access = Access(hosts, read_only_paths=READ_ONLY_PATHS, field="error")
+        self._access = Access(hosts, read_only_paths=read_only_paths(predictor), field="error")
         self._headers = {
             names.MODEL_HEADER: manifest.model,
             names.REVISION_HEADER: manifest.revision,

@@ -43,15 +43,27 @@ def add_open_inference(
     manifest = predictor.manifest
     metadata = model_metadata(manifest, predictor.form.runtime)
     _add_server(app, manifest)
-    infer, model = _infer(predictor, scoring), f"/v2/models/{manifest.model}"
-    described = {}
-    for path in (model, f"{model}/versions/{manifest.revision}"):
+    infer, described = _infer(predictor, scoring), {}
+    for path in _model_paths(manifest):
         _add_model(app, path, metadata)
         app.post(f"{path}/infer", response_model=InferAnswer, responses=_INFERRED)(infer)
         described[f"{path}/infer"] = infer_body(metadata, manifest, predictor.example["dataframe_records"][0])
-    predict = f"/v1/models/{manifest.model}:predict"
+    predict = _first_path(manifest)
     app.post(predict, response_model=answer, responses=_REFUSALS)(_predict(manifest, scoring))
     return {**described, predict: {"required": True, "content": {JSON: body["content"][JSON]}}}
+
+
+def prediction_paths(manifest: Manifest) -> list[str]:
+    return [_first_path(manifest), *(f"{path}/infer" for path in _model_paths(manifest))]
+
+
+def _first_path(manifest: Manifest) -> str:
+    return f"/v1/models/{manifest.model}:predict"
+
+
+def _model_paths(manifest: Manifest) -> tuple[str, str]:
+    model = f"/v2/models/{manifest.model}"
+    return model, f"{model}/versions/{manifest.revision}"
 
 
 def unknown_path(path: str, manifest: Manifest) -> str | None:

@@ -1,6 +1,7 @@
 """A program that is asked to end leaves everything in order, with the exit status that it says."""
 
 import ctypes
+import os
 import signal
 import threading
 
@@ -75,4 +76,15 @@ def test_a_second_signal_from_outside_ends_what_the_first_leaves_in_order() -> N
         finally:
             signal.raise_signal(signal.SIGUSR1)
             pytest.fail("expected the second signal to end this")
+    assert ended.value.code == 128 + signal.SIGUSR1
+
+
+def test_a_signal_that_interrupts_no_read_ends_it_all_the_same() -> None:
+    """As one does that comes after Python looked for signals and before the read: here another thread gets it."""
+    reading, writing = os.pipe()
+    elsewhere = threading.Thread(target=signal.raise_signal, args=(signal.SIGUSR1,))
+    pipe = os.fdopen(reading, "rb", buffering=0)
+    with pipe, os.fdopen(writing, "wb"), pytest.raises(SystemExit) as ended, surely_exit_on(signal.SIGUSR1):
+        threading.Timer(0.0, elsewhere.start).start()
+        pipe.read(1)
     assert ended.value.code == 128 + signal.SIGUSR1

@@ -99,7 +99,13 @@ def test_whatever_changes_something_wants_the_token_and_refuses_another_host_and
         for method in methods
         if method.upper() not in SAFE_METHODS
     ]
-    assert {path.rpartition("/")[2] for _, path in changing} == {"deploy", "rollback", "retire", "ledger"}
+    assert {path.rpartition("/")[2] for _, path in changing} == {
+        "deploy",
+        "rollback",
+        "retire",
+        "ledger",
+        "predictions",
+    }
     known = {"Authorization": f"Bearer {TOKEN}"}
     for method, path in changing:
         found = [
