@@ -3,7 +3,7 @@
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread, current_thread, main_thread
 from types import FrameType
@@ -50,7 +50,7 @@ def surely_exit_on(*signals: signal.Signals) -> Iterator[None]:
     Python drops what is raised in a finalizer or in a callback from C, where a signal may find a library. And of one
     that comes just before a read which nothing ends it tells nobody at all.
     """
-    insisting = _Insisting()
+    insisting = _Insisting(signals)
     before = {number: signal.signal(number, insisting.stop) for number in signals}
     try:
         with insisting.told():
@@ -63,7 +63,8 @@ def surely_exit_on(*signals: signal.Signals) -> Iterator[None]:
 class _Insisting:
     """Raises the exit of a signal, and sends the signal again for as long as the main thread does not heed it."""
 
-    def __init__(self) -> None:
+    def __init__(self, signals: Collection[int]) -> None:
+        self._signals = signals
         self._left, self._again = Event(), Event()
         self._ended: dict[int, SystemExit] = {}
 
@@ -93,7 +94,7 @@ class _Insisting:
 
     def _insist(self, coming: socket.socket) -> None:
         # Of others that Python hears of, a child's end for one, nobody exits.
-        while (number := coming.recv(1)) and signal.getsignal(number[0]) != self.stop:
+        while (number := coming.recv(1)) and number[0] not in self._signals:
             pass
         while number and not self._left.wait(_SECONDS_BETWEEN):
             self._again.set()
