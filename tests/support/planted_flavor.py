@@ -33,7 +33,8 @@ def for_ever() -> None:
 
 def eat() -> None:
     while True:
-        _HELD.append(bytearray(50_000_000))
+        # More than the limit at once: page by page it would be processor time that ends it on a busy machine.
+        _HELD.append(bytearray(1 << 30))
 
 
 def leave_a_thread() -> None:

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 
 from services.contract.errors import Refused
 from services.contract.record import Record, first_problem, from_environment
-from services.contract.serving_settings import PREFIX
+from services.contract.serving_settings import PREFIX, serving_environment
 
 
 class ObservedSettings(Record):
@@ -24,7 +24,7 @@ class ObservedSettings(Record):
     @classmethod
     def from_variables(cls, environment: Mapping[str, str]) -> Self:
         """Raises Refused, naming the variable that is wrong."""
-        found = {name: value for name, value in from_environment(environment, PREFIX).items() if value}
+        found = from_environment(serving_environment(environment), PREFIX)
         try:
             return cls.model_validate({**found, "traces": _traced(environment)})
         except ValidationError as error:

@@ -29,7 +29,9 @@ LINES = [b'{"request_id":"r-1","status":200}\n', b'{"request_id":"r-2","status":
 def test_only_what_is_meant_for_a_serving_process_reaches_it() -> None:
     ours = {"TRACKBACK_SERVING_ACCESS_LOG": "1", "OTEL_SERVICE_NAME": "prices"}
     others = {"TRACKBACK_ROLLOUT_TOKEN": "secret", "PATH": "/bin", "OTEL_EXPORTER_OTLP_ENDPOINT": ""}
-    assert serving_environment({**ours, **others}) == ours
+    platforms = {"TRACKBACK_SERVING_PORT": "8200"}
+    assert serving_environment({**ours, **others, **platforms}) == ours
+    assert ObservedSettings.from_variables({**ours, **platforms}).access_log == 1
 
 
 def test_a_serving_process_understands_what_it_is_told(tmp_path: Path) -> None:
