@@ -13,5 +13,10 @@ LANES = 4
 
 def filled(rows: Sequence[Row]) -> Sequence[Row]:
     """With the last row again until they are a multiple of four; whoever asks leaves the answers to these out."""
-    missing = -len(rows) % LANES
-    return [*rows, *[rows[-1]] * missing] if missing and rows else rows
+    more = missing(len(rows))
+    return [*rows, *[rows[-1]] * more] if more and rows else rows
+
+
+def missing(rows: int) -> int:
+    """How many rows more make a multiple of four."""
+    return -rows % LANES

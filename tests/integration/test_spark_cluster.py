@@ -156,6 +156,14 @@ def answers(objects: Objects, receipt: Receipt) -> dict[tuple[float, str, int], 
     return {(carat, cut, grade): prediction for carat, cut, grade, prediction in zip(*columns, strict=True)}
 
 
+def command_of(process: psutil.Process) -> list[str]:
+    """Empty for one that has ended meanwhile."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
 class Scoring:
     """`trackback score` on the cluster, from a store of objects and to it."""
 
@@ -179,7 +187,7 @@ class Scoring:
         (found,) = [
             one
             for one in psutil.Process(self.process.pid).children(recursive=True)
-            if "services.batch" in one.cmdline()
+            if "services.batch" in command_of(one)
         ]
         return found
 

@@ -15,7 +15,7 @@ from services.contract.moments import MOMENTS
 from services.contract.prediction import Labelled, Prediction
 from services.contract.record import Cell
 from services.contract.release import Column
-from services.prediction.lanes import filled
+from services.prediction.lanes import filled, missing
 
 _NUMBER = names.GRAPH_PREDICTION
 _LABELLED = [names.GRAPH_LABEL, names.GRAPH_PROBABILITY]
@@ -67,9 +67,11 @@ class OnnxModel:
 
     def predict_columns(self, columns: Sequence[Any]) -> Mapping[str, Any]:
         """As `predict`, of columns, which go to the graph as arrays."""
+        rows = len(columns[0])
         fed = {name: _fed_at_once(columns[place], self._inputs[place]) for place, name in self._places.items()}
-        found = self._fed_with(self._plain, fed)
-        _check_shapes(found, len(columns[0]))
+        filled = {name: numpy.pad(array, (0, missing(rows)), "edge") for name, array in fed.items()}
+        found = {name: array[:rows] for name, array in self._fed_with(self._plain, filled).items()}
+        _check_shapes(found, rows)
         return found
 
     def _run(self, outputs: Sequence[str], rows: Sequence[Sequence[Cell]]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy
 import onnx
 import psutil
+import pyarrow
 import pytest
 from onnx import TensorProto, helper
 
@@ -281,3 +282,19 @@ def test_a_graph_that_reads_another_file_is_refused(
     with pytest.raises(Refused, match="expected a whole ONNX graph in one file, cannot load it") as refusal:
         runtime.load(file, INPUTS)
     assert "\n" not in str(refusal.value)
+
+
+def test_columns_come_in_fours_as_rows_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fed: list[int] = []
+    ask = runtime.OnnxModel._fed_with
+
+    def noted(model: runtime.OnnxModel, outputs: Sequence[str], arrays: dict[str, numpy.ndarray]) -> dict[str, Any]:
+        fed.append(len(arrays["input_0"]))
+        return ask(model, outputs, arrays)
+
+    monkeypatch.setattr(runtime.OnnxModel, "_fed_with", noted)
+    model = runtime.load(doubled(tmp_path), INPUTS[:1])
+    numbers = [0.5, 1.5, 2.5, 3.5, 4.5]
+    found = model.predict_columns([pyarrow.array(numbers)])["prediction"].tolist()
+    assert found == model.predict([[number] for number in numbers]) == [2 * number for number in numbers]
+    assert fed == [8, 8]
