@@ -1,0 +1,67 @@
+"""What follows from what a step has shown."""
+
+import pytest
+
+from services.contract.rollout_plan import RolloutPlan, Shadow, WhenInconclusive
+from services.contract.verdict import Check, Verdict
+from services.rollout.steps.step import Next, Step, StepKind, bake, decide, steps_before
+
+CANARY = Step(kind=StepKind.CANARY, seconds=60, share=0.05)
+BAKE = Step(kind=StepKind.BAKE, seconds=60)
+PLAN = RolloutPlan(wait=600)
+
+
+def checks(*verdicts: Verdict) -> list[Check]:
+    return [Check(name=str(n), verdict=one, expected="", found="") for n, one in enumerate(verdicts)]
+
+
+PASSED, FAILED, UNDECIDED = (checks(Verdict.PASS, one) for one in (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE))
+
+
+def test_a_plan_without_steps_has_the_bake_alone() -> None:
+    assert list(steps_before(RolloutPlan())) == []
+    assert bake(RolloutPlan(bake=30.0)) == Step(kind=StepKind.BAKE, seconds=30)
+    assert bake(RolloutPlan(bake=0)) is None
+
+
+def test_shadow_comes_before_the_shares_of_the_canary() -> None:
+    plan = RolloutPlan(shadow=Shadow(duration=120.0, share=0.2), canary=(0.05, 0.25), step=90.0)
+    assert [(step.kind, step.seconds, step.share) for step in steps_before(plan)] == [
+        ("shadow", 120, 0.2),
+        ("canary", 90, 0.05),
+        ("canary", 90, 0.25),
+    ]
+    assert [str(step) for step in steps_before(plan)] == ["shadow of 20%", "canary of 5%", "canary of 25%"]
+
+
+def test_what_failed_goes_back_before_the_step_is_over() -> None:
+    assert decide(PLAN, CANARY, 1, FAILED) is Next.BACK
+    assert decide(PLAN, BAKE, 1, FAILED) is Next.BACK
+
+
+def test_what_passes_stays_until_the_step_is_over() -> None:
+    assert decide(PLAN, CANARY, 59, PASSED) is Next.STAY
+    assert decide(PLAN, CANARY, 60, PASSED) is Next.GO_ON
+
+
+@pytest.mark.parametrize(
+    ("what", "elapsed", "expected"),
+    [
+        (WhenInconclusive.WAIT, 60, Next.STAY),
+        (WhenInconclusive.WAIT, 660, Next.BACK),
+        (WhenInconclusive.PROMOTE, 60, Next.GO_ON),
+        (WhenInconclusive.BACK, 60, Next.BACK),
+    ],
+)
+def test_too_few_requests_are_followed_by_what_the_plan_says(
+    what: WhenInconclusive, elapsed: float, expected: Next
+) -> None:
+    plan = PLAN.model_copy(update={"inconclusive": what})
+    assert decide(plan, CANARY, 59, UNDECIDED) is Next.STAY
+    assert decide(plan, CANARY, elapsed, UNDECIDED) is expected
+
+
+def test_a_bake_that_nobody_asked_in_goes_on_unless_the_plan_says_back() -> None:
+    assert decide(PLAN, BAKE, 60, UNDECIDED) is Next.GO_ON
+    back = PLAN.model_copy(update={"inconclusive": WhenInconclusive.BACK})
+    assert decide(back, BAKE, 60, UNDECIDED) is Next.BACK
