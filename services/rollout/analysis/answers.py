@@ -4,42 +4,31 @@ Source: Yurdakul and Naranjo, Statistical properties of the population stability
 index divided by the sum of both sizes' inverses has a chi-square distribution of one degree less than there are bins.
 """
 
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from math import fsum, log
 
-_BINS = 10
+# The distribution holds where every bin has a few answers; rarer ones share a bin.
+_FEWEST = 5
 # A bin that one of both never falls into has half an answer, else its logarithm would be infinite.
 _HALF = 0.5
 
-Answers = Sequence[float | str]
-Counts = list[int]
+Counts = Mapping[str, int]
 
 
-def counted(live: Answers, candidate: Answers) -> tuple[Counts, Counts]:
-    """Labels each by itself, numbers in the deciles of the live release's."""
-    if any(isinstance(answer, str) for answer in live):
-        kinds = sorted({str(answer) for answer in (*live, *candidate)})
-        each = (Counter(map(str, side)) for side in (live, candidate))
-        before, after = ([count[kind] for kind in kinds] for count in each)
-        return before, after
-    numbers = sorted(map(float, live))
-    edges = sorted({numbers[len(numbers) * part // _BINS] for part in range(1, _BINS)})
-    places = (Counter(bisect_left(edges, float(answer)) for answer in side) for side in (live, candidate))
-    before, after = ([count[place] for place in range(len(edges) + 1)] for count in places)
-    return before, after
+def stability(live: Counts, candidate: Counts) -> tuple[float, int]:
+    """The population stability index of answers a bin, 0 where both have the same shares; and how many bins it has."""
+    sizes = [sum(side.values()) for side in (live, candidate)]
+    pairs = [(live.get(name, 0), candidate.get(name, 0)) for name in sorted({*live, *candidate})]
+    common = [pair for pair in pairs if sum(pair) >= _FEWEST]
+    rare = [pair for pair in pairs if sum(pair) < _FEWEST]
+    bins = [*common, (sum(one for one, _ in rare), sum(one for _, one in rare))] if rare else common
+    shares = [[max(count, _HALF) / size for count, size in zip(pair, sizes, strict=True)] for pair in bins]
+    return fsum((now - then) * log(now / then) for then, now in shares), len(bins)
 
 
-def stability(before: Counts, after: Counts) -> float:
-    """The population stability index of answers a bin; 0 where both have the same shares."""
-    shares = [[max(count, _HALF) / sum(side) for count in side] for side in (before, after)]
-    return fsum((now - then) * log(now / then) for then, now in zip(*shares, strict=True))
-
-
-def by_chance(before: Counts, after: Counts, level: float) -> float:
-    """What the index exceeds with probability `level` where nothing moved."""
+def by_chance(sizes: tuple[int, int], bins: int, level: float) -> float:
+    """What the index exceeds with probability `level` where nothing moved, of so many answers on each side."""
     # Half a second of imports, in a service that mostly has nothing to judge.
     from scipy.stats import chi2
 
-    return float(chi2.ppf(1 - level, max(1, len(before) - 1))) * (1 / sum(before) + 1 / sum(after))
+    return float(chi2.ppf(1 - level, max(1, bins - 1))) * sum(1 / size for size in sizes)

@@ -1,10 +1,10 @@
 """The checks of a step, each three-valued: surely worse than the limit, surely not, or too little seen to say."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from services.contract.rollout_plan import RolloutPlan
 from services.contract.verdict import Check, Verdict
-from services.rollout.analysis.answers import by_chance, counted, stability
+from services.rollout.analysis.answers import by_chance, stability
 from services.rollout.analysis.intervals import difference, wilson
 from services.rollout.analysis.window import Side, Window
 
@@ -47,15 +47,15 @@ def _latency(window: Window, plan: RolloutPlan, level: float) -> Check:
 
 
 def _answers(window: Window, plan: RolloutPlan, level: float) -> Check:
-    sides = [side.answers for side in (window.live, window.candidate)]
     limit = plan.limits.stability
     expected = f"answers that moved by a stability index of at most {limit:g}"
-    if min(map(len, sides)) < plan.min_requests:
-        return _inconclusive(ANSWERS, expected, sides[1], plan, "sampled answers")
-    before, after = counted(*sides)
-    index, chance = stability(before, after), by_chance(before, after, level)
+    live, candidate = (sum(side.answers.values()) for side in (window.live, window.candidate))
+    if min(live, candidate) < plan.min_requests:
+        return _inconclusive(ANSWERS, expected, min(live, candidate), plan, "answers of each side")
+    index, bins = stability(window.live.answers, window.candidate.answers)
+    chance = by_chance((live, candidate), bins, level)
     verdict = Verdict.FAIL if index > limit + chance else Verdict.PASS
-    return _check(ANSWERS, verdict, expected, f"{index:.3f} of {len(sides[1])} answers, {chance:.3f} may be chance")
+    return _check(ANSWERS, verdict, expected, f"{index:.3f} of {candidate} answers, {chance:.3f} may be chance")
 
 
 def _restarts(window: Window, _plan: RolloutPlan, _level: float) -> Check:
@@ -78,7 +78,7 @@ def _agreement(window: Window, plan: RolloutPlan, level: float) -> Check | None:
     limit = plan.limits.disagreement
     expected = f"at most {limit:.1%} of the answers other than the live release's"
     if window.compared < plan.min_requests:
-        return _inconclusive(AGREEMENT, expected, range(window.compared), plan, "compared answers")
+        return _inconclusive(AGREEMENT, expected, window.compared, plan, "compared answers")
     interval = wilson(window.disagreed, window.compared, level)
     found = f"{window.disagreed / window.compared:.2%} of {window.compared}, {_shown(interval)}"
     return _check(AGREEMENT, _verdict(interval, limit), expected, found)
@@ -122,5 +122,5 @@ def _too_few(name: str, expected: str, window: Window, plan: RolloutPlan) -> Che
     return _check(name, Verdict.INCONCLUSIVE, expected, found)
 
 
-def _inconclusive(name: str, expected: str, seen: Sequence[object], plan: RolloutPlan, what: str) -> Check:
-    return _check(name, Verdict.INCONCLUSIVE, expected, f"{len(seen)} of at least {plan.min_requests} {what}")
+def _inconclusive(name: str, expected: str, seen: int, plan: RolloutPlan, what: str) -> Check:
+    return _check(name, Verdict.INCONCLUSIVE, expected, f"{seen} of at least {plan.min_requests} {what}")

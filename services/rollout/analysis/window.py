@@ -1,6 +1,6 @@
 """What both sides of a step did in the same time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -32,13 +32,13 @@ class Latencies:
 @dataclass(frozen=True)
 class Side:
     """The candidate's or the live release's: requests, `errors` of them answered by a 5xx or not at all, `refused` by a
-    4xx; numbers or labels that it answered, of a sample; restarts; resident bytes at the start and now."""
+    4xx; how many answers fell into each bin; restarts; resident bytes at the start and now."""
 
     requests: int
     errors: int
     refused: int
     latencies: Latencies
-    answers: Sequence[float | str] = field(default=())
+    answers: Mapping[str, int] = field(default_factory=dict)
     restarts: int = 0
     resident_bytes: tuple[int, int] = (0, 0)
 
