@@ -3,26 +3,9 @@
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
-from services.contract.record import Record
 from services.contract.rollout_plan import RolloutPlan, WhenInconclusive
+from services.contract.rollout_step import Step, StepKind
 from services.contract.verdict import Check, Verdict, overall
-
-
-class StepKind(StrEnum):
-    SHADOW = "shadow"
-    CANARY = "canary"
-    BAKE = "bake"
-
-
-class Step(Record):
-    """`seconds` is how long it lasts, `share` how much of the traffic the candidate gets, or is shown."""
-
-    kind: StepKind
-    seconds: float
-    share: float = 1.0
-
-    def __str__(self) -> str:
-        return str(self.kind) if self.kind is StepKind.BAKE else f"{self.kind} of {self.share:.0%}"
 
 
 class Next(StrEnum):

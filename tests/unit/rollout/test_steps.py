@@ -3,8 +3,9 @@
 import pytest
 
 from services.contract.rollout_plan import RolloutPlan, Shadow, WhenInconclusive
+from services.contract.rollout_step import Step, StepKind
 from services.contract.verdict import Check, Verdict
-from services.rollout.steps.step import Next, Step, StepKind, bake, decide, steps_before
+from services.rollout.steps.step import Next, bake, decide, steps_before
 
 CANARY = Step(kind=StepKind.CANARY, seconds=60, share=0.05)
 BAKE = Step(kind=StepKind.BAKE, seconds=60)
