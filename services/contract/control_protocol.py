@@ -17,13 +17,31 @@ class Verb(StrEnum):
     DRAIN = "drain"
     LISTENER = "listener"
     STOP = "stop"
+    SPLIT = "split"
+
+
+class Split(Record):
+    """Which share of its predictions a live release hands on to a candidate, which answers at `targets`: paths of
+    private sockets, or `host:port`.
+
+    With the header `sticky` each of its values stays on one side, without it each request is chosen by itself. In a
+    `shadow` the candidate is asked as well and its answer is only compared: labels that differ, and numbers farther
+    apart than `difference` of the live one, disagree.
+    """
+
+    targets: tuple[str, ...]
+    share: float
+    sticky: str | None = None
+    shadow: bool = False
+    difference: float = 0.1
 
 
 class Command(Record):
-    """`grace` is for `stop`: seconds that open connections are given."""
+    """`grace` is for `stop`: seconds that open connections are given. `split` without one ends what it began."""
 
     verb: Verb
     grace: float = 0.0
+    split: Split | None = None
 
 
 class ServingState(StrEnum):

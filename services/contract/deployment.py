@@ -7,9 +7,12 @@ from services.contract.candidate import PipelineRef
 from services.contract.control_protocol import Workers
 from services.contract.promotion import promotion_number
 from services.contract.record import ModelId, ModelName, Record, Revision, RunId, Sha256, Words
+from services.contract.rollout_step import StepStatus
 
 # The HTTP status with which the rollout service says that another release is live than the request expects.
 LIVE_CHANGED = 412
+# Who goes back where the analysis of a step did.
+ANALYSIS = "analysis"
 
 
 class Action(StrEnum):
@@ -43,6 +46,21 @@ class RollbackRequest(Record):
 class RetireRequest(Record):
     by: Words
     reason: Words
+
+
+class StepOrder(StrEnum):
+    """What a person may ask of the step that a release is in: stay in it, go on, leave out what is left, go back."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    PROMOTE_NOW = "promote-now"
+    ABORT = "abort"
+
+
+class StepRequest(Record):
+    order: StepOrder
+    by: Words
+    reason: Words = ""
 
 
 class Deployment(Record):
@@ -93,6 +111,7 @@ class ModelState(Record):
 
     While what is live does not answer, `down_since` and `reason` say since when and why, as far as it was seen, `tries`
     how often it was started again, and `next_try` when it will be. `workers` are its processes, where they are counted.
+    `step` is the one that a release is in: a candidate on its way to be live, or the live one that is watched.
     """
 
     model: ModelName
@@ -103,6 +122,7 @@ class ModelState(Record):
     tries: int = 0
     next_try: datetime | None = None
     workers: Workers | None = None
+    step: StepStatus | None = None
     live: Deployment | None
     previous: Deployment | None
     retired: Retirement | None = None

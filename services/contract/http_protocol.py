@@ -7,6 +7,7 @@ import asyncio
 import http
 import json
 import resource
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, ClassVar
@@ -80,17 +81,19 @@ class Phase(Enum):
     BODY = "a request's body"
 
 
-def limited(limits: HeadLimits = LIMITS) -> type["LimitedProtocol"]:
-    """The protocol class of one server, whose connections share its slots."""
+def limited(limits: HeadLimits = LIMITS, headers: Sequence[tuple[bytes, bytes]] = ()) -> type["LimitedProtocol"]:
+    """The protocol class of one server, whose connections share its slots. `headers` are of answers of its own."""
     slots = ConnectionSlots(_slot_count(limits.connections), limits.connections_a_peer)
     deadlines = Deadlines(min(limits.seconds, limits.body_seconds, limits.idle_seconds, DISCARD_SECONDS))
-    return type("LimitedProtocol", (LimitedProtocol,), {"limits": limits, "slots": slots, "deadlines": deadlines})
+    ours = {"limits": limits, "slots": slots, "deadlines": deadlines, "own_headers": headers}
+    return type("LimitedProtocol", (LimitedProtocol,), ours)
 
 
 class LimitedProtocol(HttpToolsProtocol):
     limits: ClassVar[HeadLimits]
     slots: ClassVar[ConnectionSlots]
     deadlines: ClassVar[Deadlines]
+    own_headers: ClassVar[Sequence[tuple[bytes, bytes]]]
 
     due = NEVER
     _phase = Phase.BETWEEN
@@ -345,7 +348,8 @@ class LimitedProtocol(HttpToolsProtocol):
     def _answer(self, status: int, text: str) -> bytes:
         body = json.dumps({"error": text, "problems": [], "message": text}).encode()
         lines = [f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}".encode()]
-        lines += [name + b": " + value for name, value in self.server_state.default_headers if name != b"connection"]
+        headers = (*self.own_headers, *self.server_state.default_headers)
+        lines += [name + b": " + value for name, value in headers if name != b"connection"]
         lines += [b"retry-after: 1"] if status == 503 else []
         lines += [b"content-type: application/json", f"content-length: {len(body)}".encode(), b"connection: close"]
         return b"\r\n".join(lines) + b"\r\n\r\n" + body

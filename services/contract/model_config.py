@@ -13,6 +13,7 @@ from services.contract.moments import MOMENTS, moment_text
 from services.contract.monitoring_rules import MonitoringRules
 from services.contract.record import Cell, ModelName, Record, Sha256
 from services.contract.release import Column, Retention, ServingLimits
+from services.contract.rollout_plan import RolloutPlan
 from services.contract.task import COMPARED, MEASURED, Task
 
 MODEL_FILE = "model.yaml"
@@ -101,6 +102,7 @@ class ModelConfig(Record):
     variants: Annotated[dict[str, dict[str, Parameter]], Field(min_length=1)]
     gates: Gates
     serving: ServingLimits = ServingLimits()
+    rollout: RolloutPlan = RolloutPlan()
     batch: Batch = Batch()
     retention: Retention = Retention()
     monitoring: MonitoringRules = MonitoringRules()

@@ -11,6 +11,7 @@ from services.contract.distribution import Distribution
 from services.contract.errors import Refused
 from services.contract.prediction import Labelled, Prediction, difference, differs_in
 from services.contract.record import ModelName, Record, Revision, Sha256
+from services.contract.rollout_plan import RolloutPlan
 from services.contract.task import Task
 from services.contract.validation import Validation
 
@@ -159,6 +160,7 @@ class Manifest(Record):
     classes: tuple[str, ...] = ()
     answers: Distribution | None = None
     limits: ServingLimits
+    rollout: RolloutPlan = RolloutPlan()
     golden: Sha256
     candidate: Candidate
     validation: Validation

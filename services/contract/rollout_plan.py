@@ -54,14 +54,15 @@ class Limits(Record):
 
     `errors` is how much more of its requests may fail, `slow` how much more of them may take longer than
     `latency_ratio` times the live release's 95th percentile, `disagreement` the share of shadowed answers that may
-    differ, `stability` the most of the population stability index of its answers, `megabytes` how much memory it may
-    gain.
+    differ (numbers do when they are farther apart than `difference` of the live one), `stability` the most of the
+    population stability index of its answers, `megabytes` how much memory it may gain.
     """
 
     errors: Share = 0.01
     slow: Share = 0.05
     latency_ratio: float = Field(1.5, ge=1)
     disagreement: Share = 1.0
+    difference: Share = 0.1
     stability: float = Field(0.25, gt=0)
     megabytes: float = Field(200.0, gt=0)
 

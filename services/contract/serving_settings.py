@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 PREFIX = "TRACKBACK_SERVING_"
 PREDICTIONS, ACCESS_FOLDER, FIGURES = f"{PREFIX}PREDICTIONS", f"{PREFIX}ACCESS_FOLDER", f"{PREFIX}FIGURES"
+# Of a process: each has its own, beside its control socket.
+FIGURES_ENDING = "figures"
 # In a container: a volume of its own for each model, and memory.
 PREDICTIONS_VOLUME, FIGURES_IN_MEMORY = "/predictions", "/tmp/figures"  # noqa: S108
 # The platform's own, and no setting of what it serves.

@@ -87,8 +87,13 @@ def read_only_paths(predictor: Predictor) -> tuple[str, ...]:
     return ("/invocations", invocations_path(manifest), *prediction_paths(manifest))
 
 
-def create_app(predictor: Predictor, metrics: Callable[[], bytes] | None = None) -> ASGIApp:
-    """With a page of its metrics where there are some.
+def create_app(
+    predictor: Predictor,
+    metrics: Callable[[], bytes] | None = None,
+    before: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+) -> ASGIApp:
+    """With a page of its metrics where there are some; `before` what is asked for predictions comes whatever is made
+    around that.
 
     As uvicorn does for whole applications, a proxy on this machine is believed; predictions do not depend on it.
     """
@@ -98,7 +103,7 @@ def create_app(predictor: Predictor, metrics: Callable[[], bytes] | None = None)
     if metrics:
         _add_metrics(app, metrics)
     api: Any = ProxyHeadersMiddleware(cast(Any, app), trusted_hosts=LOOPBACK_ADDRESS)
-    return RequestLimiter(HotRoute(api, predictor, body, turns), predictor.manifest.limits)
+    return RequestLimiter(before(HotRoute(api, predictor, body, turns)), predictor.manifest.limits)
 
 
 def create_api(predictor: Predictor, turns: Turns | None = None) -> FastAPI:

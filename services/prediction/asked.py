@@ -12,16 +12,20 @@ from starlette.types import Scope
 
 # A Struct is made in a third of the time of a class: this is one of the few things that every request needs.
 class Asked(msgspec.Struct, gc=False):
-    """`rows` of the request, and of the `batch` in which they were scored; 0 while nothing was.
+    """`rows` of the request, and of the `batch` in which they were scored; 0 while nothing was. `first` is the
+    answer to the first row.
 
     `inputs` (rows in the order of the model's inputs) and `outputs` (predictions as they stand in the answer) are
-    filled only when they are `wanted`: this request is one of the sampled ones of the prediction log.
+    filled only when they are `wanted`: this request is one of the sampled ones of the prediction log. One that was
+    `handed_on` was answered by a candidate, which counts and writes down what it answers.
     """
 
     request_id: str
     wanted: bool = False
+    handed_on: bool = False
     rows: int = 0
     batch: int = 0
+    first: Any = None
     inputs: Any = None
     outputs: Any = None
 
@@ -32,5 +36,7 @@ def note(scope: Scope, rows: Sequence[Any], predictions: Sequence[Any], batch: i
     if asked is None:
         return
     asked.rows, asked.batch = len(rows), batch
+    if predictions:
+        asked.first = predictions[0]
     if asked.wanted:
         asked.inputs, asked.outputs = rows, predictions

@@ -17,7 +17,7 @@ _EMPTY_TICKS = 10
 
 
 class Listener(uvicorn.Server):
-    """Without uvicorn's signal handlers; `headers` go with every answer, its own errors included.
+    """Without uvicorn's signal handlers; `headers` go with its own errors, and where it is `named` with every answer.
 
     `private` is the path of a unix socket to accept on. `pulses` are this worker's and its siblings', which share a
     public one.
@@ -26,8 +26,9 @@ class Listener(uvicorn.Server):
     def __init__(
         self,
         app: ASGIApp,
-        headers: dict[str, str],
         limits: HeadLimits,
+        headers: Sequence[tuple[bytes, bytes]],
+        named: bool = False,
         private: Path | None = None,
         pulses: tuple[Pulse, Sequence[Pulse]] | None = None,
     ) -> None:
@@ -35,8 +36,8 @@ class Listener(uvicorn.Server):
             uvicorn.Config(
                 app,
                 uds=str(private) if private else None,
-                headers=[*headers.items(), ("Keep-Alive", f"timeout={limits.idle_seconds:g}")],
-                http=limited(limits),
+                headers=[*_texts(headers if named else ()), ("Keep-Alive", f"timeout={limits.idle_seconds:g}")],
+                http=limited(limits, () if named else headers),
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -101,3 +102,7 @@ class Listener(uvicorn.Server):
     async def _run(self, sockets: list[socket.socket] | None) -> None:
         await self.main_loop()
         await self.shutdown(sockets)
+
+
+def _texts(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
+    return [(name.decode(), value.decode()) for name, value in headers]

@@ -15,6 +15,7 @@ from services.contract.errors import Refused
 from services.contract.http_guard import LOOPBACK, Access, Guard
 from services.contract.http_protocol import head_limits
 from services.prediction.app import create_app, read_only_paths
+from services.prediction.canary.canary import Canary, ForClients
 from services.prediction.listener import Listener
 from services.prediction.observed.observer import OFF, Observer
 from services.prediction.observed.settings import ObservedSettings
@@ -41,14 +42,15 @@ class Service:
         manifest = predictor.manifest
         self._release = predictor.release.digest
         self._observer = Observer(predictor.release, settings)
-        self._app: ASGIApp = create_app(predictor, self._observer.metrics)
+        self._app: ASGIApp = create_app(predictor, self._observer.metrics, self._with_canary)
         self._limits = manifest.limits
         self._access = Access(hosts, read_only_paths=read_only_paths(predictor), field="error")
-        self._headers = {
+        named = {
             names.MODEL_HEADER: manifest.model,
             names.REVISION_HEADER: manifest.revision,
             names.RELEASE_HEADER: self._release,
         }
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in named.items()]
         self._listeners: list[Listener] = []
         self._public: Listener | None = None
         self._socket: socket.socket | None = None
@@ -57,7 +59,11 @@ class Service:
 
     @property
     def public_app(self) -> ASGIApp:
-        return self._observer.around(Guard(self._app, self._access))
+        return self._observer.around(Guard(self._app, self._access), self._headers)
+
+    def _with_canary(self, app: ASGIApp) -> ASGIApp:
+        self.canary = Canary(app, self._observer.count_failed_hand_on)
+        return self.canary
 
     @property
     def public_socket(self) -> socket.socket | None:
@@ -69,9 +75,9 @@ class Service:
         return Status(pid=os.getpid(), release=self._release, state=self._state(), connections=connections)
 
     async def open_private(self, path: Path) -> None:
-        await self._open(
-            Listener(self._app, self._headers, head_limits(self._limits, gateway=True), private=path), None
-        )
+        limits = head_limits(self._limits, gateway=True)
+        app = ForClients(self._app, self._observer.around(self._app))
+        await self._open(Listener(app, limits, self._headers, named=True, private=path), None)
 
     async def go(self, accepting: socket.socket) -> None:
         """Starts to accept on a listening socket, which is its own from here on; no change when it already accepts.
@@ -110,7 +116,7 @@ class Service:
     def _public_listener(self) -> Listener:
         # A gateway asks for many clients over many connections, and has limits of its own for each of them.
         limits = head_limits(self._limits, gateway=self._access.any_name)
-        return Listener(self.public_app, self._headers, limits, pulses=self._pulses)
+        return Listener(self.public_app, limits, self._headers, pulses=self._pulses)
 
     async def _open(self, listener: Listener, accepting: socket.socket | None) -> Listener:
         await listener.open(accepting)

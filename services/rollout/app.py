@@ -17,12 +17,14 @@ from services.contract.deployment import (
     RetireRequest,
     RollbackPlan,
     RollbackRequest,
+    StepRequest,
 )
 from services.contract.errors import LiveChanged, Refused
 from services.contract.http_guard import Access, Guard
 from services.contract.ledger import Audit, JournalEntry, LedgerNote
 from services.contract.prediction_log import LogQuery
 from services.contract.record import ModelName, Record
+from services.contract.rollout_step import StepStatus
 from services.rollout.metrics import CONTENT_TYPE
 from services.rollout.rollout import Rollout
 
@@ -112,6 +114,10 @@ def _add_changes(app: FastAPI, rollout: Rollout) -> None:
     @app.post("/models/{model}/retire")
     def retire(model: ModelName, request: RetireRequest) -> Retirement:
         return rollout.retire(model, request)
+
+    @app.post("/models/{model}/step")
+    def step(model: ModelName, request: StepRequest) -> StepStatus:
+        return rollout.obey(model, request)
 
     @app.post("/models/{model}/ledger")
     def note(model: ModelName, request: LedgerNote) -> LedgerNote:

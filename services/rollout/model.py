@@ -1,10 +1,14 @@
 """Deploy, rollback and retirement of one model."""
 
+import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Lock
 
 from services.contract.deployment import (
+    ANALYSIS,
     Action,
     Deployment,
     DeployRequest,
@@ -13,23 +17,31 @@ from services.contract.deployment import (
     RetireRequest,
     RollbackPlan,
     RollbackRequest,
+    StepRequest,
 )
 from services.contract.errors import LiveChanged, Refused
 from services.contract.ledger import JournalEntry, JournalEvent, LedgerNote
 from services.contract.notification import NotificationKind
+from services.contract.rollout_plan import RolloutPlan
+from services.contract.rollout_step import StepStatus
 from services.rollout.fence import check_fence, check_live
 from services.rollout.recorded import delivered, is_told, recorded
 from services.rollout.release_store import StoredRelease
 from services.rollout.serving import Serving
 from services.rollout.state import Pointer
+from services.rollout.steps.watching import Superseded
+from services.rollout.stepwise import Stepwise, Switched
 from services.rollout.traffic import Dependencies, Traffic
+
+log = logging.getLogger(__name__)
 
 
 class ModelRollout:
     """Locks are taken in this order: `_deploys`, `_changes`, that of `traffic`.
 
-    `_deploys` is held for a whole deploy, minutes while its candidate loads; `_changes` while what is live is decided
-    on, so a rollback or retirement goes at once, and a deploy that was loading meanwhile finds that live has changed.
+    `_deploys` is held for a whole deploy, while its candidate loads and goes through its steps; `_changes` while what
+    is live is decided on, so a rollback or retirement goes at once, and a deploy that was loading meanwhile finds that
+    live has changed.
     The watches take the lock of `traffic` alone, so a restart of what is live waits for neither.
     """
 
@@ -39,6 +51,7 @@ class ModelRollout:
         self._deploys = Lock()
         self._changes = Lock()
         self.traffic = Traffic(name, dependencies)
+        self.steps = Stepwise(self.traffic)
 
     def state(self) -> ModelState:
         pointer, answering = self.traffic.pointer, self.traffic.answering()
@@ -52,10 +65,14 @@ class ModelRollout:
             tries=self.traffic.restarts.failures if outage else 0,
             next_try=_soon(self.traffic.restarts.seconds_left) if outage else None,
             workers=self.traffic.workers(),
+            step=self.steps.status,
             live=pointer.live if pointer else None,
             previous=pointer.previous if pointer else None,
             retired=pointer.retired if pointer else None,
         )
+
+    def obey(self, request: StepRequest) -> StepStatus:
+        return self.steps.obey(request)
 
     def deployments(self) -> list[Deployment]:
         return self.traffic.files.deployments()
@@ -75,10 +92,11 @@ class ModelRollout:
                 check_live(before, request.in_place_of)
             self._note_delivery(release)
             candidate = self._prepare(release)
+            self._lead(candidate, release, request)
             deployment = _new_deployment(release, request)
             with self._changes:
                 self._refuse_when_changed(before, candidate)
-                self.traffic.switch(candidate, deployment)
+                self._switch_watched(candidate, deployment, release.manifest.rollout)
             return deployment
 
     def rollback(self, request: RollbackRequest) -> Deployment:
@@ -88,13 +106,7 @@ class ModelRollout:
             before, target = self.traffic.live, self._target(request.to)
             if before and before.release == target.release:
                 return before
-            ready = self._ready(self._dependencies.store.find(self._name, target.release))
-            changes = {"action": Action.ROLLBACK, "at": datetime.now(UTC), "by": request.by, "reason": request.reason}
-            deployment = target.model_copy(update=changes)
-            self.traffic.switch(ready, deployment)
-            words = f"{_words(before)} was rolled back to it by {request.by}: {request.reason}"
-            self._dependencies.notifier.tell(NotificationKind.ROLLBACK, deployment, words, by=request.by)
-            return deployment
+            return self._return_to(target, request)
 
     def plan(self, to: str | None) -> RollbackPlan:
         """What a rollback would do now. Raises Refused for what would refuse it before anything is loaded."""
@@ -120,15 +132,71 @@ class ModelRollout:
                 raise Refused(f"expected a release of {self._name} that answers, found none to retire")
             retirement = Retirement(at=datetime.now(UTC), by=request.by, reason=request.reason, deployment=live)
             self.traffic.retire(retirement)
+            self.steps.wake()
             words = f"{self._name} was retired by {request.by}: {request.reason}"
             self._dependencies.notifier.tell(NotificationKind.RETIRED, live, words, by=request.by)
             return retirement
+
+    def resume_bake(self) -> None:
+        """Of what became live before this service was started and was not watched to the end."""
+        live = self.traffic.live
+        if not live or not self.traffic.is_baking(live):
+            return
+        with suppress(Refused):
+            plan = self._dependencies.store.find(self._name, live.release).manifest.rollout
+            left = max(1.0, plan.bake - (datetime.now(UTC) - live.at).total_seconds())
+            self._bake(live, plan.model_copy(update={"bake": left}), Switched.now(None, self.traffic.previous))
 
     def note(self, note: LedgerNote) -> LedgerNote:
         """Into the ledger, unless it is there already: a stage may run again, or tell twice."""
         if not is_told(self.traffic.files.entries(), note):
             self.traffic.files.append(JournalEntry(at=datetime.now(UTC), **dict(note)))
         return note
+
+    def _lead(self, candidate: Serving, release: StoredRelease, request: DeployRequest) -> None:
+        """Through the steps of its plan. Raises Refused when it was taken back, and ends it."""
+        try:
+            self.steps.lead(candidate, _new_deployment(release, request), release.manifest.rollout)
+        except Superseded:
+            # The caller says so, with what is live now.
+            return
+        except Refused as refusal:
+            candidate.kill()
+            self.traffic.record(JournalEvent.REFUSED, release.digest, str(refusal))
+            raise
+
+    def _switch_watched(self, candidate: Serving, deployment: Deployment, plan: RolloutPlan) -> None:
+        """Where there is something to go back to."""
+        switched = Switched.now(candidate, self.traffic.serving)
+        self.traffic.switch(candidate, deployment)
+        self.steps.wake()
+        if self.traffic.pointer and self.traffic.pointer.previous:
+            self._bake(deployment, plan, switched)
+
+    def _bake(self, deployment: Deployment, plan: RolloutPlan, switched: Switched) -> None:
+        self.steps.bake(deployment, plan, switched, partial(self._go_back, deployment))
+
+    def _go_back(self, deployment: Deployment, words: str) -> None:
+        with self._changes:
+            pointer = self.traffic.pointer
+            if not pointer or pointer.live != deployment or not pointer.previous:
+                return
+            try:
+                self._return_to(pointer.previous, RollbackRequest(by=ANALYSIS, reason=words))
+            except Refused as refusal:
+                log.error("%s: %s, but %s", self._name, words, refusal)
+                self.traffic.record(JournalEvent.REFUSED, pointer.previous.release, f"{words}, but {refusal}")
+
+    def _return_to(self, target: Deployment, request: RollbackRequest) -> Deployment:
+        before = self.traffic.live
+        ready = self._ready(self._dependencies.store.find(self._name, target.release))
+        changes = {"action": Action.ROLLBACK, "at": datetime.now(UTC), "by": request.by, "reason": request.reason}
+        deployment = target.model_copy(update=changes)
+        self.traffic.switch(ready, deployment)
+        self.steps.wake()
+        words = f"{_words(before)} was rolled back to it by {request.by}: {request.reason}"
+        self._dependencies.notifier.tell(NotificationKind.ROLLBACK, deployment, words, by=request.by)
+        return deployment
 
     def _note_delivery(self, release: StoredRelease) -> None:
         """What its stages have told already, or could not, because this service was away."""

@@ -12,10 +12,12 @@ from services.contract.deployment import (
     RetireRequest,
     RollbackPlan,
     RollbackRequest,
+    StepRequest,
 )
 from services.contract.errors import Refused
 from services.contract.ledger import Audit, JournalEntry, LedgerNote
 from services.contract.prediction_log import LogQuery
+from services.contract.rollout_step import StepStatus
 from services.rollout.metrics import Measured, exposition
 from services.rollout.model import ModelRollout
 from services.rollout.serving_metrics import scrape
@@ -42,6 +44,7 @@ class Rollout:
         for name in sorted({*known_models(self._dependencies.state), *(serving.model for serving in found)}):
             model = ModelRollout(name, self._dependencies)
             model.traffic.recover([serving for serving in found if serving.model == name])
+            model.resume_bake()
             self._watch(name, model)
         self._dependencies.backend.watch(self._wake_all)
         Thread(target=self._keep_known, name="keep-known", daemon=True).start()
@@ -89,6 +92,9 @@ class Rollout:
 
     def retire(self, name: str, request: RetireRequest) -> Retirement:
         return self._known(name).retire(request)
+
+    def obey(self, name: str, request: StepRequest) -> StepStatus:
+        return self._known(name).obey(request)
 
     def ledger(self, name: str) -> list[JournalEntry]:
         return list(ModelFiles(self._dependencies.state, name).entries())

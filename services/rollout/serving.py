@@ -4,8 +4,9 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from services.contract.control_protocol import Workers
+from services.contract.control_protocol import Split, Workers
 from services.contract.errors import Refused
+from services.rollout.analysis.figures import Seen
 from services.rollout.release_store import StoredRelease
 
 
@@ -60,6 +61,16 @@ class Serving(Protocol):
 
     def drain(self) -> None:
         """Takes no more requests, stays loaded. Raises Unreachable, too."""
+
+    def targets(self) -> tuple[str, ...]:
+        """Where what is live reaches it before it answers at the public address: sockets, or `host:port`."""
+
+    def hand_on(self, split: Split | None) -> None:
+        """From here on hands a share of its requests on, or copies of them; None ends that. What is handed on while
+        the targets have no answer it answers itself."""
+
+    def seen(self) -> Seen:
+        """What it has counted since it was loaded."""
 
     def retire(self, grace: float) -> None:
         """Drains, and ends after its last request or `grace` seconds. Never raises."""

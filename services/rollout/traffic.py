@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock
 
 from services.contract.backoff import Backoff, Clock
 from services.contract.control_protocol import Workers
-from services.contract.deployment import Deployment, Retirement
+from services.contract.deployment import Action, Deployment, Retirement
 from services.contract.errors import Refused
 from services.rollout.notifier import Notifier
 from services.rollout.outage import Outages
@@ -78,6 +79,26 @@ class Traffic:
     @property
     def live(self) -> Deployment | None:
         return self.pointer.live if self.pointer else None
+
+    @property
+    def serving(self) -> Serving | None:
+        """What answers."""
+        return self._live
+
+    @property
+    def previous(self) -> Serving | None:
+        """What answered before, while it stays loaded."""
+        return self._previous
+
+    def is_baking(self, deployment: Deployment) -> bool:
+        """Whether it became live by a deploy, in place of another, and was not watched to the end."""
+        events = [one for one in self.files.entries() if one.release == deployment.release]
+        watched = bool(events) and events[-1].event is JournalEvent.LIVE
+        return watched and deployment.action is Action.DEPLOY and bool(self.pointer and self.pointer.previous)
+
+    def serving_of(self, deployment: Deployment) -> Serving | None:
+        """What answers, while `deployment` is live."""
+        return self._live if self.live == deployment else None
 
     def wake_event(self) -> Event:
         """A new one, for one watch: it is set whenever there may be something to do."""
@@ -157,6 +178,9 @@ class Traffic:
                 self._previous = _with_release(found, self.pointer.previous)
             if self._live and not self._try(self._live, self._live.go):
                 self._live = None
+            if self._live:
+                # The candidate of a step ends with the service that led it.
+                self._try(self._live, partial(self._live.hand_on, None))
             if self._previous and not self._try(self._previous, self._previous.drain):
                 self._previous = None
             for serving in found:

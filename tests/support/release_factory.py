@@ -23,6 +23,7 @@ from services.contract.estimator import ask_estimator
 from services.contract.prediction import Labelled, Prediction
 from services.contract.promotion import Promotion
 from services.contract.release import Column, Form, Golden, Manifest, Release, Servable, ServingLimits
+from services.contract.rollout_plan import RolloutPlan
 from services.contract.task import Task
 from services.contract.validation import Validation
 from services.contract.verdict import Verdict
@@ -49,6 +50,8 @@ class ReleasePlan:
     task: Task = "regression"
     classes: tuple[str, ...] = ()
     limits: ServingLimits = ServingLimits(replicas=1)
+    # Nothing goes back by itself in a test of something else.
+    rollout: RolloutPlan = RolloutPlan(bake=0)
     inputs: tuple[Column, ...] = INPUTS
     estimator: Any = None
     servable: Servable = Servable(form=SKLEARN, notes=())
@@ -139,6 +142,7 @@ def _manifest(folder: Path, plan: ReleasePlan) -> Manifest:
         inputs=plan.inputs,
         classes=plan.classes,
         limits=plan.limits,
+        rollout=plan.rollout,
         golden=file_sha256(folder / names.GOLDEN_FILE),
         candidate=candidate,
         validation=_validation(shared, candidate.run.holdout),

@@ -9,9 +9,10 @@ from threading import Event
 from typing import Self
 
 from services.contract.backoff import Clock
-from services.contract.control_protocol import Workers
+from services.contract.control_protocol import Split, Workers
 from services.contract.deployment import DeployRequest, RollbackRequest
 from services.contract.errors import Refused
+from services.rollout.analysis.figures import Seen
 from services.rollout.notifier import Notifier
 from services.rollout.processes.listeners import Listeners
 from services.rollout.release_store import ReleaseStore, StoredRelease
@@ -47,6 +48,9 @@ class FakeServing:
     torn: bool = False
     without_address: bool = False
     drops: int = 0
+    split: Split | None = None
+    splits: list[Split | None] = field(default_factory=list)
+    sees: Callable[[], Seen] = field(default=lambda: Seen())
     counted: Workers | None = None
     spares: list[Self] = field(default_factory=list)
     loading: Event = field(default_factory=Event)
@@ -91,6 +95,18 @@ class FakeServing:
         self._do("drain")
         self.accepts_on = None
 
+    def targets(self) -> tuple[str, ...]:
+        return (f"{self.release[:8]}.http",)
+
+    def hand_on(self, split: Split | None) -> None:
+        self._do("hand_on")
+        self.split = split
+        self.splits.append(split)
+
+    def seen(self) -> Seen:
+        self._do("seen")
+        return self.sees()
+
     def retire(self, grace: float) -> None:
         assert grace > 0
         self.kill()
@@ -115,13 +131,16 @@ class FakeBackend:
     refuses: frozenset[str] = frozenset()
     unreachable: bool = False
     may_load: Event = field(default_factory=set_signal)
+    sees: Callable[[], Seen] = field(default=lambda: Seen())
     all: list[FakeServing] = field(default_factory=list)
     left: list[FakeServing] = field(default_factory=list)
     published: list[str] = field(default_factory=list)
     log: dict[str, list[bytes]] = field(default_factory=dict)
 
     def start(self, release: StoredRelease) -> Serving:
-        serving = FakeServing(release.model, release.digest, self.listeners, self.refuses, may_load=self.may_load)
+        serving = FakeServing(
+            release.model, release.digest, self.listeners, self.refuses, may_load=self.may_load, sees=self.sees
+        )
         self.all.append(serving)
         return serving
 

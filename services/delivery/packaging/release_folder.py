@@ -91,6 +91,7 @@ class ReleaseFolder:
             classes=self.scores.classes,
             answers=distribution_of(config.task, self.scores.finite),
             limits=config.serving,
+            rollout=config.rollout,
             golden=golden,
             candidate=candidate,
             validation=validation.without_moments(),

@@ -12,7 +12,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from services.prediction.observed.figures import ROWS_BUCKETS, SECONDS_BUCKETS, SIZE, Place
+from services.prediction.observed.figures import BINS, ROWS_BUCKETS, SECONDS_BUCKETS, Place
 
 _LOST = {
     ("access", "queue full"): Place.ACCESS_LOST,
@@ -44,6 +44,8 @@ class FiguresCollector(Collector):
             ROWS_BUCKETS,
             (Place.BATCH_BUCKETS, Place.BATCH_ROWS),
         )
+        yield self._answers()
+        yield from self._handed_on()
         yield self._lost()
         yield self._release_info()
 
@@ -51,7 +53,7 @@ class FiguresCollector(Collector):
         requests = CounterMetricFamily(
             "trackback_requests", "Requests for predictions that were answered", labels=["status"]
         )
-        for status in range(Place.STATUSES, SIZE):
+        for status in range(Place.STATUSES, Place.ANSWERS):
             if self._numbers[status]:
                 requests.add_metric([str(status)], self._numbers[status])
         yield requests
@@ -65,6 +67,20 @@ class FiguresCollector(Collector):
         counts = accumulate(self._numbers[start : start + len(bounds) + 1])
         buckets = list(zip([*(f"{bound:g}" for bound in bounds), "+Inf"], counts, strict=True))
         return HistogramMetricFamily(name, about, buckets, self._numbers[total])
+
+    def _answers(self) -> Metric:
+        about = "First answers of requests by a coarse bin of their value, by which two releases are compared"
+        answers = CounterMetricFamily("trackback_answers", about, labels=["bin"])
+        for place in range(BINS):
+            if count := self._numbers[Place.ANSWERS + place]:
+                answers.add_metric([str(place)], count)
+        return answers
+
+    def _handed_on(self) -> Iterator[Metric]:
+        about = "Requests that a candidate answered in the place of this release"
+        yield CounterMetricFamily("trackback_handed_on", about, self._numbers[Place.HANDED_ON])
+        about = "Requests that a candidate was given and had no answer to, so that this release answered"
+        yield CounterMetricFamily("trackback_handed_on_failed", about, self._numbers[Place.HANDED_ON_FAILED])
 
     def _lost(self) -> Metric:
         lost = CounterMetricFamily(

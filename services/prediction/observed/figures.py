@@ -6,9 +6,15 @@ An answer only adds to them. What they are called, and in which form they are to
 from bisect import bisect_left
 from collections.abc import Sequence
 from enum import IntEnum
+from math import frexp
+from typing import Any
+from zlib import crc32
 
 SECONDS_BUCKETS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 ROWS_BUCKETS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0, 16384.0, 65536.0)
+
+# Of answers, so that two releases can be compared by how many fall into each.
+BINS = 256
 
 
 class Place(IntEnum):
@@ -22,12 +28,15 @@ class Place(IntEnum):
     ACCESS_FAILED = 5
     PREDICTIONS_LOST = 6
     PREDICTIONS_FAILED = 7
+    HANDED_ON = 8
+    HANDED_ON_FAILED = 9
     SECONDS_BUCKETS = 16
     BATCH_BUCKETS = 48
     STATUSES = 100
+    ANSWERS = 600
 
 
-SIZE = 600
+SIZE = 600 + BINS
 BYTES = SIZE * 8
 
 
@@ -42,8 +51,13 @@ class Figures:
     def begin(self) -> None:
         self._numbers[0] += 1.0
 
-    def end(self, status: int, seconds: float, rows: int, batch: int) -> None:
-        """`batch` is of how many rows, 0 for a request that was not scored."""
+    def end_handed_on(self) -> None:
+        """Of a request that a candidate answered, which counts it."""
+        self._numbers[0] -= 1.0
+        self._numbers[_HANDED_ON] += 1.0
+
+    def end(self, status: int, seconds: float, rows: int, batch: int, first: Any = None) -> None:
+        """`batch` is of how many rows, 0 for a request that was not scored; `first` the answer to its first row."""
         numbers = self._numbers
         numbers[0] -= 1.0
         numbers[status] += 1.0
@@ -53,6 +67,8 @@ class Figures:
             numbers[_ROWS] += rows
             numbers[_BATCH_ROWS] += batch
             numbers[_BATCH_BUCKETS + bisect_left(ROWS_BUCKETS, batch)] += 1.0
+            if (place := bin_of(first)) is not None:
+                numbers[_ANSWERS + place] += 1.0
 
     def add(self, place: Place, amount: int = 1) -> None:
         self._numbers[place] += amount
@@ -64,3 +80,19 @@ class Figures:
 # A member of an enumeration takes three times as long to find as a name of the module.
 _ROWS, _SECONDS, _BATCH_ROWS = int(Place.ROWS), int(Place.SECONDS), int(Place.BATCH_ROWS)
 _SECONDS_BUCKETS, _BATCH_BUCKETS = int(Place.SECONDS_BUCKETS), int(Place.BATCH_BUCKETS)
+_ANSWERS, _HANDED_ON = int(Place.ANSWERS), int(Place.HANDED_ON)
+
+
+def bin_of(answer: Any) -> int | None:
+    """Of a number four bins from one power of two to the next, of a label one of its own, as far as bins go.
+
+    None for what is neither: several labels, or no label at all.
+    """
+    if isinstance(answer, dict):
+        if isinstance(label := answer.get("label"), str):
+            return crc32(label.encode()) % BINS
+        answer = answer.get("probability")
+    if not isinstance(answer, float):
+        return None
+    fraction, exponent = frexp(answer)
+    return ((exponent * 4 + int(abs(fraction) * 8)) * 2 + (fraction < 0)) % BINS

@@ -18,6 +18,7 @@ from services.prediction.observed.request_ids import HEADER, RequestIds
 # Of a client that has gone before its answer; nginx calls it so.
 GONE = 499
 log = logging.getLogger(__name__)
+Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Noting(Protocol):
@@ -31,7 +32,7 @@ class Noting(Protocol):
 class Observed:
     """An ASGI application. `noting` are told of answers; only what is no GET is counted in the figures.
 
-    `wanted` says by the id of a request whether it is one for the prediction log.
+    `wanted` says by the id of a request whether it is one for the prediction log. `headers` name what answers.
     """
 
     def __init__(
@@ -40,11 +41,12 @@ class Observed:
         figures: Figures,
         noting: Sequence[Noting] = (),
         wanted: Callable[[str], bool] | None = None,
+        headers: Headers = (),
     ) -> None:
         self._app = app
         self._figures = figures
         self._noting = tuple(noting)
-        self._wanted = wanted
+        self._wanted, self._headers = wanted, headers
         self._ids = RequestIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,7 +55,7 @@ class Observed:
         request_id = self._ids.find(scope["headers"])
         asking = scope["method"] not in SAFE_METHODS
         asked = scope["asked"] = Asked(request_id, self._wanted(request_id) if asking and self._wanted else False)
-        answer = _Answer(send, request_id)
+        answer = _Answer(send, asked, self._headers)
         begun = perf_counter()
         if asking:
             self._figures.begin()
@@ -67,10 +69,16 @@ class Observed:
         finally:
             seconds = perf_counter() - begun
             if asking:
-                self._figures.end(answer.status, seconds, asked.rows, asked.batch)
+                self._count(answer.status, seconds, asked)
             for one in self._noting:
-                if one.wants(scope, asked):
+                if not asked.handed_on and one.wants(scope, asked):
                     _note(one, Answered.now(scope, asked, answer.status, seconds))
+
+    def _count(self, status: int, seconds: float, asked: Asked) -> None:
+        if asked.handed_on:
+            self._figures.end_handed_on()
+        else:
+            self._figures.end(status, seconds, asked.rows, asked.batch, asked.first)
 
 
 def _note(one: Noting, answered: Answered) -> None:
@@ -82,10 +90,11 @@ def _note(one: Noting, answered: Answered) -> None:
 
 
 class _Answer(msgspec.Struct, gc=False):
-    """One answer on its way, to which the id of its request is added."""
+    """One answer on its way, to which the id of its request is added, and the headers unless a candidate gave it."""
 
     pass_on: Send
-    request_id: str
+    asked: Asked
+    headers: Headers
     status: int = GONE
 
     @property
@@ -95,11 +104,13 @@ class _Answer(msgspec.Struct, gc=False):
     def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), (HEADER, self.request_id.encode())]
+            ours = () if self.asked.handed_on else self.headers
+            message["headers"] = [*message.get("headers", ()), *ours, (HEADER, self.asked.request_id.encode())]
         return self.pass_on(message)
 
     async def fail(self) -> None:
-        body = json.dumps({"error": f"an error of the service: its log has request {self.request_id}", "problems": []})
+        error = f"an error of the service: its log has request {self.asked.request_id}"
+        body = json.dumps({"error": error, "problems": []})
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await self.send({"type": "http.response.start", "status": 500, "headers": headers})
         await self.send({"type": "http.response.body", "body": body.encode()})

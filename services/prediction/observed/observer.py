@@ -12,7 +12,7 @@ from services.prediction.observed.access_log import MOST_WAITING as MOST_LINES
 from services.prediction.observed.access_log import AccessLine, AccessLog
 from services.prediction.observed.figures import Place
 from services.prediction.observed.identity import identity_of
-from services.prediction.observed.layer import Noting, Observed
+from services.prediction.observed.layer import Headers, Noting, Observed
 from services.prediction.observed.log_writer import LogWriter, Sink
 from services.prediction.observed.prediction_log import MOST_WAITING as MOST_ROWS
 from services.prediction.observed.prediction_log import PredictionLine, PredictionLog
@@ -40,8 +40,12 @@ class Observer:
         self._wanted: Callable[[str], bool] | None = None
         self._open_logs()
 
-    def around(self, app: ASGIApp) -> ASGIApp:
-        return Observed(app, self._group.own, self._noting, self._wanted)
+    def count_failed_hand_on(self) -> None:
+        self._group.own.add(Place.HANDED_ON_FAILED)
+
+    def around(self, app: ASGIApp, headers: Headers = ()) -> ASGIApp:
+        """`headers` go with every answer but a candidate's, which has its own."""
+        return Observed(app, self._group.own, self._noting, self._wanted, headers)
 
     def metrics(self) -> bytes:
         """In Prometheus' text format, of all workers together. Takes milliseconds, and more the first time."""

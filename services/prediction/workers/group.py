@@ -47,6 +47,7 @@ class Group:
         places = [Place(number, page.workers, control) for number in range(page.workers)]
         self._workers = [Worker(place, page.pulse(place.number)) for place in places]
         self._accepting: socket.socket | None = None
+        self._split: Command | None = None
         self._stop_at: float | None = None
         self._asked: list[Asked] = []
         self._looked = time.monotonic()
@@ -79,6 +80,9 @@ class Group:
                 self._tell(command)
             case Verb.STOP:
                 self.stop(command.grace)
+            case Verb.SPLIT:
+                self._split = command if command.split else None
+                self._tell(command)
             case Verb.LISTENER:
                 answer(Reply(status=self.status()), self._accepting)
                 return
@@ -211,6 +215,8 @@ class Group:
         worker.watch(process)
         if self._accepting:
             process.tell(Command(verb=Verb.GO), self._accepting)
+        if self._split:
+            process.tell(self._split)
         if self._shown:
             self._show()
 

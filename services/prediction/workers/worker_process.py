@@ -106,6 +106,8 @@ async def _reply(service: Service, message: bytes, passed: socket.socket | None)
                 service.drain()
             case Verb.STOP:
                 service.stop(command.grace)
+            case Verb.SPLIT:
+                service.canary.split(command.split)
         return Reply(status=service.status())
     except ValidationError as error:
         return Reply(error=f"expected a command, found {first_problem(error)}")

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from threading import Thread
 from typing import Self
 
-from services.contract.control_protocol import Workers
+from services.contract.control_protocol import Split, Workers
 from services.contract.errors import Refused
+from services.rollout.analysis.figures import Figures, Seen
 from services.rollout.containers.route import Route
 from services.rollout.containers.serving_container import ServingContainer
 from services.rollout.release_store import StoredRelease
@@ -72,6 +73,17 @@ class Replicas:
     def drain(self) -> None:
         for container in self._containers:
             self._route.drain(container.name)
+
+    def targets(self) -> tuple[str, ...]:
+        return tuple(container.address for container in self._living())
+
+    def hand_on(self, split: Split | None) -> None:
+        if split:
+            raise Refused("expected steps before the bake only where releases are processes, found containers")
+
+    def seen(self) -> Seen:
+        figures = (container.figures() for container in self._living())
+        return Seen(sum(figures, Figures()))
 
     def retire(self, grace: float) -> None:
         for container in self._containers:

@@ -5,8 +5,11 @@ import logging
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
+import httpx
+
 from services.contract import names
 from services.contract.errors import Refused
+from services.rollout.analysis.figures import Figures
 from services.rollout.checks import identity, replay_golden, tcp_client, wait_until_ready
 from services.rollout.containers.engine import Container
 from services.rollout.containers.route import Route
@@ -70,6 +73,13 @@ class ServingContainer:
 
     def check(self, release: StoredRelease) -> None:
         replay_golden(tcp_client(self.address), release)
+
+    def figures(self) -> Figures:
+        try:
+            with tcp_client(self.address) as client:
+                return Figures.parse(client.get("/metrics").raise_for_status().text)
+        except (httpx.HTTPError, ValueError) as error:
+            raise Refused(f"expected the container {self.name} to tell its metrics, found {error!r}") from error
 
     def stop_traffic(self) -> None:
         """The gateway sends no requests here any more. Never raises, does not wait."""

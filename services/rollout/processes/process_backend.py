@@ -14,9 +14,10 @@ from services.contract.checkout import ROOT
 from services.contract.environments import python_for
 from services.contract.errors import Refused
 from services.contract.process_identity import identity
+from services.contract.serving_settings import FIGURES, FIGURES_ENDING
 from services.rollout.checks import confirm
 from services.rollout.processes.listeners import Listeners
-from services.rollout.processes.serving_process import CLOSE_SECONDS, ProcessRecord, ServingProcess, beside
+from services.rollout.processes.serving_process import CLOSE_SECONDS, ProcessRecord, ServingProcess, beside, remove
 from services.rollout.processes.shown import Shown
 from services.rollout.release_store import StoredRelease
 from services.rollout.serving import Scraped, Serving
@@ -115,12 +116,14 @@ class ProcessBackend:
         """Removes what a crash left of a process without a record, which never loaded."""
         for path in self._folder.iterdir():
             if path.name.partition(".")[0] not in recorded:
-                path.unlink()
+                remove(path)
 
     def _spawn(self, python: Path, release: StoredRelease, control: Path) -> ServingProcess:
         command = [str(python), "-m", "services.prediction", str(release.folder)]
         command += ["--digest", release.digest, "--control", control.name, "--names", ",".join(self._settings.names)]
         environment = {**ENVIRONMENT, **self._shown.variables(release.manifest.model)}
+        # Not those of the release before, with which it is compared.
+        environment[FIGURES] = str(beside(control, FIGURES_ENDING))
         with beside(control, "log").open("wb") as output:
             child = subprocess.Popen(
                 command, cwd=self._folder, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=output

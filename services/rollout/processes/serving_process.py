@@ -3,20 +3,23 @@
 import contextlib
 import os
 import select
+import shutil
 import subprocess
 from pathlib import Path
 from threading import Thread
 from typing import Annotated, Self
 
+import httpx
 import psutil
 from pydantic import BeforeValidator
 
-from services.contract.control_protocol import Command, Status, Verb, Workers, private_socket, workers_file
+from services.contract.control_protocol import Command, Split, Status, Verb, Workers, private_socket, workers_file
 from services.contract.errors import Refused
 from services.contract.process_identity import is_same
 from services.contract.record import ModelName, Record, Sha256
 from services.contract.waiting import NotInTime, wait_until
-from services.rollout.checks import replay_golden, wait_until_ready
+from services.rollout.analysis.figures import Figures, Seen
+from services.rollout.checks import LOOK_SECONDS, replay_golden, wait_until_ready
 from services.rollout.processes.control_client import send_command
 from services.rollout.processes.listeners import Listeners
 from services.rollout.processes.unix_socket import unix_socket_client
@@ -100,9 +103,8 @@ class ServingProcess:
         wait_until_ready(self._answers, self.release, self._load_seconds)
 
     def check(self, release: StoredRelease) -> None:
-        workers = self.workers()
-        for number in range(workers.wanted if workers else 1):
-            replay_golden(unix_socket_client(private_socket(self._control, number)), release)
+        for path in self._private_sockets():
+            replay_golden(unix_socket_client(path), release)
 
     def go(self) -> None:
         try:
@@ -114,6 +116,22 @@ class ServingProcess:
 
     def drain(self) -> None:
         self._ask(Verb.DRAIN)
+
+    def targets(self) -> tuple[str, ...]:
+        # Serving processes work in the folder of these sockets, and a unix socket's address is short.
+        return tuple(path.name for path in self._private_sockets())
+
+    def hand_on(self, split: Split | None) -> None:
+        send_command(self._control, Command(verb=Verb.SPLIT, split=split))
+
+    def seen(self) -> Seen:
+        try:
+            with unix_socket_client(self._private_sockets()[0], LOOK_SECONDS) as client:
+                figures = Figures.parse(client.get("/metrics").raise_for_status().text)
+        except (httpx.HTTPError, OSError, ValueError) as error:
+            raise Refused(f"expected release {self.release[:12]}… to tell its metrics, found {error!r}") from error
+        workers = self.workers()
+        return Seen(figures, self._resident_bytes(), workers.ended if workers else 0)
 
     def give_listener(self) -> None:
         """Adopts the socket that it accepts on, after a restart of the rollout service."""
@@ -146,7 +164,17 @@ class ServingProcess:
         if self._child:
             self._child.wait()
         for path in self._control.parent.glob(f"{self._control.name}*"):
-            path.unlink(missing_ok=True)
+            remove(path)
+
+    def _private_sockets(self) -> list[Path]:
+        workers = self.workers()
+        return [private_socket(self._control, number) for number in range(workers.wanted if workers else 1)]
+
+    def _resident_bytes(self) -> int:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process := self._process():
+                return sum(int(one.memory_info().rss) for one in (process, *process.children()))
+        return 0
 
     def _family(self) -> list[psutil.Process]:
         """The process and its workers, also those that it has left behind: they have its command line."""
@@ -184,6 +212,13 @@ def _after(words: list[str], option: str) -> list[str]:
     """The option with its value."""
     place = words.index(option) if option in words else len(words)
     return words[place : place + 2]
+
+
+def remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def beside(control: Path, ending: str) -> Path:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from services.contract.errors import Refused
 from services.contract.prediction_log import PATTERN, whole_lines
-from services.contract.serving_settings import ACCESS_FOLDER, FIGURES, PREDICTIONS
+from services.contract.serving_settings import ACCESS_FOLDER, PREDICTIONS
 
 # No model can have such a name, so these folders stand beside theirs.
-PREDICTIONS_FOLDER, ACCESS_LOGS_FOLDER, FIGURES_FOLDER = "_predictions", "_access", "_figures"
+PREDICTIONS_FOLDER, ACCESS_LOGS_FOLDER = "_predictions", "_access"
 
 
 class Shown:
@@ -19,7 +19,7 @@ class Shown:
         self._passed = passed
 
     def variables(self, model: str) -> dict[str, str]:
-        ours = {PREDICTIONS: PREDICTIONS_FOLDER, ACCESS_FOLDER: ACCESS_LOGS_FOLDER, FIGURES: FIGURES_FOLDER}
+        ours = {PREDICTIONS: PREDICTIONS_FOLDER, ACCESS_FOLDER: ACCESS_LOGS_FOLDER}
         return {**{name: str(self._state / folder / model) for name, folder in ours.items()}, **self._passed}
 
     def logged(self, model: str) -> Iterator[bytes]:

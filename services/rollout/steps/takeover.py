@@ -1,24 +1,23 @@
 """A candidate on its way to all of the traffic: one step after another, until one says no or a person does."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from threading import Condition
 from typing import Protocol
 
-from services.contract.deployment import Deployment
+from services.contract.deployment import Deployment, StepOrder, StepRequest
 from services.contract.errors import Refused
 from services.contract.rollout_plan import RolloutPlan
 from services.contract.rollout_step import Step, StepStatus
-from services.contract.verdict import Check, Verdict
+from services.contract.verdict import Check, Verdict, overall
 from services.rollout.steps.step import Next, decide
 
-# Each look may be wrong, so there are not more of them than help: 20 a step, and none more often than a second.
-MOST_LOOKS = 20
-SHORTEST_SECONDS = 1.0
-# With which a candidate as good as the live one is taken back in a step.
-LEVEL = 0.05
+PAUSE_SECONDS = 1.0
+# With which a candidate as good as the live one is taken back in a step. Each look may be wrong, so there are no more
+# careful ones than help; those between them find what is very bad, and in hours do not add a hundredth to it.
+LEVEL, QUICK_LEVEL = 0.05, 1e-6
+CAREFUL_LOOKS = 20
 
 
 class Watch(Protocol):
@@ -31,60 +30,38 @@ class SteppedBack(Refused):
     """A step was not good enough, or a person ended it; what was live is live."""
 
 
+class Looks:
+    """When a step of so many `seconds` is looked at carefully, and with which level."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._level = LEVEL / max(1.0, min(CAREFUL_LOOKS, seconds / PAUSE_SECONDS))
+        self._due = seconds / CAREFUL_LOOKS
+
+    def next(self, elapsed: float) -> tuple[bool, float]:
+        if elapsed < self._due:
+            return False, QUICK_LEVEL
+        due = elapsed + self._seconds / CAREFUL_LOOKS
+        # Its last look is careful.
+        self._due = min(due, self._seconds) if elapsed < self._seconds else due
+        return True, self._level
+
+
 class Takeover:
     """Of one `deployment`. `clock` gives seconds; a person may pause, promote now or abort it, from any thread."""
 
     def __init__(self, plan: RolloutPlan, deployment: Deployment, clock: Callable[[], float] = time.monotonic) -> None:
-        self._plan, self._deployment, self._clock = plan, deployment, clock
-        self._changed = Condition()
-        self._paused = self._promoted = False
-        self._aborted: str | None = None
+        self.deployment = deployment
+        self.promoted = False
         self.status: StepStatus | None = None
+        self._plan, self._clock = plan, clock
+        self._changed = Condition()
+        self._woken = self._paused = False
+        self._aborted: str | None = None
 
-    def take(self, step: Step, watch: Watch) -> None:
-        """Returns when the step is over and was good. Raises SteppedBack with the reason."""
-        with self._shown(step):
-            begun, interval = self._clock(), look_interval(step)
-            level = LEVEL / max(1.0, step.seconds / interval)
-            while not self._promoted:
-                self._wait(interval)
-                checks = tuple(watch.look(level))
-                self._show(checks)
-                elapsed = self._clock() - begun
-                what = decide(self._plan, step, elapsed, checks)
-                if what is Next.BACK:
-                    raise SteppedBack(f"{self._deployment.revision} was taken back in its {step}: {_why(checks)}")
-                if what is Next.GO_ON and not self._paused:
-                    return
-
-    def pause(self, paused: bool = True) -> None:
-        """It stays in its step, however good it is; what is bad goes back all the same."""
-        with self._changed:
-            self._paused = paused
-            if self.status:
-                self.status = self.status.model_copy(update={"paused": paused})
-            self._changed.notify_all()
-
-    def promote_now(self) -> None:
-        """Without the rest of the steps."""
-        with self._changed:
-            self._promoted = True
-            self._changed.notify_all()
-
-    def abort(self, words: str) -> None:
-        with self._changed:
-            self._aborted = words
-            self._changed.notify_all()
-
-    def _wait(self, seconds: float) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._aborted is not None or self._promoted, seconds)
-            if self._aborted is not None:
-                raise SteppedBack(f"{self._deployment.revision} was taken back: {self._aborted}")
-
-    @contextmanager
-    def _shown(self, step: Step) -> Iterator[None]:
-        deployment = self._deployment
+    def begin(self, step: Step) -> None:
+        """Shows it as the step that the release is in."""
+        deployment = self.deployment
         self.status = StepStatus(
             revision=deployment.revision,
             release=deployment.release,
@@ -92,19 +69,66 @@ class Takeover:
             since=datetime.now(UTC),
             paused=self._paused,
         )
+
+    def take(self, step: Step, watch: Watch) -> None:
+        """Returns when the step is over and was good. Raises SteppedBack with the reason, and what `watch` raises."""
+        self.begin(step)
         try:
-            yield
+            self._look_until_over(step, watch)
         finally:
             self.status = None
 
-    def _show(self, checks: tuple[Check, ...]) -> None:
+    def obey(self, request: StepRequest) -> None:
+        """While it is paused it stays in its step, however good it is; what is bad goes back all the same."""
         with self._changed:
-            if self.status:
-                self.status = self.status.model_copy(update={"checks": checks})
+            match request.order:
+                case StepOrder.PAUSE | StepOrder.RESUME:
+                    self._paused = request.order is StepOrder.PAUSE
+                    self._show(paused=self._paused)
+                case StepOrder.PROMOTE_NOW:
+                    self.promoted = True
+                case StepOrder.ABORT:
+                    self._aborted = f"aborted by {request.by}" + (f": {request.reason}" if request.reason else "")
+            self._wake()
 
+    def wake(self) -> None:
+        """It looks at once."""
+        with self._changed:
+            self._wake()
 
-def look_interval(step: Step) -> float:
-    return max(SHORTEST_SECONDS, step.seconds / MOST_LOOKS)
+    def _look_until_over(self, step: Step, watch: Watch) -> None:
+        begun, looks = self._clock(), Looks(step.seconds)
+        while not self._waited(min(PAUSE_SECONDS, step.seconds)):
+            elapsed = self._clock() - begun
+            careful, level = looks.next(elapsed)
+            checks = tuple(watch.look(level))
+            failed = overall(checks) is Verdict.FAIL
+            if not careful and not failed:
+                continue
+            with self._changed:
+                self._show(checks=checks)
+            what = decide(self._plan, step, elapsed, checks)
+            if what is Next.BACK and (failed or not self._paused):
+                raise SteppedBack(f"{self.deployment.revision} was taken back in its {step}: {_why(checks)}")
+            if what is Next.GO_ON and not self._paused:
+                return
+
+    def _waited(self, seconds: float) -> bool:
+        """Whether a person said to go on now. Raises SteppedBack when one said to go back."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._woken, seconds)
+            self._woken = False
+            if self._aborted is not None:
+                raise SteppedBack(f"{self.deployment.revision} was taken back: {self._aborted}")
+            return self.promoted
+
+    def _wake(self) -> None:
+        self._woken = True
+        self._changed.notify_all()
+
+    def _show(self, **changes: object) -> None:
+        if self.status:
+            self.status = self.status.model_copy(update=changes)
 
 
 def _why(checks: Sequence[Check]) -> str:

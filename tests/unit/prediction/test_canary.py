@@ -8,11 +8,26 @@ from pathlib import Path
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from services.prediction.canary.canary import MOST_FAILURES, Canary, Split
+from services.contract.control_protocol import Split
+from services.prediction.canary.canary import MOST_FAILURES, Canary
 from services.prediction.canary.chosen import Chosen
 
 Reply = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 LIVE, CANDIDATE = b"live", b"candidate"
+
+
+class Failures:
+    """Counted by the canary."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def one(self) -> None:
+        self.count += 1
+
+
+def to(path: str) -> Split:
+    return Split(targets=(path,), share=1.0)
 
 
 async def live(_scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,13 +98,14 @@ async def candidate(folder: Path, reply: Reply) -> AsyncIterator[tuple[str, list
         await asyncio.sleep(0)
 
 
-def run(folder: Path, reply: Reply, asked: Callable[[Canary, str, list[None]], Awaitable[None]]) -> None:
+def run(folder: Path, reply: Reply, asked: Callable[[Canary, str, list[None], Failures], Awaitable[None]]) -> None:
     async def main() -> None:
         async with candidate(folder, reply) as (path, connections):
-            canary = Canary(live)
-            canary.split(Split(path, 1.0))
+            failures = Failures()
+            canary = Canary(live, failures.one)
+            canary.split(to(path))
             try:
-                await asked(canary, path, connections)
+                await asked(canary, path, connections, failures)
             finally:
                 canary.split(None)
 
@@ -97,20 +113,20 @@ def run(folder: Path, reply: Reply, asked: Callable[[Canary, str, list[None]], A
 
 
 def test_the_candidates_answer_is_the_answer_whole_and_with_its_headers(tmp_path: Path) -> None:
-    async def asked(canary: Canary, _path: str, connections: list[None]) -> None:
+    async def asked(canary: Canary, _path: str, connections: list[None], failures: Failures) -> None:
         for _ in range(3):
             status, body, headers = await ask(canary, b"rows")
             assert (status, body, headers[b"x-from"]) == (200, b"candidaterows", b"candidate")
             assert headers[b"content-length"] == b"13"
-        assert len(connections) == 1
+        assert (len(connections), failures.count) == (1, 0)
 
     run(tmp_path, answers(), asked)
 
 
 def test_what_the_candidate_refuses_is_refused(tmp_path: Path) -> None:
-    async def asked(canary: Canary, _path: str, _connections: list[None]) -> None:
+    async def asked(canary: Canary, _path: str, _connections: list[None], failures: Failures) -> None:
         assert (await ask(canary))[0] == 422
-        assert canary.failures == 0
+        assert failures.count == 0
 
     run(tmp_path, answers("422 Unprocessable Entity"), asked)
 
@@ -123,44 +139,47 @@ async def noise(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     writer.write(b"220 mail.example ESMTP\r\n")
 
 
-@pytest.mark.parametrize("reply", [answers("500 Internal Server Error"), nothing, noise])
-def test_where_the_candidate_has_no_answer_the_live_release_has_one(tmp_path: Path, reply: Reply) -> None:
-    async def asked(canary: Canary, _path: str, _connections: list[None]) -> None:
+@pytest.mark.parametrize(("reply", "counted"), [(answers("500 Internal Server Error"), 0), (nothing, 1), (noise, 1)])
+def test_where_the_candidate_has_no_answer_the_live_release_has_one(tmp_path: Path, reply: Reply, counted: int) -> None:
+    """The candidate counts itself what it answered."""
+
+    async def asked(canary: Canary, _path: str, _connections: list[None], failures: Failures) -> None:
         assert (await ask(canary, b"rows"))[:2] == (200, b"liverows")
-        assert canary.failures == 1
+        assert failures.count == counted
 
     run(tmp_path, reply, asked)
 
 
 def test_a_candidate_that_fails_again_and_again_is_asked_no_more(tmp_path: Path) -> None:
-    async def asked(canary: Canary, path: str, connections: list[None]) -> None:
+    async def asked(canary: Canary, path: str, connections: list[None], failures: Failures) -> None:
         for _ in range(3 * MOST_FAILURES):
             assert (await ask(canary))[0] == 200
-        assert canary.failures == len(connections) == MOST_FAILURES
-        canary.split(Split(path, 1.0))
+        assert failures.count == len(connections) == MOST_FAILURES
+        canary.split(to(path))
         await ask(canary)
-        assert canary.failures == 1
+        assert failures.count == MOST_FAILURES + 1
 
     run(tmp_path, nothing, asked)
 
 
 def test_a_connection_that_the_candidate_closed_meanwhile_is_no_failure(tmp_path: Path) -> None:
-    async def asked(canary: Canary, _path: str, connections: list[None]) -> None:
+    async def asked(canary: Canary, _path: str, connections: list[None], failures: Failures) -> None:
         for number in range(3):
             assert (await ask(canary))[1] == CANDIDATE
             assert len(connections) == number + 1
-        assert canary.failures == 0
+        assert failures.count == 0
 
     run(tmp_path, answers(close=True), asked)
 
 
 def test_without_a_candidate_and_for_questions_the_live_release_answers() -> None:
     async def main() -> None:
-        canary = Canary(live)
+        failures = Failures()
+        canary = Canary(live, failures.one)
         assert (await ask(canary, b"1"))[1] == b"live1"
-        canary.split(Split("/nowhere", 1.0))
+        canary.split(to("/nowhere"))
         assert (await ask(canary, b"2", method="GET"))[1] == b"live2"
-        assert canary.failures == 0
+        assert failures.count == 0
 
     asyncio.run(main())
 

@@ -68,7 +68,12 @@ FOLDERS: dict[str, dict[str, set[str]]] = {
         "agent": {"pipelines", "records", "scheduling"},
         "api": {"agent", "pipelines", "plugin", "polling", "records", "scheduling"},
     },
-    "services.rollout": {"containers": set(), "processes": set()},
+    "services.rollout": {
+        "analysis": set(),
+        "steps": {"analysis"},
+        "containers": {"analysis"},
+        "processes": {"analysis"},
+    },
 }
 # Each library may be named in these places only.
 ONLY_IN = {
@@ -80,6 +85,7 @@ ONLY_IN = {
     "prometheus_client": (
         "services/rollout/metrics.py",
         "services/rollout/serving_metrics.py",
+        "services/rollout/analysis/figures.py",
         "services/prediction/observed/exposition.py",
         "services/delivery/monitoring/gauges.py",
     ),

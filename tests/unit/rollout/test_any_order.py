@@ -9,7 +9,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
+from itertools import count
 from pathlib import Path
 from threading import Thread
 
@@ -270,7 +271,8 @@ class AnyOrder(RuleBasedStateMachine):
         self._start()
 
     def _start(self) -> None:
-        dependencies: Dependencies = self.machine.dependencies()
+        # Each time it is asked it is an hour later: no pause before a new try is ever on.
+        dependencies: Dependencies = self.machine.dependencies(clock=partial(next, count(0.0, 3600.0)))
         self.model = ModelRollout(MODEL, dependencies)
         self.model.traffic.recover(self.machine.backend.adopt())
 

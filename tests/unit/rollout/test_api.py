@@ -103,6 +103,7 @@ def test_whatever_changes_something_wants_the_token_and_refuses_another_host_and
         "deploy",
         "rollback",
         "retire",
+        "step",
         "ledger",
         "predictions",
     }

@@ -38,8 +38,8 @@ def test_a_serving_process_understands_what_it_is_told(tmp_path: Path) -> None:
     shown = Shown(tmp_path, {"TRACKBACK_SERVING_ACCESS_LOG": "0.5", "OTEL_TRACES_EXPORTER": "otlp"})
     found = ObservedSettings.from_variables(shown.variables("diamond-price"))
     assert (found.access_log, found.traces) == (0.5, True)
-    folders = (found.predictions, found.access_folder, found.figures)
-    assert folders == tuple(tmp_path / name / "diamond-price" for name in ("_predictions", "_access", "_figures"))
+    folders = (found.predictions, found.access_folder)
+    assert folders == tuple(tmp_path / name / "diamond-price" for name in ("_predictions", "_access"))
 
 
 def test_the_log_of_a_model_is_read_from_all_its_files_but_for_half_a_line(tmp_path: Path) -> None:

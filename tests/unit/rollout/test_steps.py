@@ -6,6 +6,7 @@ from services.contract.rollout_plan import RolloutPlan, Shadow, WhenInconclusive
 from services.contract.rollout_step import Step, StepKind
 from services.contract.verdict import Check, Verdict
 from services.rollout.steps.step import Next, bake, decide, steps_before
+from services.rollout.steps.takeover import CAREFUL_LOOKS, LEVEL, Looks
 
 CANARY = Step(kind=StepKind.CANARY, seconds=60, share=0.05)
 BAKE = Step(kind=StepKind.BAKE, seconds=60)
@@ -66,3 +67,16 @@ def test_a_bake_that_nobody_asked_in_goes_on_unless_the_plan_says_back() -> None
     assert decide(PLAN, BAKE, 60, UNDECIDED) is Next.GO_ON
     back = PLAN.model_copy(update={"inconclusive": WhenInconclusive.BACK})
     assert decide(back, BAKE, 60, UNDECIDED) is Next.BACK
+
+
+def test_a_step_has_as_many_careful_looks_as_its_level_is_divided_by() -> None:
+    looks = Looks(3600.0)
+    careful = [(second, level) for second in range(1, 3601) for is_careful, level in [looks.next(second)] if is_careful]
+    assert len(careful) == CAREFUL_LOOKS
+    assert careful[-1][0] == 3600
+    assert sum(level for _, level in careful) == pytest.approx(LEVEL)
+
+
+def test_a_short_step_is_looked_at_carefully_each_time() -> None:
+    looks = Looks(3.0)
+    assert [looks.next(elapsed) for elapsed in (1.0, 2.0, 3.0)] == [(True, LEVEL / 3)] * 3

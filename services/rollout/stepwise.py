@@ -1,0 +1,130 @@
+"""How a release of one model takes over: through the steps of its plan, and watched after its switch."""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from threading import Thread
+
+from services.contract.deployment import ANALYSIS, Deployment, StepRequest
+from services.contract.errors import Refused
+from services.contract.rollout_plan import RolloutPlan
+from services.contract.rollout_step import Step, StepStatus
+from services.rollout.analysis.figures import Seen
+from services.rollout.serving import Serving
+from services.rollout.state import JournalEntry, JournalEvent
+from services.rollout.steps.step import bake, steps_before
+from services.rollout.steps.takeover import SteppedBack, Takeover
+from services.rollout.steps.watching import BakeWatch, PairWatch, Superseded
+from services.rollout.traffic import Traffic
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Switched:
+    """What both had counted when a release became live, by which its bake is judged."""
+
+    begun: Seen
+    before: Seen
+
+    @classmethod
+    def now(cls, serving: Serving | None, before: Serving | None) -> "Switched":
+        return cls(_seen(serving), _seen(before))
+
+
+class Stepwise:
+    """`leading` is the takeover of a candidate, `baking` that of what is live; a person's order is for the first of
+    them that there is."""
+
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic = traffic
+        self._leading: Takeover | None = None
+        self._baking: Takeover | None = None
+
+    @property
+    def status(self) -> StepStatus | None:
+        return next((one.status for one in self._running() if one.status), None)
+
+    def lead(self, candidate: Serving, deployment: Deployment, plan: RolloutPlan) -> None:
+        """Returns after the steps in which what is live stays so, of which there are none while nothing answers.
+
+        Raises SteppedBack, and Superseded when something else became live meanwhile.
+        """
+        live = self._traffic.live
+        if not live or not self._traffic.answering():
+            return
+        self._leading = takeover = Takeover(plan, deployment)
+        try:
+            for step in steps_before(plan):
+                if not takeover.promoted:
+                    watch = PairWatch(partial(self._traffic.serving_of, live), candidate, step, plan)
+                    self._take(takeover, step, watch)
+        finally:
+            self._leading = None
+
+    def bake(
+        self, deployment: Deployment, plan: RolloutPlan, switched: Switched, go_back: Callable[[str], None]
+    ) -> None:
+        """Returns at once; `go_back` is called with the reason, from another thread, when it is not good enough."""
+        if not (step := bake(plan)):
+            return
+        self._baking = takeover = Takeover(plan, deployment)
+        takeover.begin(step)
+        watch = BakeWatch(partial(self._traffic.serving_of, deployment), switched.begun, switched.before, plan)
+
+        def run() -> None:
+            try:
+                takeover.take(step, watch)
+                self._record(JournalEvent.RELEASED, takeover, f"{step} was good")
+            except SteppedBack as back:
+                go_back(str(back))
+            except Superseded:
+                log.info("%s: %s was replaced in its bake", deployment.model, deployment.revision)
+
+        Thread(target=run, name=f"bake-{deployment.model}", daemon=True).start()
+
+    def obey(self, request: StepRequest) -> StepStatus:
+        """Raises Refused when no release is in a step."""
+        for takeover in self._running():
+            if status := takeover.status:
+                words = f"{request.order} in its {status.step}" + (f": {request.reason}" if request.reason else "")
+                self._record(JournalEvent.STEP, takeover, words, by=request.by)
+                takeover.obey(request)
+                return takeover.status or status
+        raise Refused(f"expected a release in a step to {request.order}, found none: ask for the model's state")
+
+    def wake(self) -> None:
+        """Something else became live: they are to see it at once."""
+        for takeover in self._running():
+            takeover.wake()
+
+    def _running(self) -> list[Takeover]:
+        return [one for one in (self._leading, self._baking) if one]
+
+    def _take(self, takeover: Takeover, step: Step, watch: PairWatch) -> None:
+        with watch:
+            self._record(JournalEvent.STEP, takeover, f"{step} began")
+            takeover.take(step, watch)
+
+    def _record(self, event: JournalEvent, takeover: Takeover, words: str, by: str = ANALYSIS) -> None:
+        deployment = takeover.deployment
+        entry = JournalEntry(
+            at=datetime.now(UTC),
+            event=event,
+            release=deployment.release,
+            revision=deployment.revision,
+            run_id=deployment.run_id,
+            message=words,
+            by=by,
+        )
+        self._traffic.files.append(entry)
+
+
+def _seen(serving: Serving | None) -> Seen:
+    if serving:
+        with suppress(Refused):
+            return serving.seen()
+    return Seen()

@@ -1,0 +1,253 @@
+"""A release takes over step by step, and goes back by itself where a step is not good."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from services.contract.control_protocol import Split
+from services.contract.deployment import ANALYSIS, Action, RetireRequest, StepOrder, StepRequest
+from services.contract.errors import LiveChanged, Refused
+from services.contract.ledger import JournalEvent
+from services.contract.rollout_plan import RolloutPlan, Shadow, WhenInconclusive
+from services.contract.rollout_step import StepKind, StepStatus
+from services.contract.waiting import wait_until
+from services.rollout.analysis.figures import Figures, Seen
+from services.rollout.model import ModelRollout
+from services.rollout.steps import takeover
+from tests.support.ports import free_port
+from tests.support.release_factory import ReleasePlan, build_release, train
+from tests.support.rollout_fakes import MODEL, FakeMachine, FakeServing, ask_for
+
+BUCKETS = (0.001, 0.01, 0.1, 1.0, float("inf"))
+LONG = RolloutPlan(canary=(0.05, 0.25), step=3600.0, bake=0, min_requests=100)
+BAKED = RolloutPlan(bake=0.02, min_requests=100)
+CANARY = RolloutPlan(canary=(0.05, 0.25), step=0.02, bake=0, min_requests=100)
+
+
+class Traffic:
+    """What a serving counts: each look finds `a_look` more requests."""
+
+    def __init__(self, a_look: int = 2000, errors: float = 0.0, grows: int = 0, restarts: int = 0) -> None:
+        self.errors = errors
+        self.requests = self.bytes = self.restarts = 0
+        self._a_look, self._grows, self._restarts = a_look, grows, restarts
+
+    def __call__(self) -> Seen:
+        self.requests += self._a_look
+        self.bytes += self._grows
+        self.restarts += self._restarts
+        failed = int(self.requests * self.errors)
+        statuses = {200: self.requests - failed, 500: failed}
+        figures = Figures(statuses, dict.fromkeys(BUCKETS, self.requests), {"7": self.requests})
+        return Seen(figures, self.bytes, self.restarts)
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(takeover, "PAUSE_SECONDS", 0.005)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[FakeMachine]:
+    machine = FakeMachine(tmp_path / "state", tmp_path / "store", free_port())
+    machine.state.mkdir()
+    yield machine
+    machine.close()
+
+
+def releases(machine: FakeMachine, plan: RolloutPlan) -> list[str]:
+    estimator = train(4000.0)
+    plans = (ReleasePlan(number=number, estimator=estimator, rollout=plan) for number in (1, 2, 3))
+    return [build_release(machine.store, one).digest for one in plans]
+
+
+def started(machine: FakeMachine, plan: RolloutPlan, sees: Callable[[], Seen]) -> tuple[ModelRollout, list[str]]:
+    """With promotion 1 live and counting as usual, and what is started later as `sees` says."""
+    digests = releases(machine, plan)
+    model = ModelRollout(MODEL, machine.dependencies())
+    model.deploy(ask_for(digests[0]))
+    machine.backend.all[0].sees = Traffic()
+    machine.backend.sees = sees
+    return model, digests
+
+
+def events(model: ModelRollout) -> list[tuple[JournalEvent, str]]:
+    return [(one.event, one.message) for one in model.traffic.files.entries() if one.event in STEPPED]
+
+
+STEPPED = (JournalEvent.STEP, JournalEvent.RELEASED)
+
+
+def live(machine: FakeMachine) -> FakeServing:
+    return machine.backend.all[0]
+
+
+def test_a_good_candidate_gets_each_share_and_then_all(machine: FakeMachine) -> None:
+    model, digests = started(machine, CANARY, Traffic())
+    model.deploy(ask_for(digests[1]))
+    assert machine.backend.accepting() == [digests[1]]
+    assert [split and split.share for split in live(machine).splits] == [0.05, None, 0.25, None]
+    assert [words for _, words in events(model)] == ["canary of 5% began", "canary of 25% began"]
+
+
+def test_a_shadow_copies_a_share_of_the_requests(machine: FakeMachine) -> None:
+    plan = RolloutPlan(shadow=Shadow(duration=0.02, share=0.5), bake=0, inconclusive=WhenInconclusive.PROMOTE)
+    model, digests = started(machine, plan, Traffic())
+    model.deploy(ask_for(digests[1]))
+    copied, ended = live(machine).splits
+    assert copied and copied.shadow and copied.share == 0.5 and ended is None
+
+
+def test_a_candidate_that_errs_is_taken_back_with_the_figures(machine: FakeMachine) -> None:
+    model, digests = started(machine, CANARY, Traffic(errors=0.05))
+    with pytest.raises(Refused, match=r"2-aaaaaaaa was taken back in its canary of 5%: errors: expected at most 1.0%"):
+        model.deploy(ask_for(digests[1]))
+    assert machine.backend.accepting() == [digests[0]]
+    assert machine.backend.loaded() == [digests[0]]
+    assert live(machine).split is None
+    assert [one.event for one in model.traffic.files.entries()][-1] is JournalEvent.REFUSED
+
+
+def test_without_requests_it_waits_and_then_goes_back(machine: FakeMachine) -> None:
+    model, digests = started(machine, CANARY.model_copy(update={"wait": 0.05}), Traffic(a_look=0))
+    with pytest.raises(Refused, match="0 of at least 100 requests"):
+        model.deploy(ask_for(digests[1]))
+    assert machine.backend.accepting() == [digests[0]]
+
+
+def test_what_becomes_live_by_hand_ends_the_steps(machine: FakeMachine) -> None:
+    model, digests = started(machine, LONG, Traffic())
+    with deploying(model, digests[1]) as refusals:
+        status = in_step(model)
+        assert (status.step.kind, status.release) == (StepKind.CANARY, digests[1])
+        model.retire(RetireRequest(by="grace", reason="no more"))
+    assert isinstance(refusals[0], LiveChanged)
+    assert machine.backend.loaded() == []
+    assert model.state().step is None
+
+
+def test_a_person_leaves_out_the_rest_of_the_steps(machine: FakeMachine) -> None:
+    model, digests = started(machine, LONG, Traffic())
+    with deploying(model, digests[1]) as refusals:
+        in_step(model)
+        model.obey(StepRequest(order=StepOrder.PROMOTE_NOW, by="grace", reason="urgent"))
+    assert refusals == []
+    assert machine.backend.accepting() == [digests[1]]
+    assert events(model)[-1] == (JournalEvent.STEP, "promote-now in its canary of 5%: urgent")
+
+
+def test_a_person_aborts_a_step(machine: FakeMachine) -> None:
+    model, digests = started(machine, LONG, Traffic())
+    with deploying(model, digests[1]) as refusals:
+        in_step(model)
+        model.obey(StepRequest(order=StepOrder.ABORT, by="grace", reason="complaints"))
+    assert str(refusals[0]) == "2-aaaaaaaa was taken back: aborted by grace: complaints"
+    assert machine.backend.loaded() == [digests[0]]
+
+
+def test_a_pause_keeps_it_in_its_step_but_not_what_is_bad(machine: FakeMachine) -> None:
+    sees = Traffic()
+    model, digests = started(machine, LONG.model_copy(update={"step": 0.05}), sees)
+    with deploying(model, digests[1]) as refusals:
+        in_step(model)
+        assert model.obey(StepRequest(order=StepOrder.PAUSE, by="grace")).paused
+        before = sees.requests
+        wait_until(lambda: sees.requests > before + 100_000, "fifty looks", 60)
+        assert in_step(model).step.share == 0.05
+        sees.errors = 0.2
+    assert "was taken back in its canary of 5%" in str(refusals[0])
+
+
+def test_no_order_without_a_step(machine: FakeMachine) -> None:
+    model, _ = started(machine, LONG, Traffic())
+    with pytest.raises(Refused, match="expected a release in a step to abort, found none"):
+        model.obey(StepRequest(order=StepOrder.ABORT, by="grace"))
+
+
+def test_the_first_release_has_no_steps(machine: FakeMachine) -> None:
+    model, digests = started(machine, LONG, Traffic())
+    assert machine.backend.accepting() == [digests[0]]
+    assert events(model) == []
+
+
+def test_a_good_bake_ends_as_released(machine: FakeMachine) -> None:
+    model, digests = started(machine, BAKED, Traffic())
+    model.deploy(ask_for(digests[1]))
+    wait_until(lambda: events(model) != [], "the end of the bake", 30)
+    assert events(model) == [(JournalEvent.RELEASED, "bake was good")]
+    assert machine.backend.accepting() == [digests[1]]
+
+
+@pytest.mark.parametrize(
+    ("sees", "why"),
+    [
+        (Traffic(errors=0.05), "errors: expected at most 1.0% more errors than the live release"),
+        (Traffic(grows=300 << 20), "memory: expected at most 200 MB gained"),
+        (Traffic(restarts=1), "restarts: expected a candidate that stays, found"),
+    ],
+)
+def test_a_bad_bake_goes_back_by_itself_and_says_why(machine: FakeMachine, sees: Traffic, why: str) -> None:
+    model, digests = started(machine, BAKED, sees)
+    model.deploy(ask_for(digests[1]))
+    wait_until(lambda: machine.backend.accepting() == [digests[0]], "the release before", 30)
+    wait_until(lambda: model.traffic.live is not None and model.traffic.live.release == digests[0], "its pointer", 30)
+    back = model.traffic.live
+    assert back and (back.action, back.by) == (Action.ROLLBACK, ANALYSIS)
+    assert back.reason.startswith("2-aaaaaaaa was taken back in its bake: ") and why in back.reason
+
+
+def test_a_release_that_ends_in_its_bake_is_taken_back(machine: FakeMachine) -> None:
+    model, digests = started(machine, BAKED.model_copy(update={"bake": 3600.0}), Traffic())
+    model.deploy(ask_for(digests[1]))
+    machine.backend.all[1].kill()
+    model.steps.wake()
+    wait_until(lambda: machine.backend.accepting() == [digests[0]], "the release before", 30)
+
+
+def test_a_bake_is_taken_up_again_after_a_restart_of_the_service(machine: FakeMachine) -> None:
+    model, digests = started(machine, BAKED.model_copy(update={"bake": 3600.0}), Traffic())
+    model.deploy(ask_for(digests[1]))
+    first, second = machine.backend.all
+    second.sees = Traffic(errors=0.2)
+    machine.restart([first, second])
+    again = ModelRollout(MODEL, machine.dependencies())
+    again.traffic.recover(machine.backend.left)
+    again.resume_bake()
+    wait_until(lambda: machine.backend.accepting() == [digests[0]], "the release before", 30)
+
+
+def test_a_restart_of_the_service_ends_what_is_handed_on(machine: FakeMachine) -> None:
+    started(machine, LONG, Traffic())
+    left = live(machine)
+    left.split = Split(targets=("a",), share=0.5)
+    machine.restart([left])
+    ModelRollout(MODEL, machine.dependencies()).traffic.recover(machine.backend.left)
+    assert left.split is None
+
+
+def in_step(model: ModelRollout) -> StepStatus:
+    wait_until(lambda: model.state().step is not None, "a step", 30)
+    status = model.state().step
+    assert status
+    return status
+
+
+@contextmanager
+def deploying(model: ModelRollout, digest: str) -> Iterator[list[Refused]]:
+    """Ends when the deploy does."""
+    refusals: list[Refused] = []
+
+    def deploy() -> None:
+        try:
+            model.deploy(ask_for(digest))
+        except Refused as refused:
+            refusals.append(refused)
+
+    thread = Thread(target=deploy)
+    thread.start()
+    yield refusals
+    thread.join(60)
+    assert not thread.is_alive()
