@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from services.prediction.answer_body import AnswerBody
 from services.prediction.answers import Json, as_json
 from services.prediction.asked import note
+from services.prediction.bodies import rows_said
 from services.prediction.content_type import ARROW, CSV, JSON, MediaType, media_type, wants_arrow
 from services.prediction.invalid import Invalid, answer_invalid
 from services.prediction.invocations import Invocation, read_invocation
@@ -27,7 +28,7 @@ class Scoring:
             media = media_type(request.headers.get("content-type", ""))
             arrow = wants_arrow(request.headers.get("accept", ""))
             body = await request.body()
-            async with self.turns.reading(body) as read:
+            async with self.turns.reading(body, rows_said(body, media)) as read:
                 return await self._answer(read, body, media, arrow, request.scope)
         except Invalid as refusal:
             return answer_invalid(refusal)
@@ -42,7 +43,7 @@ class Scoring:
     async def _answer(self, read: Read, body: bytes, media: MediaType, arrow: bool, scope: Any) -> Response:
         # Whoever logs the request wants its rows.
         in_columns = media not in (JSON, CSV) and not getattr(scope.get("asked"), "wanted", False)
-        if in_columns and (found := await self._of_columns(body, media, arrow, scope)):
+        if in_columns and (found := await self._of_columns(read, body, media, arrow, scope)):
             return found
         manifest = self._manifest
         asked: Invocation = await read(read_invocation, body, manifest.inputs, manifest.limits.max_rows, media)
@@ -54,16 +55,16 @@ class Scoring:
 
         return self._in_arrow([arrow_answer.as_batch(answers, manifest, params)])
 
-    async def _of_columns(self, body: bytes, media: MediaType, arrow: bool, scope: Any) -> Response | None:
+    async def _of_columns(self, read: Read, body: bytes, media: MediaType, arrow: bool, scope: Any) -> Response | None:
         # Arrow is imported when the first such body comes.
         from services.prediction.bodies import arrow_answer
         from services.prediction.bodies.columns import answer_columns
 
-        if (found := await answer_columns(self._predictor, body, media)) is None:
+        if (found := await answer_columns(self._predictor, body, media, read, self.turns)) is None:
             return None
         rows = sum(map(len, found))
         note(scope, range(rows), (), rows)
-        return self._in_arrow(found) if arrow else await self.in_json(arrow_answer.as_json(found))
+        return self._in_arrow(found) if arrow else await self.in_json(await read(arrow_answer.as_json, found))
 
     async def in_json(self, answers: list[Json]) -> Response:
         return Response(await self._body.in_parts(answers, self.turns), media_type=JSON)

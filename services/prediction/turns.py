@@ -38,9 +38,12 @@ class Turns:
                 gc.enable()
 
     @asynccontextmanager
-    async def reading(self, body: bytes) -> AsyncIterator[Read]:
-        """Gives what calls a reader of the body: at once, or for a large one in a thread, by the rules of `large`."""
-        if len(body) <= SMALL_BYTES:
+    async def reading(self, body: bytes, rows: int = 0) -> AsyncIterator[Read]:
+        """Gives what calls a reader of the body: at once, or for a large one in a thread, by the rules of `large`.
+
+        A few bytes that are compressed say how many `rows` they are.
+        """
+        if len(body) <= SMALL_BYTES and rows <= FIRST:
             yield _at_once
             return
         async with self.large():

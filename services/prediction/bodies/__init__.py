@@ -23,6 +23,18 @@ class Body(Protocol):
         """Raises Invalid for another content, for no row, more than `max_rows`, and columns that are missing."""
 
 
+class Counted(Protocol):
+    """A Body whose bytes say how many rows they are, since they may be many in a few bytes."""
+
+    def rows(self, body: bytes) -> int:
+        """0 for what is no such body, which its reader will refuse."""
+
+
+def rows_said(body: bytes, media: MediaType) -> int:
+    """0 where the bytes themselves say how much there is to read."""
+    return 0 if media in (JSON, CSV) else cast(Counted, body_of(media)).rows(body)
+
+
 @cache
 def body_of(media: MediaType) -> Body:
     """Imported when the first such body comes: a service that is asked in JSON needs no other library."""

@@ -1,6 +1,7 @@
 """Rows in a stream of Arrow IPC: a schema and record batches, in a compression or in none."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pyarrow
 import pyarrow.ipc
@@ -16,6 +17,12 @@ _WHAT = "a whole stream of Arrow IPC"
 
 def read(body: bytes, inputs: Sequence[Column], max_rows: int) -> Table:
     return as_json(read_batch(body, inputs, max_rows), inputs)
+
+
+def rows(body: bytes) -> int:
+    with suppress(pyarrow.ArrowException, OSError, ValueError, OverflowError):
+        return declared(body).rows
+    return 0
 
 
 def read_batch(body: bytes, inputs: Sequence[Column], max_rows: int) -> pyarrow.RecordBatch:

@@ -3,7 +3,6 @@
 Where a cell is not sure, or the model has no answer, nothing is said: the way of all other bodies says why.
 """
 
-import asyncio
 from importlib import import_module
 from typing import Any
 
@@ -15,19 +14,24 @@ from services.prediction.bodies import MODULES
 from services.prediction.content_type import MediaType
 from services.prediction.predictor import Predictor
 from services.prediction.runtimes import ColumnarModel
-
-# Few enough that health is answered in between.
-_AT_ONCE = 4096
+from services.prediction.turns import Read, Turns
 
 
-async def answer_columns(predictor: Predictor, body: bytes, media: MediaType) -> list[pyarrow.RecordBatch] | None:
-    """The answers, None for rows that the way of all other bodies is to look at. Raises Invalid as that does."""
+async def answer_columns(
+    predictor: Predictor, body: bytes, media: MediaType, read: Read, turns: Turns
+) -> list[pyarrow.RecordBatch] | None:
+    """The answers in parts, between which others have their turn; None for rows that the way of all other bodies is to
+    look at. Raises Invalid as that does."""
     if not isinstance(predictor.model, ColumnarModel):
         return None
     manifest = predictor.manifest
-    read: Any = import_module(f"services.prediction.bodies.{MODULES[media]}")
-    columns = _sure(read.read_batch(body, manifest.inputs, manifest.limits.max_rows), manifest.inputs)
-    return columns and await _in_parts(answer_by(predictor.model, manifest), columns)
+    module: Any = import_module(f"services.prediction.bodies.{MODULES[media]}")
+
+    def sure() -> list[pyarrow.Array] | None:
+        return _sure(module.read_batch(body, manifest.inputs, manifest.limits.max_rows), manifest.inputs)
+
+    columns = await read(sure)
+    return columns and await _in_parts(answer_by(predictor.model, manifest), columns, turns)
 
 
 def _sure(batch: pyarrow.RecordBatch, inputs: Any) -> list[pyarrow.Array] | None:
@@ -41,15 +45,14 @@ def _sure(batch: pyarrow.RecordBatch, inputs: Any) -> list[pyarrow.Array] | None
     return found
 
 
-async def _in_parts(answer: Answer, columns: list[pyarrow.Array]) -> list[pyarrow.RecordBatch] | None:
-    parts = []
-    for start in range(0, len(columns[0]), _AT_ONCE):
-        try:
-            found = answer([column.slice(start, _AT_ONCE) for column in columns])
-        except ValueError:
-            return None
+async def _in_parts(answer: Answer, columns: list[pyarrow.Array], turns: Turns) -> list[pyarrow.RecordBatch] | None:
+    def part(rows: range) -> list[pyarrow.RecordBatch]:
+        found = answer([column.slice(rows.start, len(rows)) for column in columns])
         if found.column(0).null_count:
-            return None
-        parts.append(found)
-        await asyncio.sleep(0)
-    return parts
+            raise ValueError("a row without an answer")
+        return [found]
+
+    try:
+        return await turns.each(part, range(len(columns[0])))
+    except ValueError:
+        return None

@@ -1,6 +1,7 @@
 """Rows in a file of Parquet, as MLflow's scoring server takes one."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pyarrow
 from pyarrow import parquet
@@ -19,6 +20,12 @@ _WHAT = "a whole file of Parquet"
 
 def read(body: bytes, inputs: Sequence[Column], max_rows: int) -> Table:
     return as_json(read_batch(body, inputs, max_rows), inputs)
+
+
+def rows(body: bytes) -> int:
+    with suppress(ValueError, OverflowError):
+        return Footer(body).rows
+    return 0
 
 
 def read_batch(body: bytes, inputs: Sequence[Column], max_rows: int) -> pyarrow.RecordBatch:

@@ -1,15 +1,16 @@
 """Answers as tensors: `prediction`, or `label`, `probability` and `probabilities`, in JSON or in binary."""
 
-import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from fastapi.responses import JSONResponse, Response
+import msgspec
+from fastapi.responses import Response
 
 from services.contract import names
 from services.contract.release import Manifest
 from services.contract.task import TARGETS
 from services.prediction.answers import Json
+from services.prediction.content_type import JSON
 from services.prediction.invalid import Invalid
 from services.prediction.open_inference.datatypes import BYTES, FP64, INT64, encode
 
@@ -67,9 +68,9 @@ def respond(head: dict[str, Any], predictions: Sequence[Json], outputs: Sequence
         else:
             tensors.append({**tensor, "data": values})
     body = {**head, "outputs": tensors}
+    text = msgspec.json.encode(body)
     if not any(output.binary for output in outputs):
-        return JSONResponse(body)
-    text = json.dumps(body, separators=(",", ":")).encode()
+        return Response(text, media_type=JSON)
     return Response(text + tail, media_type=BINARY, headers={HEADER: str(len(text))})
 
 

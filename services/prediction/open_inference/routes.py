@@ -6,13 +6,14 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from starlette.types import Scope
 
 from services.contract.release import Manifest
 from services.prediction.content_type import JSON
 from services.prediction.invalid import Invalid
-from services.prediction.invocations import read_invocation
+from services.prediction.invocations import Invocation, read_invocation
 from services.prediction.open_inference.answers import BINARY, HEADER, output_types, respond
-from services.prediction.open_inference.requests import read_request
+from services.prediction.open_inference.requests import InferRequest, read_request
 from services.prediction.open_inference.schema import (
     InferAnswer,
     ModelMetadata,
@@ -28,6 +29,7 @@ from services.prediction.open_inference.schema import (
 from services.prediction.params import read_params
 from services.prediction.predictor import Predictor
 from services.prediction.scoring import Scoring
+from services.prediction.turns import Read
 
 SERVER = "trackback"
 _EXTENSIONS = ("binary_tensor_data",)
@@ -119,9 +121,13 @@ def _predict(manifest: Manifest, scoring: Scoring) -> Ask:
             raise Invalid(415, f"expected the header Content-Type: {JSON}, found another")
         body = await request.body()
         async with scoring.turns.reading(body) as read:
-            asked = await read(read_invocation, body, manifest.inputs, manifest.limits.max_rows)
-            params = read_params(asked.params, manifest.task)
-            return await scoring.in_json(await scoring.score(asked, params, request.scope))
+            return await answer(read, body, request.scope)
+
+    # Apart, so that the rows are gone when it returns.
+    async def answer(read: Read, body: bytes, scope: Scope) -> Response:
+        asked: Invocation = await read(read_invocation, body, manifest.inputs, manifest.limits.max_rows)
+        params = read_params(asked.params, manifest.task)
+        return await scoring.in_json(await scoring.score(asked, params, scope))
 
     return predict
 
@@ -140,10 +146,15 @@ def _infer(predictor: Predictor, scoring: Scoring) -> Ask:
         content_type, length = request.headers.get("content-type", ""), request.headers.get(HEADER)
         body = await request.body()
         async with scoring.turns.reading(body) as read:
-            asked = await read(read_request, body, content_type, length, manifest)
-            predictions = await scoring.score(asked.asked, asked.params, request.scope)
-            said = head if asked.id is None else {**head, "id": asked.id}
-            return respond(said, predictions, asked.outputs, output_types(manifest))
+            return await answer(read, (body, content_type, length), request.scope)
+
+    # Apart, so that the rows are gone when it returns.
+    async def answer(read: Read, sent: tuple[bytes, str, str | None], scope: Scope) -> Response:
+        asked: InferRequest = await read(read_request, *sent, manifest)
+        predictions = await scoring.score(asked.asked, asked.params, scope)
+        said = head if asked.id is None else {**head, "id": asked.id}
+        response: Response = await read(respond, said, predictions, asked.outputs, output_types(manifest))
+        return response
 
     return infer
 

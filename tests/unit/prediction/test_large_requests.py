@@ -2,12 +2,16 @@
 
 import asyncio
 import gc
+import io
 import json
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
+import pyarrow
+import pyarrow.csv
 import pytest
+from pyarrow import parquet
 from starlette.types import Receive, Scope, Send
 
 from services.contract.prediction import Prediction
@@ -15,16 +19,19 @@ from services.contract.release import Column, ServingLimits
 from services.prediction.answer_body import AnswerBody
 from services.prediction.app import create_api, create_app
 from services.prediction.bodies.json_body import read_json
+from services.prediction.content_type import ARROW, CSV, JSON, PARQUET
 from services.prediction.hot.route import HotRoute
 from services.prediction.predictor import Predictor
+from services.prediction.runtimes.pyfunc import PyfuncModel
 from services.prediction.turns import FIRST, PART_SECONDS, Turns
 from tests.support.asgi_asked import ask
 from tests.support.served_here import EVERY_TYPE, every_runtime, serving
 
 Made = TypeVar("Made")
-ROWS = 5000
-LIMITS = ServingLimits(max_rows=ROWS, max_bytes=20_000_000)
+ROWS, MORE_ROWS = 5000, 20_000
+LIMITS = ServingLimits(max_rows=MORE_ROWS, max_bytes=20_000_000)
 CELLS = [0.5, -1.5, 7, None, "a: b", "Ideal", True, None, "2013-12-27", None, "2013-12-27 19:00", "2013-12-27"]
+TABLE = pyarrow.table({f"c{number}": [0.5] * MORE_ROWS for number in range(12)})
 NAMES = [column.name for column in EVERY_TYPE]
 BODIES = {
     "split": {"dataframe_split": {"columns": NAMES, "data": [CELLS] * ROWS}},
@@ -39,6 +46,26 @@ BODIES = {
 def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
     served = every_runtime(tmp_path_factory.mktemp("store"))["onnx"]
     return serving(served, served.model, EVERY_TYPE, limits=LIMITS)
+
+
+@pytest.fixture(scope="module")
+def pandas_model(predictor: Predictor) -> Predictor:
+    """It is asked by rows, of which a table is made for each part."""
+
+    class Sums:
+        def predict(self, table: Any) -> Any:
+            return table.sum(axis="columns")
+
+    inputs = [Column(name=name, type="double") for name in TABLE.column_names]
+    return serving(predictor, PyfuncModel(Sums(), inputs), inputs, limits=LIMITS)
+
+
+@pytest.fixture(autouse=True)
+def only_what_is_new_is_garbage() -> Iterator[None]:
+    """To look through all that other tests have left in memory takes longer than a request may keep others waiting."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 async def turns_meanwhile(work: Coroutine[Any, Any, Made]) -> tuple[Made, list[float]]:
@@ -62,6 +89,48 @@ def test_a_large_request_leaves_others_their_turns_and_is_answered_alike_on_both
     assert len(gaps) > 5
     assert reply.status == (422 if form.startswith("a bad") else 200)
     assert reply == asyncio.run(ask(create_api(predictor), body))
+
+
+@pytest.mark.parametrize("kind", ["arrow", "parquet", "csv", "v2"])
+def test_rows_in_any_kind_of_body_leave_others_their_turns(kind: str, pandas_model: Predictor) -> None:
+    """Parquet has these rows, which are all alike, in a few bytes."""
+    model = pandas_model.manifest.model
+    path, content_type, body = {
+        "arrow": ("/invocations", ARROW, _stream(TABLE)),
+        "parquet": ("/invocations", PARQUET, _file(TABLE)),
+        "csv": ("/invocations", CSV, _text(TABLE)),
+        "v2": (f"/v2/models/{model}/infer", JSON, json.dumps({"inputs": _tensors(TABLE)}).encode()),
+    }[kind]
+    asked = ask(create_app(pandas_model), body, [(b"content-type", content_type.encode())], path=path)
+    reply, gaps = asyncio.run(turns_meanwhile(asked))
+    assert reply.status == 200, reply.body
+    assert max(gaps) < 0.05
+
+
+def _stream(table: pyarrow.Table) -> bytes:
+    sink = pyarrow.BufferOutputStream()
+    with pyarrow.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def _file(table: pyarrow.Table) -> bytes:
+    sink = io.BytesIO()
+    parquet.write_table(table, sink)
+    return sink.getvalue()
+
+
+def _text(table: pyarrow.Table) -> bytes:
+    sink = pyarrow.BufferOutputStream()
+    pyarrow.csv.write_csv(table, sink)
+    return bytes(sink.getvalue())
+
+
+def _tensors(table: pyarrow.Table) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "datatype": "FP64", "shape": [MORE_ROWS], "data": table[name].to_pylist()}
+        for name in table.column_names
+    ]
 
 
 async def nobody(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001  an ASGI application
