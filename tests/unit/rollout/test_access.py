@@ -1,7 +1,6 @@
 """Who may change what answers, and which settings each backend wants."""
 
 import asyncio
-from pathlib import Path
 
 import httpx
 import pytest
@@ -11,7 +10,6 @@ from services.contract.http_guard import Access
 from services.rollout.app import create_app
 from services.rollout.rollout import Rollout
 from services.rollout.settings import FOR_CONTAINERS, PREFIX, BackendName, read_settings
-from tests.support.ports import free_port
 from tests.support.rollout_fakes import FakeMachine
 
 TOKEN = "correct horse battery staple"
@@ -29,11 +27,6 @@ def ask(machine: FakeMachine, method: str, path: str, authorization: bytes | Non
     found = asyncio.run(answer())
     rollout.close()
     return found
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> FakeMachine:
-    return FakeMachine(tmp_path, tmp_path / "store", free_port())
 
 
 @pytest.mark.parametrize(

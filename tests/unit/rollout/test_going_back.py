@@ -1,7 +1,6 @@
 """Rollback to any recorded release, its plan, and retirement, with fake processes."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 
@@ -14,32 +13,9 @@ from services.contract.ledger import JournalEvent, LedgerNote
 from services.rollout.model import ModelRollout
 from services.rollout.release_store import ReleaseStore
 from services.rollout.traffic import Dependencies
-from tests.support.ports import free_port
-from tests.support.rollout_fakes import BACK, MODEL, FakeMachine, ask_for, three_releases
+from tests.support.rollout_fakes import BACK, MODEL, FakeMachine, ask_for
 
 RETIRE = RetireRequest(by="grace", reason="nobody asks it")
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("store")
-
-
-@pytest.fixture(scope="module")
-def digests(store: Path) -> list[str]:
-    return three_releases(store)
-
-
-@pytest.fixture
-def machine(tmp_path: Path, store: Path) -> Iterator[FakeMachine]:
-    machine = FakeMachine(tmp_path, store, free_port())
-    yield machine
-    machine.close()
-
-
-@pytest.fixture
-def model(machine: FakeMachine) -> ModelRollout:
-    return ModelRollout(MODEL, machine.dependencies())
 
 
 def back_to(to: str) -> RollbackRequest:

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -15,31 +14,8 @@ from services.rollout.app import create_app
 from services.rollout.model import ModelRollout
 from services.rollout.rollout import Rollout
 from services.rollout.state import JournalEvent, ModelFiles
-from tests.support.ports import free_port
 from tests.support.release_factory import ReleasePlan, build_release
-from tests.support.rollout_fakes import BACK, MODEL, FakeMachine, ask_for, three_releases
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("store")
-
-
-@pytest.fixture(scope="module")
-def digests(store: Path) -> list[str]:
-    return three_releases(store)
-
-
-@pytest.fixture
-def machine(tmp_path: Path, store: Path) -> FakeMachine:
-    return FakeMachine(tmp_path, store, free_port())
-
-
-@pytest.fixture
-def model(machine: FakeMachine) -> Iterator[ModelRollout]:
-    model = ModelRollout(MODEL, machine.dependencies())
-    yield model
-    machine.backend.close()
+from tests.support.rollout_fakes import BACK, MODEL, FakeMachine, ask_for
 
 
 def test_a_deploy_is_live_on_the_first_free_port_and_told_in_the_journal(

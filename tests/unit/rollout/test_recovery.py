@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Event
 from typing import TypeVar
 
@@ -16,32 +15,9 @@ from services.rollout.model import ModelRollout
 from services.rollout.rollout import Rollout
 from services.rollout.traffic import CALM_SECONDS
 from tests.support.poll import poll_until
-from tests.support.ports import free_port
-from tests.support.rollout_fakes import BACK, MODEL, FakeMachine, FakeServing, ask_for, set_signal, three_releases
+from tests.support.rollout_fakes import BACK, MODEL, FakeMachine, FakeServing, ask_for, set_signal
 
 Told = TypeVar("Told")
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("store")
-
-
-@pytest.fixture(scope="module")
-def digests(store: Path) -> list[str]:
-    return three_releases(store)
-
-
-@pytest.fixture
-def machine(tmp_path: Path, store: Path) -> FakeMachine:
-    return FakeMachine(tmp_path, store, free_port())
-
-
-@pytest.fixture
-def model(machine: FakeMachine) -> Iterator[ModelRollout]:
-    model = ModelRollout(MODEL, machine.dependencies())
-    yield model
-    machine.backend.close()
 
 
 def test_a_live_process_that_dies_is_started_again(
