@@ -12,7 +12,8 @@ from services.contract.errors import Refused
 from services.contract.record import first_problem
 from services.prediction.workers.group import Group
 
-MAX_COMMAND_BYTES = 1024
+# One that names the sockets of all workers of a candidate.
+MAX_COMMAND_BYTES = 4096
 
 
 class ControlServer:

@@ -15,7 +15,8 @@ from services.contract.errors import Refused
 from services.contract.http_guard import LOOPBACK, Access, Guard
 from services.contract.http_protocol import head_limits
 from services.prediction.app import create_app, read_only_paths
-from services.prediction.canary.canary import Canary, ForClients
+from services.prediction.canary.canary import Canary
+from services.prediction.canary.private import ForClients
 from services.prediction.listener import Listener
 from services.prediction.observed.observer import OFF, Observer
 from services.prediction.observed.settings import ObservedSettings
@@ -62,7 +63,7 @@ class Service:
         return self._observer.around(Guard(self._app, self._access), self._headers)
 
     def _with_canary(self, app: ASGIApp) -> ASGIApp:
-        self.canary = Canary(app, self._observer.count_failed_hand_on)
+        self.canary = Canary(app, self._observer.count)
         return self.canary
 
     @property
@@ -76,7 +77,7 @@ class Service:
 
     async def open_private(self, path: Path) -> None:
         limits = head_limits(self._limits, gateway=True)
-        app = ForClients(self._app, self._observer.around(self._app))
+        app = ForClients(self._app, self._observer.around(self._app), self._observer.only_counting(self._app))
         await self._open(Listener(app, limits, self._headers, named=True, private=path), None)
 
     async def go(self, accepting: socket.socket) -> None:
@@ -125,6 +126,7 @@ class Service:
 
     async def _end(self, grace: float) -> None:
         self.drain()
+        self.canary.split(None)
         for listener in self._listeners:
             listener.drain()
         # asyncio does not wait for none, which a worker has that was never told to go.

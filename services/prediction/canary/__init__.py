@@ -1,1 +1,1 @@
-"""A share of the requests that the live release hands to a candidate, whose answers go back to the clients."""
+"""A share of the requests that the live release hands to a candidate, or shows it copies of."""

@@ -1,122 +1,87 @@
-"""An ASGI layer that hands a share of the predictions to a candidate, and answers itself where that fails."""
+"""An ASGI layer that hands a share of the predictions to a candidate, or shows it copies of them."""
 
-import asyncio
-from collections.abc import Callable
-from contextlib import suppress
-from itertools import cycle
-from typing import Any
+from collections.abc import Awaitable
+from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.contract.control_protocol import Split
-from services.prediction.asked import Asked
+from services.prediction.canary.candidate import Candidate, Count
 from services.prediction.canary.chosen import Chosen
-from services.prediction.canary.connection import Answer, Connection, Headers
+from services.prediction.canary.connection import Answer
+from services.prediction.canary.shadow import Heard, Shadow
 from services.prediction.observed.request_ids import HEADER as REQUEST_ID
 
-# A candidate that does not answer so many times in a row is asked no more: it would make its clients wait.
-MOST_FAILURES = 5
-_SECONDS = 5.0
-_IDLE_CONNECTIONS = 32
 # The service puts these into every answer.
 _OURS = (REQUEST_ID, b"date", b"keep-alive")
 # Who names the revision wants this one.
 _OF_A_VERSION = "/versions/"
 
 
-def _uncounted() -> None:
-    """Where nobody counts."""
+class _Standing(NamedTuple):
+    """What a split has brought; `shadow` where the candidate's answers are compared, and given to nobody."""
+
+    chosen: Chosen
+    candidate: Candidate
+    shadow: Shadow | None
+
+    @classmethod
+    def of(cls, split: Split, count: Count) -> "_Standing":
+        candidate = Candidate(split, count)
+        shadow = Shadow(split, candidate, count) if split.shadow else None
+        return cls(Chosen(split.share, split.sticky), candidate, shadow)
+
+    def close(self) -> None:
+        if self.shadow:
+            self.shadow.close()
+        self.candidate.close()
 
 
 class Canary:
     """Below the limits on requests, so that the body has come as a whole. Where the candidate has no answer the live
-    release has one, and `count_failure` is called."""
+    release has one. `count` adds to the figures."""
 
-    def __init__(self, app: ASGIApp, count_failure: Callable[[], object] = _uncounted) -> None:
-        self._app, self._count_failure = app, count_failure
-        self._idle = list[Connection]()
-        self.split(None)
+    def __init__(self, app: ASGIApp, count: Count) -> None:
+        self._app, self._count = app, count
+        self._standing: _Standing | None = None
 
     def split(self, split: Split | None) -> None:
-        """From here on; None for no candidate. What it was asked already it still answers."""
-        for connection in self._idle:
-            connection.close()
-        self.current = split
-        self._in_a_row = 0
-        self._chosen = Chosen(split.share, split.sticky) if split else None
-        self._sockets = cycle(split.targets) if split else iter(())
-        self._idle = []
+        """From here on; None for no candidate. What was handed on is answered still, copies on their way are not."""
+        if self._standing:
+            self._standing.close()
+        self._standing = _Standing.of(split, self._count) if split else None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self.current or not self._takes(scope):
-            await self._app(scope, receive, send)
-            return
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        # No coroutine of its own, since mostly there is no candidate.
+        standing = self._standing
+        if standing is None or not _is_chosen(standing, scope):
+            return self._app(scope, receive, send)
+        if standing.shadow:
+            return self._shown(standing.shadow, scope, receive, send)
+        return self._handed_on(standing.candidate, scope, receive, send)
+
+    async def _handed_on(self, candidate: Candidate, scope: Scope, receive: Receive, send: Send) -> None:
         message = await receive()
-        if answer := await self._asked(self.current, scope, message.get("body", b"")):
-            if asked := scope.get("asked"):
-                asked.handed_on = True
+        # A prediction changes nothing, so the live release can be asked as well.
+        if answer := await candidate.answer(scope, message.get("body", b""), []):
+            scope["asked"].handed_on = True
             await _give(answer, send)
         else:
             await self._app(scope, _again(message, receive), send)
 
-    def _takes(self, scope: Scope) -> bool:
-        if scope["type"] != "http" or scope["method"] != "POST" or _OF_A_VERSION in scope["path"]:
-            return False
-        if self._in_a_row >= MOST_FAILURES:
-            return False
-        return self._chosen is not None and self._chosen.takes(scope["headers"])
-
-    async def _asked(self, split: Split, scope: Scope, body: bytes) -> Answer | None:
-        """None where the candidate has no answer: the live release has one, and a prediction changes nothing."""
-        try:
-            async with asyncio.timeout(_SECONDS):
-                answer = await self._ask(scope, body)
-        except (OSError, TimeoutError):
-            # It could not count this one itself.
-            self._count_failure()
-        else:
-            if answer.status < 500:
-                self._in_a_row = 0
-                return answer
-        if split is self.current:
-            self._in_a_row += 1
-        return None
-
-    async def _ask(self, scope: Scope, body: bytes) -> Answer:
-        asked = (scope["method"], _target(scope), _with_id(scope), body)
-        idle = self._idle
-        if idle:
-            # One that the candidate has closed meanwhile says nothing of the candidate.
-            with suppress(OSError):
-                return await _ask_on(idle.pop(), idle, *asked)
-        return await _ask_on(await Connection.open(next(self._sockets)), idle, *asked)
+    async def _shown(self, shadow: Shadow, scope: Scope, receive: Receive, send: Send) -> None:
+        message, heard = await receive(), Heard(send)
+        await self._app(scope, _again(message, receive), heard.send)
+        shadow.follow(scope, message.get("body", b""), heard)
 
 
-async def _ask_on(connection: Connection, idle: list[Connection], *asked: Any) -> Answer:
-    try:
-        answer = await connection.ask(*asked)
-    except BaseException:
-        connection.close()
-        raise
-    if connection.reusable and len(idle) < _IDLE_CONNECTIONS:
-        idle.append(connection)
-    else:
-        connection.close()
-    return answer
-
-
-def _with_id(scope: Scope) -> Headers:
-    """By its id a candidate knows a client's request from our own."""
-    asked: Asked | None = scope.get("asked")
-    found: Headers = scope["headers"]
-    if asked is None:
-        return found
-    return [*(one for one in found if one[0] != REQUEST_ID), (REQUEST_ID, asked.request_id.encode())]
-
-
-def _target(scope: Scope) -> bytes:
-    path: bytes = scope.get("raw_path") or scope["path"].encode()
-    return b"%s?%s" % (path, scope["query_string"]) if scope.get("query_string") else path
+def _is_chosen(standing: _Standing, scope: Scope) -> bool:
+    """Of the clients' requests: a check of the rollout service's, which nobody observes, is for this release."""
+    if scope["type"] != "http" or scope["method"] != "POST" or _OF_A_VERSION in scope["path"]:
+        return False
+    if not (asked := scope.get("asked")):
+        return False
+    return standing.chosen.takes(scope["headers"], asked.request_id) and standing.candidate.may_be_asked()
 
 
 async def _give(answer: Answer, send: Send) -> None:
@@ -132,14 +97,3 @@ def _again(message: Message, receive: Receive) -> Receive:
         return messages.pop() if messages else await receive()
 
     return replayed
-
-
-class ForClients:
-    """At the private socket: a live release hands its clients' requests on with their ids, and these are observed."""
-
-    def __init__(self, app: ASGIApp, observed: ASGIApp) -> None:
-        self._app, self._observed = app, observed
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        of_a_client = scope["type"] == "http" and any(name == REQUEST_ID for name, _ in scope["headers"])
-        await (self._observed if of_a_client else self._app)(scope, receive, send)

@@ -9,6 +9,7 @@ from prometheus_client.core import (
     GaugeMetricFamily,
     HistogramMetricFamily,
     Metric,
+    SummaryMetricFamily,
 )
 from prometheus_client.registry import Collector
 
@@ -19,6 +20,11 @@ _LOST = {
     ("access", "not written"): Place.ACCESS_FAILED,
     ("prediction", "queue full"): Place.PREDICTIONS_LOST,
     ("prediction", "not written"): Place.PREDICTIONS_FAILED,
+}
+_DROPPED = {
+    "too many": Place.SHADOW_TOO_MANY,
+    "too large": Place.SHADOW_TOO_LARGE,
+    "not comparable": Place.SHADOW_NOT_COMPARABLE,
 }
 
 
@@ -46,6 +52,7 @@ class FiguresCollector(Collector):
         )
         yield self._answers()
         yield from self._handed_on()
+        yield from self._shadowed()
         yield self._lost()
         yield self._release_info()
 
@@ -79,8 +86,23 @@ class FiguresCollector(Collector):
     def _handed_on(self) -> Iterator[Metric]:
         about = "Requests that a candidate answered in the place of this release"
         yield CounterMetricFamily("trackback_handed_on", about, self._numbers[Place.HANDED_ON])
-        about = "Requests that a candidate was given and had no answer to, so that this release answered"
+        about = "Requests that a candidate was handed, or shown a copy of, and never answered"
         yield CounterMetricFamily("trackback_handed_on_failed", about, self._numbers[Place.HANDED_ON_FAILED])
+
+    def _shadowed(self) -> Iterator[Metric]:
+        about = "Copies of requests to which a candidate's answer was compared with this release's"
+        yield CounterMetricFamily("trackback_shadow_compared", about, self._numbers[Place.SHADOW_COMPARED])
+        about = "Those of them in which at least one row has another answer"
+        yield CounterMetricFamily("trackback_shadow_disagreed", about, self._numbers[Place.SHADOW_DISAGREED])
+        about = "How far compared numbers were apart: their count, and the sum of the absolute differences"
+        count, total = self._numbers[Place.SHADOW_NUMBERS], self._numbers[Place.SHADOW_APART]
+        yield SummaryMetricFamily("trackback_shadow_difference", about, int(count), total)
+        dropped = CounterMetricFamily(
+            "trackback_shadow_dropped", "Copies of requests that were not sent to a candidate", labels=["reason"]
+        )
+        for reason, place in _DROPPED.items():
+            dropped.add_metric([reason], self._numbers[place])
+        yield dropped
 
     def _lost(self) -> Metric:
         lost = CounterMetricFamily(

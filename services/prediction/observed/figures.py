@@ -32,6 +32,13 @@ class Place(IntEnum):
     HANDED_ON_FAILED = 9
     SECONDS_BUCKETS = 16
     BATCH_BUCKETS = 48
+    SHADOW_COMPARED = 80
+    SHADOW_DISAGREED = 81
+    SHADOW_APART = 82
+    SHADOW_NUMBERS = 83
+    SHADOW_TOO_MANY = 84
+    SHADOW_TOO_LARGE = 85
+    SHADOW_NOT_COMPARABLE = 86
     STATUSES = 100
     ANSWERS = 600
 
@@ -70,7 +77,7 @@ class Figures:
             if (place := bin_of(first)) is not None:
                 numbers[_ANSWERS + place] += 1.0
 
-    def add(self, place: Place, amount: int = 1) -> None:
+    def add(self, place: Place, amount: float = 1.0) -> None:
         self._numbers[place] += amount
 
     def read(self) -> Sequence[float]:

@@ -40,12 +40,16 @@ class Observer:
         self._wanted: Callable[[str], bool] | None = None
         self._open_logs()
 
-    def count_failed_hand_on(self) -> None:
-        self._group.own.add(Place.HANDED_ON_FAILED)
+    def count(self, place: Place, amount: float = 1.0) -> None:
+        self._group.own.add(place, amount)
 
     def around(self, app: ASGIApp, headers: Headers = ()) -> ASGIApp:
         """`headers` go with every answer but a candidate's, which has its own."""
         return Observed(app, self._group.own, self._noting, self._wanted, headers)
+
+    def only_counting(self, app: ASGIApp) -> ASGIApp:
+        """Of requests whose answers no client gets: they are in the figures, and written down nowhere."""
+        return Observed(app, self._group.own)
 
     def metrics(self) -> bytes:
         """In Prometheus' text format, of all workers together. Takes milliseconds, and more the first time."""
