@@ -11,6 +11,8 @@ from services.contract.rollout_step import StepStatus
 
 # The HTTP status with which the rollout service says that another release is live than the request expects.
 LIVE_CHANGED = 412
+# The same for a candidate that was taken back in one of its steps.
+STEPPED_BACK = 417
 # Who goes back where the analysis of a step did.
 ANALYSIS = "analysis"
 
@@ -58,9 +60,12 @@ class StepOrder(StrEnum):
 
 
 class StepRequest(Record):
+    """Of whatever is in a step, or of `release` alone."""
+
     order: StepOrder
     by: Words
     reason: Words = ""
+    release: Sha256 | None = None
 
 
 class Deployment(Record):

@@ -23,6 +23,10 @@ class LiveChanged(Refused):
     """Another release is live than the one that the request was decided by."""
 
 
+class SteppedBack(Refused):
+    """A step of a rollout was not good enough, or a person ended it; what was live is live."""
+
+
 class Unavailable(Refused):
     """A service cannot be reached, or does not answer us: nothing is known of what it was asked about."""
 

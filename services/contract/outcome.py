@@ -16,7 +16,8 @@ class Fate(StrEnum):
 
 
 class Outcome(Record):
-    """`stage` is where it is, was refused or cancelled, and `job` that place as GoCD locates it.
+    """`stage` is where it is, was refused or cancelled, and `job` that place as GoCD locates it; what is refused at
+    `watch` was live until then.
 
     `superseded_by` is the promotion that GoCD ran in its place; `words` are those of the gate that refused it.
     """

@@ -1,4 +1,4 @@
-"""The delivery half of `trackback`: each verb lives in the module of its name."""
+"""The delivery half of `trackback`: its verbs, and the module in which each lives."""
 
 import ast
 import gc
@@ -13,10 +13,12 @@ from services.contract.errors import Refused, disk_problem, reason
 
 _BY_PEOPLE = (
     *("promote", "rehearse", "accept", "adopt", "status", "trace", "history", "who-served", "audit", "diff", "monitor"),
-    *("score", "rollback", "retire", "prune", "publish-image"),
+    *("score", "promote-now", "pause", "resume", "abort", "rollback", "retire", "prune", "publish-image"),
 )
-VERBS = (*_BY_PEOPLE, "fetch", "validate", "compare", "package", "deploy", "image", "boot")
+VERBS = (*_BY_PEOPLE, "fetch", "validate", "compare", "package", "deploy", "watch", "image", "boot")
 GROUPS = ("gocd",)
+# Verbs that do the same but for a word; every other one lives in the module of its name.
+_SHARED = dict.fromkeys(("promote-now", "pause", "resume", "abort"), "step")
 
 
 def build(arguments: list[str]) -> typer.Typer:
@@ -33,7 +35,7 @@ def build(arguments: list[str]) -> typer.Typer:
 
 def _add(app: typer.Typer, verb: str) -> None:
     name = verb.replace("-", "_")
-    module = import_module(f"services.delivery.verbs.{name}")
+    module = import_module(f"services.delivery.verbs.{_SHARED.get(verb, name)}")
     if verb in GROUPS:
         app.add_typer(module.app, name=verb)
     else:
@@ -41,9 +43,14 @@ def _add(app: typer.Typer, verb: str) -> None:
 
 
 def _summary(verb: str) -> str:
-    """The first line of the verb's module, read and not imported."""
-    source = (Path(__file__).parent / "verbs" / f"{verb.replace('-', '_')}.py").read_text(encoding="utf-8")
-    said = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0].partition(": ")[2]
+    """The first line of the verb's module, or of its function in a shared one, read and not imported."""
+    name = verb.replace("-", "_")
+    path = Path(__file__).parent / "verbs" / f"{_SHARED.get(verb, name)}.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if verb in _SHARED:
+        function = next(one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name == name)
+        return (ast.get_docstring(function) or "").partition("\n")[0]
+    said = (ast.get_docstring(tree) or "").partition("\n")[0].partition(": ")[2]
     return said[:1].upper() + said[1:]
 
 
@@ -55,8 +62,8 @@ def _about() -> None:
     """The way from a promoted MLflow run to production through GoCD, and back.
 
     People use promote, rehearse, accept, adopt, status, trace, history, who-served, audit, diff, monitor, score,
-    rollback, retire, prune and publish-image; pipelines use fetch, validate, compare, package, deploy, image and boot;
-    administrators use gocd.
+    promote-now, pause, resume, abort, rollback, retire, prune and publish-image; pipelines use fetch, validate,
+    compare, package, deploy, watch, image and boot; administrators use gocd.
     Also: 'trackback train' and 'trackback schema'.
     """
 

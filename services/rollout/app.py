@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from services.contract.deployment import (
     LIVE_CHANGED,
+    STEPPED_BACK,
     Deployment,
     DeployRequest,
     ModelState,
@@ -19,7 +20,7 @@ from services.contract.deployment import (
     RollbackRequest,
     StepRequest,
 )
-from services.contract.errors import LiveChanged, Refused
+from services.contract.errors import LiveChanged, Refused, SteppedBack
 from services.contract.http_guard import Access, Guard
 from services.contract.ledger import Audit, JournalEntry, LedgerNote
 from services.contract.prediction_log import LogQuery
@@ -37,6 +38,7 @@ _REFUSALS = {
     405: "It is not asked so",
     409: "It cannot be done as things are",
     LIVE_CHANGED: "Another release is live than the request was decided by",
+    STEPPED_BACK: "The candidate was taken back in one of its steps",
     422: "The request is not as it must be",
     500: "The state cannot be written",
 }
@@ -116,7 +118,7 @@ def _add_changes(app: FastAPI, rollout: Rollout) -> None:
         return rollout.retire(model, request)
 
     @app.post("/models/{model}/step")
-    def step(model: ModelName, request: StepRequest) -> StepStatus:
+    def step(model: ModelName, request: StepRequest) -> StepStatus | None:
         return rollout.obey(model, request)
 
     @app.post("/models/{model}/ledger")
@@ -147,6 +149,10 @@ def _add_refusals(app: FastAPI) -> None:
     @app.exception_handler(LiveChanged)
     async def changed(_: Request, refusal: LiveChanged) -> JSONResponse:
         return JSONResponse({"message": str(refusal)}, status_code=LIVE_CHANGED)
+
+    @app.exception_handler(SteppedBack)
+    async def stepped_back(_: Request, refusal: SteppedBack) -> JSONResponse:
+        return JSONResponse({"message": str(refusal)}, status_code=STEPPED_BACK)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

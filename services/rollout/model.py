@@ -71,7 +71,7 @@ class ModelRollout:
             retired=pointer.retired if pointer else None,
         )
 
-    def obey(self, request: StepRequest) -> StepStatus:
+    def obey(self, request: StepRequest) -> StepStatus | None:
         return self.steps.obey(request)
 
     def deployments(self) -> list[Deployment]:
@@ -91,8 +91,7 @@ class ModelRollout:
                     return standing
                 check_live(before, request.in_place_of)
             self._note_delivery(release)
-            candidate = self._prepare(release)
-            self._lead(candidate, release, request)
+            candidate = self._led(release, request)
             deployment = _new_deployment(release, request)
             with self._changes:
                 self._refuse_when_changed(before, candidate)
@@ -144,6 +143,8 @@ class ModelRollout:
             return
         with suppress(Refused):
             plan = self._dependencies.store.find(self._name, live.release).manifest.rollout
+            if not plan.bake:
+                return
             left = max(1.0, plan.bake - (datetime.now(UTC) - live.at).total_seconds())
             self._bake(live, plan.model_copy(update={"bake": left}), Switched.now(None, self.traffic.previous))
 
@@ -153,17 +154,21 @@ class ModelRollout:
             self.traffic.files.append(JournalEntry(at=datetime.now(UTC), **dict(note)))
         return note
 
-    def _lead(self, candidate: Serving, release: StoredRelease, request: DeployRequest) -> None:
-        """Through the steps of its plan. Raises Refused when it was taken back, and ends it."""
-        try:
-            self.steps.lead(candidate, _new_deployment(release, request), release.manifest.rollout)
-        except Superseded:
-            # The caller says so, with what is live now.
-            return
-        except Refused as refusal:
-            candidate.kill()
-            self.traffic.record(JournalEvent.REFUSED, release.digest, str(refusal))
-            raise
+    def _led(self, release: StoredRelease, request: DeployRequest) -> Serving:
+        """The candidate, loaded and through the steps of its plan. Raises Refused when it was taken back."""
+        plan = release.manifest.rollout
+        with self.steps.leading(_new_deployment(release, request), plan) as takeover:
+            candidate = self._prepare(release)
+            try:
+                self.steps.lead(takeover, candidate, plan)
+            except Superseded:
+                # The caller says so, with what is live now.
+                return candidate
+            except Refused as refusal:
+                candidate.kill()
+                self.traffic.record(JournalEvent.REFUSED, release.digest, str(refusal))
+                raise
+            return candidate
 
     def _switch_watched(self, candidate: Serving, deployment: Deployment, plan: RolloutPlan) -> None:
         """Where there is something to go back to."""

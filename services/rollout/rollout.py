@@ -93,7 +93,7 @@ class Rollout:
     def retire(self, name: str, request: RetireRequest) -> Retirement:
         return self._known(name).retire(request)
 
-    def obey(self, name: str, request: StepRequest) -> StepStatus:
+    def obey(self, name: str, request: StepRequest) -> StepStatus | None:
         return self._known(name).obey(request)
 
     def ledger(self, name: str) -> list[JournalEntry]:

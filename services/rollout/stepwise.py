@@ -1,22 +1,22 @@
 """How a release of one model takes over: through the steps of its plan, and watched after its switch."""
 
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from threading import Thread
 
 from services.contract.deployment import ANALYSIS, Deployment, StepRequest
-from services.contract.errors import Refused
+from services.contract.errors import Refused, SteppedBack
 from services.contract.rollout_plan import RolloutPlan
 from services.contract.rollout_step import Step, StepStatus
 from services.rollout.analysis.figures import Seen
 from services.rollout.serving import Serving
 from services.rollout.state import JournalEntry, JournalEvent
 from services.rollout.steps.step import bake, steps_before
-from services.rollout.steps.takeover import SteppedBack, Takeover
+from services.rollout.steps.takeover import Takeover
 from services.rollout.steps.watching import BakeWatch, PairWatch, Superseded
 from services.rollout.traffic import Traffic
 
@@ -36,8 +36,8 @@ class Switched:
 
 
 class Stepwise:
-    """`leading` is the takeover of a candidate, `baking` that of what is live; a person's order is for the first of
-    them that there is."""
+    """`leading` is the takeover of a candidate from its load on, `baking` that of what is live; a person's order is for
+    the first of them that there is."""
 
     def __init__(self, traffic: Traffic) -> None:
         self._traffic = traffic
@@ -48,22 +48,28 @@ class Stepwise:
     def status(self) -> StepStatus | None:
         return next((one.status for one in self._running() if one.status), None)
 
-    def lead(self, candidate: Serving, deployment: Deployment, plan: RolloutPlan) -> None:
+    @contextmanager
+    def leading(self, deployment: Deployment, plan: RolloutPlan) -> Iterator[Takeover]:
+        """Inside, a person may order what is to become of it, also before its first step."""
+        self._leading = takeover = Takeover(plan, deployment)
+        try:
+            yield takeover
+        finally:
+            self._leading = None
+
+    def lead(self, takeover: Takeover, candidate: Serving, plan: RolloutPlan) -> None:
         """Returns after the steps in which what is live stays so, of which there are none while nothing answers.
 
         Raises SteppedBack, and Superseded when something else became live meanwhile.
         """
+        takeover.heed()
         live = self._traffic.live
         if not live or not self._traffic.answering():
             return
-        self._leading = takeover = Takeover(plan, deployment)
-        try:
-            for step in steps_before(plan):
-                if not takeover.promoted:
-                    watch = PairWatch(partial(self._traffic.serving_of, live), candidate, step, plan)
-                    self._take(takeover, step, watch)
-        finally:
-            self._leading = None
+        for step in steps_before(plan):
+            if not takeover.promoted:
+                watch = PairWatch(partial(self._traffic.serving_of, live), candidate, step, plan)
+                self._take(takeover, step, watch)
 
     def bake(
         self, deployment: Deployment, plan: RolloutPlan, switched: Switched, go_back: Callable[[str], None]
@@ -78,19 +84,24 @@ class Stepwise:
         def run() -> None:
             try:
                 takeover.take(step, watch)
-                self._record(JournalEvent.RELEASED, takeover, f"{step} was good")
+                self._record(JournalEvent.RELEASED, takeover, f"{step} {takeover.verdict_words}")
             except SteppedBack as back:
                 go_back(str(back))
             except Superseded:
                 log.info("%s: %s was replaced in its bake", deployment.model, deployment.revision)
+            finally:
+                # Only now, so that whoever sees no step any more finds in the ledger how it ended.
+                takeover.status = None
 
         Thread(target=run, name=f"bake-{deployment.model}", daemon=True).start()
 
-    def obey(self, request: StepRequest) -> StepStatus:
-        """Raises Refused when no release is in a step."""
+    def obey(self, request: StepRequest) -> StepStatus | None:
+        """The step as it is then, None while the release still loads. Raises Refused when none is in a step."""
         for takeover in self._running():
-            if status := takeover.status:
-                words = f"{request.order} in its {status.step}" + (f": {request.reason}" if request.reason else "")
+            if request.release in (None, takeover.deployment.release):
+                status = takeover.status
+                place = f"in its {status.step}" if status else "while it loads"
+                words = f"{request.order} {place}" + (f": {request.reason}" if request.reason else "")
                 self._record(JournalEvent.STEP, takeover, words, by=request.by)
                 takeover.obey(request)
                 return takeover.status or status
@@ -102,7 +113,8 @@ class Stepwise:
             takeover.wake()
 
     def _running(self) -> list[Takeover]:
-        return [one for one in (self._leading, self._baking) if one]
+        baking = self._baking if self._baking and self._baking.status else None
+        return [one for one in (self._leading, baking) if one]
 
     def _take(self, takeover: Takeover, step: Step, watch: PairWatch) -> None:
         with watch:

@@ -92,9 +92,9 @@ class Traffic:
 
     def is_baking(self, deployment: Deployment) -> bool:
         """Whether it became live by a deploy, in place of another, and was not watched to the end."""
-        events = [one for one in self.files.entries() if one.release == deployment.release]
-        watched = bool(events) and events[-1].event is JournalEvent.LIVE
-        return watched and deployment.action is Action.DEPLOY and bool(self.pointer and self.pointer.previous)
+        events = {one.event for one in self.files.entries() if one.release == deployment.release}
+        watched = JournalEvent.RELEASED in events
+        return not watched and deployment.action is Action.DEPLOY and bool(self.pointer and self.pointer.previous)
 
     def serving_of(self, deployment: Deployment) -> Serving | None:
         """What answers, while `deployment` is live."""

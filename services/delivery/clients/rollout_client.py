@@ -1,5 +1,6 @@
 """The rollout service as the verbs see it."""
 
+import socket
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -7,6 +8,7 @@ import httpx
 
 from services.contract.deployment import (
     LIVE_CHANGED,
+    STEPPED_BACK,
     Deployment,
     DeployRequest,
     ModelState,
@@ -14,19 +16,33 @@ from services.contract.deployment import (
     RetireRequest,
     RollbackPlan,
     RollbackRequest,
+    StepRequest,
 )
-from services.contract.errors import LiveChanged, Refused, Unavailable
+from services.contract.errors import LiveChanged, Refused, SteppedBack, Unavailable
 from services.contract.ledger import Audit, JournalEntry, LedgerNote
 from services.contract.prediction_log import LoggedPrediction, LogQuery
 from services.contract.record import Record
+from services.contract.rollout_step import StepStatus
 from services.contract.transport import trust
 from services.contract.waiting import retry
 
 Answer = TypeVar("Answer", bound=Record)
+Seconds = float | httpx.Timeout
 PATIENCE = 60.0  # seconds that a pipeline waits for a rollout service that is being restarted
 # Longer than a rollout service gives a release to load, to answer and to be found at its address.
-_DEPLOY_SECONDS = 300
+_CHANGE_SECONDS = 300
 _ANSWER_SECONDS = 10
+# A deploy takes as long as the steps of its plan, and longer where a person pauses one. So its answer has no deadline,
+# and a service whose machine is gone is noticed by its system, in two minutes.
+_WITHOUT_END = httpx.Timeout(_ANSWER_SECONDS, read=None)
+_KEPT_ALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 6),
+)
+# How often a deploy is asked for that the service was restarted in.
+_MOST_DEPLOYS = 5
 _NOT_KEPT = httpx.Limits(max_keepalive_connections=0)  # so that nobody has to close them
 
 
@@ -37,9 +53,14 @@ class Rollout:
     is not, and is never asked twice.
     """
 
-    def __init__(self, url: str, patience: float = 0, token: str | None = None) -> None:
+    def __init__(
+        self, url: str, patience: float = 0, token: str | None = None, http: httpx.Client | None = None
+    ) -> None:
         self._url, self._patience, self._token = url.rstrip("/"), patience, token
-        self._http = httpx.Client(timeout=_DEPLOY_SECONDS, verify=trust(url), limits=_NOT_KEPT)
+        self._http = http or httpx.Client(timeout=_CHANGE_SECONDS, verify=trust(url), limits=_NOT_KEPT)
+
+    def without_patience(self) -> "Rollout":
+        return Rollout(self._url, token=self._token)
 
     def state(self, model: str) -> ModelState:
         return self._ask(ModelState, "GET", f"/models/{model}")
@@ -74,11 +95,33 @@ class Rollout:
         return self._ask(Retirement, "POST", f"/models/{model}/retire", request)
 
     def deploy(self, model: str, request: DeployRequest) -> Deployment:
-        """Raises LiveChanged when another release is live than the one that the request names."""
-        return self._ask(Deployment, "POST", f"/models/{model}/deploy", request)
+        """Returns when the release has gone through its steps and is live.
+
+        Raises LiveChanged when another release is live than the one that the request names, and SteppedBack when it
+        was taken back in a step. A service that is restarted meanwhile begins it anew.
+        """
+        waiting, left = self._waiting(), _MOST_DEPLOYS
+        while True:
+            try:
+                return waiting._ask(Deployment, "POST", f"/models/{model}/deploy", request, _WITHOUT_END)
+            except Unavailable:
+                left -= 1
+                if not left:
+                    raise
+                self.state(model)
 
     def rollback(self, model: str, request: RollbackRequest) -> Deployment:
-        return Rollout(self._url, token=self._token)._ask(Deployment, "POST", f"/models/{model}/rollback", request)
+        return self.without_patience()._ask(Deployment, "POST", f"/models/{model}/rollback", request)
+
+    def order(self, model: str, request: StepRequest) -> StepStatus | None:
+        """The step as it is then; None while the release still loads."""
+        path = f"/models/{model}/step"
+        content = self.without_patience()._send("POST", path, request, _ANSWER_SECONDS).content
+        return None if content == b"null" else StepStatus.from_json(content, self._url + path)
+
+    def _waiting(self) -> "Rollout":
+        transport = httpx.HTTPTransport(verify=trust(self._url), limits=_NOT_KEPT, socket_options=_KEPT_ALIVE)
+        return Rollout(self._url, token=self._token, http=httpx.Client(transport=transport))
 
     def _list(self, shape: type[Answer], path: str) -> list[Answer]:
         answer = self._send("GET", path, None)
@@ -89,12 +132,17 @@ class Rollout:
             raise Refused(f"expected {what}, found something else there") from error
 
     def _ask(
-        self, shape: type[Answer], method: str, path: str, body: Record | None = None, seconds: float = _DEPLOY_SECONDS
+        self,
+        shape: type[Answer],
+        method: str,
+        path: str,
+        body: Record | None = None,
+        seconds: Seconds = _CHANGE_SECONDS,
     ) -> Answer:
         return shape.from_json(self._send(method, path, body, seconds).content, self._url + path)
 
     def _send(
-        self, method: str, path: str, body: Record | None, change_seconds: float = _DEPLOY_SECONDS
+        self, method: str, path: str, body: Record | None, change_seconds: Seconds = _CHANGE_SECONDS
     ) -> httpx.Response:
         content = body.model_dump(mode="json") if body else None
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
@@ -116,6 +164,8 @@ class Rollout:
             )
         if answer.status_code == LIVE_CHANGED:
             raise LiveChanged(_message(answer))
+        if answer.status_code == STEPPED_BACK:
+            raise SteppedBack(_message(answer))
         if answer.status_code != 200:
             raise Refused(_message(answer))
         return answer

@@ -128,12 +128,24 @@ class _Reading:
 
     def _fate(self, revision: str) -> dict[str, Any]:
         if revision in self._ledger.answered:
-            return {"fate": Fate.DELIVERED}
+            return self._in_bake(revision) or {"fate": Fate.DELIVERED}
         if instance := self._ran.get(revision):
             return self._overtaken(instance) or _stopped(instance) or self._downstream(int(instance["counter"]))
         if other := self._in_place_of.get(revision):
             return {"fate": Fate.SUPERSEDED, "superseded_by": other}
         return {"fate": Fate.WAITING}
+
+    def _in_bake(self, revision: str) -> dict[str, Any] | None:
+        """Of what answers, or did: it is being watched, or was taken back or replaced before that was over."""
+        counter = self._ran[revision]["counter"] if revision in self._ran else None
+        online = self._ledger.online or ()
+        for place, ours in enumerate(online):
+            if _upstream(ours) == counter:
+                newer = any(_scheduled(one, names.WATCH_STAGE) for one in online[:place])
+                passed_over = newer and not _scheduled(ours, names.WATCH_STAGE)
+                found = None if passed_over else _stopped(ours)
+                return found if found and found["stage"] == names.WATCH_STAGE else None
+        return None
 
     def _overtaken(self, instance: Json) -> dict[str, Any] | None:
         """A stage that is free again is given to the newest instance that waited for it; those between never get it."""

@@ -8,7 +8,7 @@ from services.contract.comparison import Comparison
 from services.contract.errors import Refused
 from services.contract.notification import Notification, NotificationKind, NotTaken, post
 from services.contract.validation import Validation
-from services.contract.verdict import switched_off
+from services.contract.verdict import Verdict, switched_off
 from services.delivery.output import say
 from services.delivery.reports.links import links
 from services.delivery.settings import Settings
@@ -25,14 +25,22 @@ def notify_of_gate(
     if judged.passes or not candidate.promoted or settings.notify_url is None:
         return
     off = switched_off(judged.checks)
+    said = f"{summary}; {off}" if off else summary
+    notify_of_step(settings, candidate, judged.verdict, said, stage or judged.stage)
+
+
+def notify_of_step(settings: Settings, candidate: Candidate, verdict: Verdict, summary: str, stage: str) -> None:
+    """That a rollout did not go on; returns as soon as `notify_of_gate` does."""
+    if settings.notify_url is None:
+        return
     notification = Notification(
         event=NotificationKind.GATE,
         model=candidate.promotion.model,
         revision=candidate.promotion.label,
         at=datetime.now(UTC),
-        summary=f"{summary}; {off}" if off else summary,
-        stage=stage or judged.stage,
-        verdict=judged.verdict,
+        summary=summary,
+        stage=stage,
+        verdict=verdict,
         links=links(settings, candidate),
     )
     url = settings.notify_url.get_secret_value()

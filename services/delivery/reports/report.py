@@ -11,6 +11,7 @@ from services.contract.monitoring import Monitoring
 from services.contract.receipt import Receipt
 from services.contract.validation import Validation
 from services.contract.verdict import Verdict
+from services.contract.watched import Watched
 from services.delivery.reports import words
 from services.delivery.reports.evidence import Evidence
 from services.delivery.reports.view import View
@@ -18,6 +19,7 @@ from services.delivery.reports.view import View
 if TYPE_CHECKING:
     from services.delivery.reports.monitoring_view import MonitoringView
     from services.delivery.reports.receipt_view import ReceiptView
+    from services.delivery.reports.watched_view import WatchedView
 
 TEMPLATES = Path(__file__).parent
 _MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✕", Verdict.INCONCLUSIVE: "?"}
@@ -44,13 +46,19 @@ def receipt_page(receipt: Receipt) -> str:
     return _render("receipt.html.j2", receipt_view(receipt))
 
 
+def watched_page(watched: Watched) -> str:
+    from services.delivery.reports.watched_view import watched_view
+
+    return _render("watched.html.j2", watched_view(watched))
+
+
 def monitoring_page(monitoring: Monitoring) -> str:
     from services.delivery.reports.monitoring_view import monitoring_view
 
     return _render("monitoring.html.j2", monitoring_view(monitoring))
 
 
-def _render(template: str, view: "View | ReceiptView | MonitoringView") -> str:
+def _render(template: str, view: "View | ReceiptView | MonitoringView | WatchedView") -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(

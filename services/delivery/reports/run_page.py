@@ -32,6 +32,7 @@ _ROWS = {
     names.VALIDATION_TAG: "validate",
     names.COMPARISON_TAG: "compare",
     names.RELEASE_TAG: "release",
+    names.ROLLOUT_TAG: "rollout",
     names.LIVE_TAG: "live",
     names.PIPELINE_TAG: "pipeline",
     names.BATCH_TAG: "batch",
@@ -60,6 +61,11 @@ def tell_release(settings: Settings, release: Release) -> None:
     candidate = release.manifest.candidate
     result = release.digest[:12] if candidate.promoted else "pass"
     _update(settings, candidate, result_tags(candidate, "package", result), {}, {})
+
+
+def tell_rollout(settings: Settings, candidate: Candidate, words: str) -> None:
+    """How its rollout ended. Never raises."""
+    _update(settings, candidate, {names.ROLLOUT_TAG: words[:_LONGEST]}, {}, {})
 
 
 def tell_batch(settings: Settings, receipt: Receipt) -> None:

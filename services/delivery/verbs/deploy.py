@@ -1,6 +1,7 @@
 """deploy: let the release answer, see it answer, and only then move the champion alias."""
 
 import getpass
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +11,10 @@ import typer
 from services.contract import names
 from services.contract.comparison import Comparison, Live
 from services.contract.deployment import Deployment, DeployRequest, InPlaceOf
-from services.contract.errors import LiveChanged, Refused
+from services.contract.errors import LiveChanged, Refused, SteppedBack
 from services.contract.record import write_atomically
 from services.contract.release import Release
+from services.contract.signals import exit_on
 from services.contract.transport import trust
 from services.delivery.clients.registry import PATIENCE as MLFLOW_PATIENCE
 from services.delivery.clients.registry import Registry
@@ -27,6 +29,8 @@ from services.delivery.reports.run_page import tell_live, tell_verdict
 from services.delivery.scoring.background_import import import_in_background
 from services.delivery.settings import Settings
 from services.delivery.store import Store
+from services.delivery.takeover.attended import deploy_attended
+from services.delivery.takeover.telling import tell_stepped_back
 from services.delivery.verbs.prune import prune_after_switch
 
 # Each time another release became live while this one was compared, which nothing does for long.
@@ -40,14 +44,18 @@ def deploy(
     """Switch the model's service to the release without losing a request; the alias 'champion' follows.
 
     When another release is live by now than the one that it was compared with, it is compared again, as compare does.
+    It waits while the release goes through the steps of its model.yaml, and aborts them when it is ended itself.
     Exit 1 and the previous release still answers when the new one is not good enough, cannot be loaded, answers
-    differently or is older than what was delivered before. Example: trackback deploy --release out/release.json
+    differently, is taken back in a step or is older than what was delivered before.
+    Example: trackback deploy --release out/release.json
     """
     settings = Settings()
     found = Release.read(release)
     rollout = _rollout(settings)
     before = rollout.state(found.manifest.model).live
-    deployment = deployed(settings, found, out)
+    # GoCD ends the job of a stage that is cancelled by this signal.
+    with exit_on(signal.SIGTERM, status=128 + signal.SIGTERM):
+        deployment = deployed(settings, found, out)
     already = "already answers, nothing was to do: it has" if before and before.release == found.digest else "answers"
     say(f"{found.manifest.model} {found.manifest.revision} {already} since {deployment.at:%H:%M:%S} UTC")
     _set_champion(settings, found)
@@ -90,7 +98,10 @@ def _let_answer(settings: Settings, rollout: Rollout, release: Release, out: Pat
         if not comparison.passes:
             raise Refused(f"{release.manifest.revision} is not good enough for what is live now: {comparison.summary}")
         try:
-            return rollout.deploy(release.manifest.model, _request(release, comparison.live))
+            return deploy_attended(rollout, release.manifest.model, _request(release, comparison.live))
+        except SteppedBack as back:
+            tell_stepped_back(settings, release.manifest.candidate, str(back))
+            raise
         except LiveChanged as changed:
             say(str(changed))
             again = _compared_again(settings, rollout, release)

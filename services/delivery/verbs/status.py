@@ -22,6 +22,7 @@ from services.delivery.promotions.gate_words import with_words
 from services.delivery.promotions.outcomes import Ledger, outcomes, read_ledger
 from services.delivery.settings import Settings
 from services.delivery.store import Store
+from services.delivery.takeover.words import step_words
 from services.gocd.client import GoCD, Json, Unknown
 
 Found = TypeVar("Found")
@@ -201,6 +202,8 @@ def lines(status: Status) -> list[str]:
 
 def _lines(status: ModelStatus) -> list[str]:
     found = [f"{status.model}: {_answer(status.rollout)}"]
+    if status.rollout and status.rollout.step:
+        found.append(f"  {step_words(status.rollout.step)}")
     for pipeline in status.pipelines:
         stages = " → ".join(f"{stage.name} {stage.result}" for stage in pipeline.stages)
         found.append(f"  {pipeline.name} {pipeline.counter}: {stages}")

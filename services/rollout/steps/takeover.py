@@ -7,7 +7,7 @@ from threading import Condition
 from typing import Protocol
 
 from services.contract.deployment import Deployment, StepOrder, StepRequest
-from services.contract.errors import Refused
+from services.contract.errors import SteppedBack
 from services.contract.rollout_plan import RolloutPlan
 from services.contract.rollout_step import Step, StepStatus
 from services.contract.verdict import Check, Verdict, overall
@@ -24,10 +24,6 @@ class Watch(Protocol):
     """What is seen of a step from its begin on."""
 
     def look(self, level: float) -> Sequence[Check]: ...
-
-
-class SteppedBack(Refused):
-    """A step was not good enough, or a person ended it; what was live is live."""
 
 
 class Looks:
@@ -70,13 +66,25 @@ class Takeover:
             paused=self._paused,
         )
 
+    @property
+    def verdict_words(self) -> str:
+        """Of the step that is over, which was good enough to go on."""
+        if self.promoted:
+            return "was ended by hand"
+        checks = self.status.checks if self.status else ()
+        if overall(checks) is Verdict.PASS:
+            return "was good"
+        return f"is over without a verdict: {_why(checks) or 'nothing was seen'}"
+
     def take(self, step: Step, watch: Watch) -> None:
         """Returns when the step is over and was good. Raises SteppedBack with the reason, and what `watch` raises."""
         self.begin(step)
-        try:
-            self._look_until_over(step, watch)
-        finally:
-            self.status = None
+        self._look_until_over(step, watch)
+
+    def heed(self) -> None:
+        """Raises SteppedBack when a person aborted it."""
+        if self._aborted is not None:
+            raise SteppedBack(f"{self.deployment.revision} was taken back: {self._aborted}")
 
     def obey(self, request: StepRequest) -> None:
         """While it is paused it stays in its step, however good it is; what is bad goes back all the same."""
@@ -118,8 +126,7 @@ class Takeover:
         with self._changed:
             self._changed.wait_for(lambda: self._woken, seconds)
             self._woken = False
-            if self._aborted is not None:
-                raise SteppedBack(f"{self.deployment.revision} was taken back: {self._aborted}")
+            self.heed()
             return self.promoted
 
     def _wake(self) -> None:

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
 from services.contract.control_protocol import Split
 from services.contract.deployment import ANALYSIS, Action, RetireRequest, StepOrder, StepRequest
-from services.contract.errors import LiveChanged, Refused
+from services.contract.errors import LiveChanged, Refused, SteppedBack
 from services.contract.ledger import JournalEvent
 from services.contract.rollout_plan import RolloutPlan, Shadow, WhenInconclusive
 from services.contract.rollout_step import StepKind, StepStatus
@@ -148,12 +148,29 @@ def test_a_person_aborts_a_step(machine: FakeMachine) -> None:
     assert machine.backend.loaded() == [digests[0]]
 
 
+def test_a_candidate_that_is_aborted_while_it_loads_does_not_go_live(machine: FakeMachine) -> None:
+    model, digests = started(machine, BAKED, Traffic())
+    machine.backend.may_load = Event()
+    order = StepRequest(order=StepOrder.ABORT, by="grace", reason="the stage was cancelled", release=digests[1])
+    with deploying(model, digests[1]) as refusals:
+        wait_until(lambda: machine.backend.all[1:] and machine.backend.all[1].loading.is_set(), "its load", 30)
+        with pytest.raises(Refused, match="expected a release in a step to abort, found none"):
+            model.obey(order.model_copy(update={"release": digests[0]}))
+        assert model.obey(order) is None
+        machine.backend.may_load.set()
+    assert isinstance(refusals[0], SteppedBack)
+    assert str(refusals[0]) == "2-aaaaaaaa was taken back: aborted by grace: the stage was cancelled"
+    assert events(model)[-1] == (JournalEvent.STEP, "abort while it loads: the stage was cancelled")
+    assert machine.backend.loaded() == [digests[0]]
+
+
 def test_a_pause_keeps_it_in_its_step_but_not_what_is_bad(machine: FakeMachine) -> None:
     sees = Traffic()
     model, digests = started(machine, LONG.model_copy(update={"step": 0.05}), sees)
     with deploying(model, digests[1]) as refusals:
         in_step(model)
-        assert model.obey(StepRequest(order=StepOrder.PAUSE, by="grace")).paused
+        status = model.obey(StepRequest(order=StepOrder.PAUSE, by="grace"))
+        assert status and status.paused
         before = sees.requests
         wait_until(lambda: sees.requests > before + 100_000, "fifty looks", 60)
         assert in_step(model).step.share == 0.05
@@ -179,6 +196,30 @@ def test_a_good_bake_ends_as_released(machine: FakeMachine) -> None:
     wait_until(lambda: events(model) != [], "the end of the bake", 30)
     assert events(model) == [(JournalEvent.RELEASED, "bake was good")]
     assert machine.backend.accepting() == [digests[1]]
+
+
+@pytest.mark.parametrize(
+    ("order", "sees", "words"),
+    [
+        (StepOrder.PROMOTE_NOW, Traffic(), "bake was ended by hand"),
+        (None, Traffic(a_look=10), "bake is over without a verdict: errors: expected at most 1.0% more errors"),
+    ],
+)
+def test_a_bake_that_was_not_judged_is_not_said_to_be_good(
+    machine: FakeMachine, order: StepOrder | None, sees: Traffic, words: str
+) -> None:
+    plan = BAKED.model_copy(
+        update={"bake": 3600.0, "min_requests": 1_000_000} if order else {"min_requests": 1_000_000}
+    )
+    model, digests = started(machine, plan, sees)
+    model.deploy(ask_for(digests[1]))
+    if order:
+        model.obey(StepRequest(order=order, by="grace", reason="urgent"))
+    released = wait_until(
+        lambda: [said for what, said in events(model) if what is JournalEvent.RELEASED], "the end", 30
+    )
+    assert released[0].startswith(words)
+    wait_until(lambda: model.state().step is None, "no step", 30)
 
 
 @pytest.mark.parametrize(
@@ -210,6 +251,7 @@ def test_a_release_that_ends_in_its_bake_is_taken_back(machine: FakeMachine) -> 
 def test_a_bake_is_taken_up_again_after_a_restart_of_the_service(machine: FakeMachine) -> None:
     model, digests = started(machine, BAKED.model_copy(update={"bake": 3600.0}), Traffic())
     model.deploy(ask_for(digests[1]))
+    model.obey(StepRequest(order=StepOrder.PAUSE, by="grace"))
     first, second = machine.backend.all
     second.sees = Traffic(errors=0.2)
     machine.restart([first, second])

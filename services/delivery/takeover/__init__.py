@@ -1,0 +1,1 @@
+"""A release on its way to all of the traffic, as the stages `deploy` and `watch` follow it."""
