@@ -81,7 +81,8 @@ class RolloutPlan(Record):
     step: Duration = 120.0
     bake: Duration = 10.0
     sticky: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] | None = None
-    min_requests: int = Field(200, ge=1)
+    # Where none of so many failed, a share of 1 % is excluded with 95 % confidence (Hanley, 1983, the rule of three).
+    min_requests: int = Field(300, ge=1)
     inconclusive: WhenInconclusive = WhenInconclusive.WAIT
     wait: Duration = 600.0
     limits: Limits = Limits()

@@ -146,7 +146,9 @@ class ModelRollout:
             if not plan.bake:
                 return
             left = max(1.0, plan.bake - (datetime.now(UTC) - live.at).total_seconds())
-            self._bake(live, plan.model_copy(update={"bake": left}), Switched.now(None, self.traffic.previous))
+            self._bake(
+                live, plan.model_copy(update={"bake": left}), self.steps.switched(None, self.traffic.previous, plan)
+            )
 
     def note(self, note: LedgerNote) -> LedgerNote:
         """Into the ledger, unless it is there already: a stage may run again, or tell twice."""
@@ -172,7 +174,7 @@ class ModelRollout:
 
     def _switch_watched(self, candidate: Serving, deployment: Deployment, plan: RolloutPlan) -> None:
         """Where there is something to go back to."""
-        switched = Switched.now(candidate, self.traffic.serving)
+        switched = self.steps.switched(candidate, self.traffic.serving, plan)
         self.traffic.switch(candidate, deployment)
         self.steps.wake()
         if self.traffic.pointer and self.traffic.pointer.previous:

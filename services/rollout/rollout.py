@@ -122,7 +122,7 @@ class Rollout:
     def _watch(self, name: str, model: ModelRollout) -> None:
         self._models[name] = model
         # Apart, because what is live must be looked at while one more of it loads.
-        for keep in (model.traffic.keep_answering, model.traffic.keep_complete):
+        for keep in (model.traffic.keep_answering, model.traffic.keep_complete, model.steps.remember):
             watch = (keep, model.traffic.wake_event())
             Thread(target=self._keep, args=watch, name=f"{keep.__name__}-{name}", daemon=True).start()
 

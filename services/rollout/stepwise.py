@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from threading import Thread
@@ -13,8 +13,10 @@ from services.contract.errors import Refused, SteppedBack
 from services.contract.rollout_plan import RolloutPlan
 from services.contract.rollout_step import Step, StepStatus
 from services.rollout.analysis.figures import Seen
+from services.rollout.analysis.window import Side
 from services.rollout.serving import Serving
 from services.rollout.state import JournalEntry, JournalEvent
+from services.rollout.steps.recent import Recent
 from services.rollout.steps.step import bake, steps_before
 from services.rollout.steps.takeover import Takeover
 from services.rollout.steps.watching import BakeWatch, PairWatch, Superseded
@@ -25,14 +27,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Switched:
-    """What both had counted when a release became live, by which its bake is judged."""
+    """What a release had counted when it became live, and what the one before it had done lately: by both its bake is
+    judged."""
 
     begun: Seen
-    before: Seen
-
-    @classmethod
-    def now(cls, serving: Serving | None, before: Serving | None) -> "Switched":
-        return cls(_seen(serving), _seen(before))
+    before: Side
 
 
 class Stepwise:
@@ -43,6 +42,7 @@ class Stepwise:
         self._traffic = traffic
         self._leading: Takeover | None = None
         self._baking: Takeover | None = None
+        self._recent = Recent()
 
     @property
     def status(self) -> StepStatus | None:
@@ -70,6 +70,18 @@ class Stepwise:
             if not takeover.promoted:
                 watch = PairWatch(partial(self._traffic.serving_of, live), candidate, step, plan)
                 self._take(takeover, step, watch)
+
+    def remember(self) -> bool:
+        """Of what is live, for the bake of the next; a watch calls it again and again."""
+        self._recent.look(self._traffic.serving)
+        return True
+
+    def switched(self, serving: Serving | None, before: Serving | None, plan: RolloutPlan) -> Switched:
+        """As of now; `serving` is None where nobody knows when it began."""
+        now = _seen(before)
+        then = self._recent.before(before, now, plan.bake, plan.min_requests) if before else Seen()
+        # What ended then excuses nothing that ends now.
+        return Switched(_seen(serving), replace(now.side(then), restarts=0))
 
     def bake(
         self, deployment: Deployment, plan: RolloutPlan, switched: Switched, go_back: Callable[[str], None]

@@ -10,7 +10,11 @@ from math import frexp
 from typing import Any
 from zlib import crc32
 
-SECONDS_BUCKETS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+# Two from one doubling to the next: so finely can a candidate be told from what is twice as fast.
+SECONDS_BUCKETS = (
+    0.00025, 0.00035, 0.0005, 0.0007, 0.001, 0.0014, 0.002, 0.0028, 0.004, 0.0056, 0.008, 0.011, 0.016, 0.022, 0.032,
+    0.045, 0.064, 0.09, 0.125, 0.18, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0,
+)  # fmt: skip
 ROWS_BUCKETS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0, 16384.0, 65536.0)
 
 # Of answers, so that two releases can be compared by how many fall into each.
@@ -91,15 +95,22 @@ _ANSWERS, _HANDED_ON = int(Place.ANSWERS), int(Place.HANDED_ON)
 
 
 def bin_of(answer: Any) -> int | None:
-    """Of a number four bins from one power of two to the next, of a label one of its own, as far as bins go.
+    """Of a number sixteen bins from one power of two to the next, neighbours beside each other, of a label one of its
+    own, and of a probability four from one doubling of its odds to the next; all as far as bins go.
 
     None for what is neither: several labels, or no label at all.
     """
     if isinstance(answer, dict):
         if isinstance(label := answer.get("label"), str):
             return crc32(label.encode()) % BINS
-        answer = answer.get("probability")
-    if not isinstance(answer, float):
-        return None
-    fraction, exponent = frexp(answer)
-    return ((exponent * 4 + int(abs(fraction) * 8)) * 2 + (fraction < 0)) % BINS
+        chance = answer.get("probability")
+        if not isinstance(chance, float):
+            return None
+        return _place(chance / (1 - chance), 8) if chance < 1 else BINS - 1
+    return _place(answer, 32) if isinstance(answer, float) else None
+
+
+def _place(number: float, scale: int) -> int:
+    """`scale` is twice as many as there are bins in a power of two; negative numbers have the other half of them."""
+    fraction, exponent = frexp(abs(number))
+    return (exponent * scale // 2 + int(fraction * scale)) % (BINS // 2) + BINS // 2 * (number < 0)

@@ -97,7 +97,6 @@ class Seen:
             latencies=figures.latencies,
             answers=figures.answers,
             restarts=self.restarts - before.restarts,
-            resident_bytes=(before.resident_bytes, self.resident_bytes),
         )
 
 

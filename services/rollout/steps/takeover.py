@@ -11,11 +11,11 @@ from services.contract.errors import SteppedBack
 from services.contract.rollout_plan import RolloutPlan
 from services.contract.rollout_step import Step, StepStatus
 from services.contract.verdict import Check, Verdict, overall
-from services.rollout.steps.step import Next, decide
+from services.rollout.steps.step import Next, bake, decide, steps_before
 
 PAUSE_SECONDS = 1.0
-# With which a candidate as good as the live one is taken back in a step. Each look may be wrong, so there are no more
-# careful ones than help; those between them find what is very bad, and in hours do not add a hundredth to it.
+# With which a candidate within its limits is taken back in any step of its plan. Each look may be wrong, so there are
+# no more careful ones than help; those between them find what is very bad, and in hours do not add a hundredth to it.
 LEVEL, QUICK_LEVEL = 0.05, 1e-6
 CAREFUL_LOOKS = 20
 
@@ -27,20 +27,22 @@ class Watch(Protocol):
 
 
 class Looks:
-    """When a step of so many `seconds` is looked at carefully, and with which level."""
+    """When a step of so many `seconds` is looked at carefully, and with which part of its `level`."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, level: float = LEVEL) -> None:
         self._seconds = seconds
-        self._level = LEVEL / max(1.0, min(CAREFUL_LOOKS, seconds / PAUSE_SECONDS))
+        self._level = level / max(1.0, min(CAREFUL_LOOKS, seconds / PAUSE_SECONDS))
         self._due = seconds / CAREFUL_LOOKS
 
     def next(self, elapsed: float) -> tuple[bool, float]:
         if elapsed < self._due:
             return False, QUICK_LEVEL
-        due = elapsed + self._seconds / CAREFUL_LOOKS
-        # Its last look is careful.
+        level, due = self._level, elapsed + self._seconds / CAREFUL_LOOKS
+        if elapsed >= self._seconds:
+            # Its last look is careful; those after it wait for requests to pass by, and have nothing left to fail by.
+            self._level = QUICK_LEVEL
         self._due = min(due, self._seconds) if elapsed < self._seconds else due
-        return True, self._level
+        return True, level
 
 
 class Takeover:
@@ -51,6 +53,7 @@ class Takeover:
         self.promoted = False
         self.status: StepStatus | None = None
         self._plan, self._clock = plan, clock
+        self._level = LEVEL / max(1, len([*steps_before(plan)]) + bool(bake(plan)))
         self._changed = Condition()
         self._woken = self._paused = False
         self._aborted: str | None = None
@@ -105,7 +108,7 @@ class Takeover:
             self._wake()
 
     def _look_until_over(self, step: Step, watch: Watch) -> None:
-        begun, looks = self._clock(), Looks(step.seconds)
+        begun, looks = self._clock(), Looks(step.seconds, self._level)
         while not self._waited(min(PAUSE_SECONDS, step.seconds)):
             elapsed = self._clock() - begun
             careful, level = looks.next(elapsed)

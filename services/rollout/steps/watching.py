@@ -12,7 +12,8 @@ from services.contract.rollout_step import Step, StepKind
 from services.contract.verdict import Check, Verdict
 from services.rollout.analysis.checks import GATE, judge
 from services.rollout.analysis.figures import Seen
-from services.rollout.analysis.window import Window
+from services.rollout.analysis.memory import Growth
+from services.rollout.analysis.window import Side, Window
 from services.rollout.serving import Serving
 
 ANSWERING = "answering"
@@ -63,11 +64,13 @@ class PairWatch:
             # It is started again, which says nothing of the candidate.
             return (_nothing_to_compare(refusal),)
         gained = figures.figures.since(self._before.figures)
+        candidate = now.side(self._candidate_before, gained.failures)
         window = Window(
-            candidate=now.side(self._candidate_before, gained.failures),
+            candidate=candidate,
             live=figures.side(self._before),
             compared=gained.compared,
             disagreed=gained.disagreed,
+            memory=self._growth.look(candidate.requests, now.resident_bytes, figures.resident_bytes),
         )
         return judge(window, self._plan, level)
 
@@ -78,21 +81,23 @@ class PairWatch:
 
     def _tell(self, live: Serving) -> None:
         self._candidate_before, self._before = self._candidate.seen(), live.seen()
+        self._growth = Growth(self._candidate_before.resident_bytes, self._before.resident_bytes)
         live.hand_on(self._split)
         self._told = live
 
 
 class BakeWatch:
-    """What is live since it counted `begun`, beside all that the one before it had counted by then.
+    """What is live since it counted `begun`, beside what the one `before` it did in its last time.
 
     `live` is asked anew at each look: a process that was started again has ended, which is a restart.
     """
 
-    def __init__(self, live: Callable[[], Serving | None], begun: Seen, before: Seen, plan: RolloutPlan) -> None:
+    def __init__(self, live: Callable[[], Serving | None], begun: Seen, before: Side, plan: RolloutPlan) -> None:
         self._live, self._begun, self._before = live, begun, before
         # Nobody asks both any more.
         self._plan = plan.model_copy(update={"shadow": None})
         self._serving = live()
+        self._growth = Growth(begun.resident_bytes)
         self._restarts = 0
 
     def look(self, level: float) -> Sequence[Check]:
@@ -101,11 +106,13 @@ class BakeWatch:
         if serving is not self._serving:
             self._serving, self._begun, self._restarts = serving, Seen(), self._restarts + 1
         try:
-            side = serving.seen().side(self._begun)
+            now = serving.seen()
         except Refused as refusal:
             return (_silent(refusal),)
+        side = now.side(self._begun)
         candidate = replace(side, restarts=side.restarts + self._restarts)
-        return judge(Window(candidate, self._before.side(Seen())), self._plan, level)
+        memory = self._growth.look(side.requests, now.resident_bytes)
+        return judge(Window(candidate, self._before, memory=memory), self._plan, level)
 
 
 def stop_handing_on(live: Serving) -> None:

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.prediction.observed.exposition import exposition
-from services.prediction.observed.figures import Figures
+from services.prediction.observed.figures import BINS, Figures, bin_of
 from services.prediction.observed.identity import identity_of
 from services.prediction.observed.layer import Observed
 from services.prediction.observed.observer import Observer
@@ -114,7 +114,7 @@ def test_requests_rows_and_batches_are_counted_and_questions_about_the_service_a
     assert found[f"trackback_release_info{{diamond-price,{DIGEST},1-aaaaaaaa}}"] == 1
 
 
-@pytest.mark.parametrize(("seconds", "bucket"), [(0.001, "0.001"), (0.0011, "0.0025"), (11.0, "+Inf")])
+@pytest.mark.parametrize(("seconds", "bucket"), [(0.001, "0.001"), (0.0011, "0.0014"), (11.0, "+Inf")])
 def test_a_duration_falls_into_the_bucket_that_ends_at_or_above_it(seconds: float, bucket: str) -> None:
     group = Alone()
     group.own.begin()
@@ -179,3 +179,17 @@ def test_an_answer_costs_the_layer_few_calls_when_nothing_but_figures_is_asked_f
         return calls - before
 
     assert asyncio.run(scenario()) <= 30
+
+
+def test_neighbouring_answers_fall_into_neighbouring_bins_and_labels_into_their_own() -> None:
+    places = [bin_of(float(price)) for price in (300, 310, 330, 350)]
+    assert places == [34, 35, 36, 37]
+    assert bin_of(280.0) != bin_of(300.0) and bin_of(-300.0) == 34 + BINS // 2
+    assert bin_of({"label": "de", "probability": 0.4}) == bin_of({"label": "de", "probability": 0.9})
+    assert bin_of({"label": "de"}) != bin_of({"label": "fr"})
+    assert bin_of([1.0]) is None
+
+
+def test_probabilities_near_one_are_told_apart_as_those_near_zero_are() -> None:
+    chances = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 1.0)
+    assert len({bin_of({"probability": chance}) for chance in chances}) == len(chances)

@@ -1,12 +1,18 @@
 """What follows from what a step has shown."""
 
+from pathlib import Path
+
 import pytest
 
 from services.contract.rollout_plan import RolloutPlan, Shadow, WhenInconclusive
 from services.contract.rollout_step import Step, StepKind
 from services.contract.verdict import Check, Verdict
+from services.rollout.analysis.figures import Figures, Seen
+from services.rollout.processes.listeners import Listeners
+from services.rollout.steps.recent import EVERY_SECONDS, Recent
 from services.rollout.steps.step import Next, bake, decide, steps_before
-from services.rollout.steps.takeover import CAREFUL_LOOKS, LEVEL, Looks
+from services.rollout.steps.takeover import CAREFUL_LOOKS, LEVEL, QUICK_LEVEL, Looks
+from tests.support.rollout_fakes import FakeServing
 
 CANARY = Step(kind=StepKind.CANARY, seconds=60, share=0.05)
 BAKE = Step(kind=StepKind.BAKE, seconds=60)
@@ -80,3 +86,32 @@ def test_a_step_has_as_many_careful_looks_as_its_level_is_divided_by() -> None:
 def test_a_short_step_is_looked_at_carefully_each_time() -> None:
     looks = Looks(3.0)
     assert [looks.next(elapsed) for elapsed in (1.0, 2.0, 3.0)] == [(True, LEVEL / 3)] * 3
+
+
+def test_who_waits_for_more_requests_has_no_level_left_to_fail_by() -> None:
+    looks = Looks(60.0)
+    for second in range(1, 61):
+        looks.next(second)
+    assert {looks.next(second) for second in range(61, 300)} == {(True, QUICK_LEVEL), (False, QUICK_LEVEL)}
+
+
+def test_a_bake_is_held_against_what_the_release_before_did_last(tmp_path: Path) -> None:
+    now, counted = [0.0], [0]
+    serving = FakeServing("m", "a" * 64, Listeners("127.0.0.1", 1, tmp_path))
+    serving.sees = lambda: Seen(Figures({200: counted[0]}))
+    recent = Recent(lambda: now[0])
+
+    def before(seconds: float, requests: int) -> int:
+        return recent.before(serving, serving.seen(), seconds, requests).figures.requests
+
+    assert before(10, 1) == 0, "before anything was seen, all of its life"
+    for minute in range(90):
+        now[0], counted[0] = minute * EVERY_SECONDS, 100 * minute
+        recent.look(serving)
+        recent.look(serving)
+    assert before(10, 1) == 8800
+    assert before(300, 1) == 8400
+    assert before(10, 2000) == 6900
+    assert before(10, 7000) == 0, "so many it had not in an hour"
+    other = FakeServing("m", "b" * 64, Listeners("127.0.0.1", 1, tmp_path))
+    assert recent.before(other, other.seen(), 0, 0) == Seen()
