@@ -33,10 +33,10 @@ class Traffic:
     def __init__(self, a_look: int = 2000, errors: float = 0.0, grows: int = 0, restarts: int = 0) -> None:
         self.errors = errors
         self.requests = self.bytes = self.restarts = 0
-        self._a_look, self._grows, self._restarts = a_look, grows, restarts
+        self.a_look, self._grows, self._restarts = a_look, grows, restarts
 
     def __call__(self) -> Seen:
-        self.requests += self._a_look
+        self.requests += self.a_look
         self.bytes += self._grows
         self.restarts += self._restarts
         failed = int(self.requests * self.errors)
@@ -165,14 +165,14 @@ def test_a_candidate_that_is_aborted_while_it_loads_does_not_go_live(machine: Fa
 
 
 def test_a_pause_keeps_it_in_its_step_but_not_what_is_bad(machine: FakeMachine) -> None:
-    sees = Traffic()
+    sees = Traffic(a_look=0)
     model, digests = started(machine, LONG.model_copy(update={"step": 0.05}), sees)
     with deploying(model, digests[1]) as refusals:
         in_step(model)
         status = model.obey(StepRequest(order=StepOrder.PAUSE, by="grace"))
         assert status and status.paused
-        before = sees.requests
-        wait_until(lambda: sees.requests > before + 100_000, "fifty looks", 60)
+        sees.a_look = 2000
+        wait_until(lambda: sees.requests > 100_000, "fifty looks", 60)
         assert in_step(model).step.share == 0.05
         sees.errors = 0.2
     assert "was taken back in its canary of 5%" in str(refusals[0])
