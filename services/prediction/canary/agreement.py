@@ -17,7 +17,7 @@ class Agreement:
     """Of the answers to one request: `agrees` until something differs; `apart` is the sum of the absolute differences
     of the `numbers` that both have.
 
-    Labels, nulls and whole numbers (which are labels) are to be equal; other numbers may be `difference` of the live
+    Labels, nulls and whole numbers, which are labels, are to be equal; others may be `difference` of the live
     one apart.
     """
 

@@ -62,6 +62,7 @@ def test_answers_that_are_near_enough_agree(live: Any, other: Any) -> None:
         (0.0, 0.001),
         (1e-3, 0.0),
         (1.0, None),
+        ([1.0, 2.0], [1.0]),
         (label("a", 0.5), label("b", 0.5)),
         (label("a", 0.5), label("a", 0.7)),
         (label(10, 0.5), label(11, 0.5)),
@@ -79,8 +80,9 @@ def test_answers_that_differ_disagree(live: Any, other: Any) -> None:
 
 
 def test_how_far_numbers_are_apart_is_added_up_but_not_of_other_labels() -> None:
-    found = agreement([100.0, -1.0, label("a", 0.5), label("a", 0.5)], [103.0, 1.0, label("a", 0.75), label("b", 0.1)])
-    assert (found.apart, found.numbers, found.agrees) == (5.25, 3, False)
+    live = [100.0, -1.0, label("a", 0.5), label(1, 0.5), label("a", 0.5)]
+    found = agreement(live, [103.0, 1.0, label("a", 0.75), label(1, 0.75), label("b", 0.1)])
+    assert (found.apart, found.numbers, found.agrees) == (5.5, 4, False)
 
 
 def test_of_tensors_names_and_data_are_compared_in_small_parts_and_not_who_answered() -> None:
