@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.contract.control_protocol import Command, Reply, ServingState, Status, Verb
+from services.contract.control_protocol import Command, Reply, ServingState, Split, Status, Verb
 from services.contract.errors import Refused
 from services.prediction.workers import watchdog
 from services.prediction.workers.channel import Channel
@@ -143,6 +143,20 @@ def test_one_that_ends_is_replaced_alone_and_accepts_when_it_has_proved_itself(l
         workers.turn_until(lambda: workers.group._workers[1].process.answered)  # type: ignore[union-attr]  # noqa: SLF001
         assert workers.told() == ["1:go+"]
         assert workers.group._workers[0].process is before[0]  # noqa: SLF001
+
+
+def test_one_that_is_replaced_hands_on_as_the_others_do_until_that_is_over(listening: socket.socket) -> None:
+    split, over = (Command(verb=Verb.SPLIT, split=one) for one in (Split(targets=("one.http",), share=0.5), None))
+    with started(2) as workers:
+        workers.ask(GO, listening.dup())
+        for command, told in ((split, ["1:go+", "1:split"]), (over, ["1:go+"])):
+            workers.ask(command)
+            workers.told()
+            ended = workers.group.workers().ended
+            workers.kill(1)
+            workers.turn_until(lambda: workers.group.workers().ended > ended and workers.group.workers().ready == 2)  # noqa: B023
+            workers.turn_until(lambda: workers.group._workers[1].process.answered == len(told))  # type: ignore[union-attr]  # noqa: SLF001, B023
+            assert workers.told() == told
 
 
 def test_one_that_is_replaced_after_a_drain_does_not_accept(listening: socket.socket) -> None:
