@@ -17,7 +17,9 @@ LOOK_SECONDS = 1.0
 _ABORT_SECONDS = 0.1
 
 
-def deploy_attended(rollout: Rollout, model: str, request: DeployRequest) -> Deployment:
+def deploy_attended(
+    rollout: Rollout, model: str, request: DeployRequest, say: Callable[[str], None] = say
+) -> Deployment:
     """Raises what `rollout.deploy` does. On a signal that ends this program the candidate is aborted first."""
     asking = _Asking(lambda: rollout.deploy(model, request))
     at_once, progress = rollout.without_patience(), Progress(say)
@@ -26,7 +28,7 @@ def deploy_attended(rollout: Rollout, model: str, request: DeployRequest) -> Dep
             with suppress(Refused):
                 progress.tell(*_shown(at_once.state(model), request.release))
     except (KeyboardInterrupt, SystemExit):
-        _abort(at_once, model, request, asking)
+        say(_aborted(at_once, model, request, asking))
         raise
     return asking.answer()
 
@@ -59,11 +61,11 @@ class _Asking:
 def _shown(state: ModelState, release: str) -> tuple[str, str]:
     step = state.step
     if step is None or step.release != release or step.step.kind is StepKind.BAKE:
-        return "loading", "the candidate loads, or waits until another one has gone through its steps"
+        return "loading", "the candidate is in no step: it loads, waits for another one, or is about to be live"
     return f"{step.step}, {step.paused}", step_words(step)
 
 
-def _abort(rollout: Rollout, model: str, request: DeployRequest, asking: _Asking) -> None:
+def _aborted(rollout: Rollout, model: str, request: DeployRequest, asking: _Asking) -> str:
     """Tries until the rollout service has heard it, or has answered what was asked: nothing goes live unseen."""
     order = StepRequest(
         order=StepOrder.ABORT,
@@ -74,9 +76,10 @@ def _abort(rollout: Rollout, model: str, request: DeployRequest, asking: _Asking
     while not asking.over.is_set():
         with suppress(Refused):
             rollout.order(model, order)
-            say(f"aborted: release {request.release[:12]}… of {model} does not go live")
-            return
+            return f"aborted: release {request.release[:12]}… of {model} does not go live"
         asking.over.wait(_ABORT_SECONDS)
-    with suppress(Refused):
+    try:
         live = asking.answer()
-        say(f"{live.revision} went live before it could be aborted: trackback rollback {model} takes it back")
+    except Refused as refused:
+        return str(refused)
+    return f"{live.revision} went live before it could be aborted: trackback rollback {model} takes it back"

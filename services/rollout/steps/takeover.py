@@ -77,7 +77,7 @@ class Takeover:
         checks = self.status.checks if self.status else ()
         if overall(checks) is Verdict.PASS:
             return "was good"
-        return f"is over without a verdict: {_why(checks) or 'nothing was seen'}"
+        return f"is over without a verdict: {_undecided(checks) or 'nothing was seen'}"
 
     def take(self, step: Step, watch: Watch) -> None:
         """Returns when the step is over and was good. Raises SteppedBack with the reason, and what `watch` raises."""
@@ -139,6 +139,15 @@ class Takeover:
     def _show(self, **changes: object) -> None:
         if self.status:
             self.status = self.status.model_copy(update=changes)
+
+
+def _undecided(checks: Sequence[Check]) -> str:
+    """Those that found the same together."""
+    names: dict[str, list[str]] = {}
+    for check in checks:
+        if check.verdict is Verdict.INCONCLUSIVE:
+            names.setdefault(check.found, []).append(check.name)
+    return "; ".join(f"{', '.join(named)}: {found}" for found, named in names.items())
 
 
 def _why(checks: Sequence[Check]) -> str:
