@@ -1,7 +1,7 @@
 """Follows the delivery of one promotion through its pipelines, by GoCD's API."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from services.contract import names
@@ -38,14 +38,27 @@ class DeliveryFollower:
         build = self._follow(model, lambda instance: promotes(instance, run_id))
         if not has_passed(build):
             return Delivery(build, None)
-        return Delivery(build, self._follow(f"{model}-online", lambda instance: is_downstream(instance, build)))
+        return Delivery(build, self._follow(_online(model), lambda one: is_downstream(one, build), is_live))
+
+    def follow_watch(self, model: str, build: Json) -> Json:
+        """Returns when what is live was watched to the end, or taken back."""
+        return self._follow(
+            _online(model), lambda instance: is_downstream(instance, build), already={names.DEPLOY_STAGE}
+        )
 
     def follow_batch(self, model: str, build: Json) -> Json:
         """Returns when the release's machine image has scored, or a stage has failed."""
         return self._follow(f"{model}{names.BATCH}", lambda instance: is_downstream(instance, build), timed=True)
 
-    def _follow(self, pipeline: str, is_ours: Callable[[Json], bool], timed: bool = False) -> Json:
-        shown: set[str] = set()
+    def _follow(
+        self,
+        pipeline: str,
+        is_ours: Callable[[Json], bool],
+        is_over: Callable[[Json], bool] = has_ended,
+        timed: bool = False,
+        already: Collection[str] = (),
+    ) -> Json:
+        shown = set(already)
         began = time.monotonic()
         for instance in self._instances(pipeline, is_ours):
             over = {stage: result for stage, result in results(instance).items() if result in OVER}
@@ -54,7 +67,7 @@ class DeliveryFollower:
                     after = f" after {time.monotonic() - began:.1f} s" if timed else ""
                     self._say(f"  {pipeline} {instance['counter']}  {stage:9} {result}{after}")
             shown |= over.keys()
-            if has_ended(instance):
+            if is_over(instance):
                 return instance
         raise Refused(f"expected pipeline {pipeline} to end within {DELIVERY_SECONDS} s: see {self._url}")
 
@@ -64,3 +77,12 @@ class DeliveryFollower:
             while time.monotonic() < deadline:
                 yield from (instance for instance in gocd.history(pipeline)[:1] if is_ours(instance))
                 time.sleep(0.1)
+
+
+def is_live(instance: Json) -> bool:
+    """Or stopped before it was: what comes after `deploy` only watches."""
+    return has_ended(instance) or results(instance)[names.DEPLOY_STAGE] == "Passed"
+
+
+def _online(model: str) -> str:
+    return f"{model}-online"

@@ -18,6 +18,7 @@ from services.contract.comparison import Comparison
 from services.contract.errors import Refused
 from services.contract.receipt import Receipt
 from services.contract.validation import Validation
+from services.contract.watched import Watched
 from services.gocd.client import Json
 from services.gocd.instances import has_passed, results
 from services.platform.settings import Urls
@@ -58,11 +59,21 @@ class DemoScenario:
         delivery = self._deliver(self._train(better.description, "--variant", better.variant), better.reason)
         self._show_comparison(delivery)
         self._trace()
+        self._show_watch(delivery.build)
         if self._batch:
             self._show_batch(delivery.build)
         bad = self._train("a bad model on purpose: labels shuffled", "--variant", baseline.variant, "--shuffle-labels")
         self._expect_a_gate_to_stop(bad, "looks fine to me")
         self._links()
+
+    def _show_watch(self, build: Json) -> None:
+        """Only now, since nothing that is shown before waits for it. The first model had nothing to go back to."""
+        self._heading("Is it as good in production? The stage that watches what went live")
+        online = self._follower.follow_watch(self._model, build)
+        watched = Watched.from_json(self._artifact(online, names.WATCH_STAGE, names.WATCH_FILE))
+        if not watched.released:
+            raise Refused(f"expected {watched.revision} to be released, found: {watched.words}")
+        self._say(watched.words)
 
     def _show_batch(self, build: Json) -> None:
         """The newest image is the one that counts: those of promotions before it may never have been built."""

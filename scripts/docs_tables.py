@@ -20,13 +20,14 @@ import training.settings
 from scripts.compose_files import ComposeService, compose_services
 from scripts.dockerfile import read_stages
 from services.contract.release import ServingLimits
+from services.contract.rollout_plan import Limits, RolloutPlan
 from services.contract.serving_settings import PREFIX as SERVING
 from services.prediction.observed.exposition import FiguresCollector
 from services.prediction.observed.figures import SIZE
 from services.prediction.observed.settings import ObservedSettings
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCS = tuple(ROOT / "docs" / page for page in ("observability.md", "operations.md", "security.md"))
+DOCS = tuple(ROOT / "docs" / page for page in ("observability.md", "operations.md", "rollout.md", "security.md"))
 # Each is read by the program of its name.
 SETTINGS: dict[str, type[BaseSettings]] = {
     "platform": services.platform.settings.PlatformSettings,
@@ -50,6 +51,8 @@ def tables() -> dict[str, str]:
         "variables-serving": _serving_table(),
         "metrics": _metrics_table(),
         "serving": _table(("`serving`", "default", "what it limits"), map(_limit, ServingLimits.model_fields.items())),
+        "rollout": _table(("`rollout`", "default", "what it is"), map(_limit, RolloutPlan.model_fields.items())),
+        "rollout-limits": _table(("`limits`", "default", "what it limits"), map(_limit, Limits.model_fields.items())),
         "services": _table(("service", "image", "profile", "why it exists"), map(_service, compose_services())),
         "rights": _table(
             ("service", "user", "networks", "writes to", "only reads", "port"), map(_rights, compose_services())

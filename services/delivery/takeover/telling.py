@@ -18,7 +18,7 @@ def tell_stepped_back(settings: Settings, candidate: Candidate, words: str) -> N
 
 
 def tell_ending(settings: Settings, rollout: Rollout, release: Release, found: Watched) -> None:
-    """Raises Refused only when the rollout service cannot say what is live."""
+    """Raises Refused when the rollout service cannot say what is live."""
     candidate = release.manifest.candidate
     tell_rollout(settings, candidate, found.words)
     if found.ending is Ending.TAKEN_BACK:
