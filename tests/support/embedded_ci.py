@@ -1,6 +1,7 @@
 """A CI server with a fake plugin, real jobs and its real API, for one test."""
 
 import socket
+import ssl
 import sys
 import textwrap
 import threading
@@ -20,9 +21,12 @@ from services.embedded.clock import Clock
 from services.embedded.engine import CiEngine, Site
 from services.embedded.pipelines.gocd_yaml import load_pipelines
 from services.embedded.polling.backoff import PollIntervals
+from tests.support.asgi_server import AsgiServer
 from tests.support.embedded_fakes import FakePlugin, revision
 from tests.support.poll import poll_until
 
+# Certificates are not asked for here, and reading those of all authorities takes longer than many a test.
+NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 URL = "http://127.0.0.1:8153/go"
 FAST = PollIntervals(poll=0.02, backoff=0.05, backoff_max=0.2)
 # Long enough that nothing is polled twice unless a test asks for it.
@@ -150,22 +154,26 @@ def running(
     engine = create_engine(state, pipelines, plugin, intervals, clock, passwords, images)
     engine.start()
     try:
-        with serving(create_app(engine, ["127.0.0.1"])) as url, httpx.Client(base_url=url, timeout=60) as http:
+        with serving(create_app(engine, ["127.0.0.1"])) as url, _client(url) as http:
             yield CiWithFakePlugin(engine, plugin, http)
     finally:
         engine.stop()
+
+
+def _client(url: str) -> httpx.Client:
+    return httpx.Client(base_url=url, timeout=60, verify=NO_AUTHORITIES)
 
 
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
     """The URL of `app` on a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
+        server = AsgiServer(uvicorn.Config(app, log_level="warning", ws="none"))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
+        server.wait_until_ready()
         try:
-            poll_until(lambda: server.started, "the server", pause=0.01)
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            server.leave()
             thread.join()

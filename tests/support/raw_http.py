@@ -8,6 +8,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from services.contract.http_protocol import REFUSED, HeadLimits, LimitedProtocol, limited
+from tests.support.asgi_server import AsgiServer
 
 NET_SECONDS = 20.0
 LARGE = 20 << 20
@@ -90,7 +91,7 @@ async def all_of(reader: asyncio.StreamReader) -> bytes:
 async def serving(limits: HeadLimits, protocol: type[LimitedProtocol] | None = None) -> AsyncIterator[Service]:
     app = App()
     config = uvicorn.Config(app, port=0, http=protocol or limited(limits), ws="none", lifespan="off", log_config=None)
-    server = uvicorn.Server(config)
+    server = AsgiServer(config)
     config.load()
     server.lifespan = config.lifespan_class(config)
     await server.startup()
