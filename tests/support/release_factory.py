@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,9 @@ def build_release(store: Path, plan: ReleasePlan | None = None) -> Release:
     plan = plan or ReleasePlan()
     folder = store / "building"
     shutil.rmtree(folder, ignore_errors=True)
-    estimator = plan.estimator or train(plan.price_per_carat)
-    _write_model(folder / names.MODEL_FOLDER, estimator)
+    estimator = plan.estimator or _trained(plan.price_per_carat)
+    model = _dumped(estimator) if plan.estimator else _dumped_once(plan.price_per_carat)
+    _write_model(folder / names.MODEL_FOLDER, model)
     _write_golden(folder / names.GOLDEN_FILE, estimator, plan)
     if plan.spoil:
         plan.spoil(folder)
@@ -108,9 +110,24 @@ def expected_predictions(store: Path, release: Release) -> Sequence[Any]:
     return Golden.read(store / "releases" / release.digest / names.GOLDEN_FILE).predictions
 
 
-def _write_model(folder: Path, estimator: Any) -> None:
+@cache
+def _trained(price_per_carat: float) -> Pipeline:
+    """For this module only, which does not change it; a caller of `train` has one of its own."""
+    return train(price_per_carat)
+
+
+@cache
+def _dumped_once(price_per_carat: float) -> bytes:
+    return _dumped(_trained(price_per_carat))
+
+
+def _dumped(estimator: Any) -> bytes:
+    return bytes(skops.io.dumps(estimator))
+
+
+def _write_model(folder: Path, model: bytes) -> None:
     folder.mkdir(parents=True)
-    skops.io.dump(estimator, folder / "model.skops")
+    (folder / "model.skops").write_bytes(model)
     (folder / "MLmodel").write_text("flavors:\n  sklearn:\n    serialization_format: skops\n")
 
 
