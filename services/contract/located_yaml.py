@@ -18,7 +18,10 @@ _BOOL, _TEXT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:str"
 
 
 class _Loader(yaml.CSafeLoader):
-    """libyaml's, which takes a tenth of the time. A key is its own text: YAML 1.1 takes `off: …` for a key that is false."""
+    """libyaml's, which takes a tenth of the time.
+
+    A key is its own text: YAML 1.1 takes `off: …` for a key that is false.
+    """
 
     def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         for key, _ in node.value:
