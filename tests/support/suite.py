@@ -20,6 +20,26 @@ WORKERS = os.cpu_count() or 1
 PYTEST = (sys.executable, "-m", "pytest")
 PLUGIN = ("mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "--file", "plugin/pom.xml", "verify")
 IMAGES = (sys.executable, "-m", "tests.support.compose_stack")
+# These wait more than they compute, so that there is room for one more than there are cores.
+LANES = WORKERS + 1
+REST = ("tests/journey", "tests/integration")
+# By what they took: one that is begun last is waited for alone.
+LONGEST_FIRST = (
+    "tests/journey/test_every_model.py",
+    "tests/journey/test_faults.py",
+    "tests/journey/test_batch.py",
+    "tests/integration/test_rollout_containers.py",
+    "tests/integration/test_machine_boots.py",
+    "tests/integration/test_parity.py",
+    "tests/integration/test_drill.py",
+    "tests/journey/test_journey.py",
+    "tests/integration/test_rollout.py",
+    "tests/integration/test_spark_cluster.py",
+    "tests/integration/test_spark_flavors.py",
+    "tests/journey/test_platform.py",
+    "tests/journey/test_readme.py",
+    "tests/integration/test_bring_your_own_model.py",
+)
 STACK = ("tests/journey", "-m", "stack", "--verbose")
 EVERYTHING = ("dev", "audit", "spark", "platform")
 
@@ -57,14 +77,14 @@ def everything() -> int:
         beside.start("plugin", PLUGIN, shlex.join(PLUGIN))
         if _has_engine():
             beside.start("images", IMAGES, f".venv/dev/bin/python {shlex.join(IMAGES[1:])}")
-        units, unit_cases = tests(Path(folder), "units", WORKERS, "worksteal", "tests/unit")
+        units, unit_cases = tests(Path(folder), "units", WORKERS, "worksteal", ["tests/unit"])
         made = beside.finish()
         # The journeys on the stack wait for its containers most of their time, and share it in their order.
         report = Path(folder) / "stack.xml"
         beside.start("stack", (*PYTEST, *STACK, *reporting(report)), f"scripts/test {shlex.join(STACK)}")
         rest, rest_cases = tests(
-            Path(folder), "rest", WORKERS, "loadfile", "tests/journey", "tests/integration",
-            "-m", "not stack", "--no-loadscope-reorder", "--verbose",
+            Path(folder), "rest", LANES, "loadfile", longest_first(), "-m", "not stack", "--no-loadscope-reorder",
+            "--verbose",
         )  # fmt: skip
         parts = [units, *made, rest, *beside.finish()]
         found = [*unit_cases, *rest_cases, *cases(report)]
@@ -74,15 +94,27 @@ def everything() -> int:
     return int(any(part.again for part in parts))
 
 
-def tests(folder: Path, name: str, workers: int, dist: str, *words: str) -> tuple[Part, list[Case]]:
+def longest_first() -> list[str]:
+    """The files beside the units, in the order in which they are begun."""
+    found = [path.relative_to(ROOT).as_posix() for place in REST for path in sorted((ROOT / place).glob("test_*.py"))]
+    return [*LONGEST_FIRST, *(file for file in found if file not in LONGEST_FIRST)]
+
+
+def tests(
+    folder: Path, name: str, workers: int, dist: str, places: Sequence[str], *words: str
+) -> tuple[Part, list[Case]]:
     report, began = folder / f"{name}.xml", time.monotonic()
     options = ("-n", str(workers), "--dist", dist, *reporting(report))
-    say(f"{name}: pytest {shlex.join(words)}, {workers} at a time")
-    failed = run(*PYTEST, *options, *words) != 0
+    say(f"{name}: pytest on {counted(places)} {shlex.join(words)}, {workers} at a time")
+    failed = run(*PYTEST, *options, *places, *words) != 0
     found = cases(report)
-    files = sorted({case.file for case in found if case.failed}) or words[:1]
+    files = sorted({case.file for case in found if case.failed}) or places
     again = f"scripts/test --last-failed {shlex.join(files)}" if failed else None
     return Part(name, time.monotonic() - began, again), found
+
+
+def counted(places: Sequence[str]) -> str:
+    return places[0] if len(places) == 1 else f"{len(places)} files"
 
 
 def reporting(report: Path) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import suite
+from tests.support.paths import ROOT
 from tests.support.suite import Beside, Part
 
 
@@ -36,9 +37,17 @@ def test_what_runs_beside_is_ended_when_the_run_is(tmp_path: Path) -> None:
 def test_a_part_that_failed_names_the_files_to_run_again(tmp_path: Path) -> None:
     file = tmp_path / "test_it.py"
     file.write_text("def test_good():\n    pass\n\ndef test_bad():\n    assert False\n")
-    part, found = suite.tests(tmp_path, "some", 1, "load", str(file), f"--rootdir={tmp_path}", "-p", "no:cacheprovider")
+    part, found = suite.tests(tmp_path, "some", 1, "load", [str(file)], f"--rootdir={tmp_path}", "-p", "no:cacheprovider")
     assert {case.name: case.outcome for case in found} == {"test_good": "passed", "test_bad": "failed"}
     assert part == Part("some", part.seconds, "scripts/test --last-failed test_it.py")
+
+
+def test_each_file_beside_the_units_is_begun_once_and_the_longest_first() -> None:
+    files = suite.longest_first()
+    assert sorted(files) == sorted(
+        path.relative_to(ROOT).as_posix() for place in suite.REST for path in (ROOT / place).rglob("test_*.py")
+    )
+    assert files[: len(suite.LONGEST_FIRST)] == list(suite.LONGEST_FIRST)
 
 
 def test_words_that_are_no_mode_go_to_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
