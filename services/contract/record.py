@@ -12,6 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, V
 from services.contract import names
 from services.contract.errors import Refused
 
+# The files of `write_atomically` until they are whole.
+HALF_WRITTEN = ".*.*"
+
 
 def _exactly(pattern: str) -> StringConstraints:
     return StringConstraints(pattern=f"^{pattern}$")

@@ -17,6 +17,7 @@ from services.contract.secret_file import read_secret
 from services.contract.serving_settings import serving_environment
 from services.contract.signals import exit_on
 from services.rollout.containers.container_backend import ContainerBackend
+from services.rollout.fail_points import arm
 from services.rollout.notifier import Notifier
 from services.rollout.processes.listeners import Listeners
 from services.rollout.processes.process_backend import ProcessBackend
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = read_settings()
         # Also when the signal comes before or after uvicorn's own handling: an end on request is no failure.
         with exit_on(signal.SIGTERM, signal.SIGINT), _lock(settings.state), _listen(settings) as listener:
+            arm(os.environ, settings.state)
             _serve(settings, listener)
     except Refused as refusal:
         sys.stderr.write(f"{refusal}\n")

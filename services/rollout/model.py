@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Lock
@@ -24,11 +24,13 @@ from services.contract.ledger import JournalEntry, JournalEvent, LedgerNote
 from services.contract.notification import NotificationKind
 from services.contract.rollout_plan import RolloutPlan
 from services.contract.rollout_step import StepStatus
+from services.rollout.fail_points import FailPoint, reached
 from services.rollout.fence import check_fence, check_live
 from services.rollout.recorded import delivered, is_told, recorded
 from services.rollout.release_store import StoredRelease
 from services.rollout.serving import Serving
 from services.rollout.state import Pointer
+from services.rollout.steps.takeover import Takeover
 from services.rollout.steps.watching import Superseded
 from services.rollout.stepwise import Stepwise, Switched
 from services.rollout.traffic import Dependencies, Traffic
@@ -92,6 +94,7 @@ class ModelRollout:
                 check_live(before, request.in_place_of)
             self._note_delivery(release)
             candidate = self._led(release, request)
+            reached(FailPoint.STEPS_OVER)
             deployment = _new_deployment(release, request)
             with self._changes:
                 self._refuse_when_changed(before, candidate)
@@ -149,6 +152,7 @@ class ModelRollout:
             self._bake(
                 live, plan.model_copy(update={"bake": left}), self.steps.switched(None, self.traffic.previous, plan)
             )
+            reached(FailPoint.BAKE_RESUMED)
 
     def note(self, note: LedgerNote) -> LedgerNote:
         """Into the ledger, unless it is there already: a stage may run again, or tell twice."""
@@ -161,16 +165,19 @@ class ModelRollout:
         plan = release.manifest.rollout
         with self.steps.leading(_new_deployment(release, request), plan) as takeover:
             candidate = self._prepare(release)
-            try:
-                self.steps.lead(takeover, candidate, plan)
-            except Superseded:
-                # The caller says so, with what is live now.
-                return candidate
-            except Refused as refusal:
-                candidate.kill()
-                self.traffic.record(JournalEvent.REFUSED, release.digest, str(refusal))
-                raise
+            with _ended_if_it_fails(candidate):
+                self._lead(takeover, candidate, plan)
             return candidate
+
+    def _lead(self, takeover: Takeover, candidate: Serving, plan: RolloutPlan) -> None:
+        try:
+            self.steps.lead(takeover, candidate, plan)
+        except Superseded:
+            # The caller says so, with what is live now.
+            return
+        except Refused as refusal:
+            self.traffic.record(JournalEvent.REFUSED, candidate.release, str(refusal))
+            raise
 
     def _switch_watched(self, candidate: Serving, deployment: Deployment, plan: RolloutPlan) -> None:
         """Where there is something to go back to."""
@@ -188,8 +195,10 @@ class ModelRollout:
             pointer = self.traffic.pointer
             if not pointer or pointer.live != deployment or not pointer.previous:
                 return
+            reached(FailPoint.GOING_BACK)
             try:
                 self._return_to(pointer.previous, RollbackRequest(by=ANALYSIS, reason=words))
+                reached(FailPoint.GONE_BACK)
             except Refused as refusal:
                 log.error("%s: %s, but %s", self._name, words, refusal)
                 self.traffic.record(JournalEvent.REFUSED, pointer.previous.release, f"{words}, but {refusal}")
@@ -235,8 +244,10 @@ class ModelRollout:
     def _prepare(self, release: StoredRelease) -> Serving:
         """A candidate that is loaded and passed its checks, without traffic. Raises Refused."""
         self.traffic.record(JournalEvent.STARTED, release.digest)
+        reached(FailPoint.CANDIDATE_NOTED)
         try:
             candidate = self._dependencies.backend.start(release)
+            reached(FailPoint.CANDIDATE_STARTED)
             _check(candidate, release)
         except Refused as refusal:
             self.traffic.record(JournalEvent.REFUSED, release.digest, str(refusal))
@@ -258,10 +269,19 @@ def _soon(seconds: float) -> datetime | None:
 
 
 def _check(candidate: Serving, release: StoredRelease) -> None:
-    try:
+    with _ended_if_it_fails(candidate):
         candidate.wait_ready()
+        reached(FailPoint.CANDIDATE_LOADED)
         candidate.check(release)
-    except Refused:
+        reached(FailPoint.CANDIDATE_CHECKED)
+
+
+@contextmanager
+def _ended_if_it_fails(candidate: Serving) -> Iterator[None]:
+    """Whatever fails, also a full disk: nobody else knows of a candidate."""
+    try:
+        yield
+    except BaseException:
         candidate.kill()
         raise
 

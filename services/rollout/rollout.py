@@ -21,7 +21,7 @@ from services.contract.rollout_step import StepStatus
 from services.rollout.metrics import Measured, exposition
 from services.rollout.model import ModelRollout
 from services.rollout.serving_metrics import scrape
-from services.rollout.state import ModelFiles, known_models, make_key
+from services.rollout.state import ModelFiles, known_models, make_key, remove_half_written
 from services.rollout.traffic import Dependencies
 
 # An end wakes the watches at once; they look all the same for what wakes nobody, such as a machine that slept.
@@ -39,6 +39,7 @@ class Rollout:
 
     def open(self) -> None:
         """Adopts what an earlier service left running; the watch of a model starts what should be live and is not."""
+        remove_half_written(self._dependencies.state)
         make_key(self._dependencies.state)
         found = self._dependencies.backend.adopt()
         for name in sorted({*known_models(self._dependencies.state), *(serving.model for serving in found)}):

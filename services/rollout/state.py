@@ -11,7 +11,7 @@ from services.contract import names
 from services.contract.deployment import Deployment, Retirement
 from services.contract.errors import Refused
 from services.contract.ledger import Audit, Checkpoint, FaultKind, Head, JournalEntry, JournalEvent, audit, chained
-from services.contract.record import Record
+from services.contract.record import HALF_WRITTEN, Record
 from services.contract.secret_file import read_secret, write_token
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "live_entry",
     "make_key",
     "next_pointer",
+    "remove_half_written",
     "retired",
     "retired_entry",
 ]
@@ -200,6 +201,13 @@ def make_key(state: Path) -> None:
     path = state / names.LEDGER_FOLDER / names.LEDGER_KEY
     if not path.exists():
         write_token(path)
+
+
+def remove_half_written(state: Path) -> None:
+    """What a crash left of files that were about to be replaced; only while nobody else writes."""
+    for folder in (state / names.LEDGER_FOLDER, *(state / model for model in known_models(state))):
+        for path in folder.glob(HALF_WRITTEN):
+            path.unlink()
 
 
 def known_models(state: Path) -> list[str]:

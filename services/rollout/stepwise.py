@@ -14,6 +14,7 @@ from services.contract.rollout_plan import RolloutPlan
 from services.contract.rollout_step import Step, StepStatus
 from services.rollout.analysis.figures import Seen
 from services.rollout.analysis.window import Side
+from services.rollout.fail_points import FailPoint, reached
 from services.rollout.serving import Serving
 from services.rollout.state import JournalEntry, JournalEvent
 from services.rollout.steps.recent import Recent
@@ -91,12 +92,14 @@ class Stepwise:
             return
         self._baking = takeover = Takeover(plan, deployment)
         takeover.begin(step)
+        reached(FailPoint.BAKE_BEGUN)
         watch = BakeWatch(partial(self._traffic.serving_of, deployment), switched.begun, switched.before, plan)
 
         def run() -> None:
             try:
                 takeover.take(step, watch)
                 self._record(JournalEvent.RELEASED, takeover, f"{step} {takeover.verdict_words}")
+                reached(FailPoint.BAKE_OVER)
             except SteppedBack as back:
                 go_back(str(back))
             except Superseded:
@@ -131,7 +134,9 @@ class Stepwise:
     def _take(self, takeover: Takeover, step: Step, watch: PairWatch) -> None:
         with watch:
             self._record(JournalEvent.STEP, takeover, f"{step} began")
+            reached(FailPoint.STEP_BEGUN)
             takeover.take(step, watch)
+            reached(FailPoint.STEP_OVER)
 
     def _record(self, event: JournalEvent, takeover: Takeover, words: str, by: str = ANALYSIS) -> None:
         deployment = takeover.deployment

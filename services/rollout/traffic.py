@@ -19,6 +19,7 @@ from services.contract.backoff import Backoff, Clock
 from services.contract.control_protocol import Workers
 from services.contract.deployment import Action, Deployment, Retirement
 from services.contract.errors import Refused
+from services.rollout.fail_points import FailPoint, reached
 from services.rollout.notifier import Notifier
 from services.rollout.outage import Outages
 from services.rollout.release_store import ReleaseStore
@@ -92,9 +93,11 @@ class Traffic:
 
     def is_baking(self, deployment: Deployment) -> bool:
         """Whether it became live by a deploy, in place of another, and was not watched to the end."""
-        events = {one.event for one in self.files.entries() if one.release == deployment.release}
-        watched = JournalEvent.RELEASED in events
-        return not watched and deployment.action is Action.DEPLOY and bool(self.pointer and self.pointer.previous)
+        # Orders of a person and starts of what ended are written down in a bake too, and do not end it.
+        changes = (JournalEvent.LIVE, JournalEvent.RELEASED)
+        ours = (one for one in self.files.entries() if one.release == deployment.release)
+        begun = [one.event for one in ours if one.event in changes][-1:] == [JournalEvent.LIVE]
+        return begun and deployment.action is Action.DEPLOY and bool(self.pointer and self.pointer.previous)
 
     def serving_of(self, deployment: Deployment) -> Serving | None:
         """What answers, while `deployment` is live."""
@@ -143,11 +146,13 @@ class Traffic:
             left, self._previous, self._live = self._previous, self._live, serving
             self.pointer = pointer
             self.files.append(live_entry(deployment))
+            reached(FailPoint.LEDGER_WRITTEN)
             self.outages.came_back(deployment)
         self.wake()
         log.info("%s: %s answers (%s by %s)", self._model, deployment.revision, deployment.action, deployment.by)
         if left and left is not serving:
             left.retire(self._dependencies.drain_seconds)
+            reached(FailPoint.OLD_RETIRED)
 
     def retire(self, retirement: Retirement) -> None:
         """Nothing answers from here on: what is under way is answered, and clients that come are refused."""
@@ -157,11 +162,14 @@ class Traffic:
             pointer = retired(self.pointer, retirement)
             # The pointer first: after a crash nothing of it comes back.
             self.files.point(pointer)
+            reached(FailPoint.RETIREMENT_POINTED)
             self.pointer = pointer
             left, self._live, self._previous = (self._live, self._previous), None, None
             self.outages.forget()
             self._dependencies.backend.close_address(self._model)
+            reached(FailPoint.ADDRESS_CLOSED)
             self.files.append(retired_entry(retirement))
+            reached(FailPoint.RETIREMENT_WRITTEN)
         self.wake()
         log.warning("%s: retired by %s: %s", self._model, retirement.by, retirement.reason)
         for serving in left:
@@ -172,20 +180,23 @@ class Traffic:
         """Takes over what an earlier service left running; the pointer decides which of it answers."""
         with self._lock:
             self.files.repair()
+            reached(FailPoint.LEDGER_REPAIRED)
             self.outages.load()
             if self.pointer and self.pointer.live:
-                self._live = _with_release(found, self.pointer.live)
-                self._previous = _with_release(found, self.pointer.previous)
-            if self._live and not self._try(self._live, self._live.go):
-                self._live = None
+                # A second one of a release was being loaded, or was on its way to its end.
+                same = _with_release(found, self.pointer.live)
+                self._live = next((one for one in same if self._try(one, one.go)), None)
+                self._previous = next(_with_release(found, self.pointer.previous), None)
             if self._live:
                 # The candidate of a step ends with the service that led it.
                 self._try(self._live, partial(self._live.hand_on, None))
+            reached(FailPoint.LIVE_ADOPTED)
             if self._previous and not self._try(self._previous, self._previous.drain):
                 self._previous = None
             for serving in found:
                 if serving not in (self._live, self._previous):
                     serving.retire(self._dependencies.drain_seconds)
+            reached(FailPoint.REST_ENDED)
             if not self.live:
                 self._dependencies.backend.close_address(self._model)
 
@@ -256,7 +267,9 @@ class Traffic:
 
     def _restart(self, live: Deployment) -> None:
         self._dependencies.backend.open_address(self._model)
+        reached(FailPoint.ADDRESS_OPENED)
         with self._loaded(live) as serving:
+            reached(FailPoint.AGAIN_LOADED)
             left = self._take_over(live, serving)
         if left:
             left.kill()
@@ -267,6 +280,7 @@ class Traffic:
             if not self._is_live(live) or self.answering():
                 return serving
             serving.go()
+            reached(FailPoint.AGAIN_WENT)
             left, self._live = self._live, serving
             self.record(JournalEvent.RESTARTED, live.release)
             self.outages.came_back(live)
@@ -299,15 +313,19 @@ class Traffic:
         """Go, drain, confirm, point: in this order only is the address never without an answer, and a crash safe."""
         # Go first: for a moment both accept, so no client finds nobody.
         serving.go()
+        reached(FailPoint.WENT)
         if self._live and self._live.alive():
             # Before the confirmation: while the old one accepts too, an answer at the address may be its own.
             self._try(self._live, self._live.drain)
+        reached(FailPoint.DRAINED)
         pointer = next_pointer(self.pointer, deployment)
         # Before the pointer: until then a crash, or a refusal here, brings back the release that is known to answer.
         self._dependencies.backend.confirm(self._model, deployment.release)
+        reached(FailPoint.CONFIRMED)
         # Last, and atomic: from here on the new release is live after a crash as well. The journal follows, and what a
         # crash leaves out of it is added by ModelFiles.repair.
         self.files.point(pointer)
+        reached(FailPoint.POINTED)
         return pointer
 
     def _undo_switch(self, serving: Serving) -> None:
@@ -335,5 +353,5 @@ class Traffic:
         return True
 
 
-def _with_release(found: Sequence[Serving], deployment: Deployment | None) -> Serving | None:
-    return next((serving for serving in found if deployment and serving.release == deployment.release), None)
+def _with_release(found: Sequence[Serving], deployment: Deployment | None) -> Iterator[Serving]:
+    return (serving for serving in found if deployment and serving.release == deployment.release)

@@ -16,6 +16,7 @@ from services.contract.errors import Refused
 from services.contract.process_identity import identity
 from services.contract.serving_settings import FIGURES, FIGURES_ENDING
 from services.rollout.checks import confirm
+from services.rollout.fail_points import FailPoint, reached
 from services.rollout.processes.listeners import Listeners
 from services.rollout.processes.serving_process import CLOSE_SECONDS, ProcessRecord, ServingProcess, beside, remove
 from services.rollout.processes.shown import Shown
@@ -128,10 +129,12 @@ class ProcessBackend:
             child = subprocess.Popen(
                 command, cwd=self._folder, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=output
             )
+        reached(FailPoint.PROCESS_STARTED)
         # A child that was not waited for yet has one, even when it has ended.
         started = identity(child.pid) or ""
         record = ProcessRecord(model=release.manifest.model, release=release.digest, pid=child.pid, started=started)
         record.write(beside(control, "json"))
+        reached(FailPoint.PROCESS_RECORDED)
         self._allow_loading(child)
         return self._serving(record, control, child)
 

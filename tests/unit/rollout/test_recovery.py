@@ -264,6 +264,37 @@ def test_a_switch_that_was_cut_after_the_pointer_moved_is_rolled_forward(
     assert [deployment.release for deployment in after.deployments()] == digests[:2]
 
 
+@pytest.mark.parametrize("refusing_first", [True, False])
+def test_of_two_processes_of_the_live_release_the_one_that_takes_the_address_answers(
+    machine: FakeMachine, model: ModelRollout, digests: list[str], refusing_first: bool
+) -> None:
+    """The service was killed while it started again what had been retired, or what did not answer."""
+    model.deploy(ask_for(digests[0]))
+    (answering,) = machine.backend.all
+    stopping = FakeServing(MODEL, digests[0], machine.backend.listeners, refuses=frozenset({"go"}))
+    restarted(machine, [stopping, answering] if refusing_first else [answering, stopping])
+    assert (answering.running, bool(answering.accepts_on), stopping.running) == (True, True, False)
+
+
+def test_files_that_a_crash_left_half_written_are_removed(machine: FakeMachine, digests: list[str]) -> None:
+    rollout = Rollout(machine.dependencies())
+    rollout.open()
+    rollout.deploy(MODEL, ask_for(digests[0]))
+    half = [machine.state / MODEL / ".live.json.x1y2", machine.state / "_ledger" / f".{MODEL}.json.x1y2"]
+    for path in half:
+        path.write_text("{")
+    left = list(machine.backend.all)
+    machine.restart(left)
+    again = Rollout(machine.dependencies())
+    again.open()
+    try:
+        assert [path for path in half if path.exists()] == []
+        assert machine.backend.accepting() == [digests[0]]
+    finally:
+        again.close()
+        rollout.close()
+
+
 def test_a_candidate_of_a_model_without_any_release_is_ended(machine: FakeMachine, digests: list[str]) -> None:
     left = FakeServing(MODEL, digests[0], machine.backend.listeners)
     machine.restart([left])

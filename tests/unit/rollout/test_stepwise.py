@@ -1,5 +1,6 @@
 """A release takes over step by step, and goes back by itself where a step is not good."""
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from services.contract.control_protocol import Split
 from services.contract.deployment import ANALYSIS, Action, RetireRequest, StepOrder, StepRequest
 from services.contract.errors import LiveChanged, Refused, SteppedBack
-from services.contract.ledger import JournalEvent
+from services.contract.ledger import JournalEntry, JournalEvent
 from services.contract.rollout_plan import RolloutPlan, Shadow, WhenInconclusive
 from services.contract.rollout_step import StepKind, StepStatus
 from services.contract.waiting import wait_until
@@ -259,6 +260,45 @@ def test_a_bake_is_taken_up_again_after_a_restart_of_the_service(machine: FakeMa
     again.traffic.recover(machine.backend.left)
     again.resume_bake()
     wait_until(lambda: machine.backend.accepting() == [digests[0]], "the release before", 30)
+
+
+@pytest.mark.parametrize("meanwhile", ["ordered", "restarted"])
+def test_a_bake_in_which_something_else_was_written_down_is_taken_up_again_too(
+    machine: FakeMachine, meanwhile: str
+) -> None:
+    model, digests = started(machine, BAKED.model_copy(update={"bake": 3600.0, "min_requests": 10**9}), Traffic())
+    model.deploy(ask_for(digests[1]))
+    if meanwhile == "ordered":
+        model.obey(StepRequest(order=StepOrder.PAUSE, by="grace"))
+    else:
+        model.traffic.record(JournalEvent.RESTARTED, digests[1])
+    first, second = machine.backend.all
+    machine.restart([first, second])
+    again = ModelRollout(MODEL, machine.dependencies())
+    again.traffic.recover(machine.backend.left)
+    again.resume_bake()
+    status = again.state().step
+    assert status and status.step.kind is StepKind.BAKE
+    for one in (model, again):
+        one.obey(StepRequest(order=StepOrder.PROMOTE_NOW, by="grace"))
+
+
+def test_a_candidate_of_a_deploy_that_fails_in_its_step_is_ended(
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, digests = started(machine, CANARY, Traffic())
+    append = model.traffic.files.append
+
+    def full(entry: JournalEntry) -> None:
+        if entry.event is JournalEvent.STEP:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(entry)
+
+    monkeypatch.setattr(model.traffic.files, "append", full)
+    with pytest.raises(OSError, match="No space left"):
+        model.deploy(ask_for(digests[1]))
+    assert machine.backend.loaded() == machine.backend.accepting() == [digests[0]]
+    assert live(machine).split is None
 
 
 def test_a_restart_of_the_service_ends_what_is_handed_on(machine: FakeMachine) -> None:

@@ -37,7 +37,9 @@ def test_what_runs_beside_is_ended_when_the_run_is(tmp_path: Path) -> None:
 def test_a_part_that_failed_names_the_files_to_run_again(tmp_path: Path) -> None:
     file = tmp_path / "test_it.py"
     file.write_text("def test_good():\n    pass\n\ndef test_bad():\n    assert False\n")
-    part, found = suite.tests(tmp_path, "some", 1, "load", [str(file)], f"--rootdir={tmp_path}", "-p", "no:cacheprovider")
+    part, found = suite.tests(
+        tmp_path, "some", 1, "load", [str(file)], f"--rootdir={tmp_path}", "-p", "no:cacheprovider"
+    )
     assert {case.name: case.outcome for case in found} == {"test_good": "passed", "test_bad": "failed"}
     assert part == Part("some", part.seconds, "scripts/test --last-failed test_it.py")
 
