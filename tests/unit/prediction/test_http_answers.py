@@ -14,12 +14,15 @@ import httpx
 import pytest
 
 from services.contract import names
+from services.contract.control_protocol import Split
 from services.contract.http_guard import LOOPBACK
 from services.contract.prediction import Labelled, Prediction
 from services.contract.record import Cell
 from services.contract.release import Release, ServingLimits
+from services.prediction.canary.shadow import TASK
 from services.prediction.predictor import Predictor, load_predictor
 from services.prediction.service import Service
+from tests.support.candidate_fakes import candidate
 from tests.support.release_factory import ROWS, ReleasePlan, build_release, expected_predictions
 
 LIMITS = ServingLimits(max_rows=5, max_bytes=2000, body_seconds=2.0, max_requests=1)
@@ -84,6 +87,25 @@ def test_an_answer_has_predictions_and_the_models_identity(store: Path, release:
         }
 
     talk(predictor, scenario)
+
+
+def test_a_stop_does_not_wait_for_a_candidate_that_is_shown_copies(predictor: Predictor, tmp_path: Path) -> None:
+    def copies() -> list[str]:
+        return [task.get_name() for task in asyncio.all_tasks() if task.get_name() == TASK]
+
+    async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def run() -> None:
+        async with candidate(tmp_path, hang) as (path, _):
+            async with serving(predictor) as (service, listener):
+                service.canary.split(Split(targets=(path,), share=1.0, shadow=True))
+                async with httpx.AsyncClient(base_url=url_of(listener)) as client:
+                    answer = await client.post("/invocations", content=QUESTION, headers=JSON)
+                assert (answer.status_code, copies()) == (200, [TASK])
+            assert copies() == []
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metadata", "/docs", "/openapi.json", "/nowhere"])
