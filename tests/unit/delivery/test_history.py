@@ -95,6 +95,32 @@ def test_a_line_of_the_ledger_is_one_harmless_line_of_the_terminal() -> None:
     assert line(entry) == "2026-01-02 03:00:00 UTC  refused at validate 4-bbbbbbbb: a ]8;;x b c"
 
 
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        (
+            {"event": "step", "by": "analysis", "message": "canary of 5% began"},
+            "step of 2-aaaaaaaa: canary of 5% began",
+        ),
+        (
+            {"event": "step", "by": "grace", "message": "abort in its bake: complaints"},
+            "step of 2-aaaaaaaa by grace: abort in its bake: complaints",
+        ),
+        ({"event": "released", "by": "analysis", "message": "bake was good"}, "released 2-aaaaaaaa: bake was good"),
+    ],
+)
+def test_steps_are_told_with_who_ordered_them(entry: dict[str, str], words: str) -> None:
+    told = line(JournalEntry.model_validate({"at": START, "revision": "2-aaaaaaaa", **entry}))
+    assert told == f"2026-01-02 03:00:00 UTC  {words}"
+
+
+def test_a_rollback_by_the_analysis_is_told_with_its_words() -> None:
+    back = deployed(1, 1, Action.ROLLBACK)
+    words = "2-aaaaaaaa was taken back in its bake: errors: expected few, found many"
+    told = line(back.model_copy(update={"by": "analysis", "message": words}))
+    assert told.endswith(f"rolled back to 1-aaaaaaaa, release 000000000000… by analysis: {words}")
+
+
 @pytest.mark.parametrize("model", ["Nonsense", "../etc", "", "a b"])
 def test_what_is_no_models_name_is_refused(model: str, state: Path) -> None:
     with pytest.raises(Refused, match="expected the name of a model"):

@@ -11,6 +11,7 @@ import typer
 from services.contract.control_protocol import Workers
 from services.contract.deployment import Action, Deployment, ModelState
 from services.contract.errors import Refused, Unavailable
+from services.contract.rollout_step import Step, StepKind, StepStatus
 from services.delivery.clients.rollout_client import Rollout
 from services.delivery.store import Store
 from services.delivery.verbs.status import Status, lines, read_status, status
@@ -264,6 +265,31 @@ def test_what_is_live_and_does_not_answer_is_not_said_to_answer(
     found = read(server, PlayedRollout(state("churn", answering=False, **more)), "churn")
     assert lines(found)[0] == f"churn: 1-aaaaaaaa is live but {words}"
     assert not found.well
+
+
+def test_a_release_in_a_step_is_told_under_what_answers(server: Replay) -> None:
+    bake = Step(kind=StepKind.BAKE, seconds=600)
+    step = StepStatus(revision="1-aaaaaaaa", release="0" * 64, step=bake, since=AT)
+    told = lines(read(server, PlayedRollout(state("churn", step=step)), "churn"))
+    assert told[1] == "  1-aaaaaaaa is in its bake since 07:00:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("watch", "fate"),
+    [("Building", "being judged at watch"), ("Failed", "refused at watch: it was taken back"), ("Passed", "delivered")],
+)
+def test_a_promotion_that_answers_is_delivered_when_its_watch_passed(watch: str, fate: str) -> None:
+    server = Replay()
+    server.on("GET", "/api/pipelines/churn/history", {"pipelines": [built("churn", 1, "1-aaaaaaaa")]})
+    server.on("GET", "/api/materials/f00d/modifications", {"_embedded": {"modifications": []}})
+    online = deployed("churn", 1)
+    jobs = [{"name": "watch", "result": watch, "state": "Building"}]
+    online["stages"].append({"name": "watch", "counter": "1", "status": watch, "scheduled": True, "jobs": jobs})
+    server.on("GET", "/api/pipelines/churn-online/history", {"pipelines": [online]})
+    console = b"&2|07:00:00.000 it was taken back\n"
+    server.on("GET", "/files/churn-online/1/watch/1/watch/cruise-output/console.log", console)
+    told = lines(read(server, PlayedRollout(state("churn")), "churn"))
+    assert f"  promotion 1-aaaaaaaa by ada: {fate}" in told
 
 
 @pytest.mark.parametrize(
