@@ -7,7 +7,7 @@ import asyncio
 import time
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import urlsplit
@@ -60,19 +60,26 @@ class Heard:
 
     `answers` counts answers with status 200 by the value of the question's header, `seconds` is how long each took.
     `failures` has a line for anything else: another status, a refusal, a reset, an answer that does not come in time,
-    and the end of a kept connection that no `Connection: close` has announced. Nothing is asked twice.
+    and the end of a kept connection that no `Connection: close` has announced. Nothing is asked twice. `judge` is told
+    of each answer: what the header said, when the connection was opened, when it was asked, whether it is the last one.
     """
 
     answers: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     seconds: "array[float]" = field(default_factory=lambda: array("d"))
+    judge: Callable[[str, float, float, bool], None] | None = None
 
 
 class Load:
     """Some clients of one question, in the event loop in which `run` is awaited."""
 
-    def __init__(self, question: Question, timeout: float = 60.0) -> None:
-        self.heard = Heard()
+    def __init__(
+        self,
+        question: Question,
+        timeout: float = 60.0,
+        judge: Callable[[str, float, float, bool], None] | None = None,
+    ) -> None:
+        self.heard = Heard(judge=judge)
         self._question, self._timeout = question, timeout
         self._stopped = asyncio.Event()
 
@@ -108,6 +115,7 @@ class _Client:
         self._connection: _Connection | None = None
         self._next: asyncio.TimerHandle | None = None
         self._asked: float | None = None
+        self._opened = 0.0
         self._stopping = False
         self._go_on()
 
@@ -137,6 +145,8 @@ class _Client:
         else:
             self._heard.answers[answerer] += 1
             self._heard.seconds.append(time.perf_counter() - self._asked)
+            if self._heard.judge:
+                self._heard.judge(answerer, self._opened, self._asked, last)
         if last or not self._way.keeps:
             self._leave()
         self._pause(self._way.pause)
@@ -177,6 +187,7 @@ class _Client:
         if self._connection:
             self._connection.send(self._question.request)
         else:
+            self._opened = self._asked
             self._connecting = self._loop.create_task(self._connect())
 
     async def _connect(self) -> None:

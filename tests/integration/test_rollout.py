@@ -13,13 +13,15 @@ import httpx
 import psutil
 import pytest
 
+from benchmarks.switch_timeline import Timeline
 from services.contract.control_protocol import Workers
-from services.contract.deployment import Action
+from services.contract.deployment import StepOrder
 from services.contract.release import PredictionLog, Release, Servable, ServingLimits
 from tests.support.poll import PATIENCE, poll_until
 from tests.support.release_factory import ROWS, ReleasePlan, build_release, expected_predictions
 from tests.support.rollout_service import MODEL, QUESTION, RolloutService, ask, running
 from tests.support.steady_client import SteadyClient
+from tests.support.switcher import STEPS, Releases, Switcher
 
 
 @pytest.fixture
@@ -58,27 +60,43 @@ def test_a_deployed_release_answers_with_its_identity_and_is_seen_from_outside(r
     assert f'release="{first.digest}"' in metrics
 
 
-def test_a_switch_and_a_rollback_fail_no_request(rollout: RolloutService) -> None:
-    first, second = releases(rollout, 2)
-    rollout.deployed(first.digest)
-    with SteadyClient(rollout.url, QUESTION) as client:
-        client.heard(first.digest)
-        rollout.deployed(second.digest)
-        client.heard(second.digest)
-        loaded = {process.pid for process in rollout.serving()}
-        answer = rollout.rollback()
-        client.heard(first.digest)
-    assert answer.json()["action"] == Action.ROLLBACK
-    assert client.failures == []
-    assert {process.pid for process in rollout.serving()} == loaded, "a rollback is a message, not a load"
-    assert ask(rollout.url)[0] == first.digest
-    assert rollout.rollback().json()["release"] == second.digest
+def test_twenty_switches_fail_no_request_and_bring_no_stale_answer(tmp_path: Path) -> None:
+    # Longer than clients that are mostly idle wait.
+    with running(RolloutService(tmp_path, {"DRAIN_SECONDS": 20})) as rollout:
+        first = switched(rollout)
+        retired_and_back(rollout, first)
+
+
+def switched(rollout: RolloutService) -> str:
+    """The release that is live at the end, which was live at the begin."""
+    releases, timeline = Releases(rollout.store), Timeline()
+    first = timeline.live = rollout.deployed(releases.next(True, ReleasePlan.rollout).digest).release
+    with SteadyClient(rollout.url, QUESTION, idle=8, timeline=timeline) as client:
+        switcher = Switcher(rollout, client, timeline)
+        switcher.deploy(releases.next(False, ReleasePlan.rollout).digest)
+        for order in (StepOrder.PROMOTE_NOW, StepOrder.ABORT):
+            switcher.deploy_by_steps(releases.next(True, STEPS).digest, order)
+            client.heard(timeline.live)
+            loaded = {process.pid for process in rollout.serving(timeline.live)}
+            for _ in range(8):
+                switcher.roll_back()
+                client.heard(timeline.live, more=10)
+            assert {process.pid for process in rollout.serving(timeline.live)} == loaded, "a message, not a load"
+        switcher.roll_back(to=first)
+        client.heard(first)
+    assert (client.failures, timeline.stale, switcher.refused) == ([], [], [])
+    assert switcher.counts.total() == 20
+    return first
+
+
+def retired_and_back(rollout: RolloutService, live: str) -> None:
+    assert ask(rollout.url)[0] == live
     assert rollout.http.post(f"/models/{MODEL}/retire", json={"by": "ada", "reason": "a test"}).status_code == 200
     poll_until(lambda: rollout.serving() == [], "the end of what answered", pause=0.02)
     with pytest.raises(httpx.ConnectError):
         ask(rollout.url)
-    assert rollout.rollback().json()["release"] == second.digest
-    assert ask(rollout.url)[0] == second.digest
+    assert rollout.rollback().json()["release"] == live
+    assert ask(rollout.url)[0] == live
     assert rollout.http.get(f"/models/{MODEL}/audit").json()["fault"] is None
 
 

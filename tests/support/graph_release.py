@@ -10,15 +10,24 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from services.contract import names
 from services.contract.release import Form, Release, Servable, ServingLimits
+from services.contract.rollout_plan import RolloutPlan
 from tests.support.release_factory import ReleasePlan, build_release
 
 PRICE = 4000.0
 _FILE = "servable/model.onnx"
 
 
-def build_graph_release(store: Path, limits: ServingLimits) -> Release:
-    servable = Servable(form=Form(runtime="onnx", file=_FILE, tolerance=1e-9), notes=())
-    plan = ReleasePlan(limits=limits, estimator=_estimator(), servable=servable, spoil=_add_graph)
+def build_graph_release(
+    store: Path, limits: ServingLimits, number: int = 1, rollout: RolloutPlan = ReleasePlan.rollout
+) -> Release:
+    plan = ReleasePlan(
+        number=number,
+        limits=limits,
+        rollout=rollout,
+        estimator=_estimator(),
+        servable=Servable(form=Form(runtime="onnx", file=_FILE, tolerance=1e-9), notes=()),
+        spoil=_add_graph,
+    )
     return build_release(store, plan)
 
 

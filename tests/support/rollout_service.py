@@ -35,9 +35,10 @@ class RolloutService:
         self._settings = settings or {}
         self._environments = folder / "environments"
         self._environments.mkdir()
-        installed = PROJECT / ".venv" / "prediction-sklearn"
-        # The tests' own environment has the same libraries and more.
-        (self._environments / "prediction-sklearn").symlink_to(installed if installed.is_dir() else sys.prefix)
+        for name in ("prediction-sklearn", "prediction-onnx"):
+            installed = PROJECT / ".venv" / name
+            # The tests' own environment has the same libraries and more.
+            (self._environments / name).symlink_to(installed if installed.is_dir() else sys.prefix)
         self._log = folder / "rollout.log"
         self._process: subprocess.Popen[bytes] | None = None
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -90,8 +91,8 @@ class RolloutService:
         assert answer.status_code == 200, answer.text
         return Deployment.from_json(answer.content)
 
-    def rollback(self) -> httpx.Response:
-        return self.http.post(f"/models/{MODEL}/rollback", json={"by": "ada", "reason": "a test"})
+    def rollback(self, to: str | None = None) -> httpx.Response:
+        return self.http.post(f"/models/{MODEL}/rollback", json={"by": "ada", "reason": "a test", "to": to})
 
     def model(self) -> ModelState:
         return ModelState.from_json(self.http.get(f"/models/{MODEL}").content)
