@@ -24,8 +24,8 @@ class SteadyClient:
     """Asks `url` all the time; what counts as an answer and as a failure is said in benchmarks/load_client.py.
 
     `answers` counts the answers by what they say in `header`. `kept` clients keep their connections, `fresh` ones ask
-    each time over a new one, `idle` ones keep theirs and rarely ask, `busy` ones ask again at once. What `timeline` does
-    not allow is in its `stale`. `cpu` are the seconds of a core that asking took, known at the end.
+    each time over a new one, `idle` ones keep theirs and rarely ask, `busy` ones ask again at once. What `timeline`
+    does not allow is in its `stale`. `cpu` are the seconds of a core that asking took, known at the end.
     """
 
     def __init__(
