@@ -366,6 +366,7 @@ def many() -> pyarrow.RecordBatch:
     return batch(x=pyarrow.array(x), word=pyarrow.array(words.tolist()), day=pyarrow.array(days.tolist()))
 
 
+@pytest.mark.thorough
 def test_a_hundred_thousand_rows_of_a_graph_are_answered_bit_by_bit_as_online(
     many: pyarrow.RecordBatch, release: Release, tmp_path: Path
 ) -> None:
@@ -375,6 +376,7 @@ def test_a_hundred_thousand_rows_of_a_graph_are_answered_bit_by_bit_as_online(
     assert len(set(reasons(refused))) == 3
 
 
+@pytest.mark.thorough
 def test_a_hundred_thousand_rows_have_the_labels_of_online_and_its_probabilities_but_for_the_last_digit(
     many: pyarrow.RecordBatch, release: Release, tmp_path: Path
 ) -> None:

@@ -201,6 +201,7 @@ def test_translations_of_one_message_never_fall_on_both_sides(rows: pandas.DataF
     assert list(dataset.training.inputs.columns) == ["text"]
 
 
+@pytest.mark.thorough
 def test_the_pinned_hold_out_is_what_the_packages_give(rows: pandas.DataFrame) -> None:
     assert split(rows, CONFIG.data, CONFIG.task, "").holdout.digest.sha256 == CONFIG.data.holdout_sha256
 
