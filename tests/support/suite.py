@@ -20,7 +20,7 @@ WORKERS = os.cpu_count() or 1
 PYTEST = (sys.executable, "-m", "pytest")
 PLUGIN = ("mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "--file", "plugin/pom.xml", "verify")
 IMAGES = (sys.executable, "-m", "tests.support.compose_stack")
-# These wait more than they compute, so that there is room for one more than there are cores.
+# These wait about half of their time, so that there is room for one more than there are cores.
 LANES = WORKERS + 1
 REST = ("tests/journey", "tests/integration")
 # By what they took: one that is begun last is waited for alone.
