@@ -141,10 +141,15 @@ class Head:
     @classmethod
     def of(cls, content: bytes) -> "Head":
         """Of a journal's bytes, whose last line is whole."""
-        lines = content.splitlines()
+        lines = lines_of(content)
         stated = str(_parsed(lines[-1]).get("hash")) if lines else ""
         fits = names.SHA256.fullmatch(stated)
         return cls(len(lines), stated if fits else hashlib.sha256(content).hexdigest())
+
+
+def lines_of(content: bytes) -> list[bytes]:
+    """Only a newline ends one: Python's own `splitlines` takes a carriage return for that as well."""
+    return content.removesuffix(b"\n").split(b"\n") if content else []
 
 
 def chained(entry: JournalEntry, head: Head) -> tuple[bytes, Head]:
@@ -165,7 +170,7 @@ def audit(model: str, content: bytes, checkpoint: Checkpoint | None, key: bytes 
     What stands behind the last newline is not a line yet: whoever writes it has not finished.
     """
     whole = content[: content.rfind(b"\n") + 1]
-    lines = whole.splitlines()
+    lines = lines_of(whole)
     unchained = next((place for place, line in enumerate(lines) if _parsed(line).get("hash")), len(lines))
     fault = _first_fault(lines, unchained) or _against(lines, checkpoint, key) or _recorded(lines)
     return Audit(

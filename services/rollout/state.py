@@ -10,7 +10,17 @@ from threading import Lock
 from services.contract import names
 from services.contract.deployment import Deployment, Retirement
 from services.contract.errors import Refused
-from services.contract.ledger import Audit, Checkpoint, FaultKind, Head, JournalEntry, JournalEvent, audit, chained
+from services.contract.ledger import (
+    Audit,
+    Checkpoint,
+    FaultKind,
+    Head,
+    JournalEntry,
+    JournalEvent,
+    audit,
+    chained,
+    lines_of,
+)
 from services.contract.record import HALF_WRITTEN, Record
 from services.contract.secret_file import read_secret, write_token
 
@@ -102,7 +112,7 @@ class ModelFiles:
             self._keep_checkpoint(head)
 
     def entries(self) -> Iterator[JournalEntry]:
-        for number, line in enumerate(self._content().splitlines()):
+        for number, line in enumerate(lines_of(self._content())):
             yield JournalEntry.from_json(line, f"{self._journal}:{number + 1}")
 
     def deployments(self) -> list[Deployment]:

@@ -145,6 +145,11 @@ def test_a_line_that_is_being_written_is_not_counted() -> None:
     assert (told.intact, told.lines) == (True, 2)
 
 
+def test_a_carriage_return_ends_no_line() -> None:
+    content = joined(journal(3)).replace(b"\n", b"\r", 1)
+    assert not audit(MODEL, content, checkpoint(journal(3)), KEY).intact
+
+
 @given(st.data())
 def test_no_single_byte_of_a_chained_line_can_be_another(data: st.DataObject) -> None:
     content = joined(journal(3))
