@@ -41,6 +41,7 @@ FOLDERS: dict[str, dict[str, set[str]]] = {
         "publishing": {"machine_image"},
         "retention": {"machine_image", "packaging"},
         "reports": {"clients", "scoring", "statistics"},
+        "takeover": {"clients", "reports"},
         "verdicts": {"deltas", "gates", "packaging", "reports", "scoring"},
         "monitoring": {"gates", "reports", "scoring", "statistics"},
         "verbs": {
@@ -56,6 +57,7 @@ FOLDERS: dict[str, dict[str, set[str]]] = {
             "reports",
             "retention",
             "scoring",
+            "takeover",
             "verdicts",
         },
     },

@@ -259,6 +259,7 @@ def test_a_bake_is_taken_up_again_after_a_restart_of_the_service(machine: FakeMa
     again = ModelRollout(MODEL, machine.dependencies())
     again.traffic.recover(machine.backend.left)
     again.resume_bake()
+    assert again.state().step
     wait_until(lambda: machine.backend.accepting() == [digests[0]], "the release before", 30)
 
 
