@@ -11,7 +11,7 @@ import httpx
 
 from services.contract import names
 from services.contract.model_config import load_model_config
-from services.gocd.instances import has_ended, has_passed, is_downstream, promotes, results
+from services.gocd.instances import failed_stage, has_ended, has_passed, is_downstream, promotes, results
 from services.platform.settings import Urls
 from tests.support.paths import MODELS, ROOT
 from tests.support.poll import poll_until
@@ -102,7 +102,7 @@ class PlatformClient:
         build = self._ended(self.model, lambda one: one["counter"] > after and promotes(one, run_id))
         if has_passed(build):
             online = self._ended(f"{self.model}-online", lambda one: is_downstream(one, build))
-            assert has_passed(online), self.console(online, "deploy")
+            assert has_passed(online), self.console(online, failed_stage(online) or names.DEPLOY_STAGE)
         return build
 
     def batched(self, build: Json) -> Json:
