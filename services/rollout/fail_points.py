@@ -95,9 +95,6 @@ def arm(environment: Mapping[str, str], state: Path) -> None:
 def _read(text: str) -> tuple[FailPoint, int]:
     name, _, nth = text.partition(":")
     if name not in list(FailPoint) or not (nth or "1").isdecimal() or nth == "0":
-        known = ", ".join(FailPoint)
-        raise Refused(
-            f"{FAIL_AT}: expected <name>[:<nth>] with nth of 1 or more, found '{text}': unset it, or name one of "
-            f"{known}"
-        )
+        expected = f"expected <name>[:<nth>] with nth of 1 or more, found '{text}'"
+        raise Refused(f"{FAIL_AT}: {expected}: unset it, or name one of {', '.join(FailPoint)}")
     return FailPoint(name), int(nth or "1")
