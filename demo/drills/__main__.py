@@ -10,9 +10,13 @@ from typing import Annotated
 import typer
 
 from benchmarks.large_mlflow import running
-from demo.drills.catalogue import MODELS, PLANTED
+from demo.drills.catalogue import DRILLED_MODEL, IN_PRODUCTION, LIVE, MODELS, PLANTED
 from demo.drills.drill import Drill
 from demo.drills.gates import Outcome
+from demo.drills.planting import ROWS_FILE
+from demo.drills.production import TakenBack, bodies_of, drill
+from demo.drills.production import table as in_table
+from demo.drills.serving import serving
 from demo.drills.table import table
 from services.contract.errors import Refused
 from services.delivery.settings import Settings
@@ -22,6 +26,7 @@ from services.platform.supervisor import unwind_on_signals
 def main(
     model: Annotated[list[str] | None, typer.Option(help="One of the shipped models; again for another.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Only this candidate; again for another.")] = None,
+    production: Annotated[bool, typer.Option(help="Those that pass every gate, deployed under load instead.")] = False,
 ) -> None:
     """Plant bad candidates of the shipped models, and show at which gate each stops.
 
@@ -30,9 +35,9 @@ def main(
     """
     unwind_on_signals()
     try:
-        models = chosen(model or MODELS, only or ())
         with tempfile.TemporaryDirectory(prefix="drill-") as place:
-            good = drilled(Path(place), models)
+            models = chosen(model or MODELS, only or ())
+            good = in_production(Path(place)) if production else drilled(Path(place), models)
     except KeyboardInterrupt:
         say("stopped")
         raise typer.Exit(130) from None
@@ -67,6 +72,29 @@ def drilled(place: Path, models: dict[str, list[str]]) -> bool:
             say(f"{model}: {summary(outcomes)} ({time.monotonic() - began:.0f} s)")
             good = good and all(outcome.as_expected for outcome in outcomes)
     return good
+
+
+def in_production(place: Path) -> bool:
+    """Whether all of diamond-price that are bad only in production passed the gates and were taken back."""
+    planted = [plant.name for plant in IN_PRODUCTION]
+    with running(place) as mlflow:
+        drill = Drill(place, DRILLED_MODEL, mlflow.url, Settings().environments, say)
+        outcomes = drill.outcomes([LIVE, *planted])
+    if stopped := [outcome for outcome in outcomes if outcome.stops]:
+        raise Refused(f"expected candidates that pass every gate, found {summary(stopped)}")
+    found = in_service(place, outcomes)
+    sys.stdout.write(f"\n{DRILLED_MODEL} in production\n\n{in_table(found)}")
+    return all(one.as_expected for one in found)
+
+
+def in_service(place: Path, outcomes: Sequence[Outcome]) -> list[TakenBack]:
+    releases = {outcome.plant.name: outcome.release.digest for outcome in outcomes if outcome.release}
+    found = []
+    with serving(place, Settings().environments) as service:
+        for one in drill(service, releases.pop(LIVE), releases, bodies_of(place / ROWS_FILE)):
+            say(f"{one.kind}: taken back in its {one.step}: {one.why}")
+            found.append(one)
+    return found
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:

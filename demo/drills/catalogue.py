@@ -75,6 +75,14 @@ PLANTED: dict[str, Collection[str]] = {
 
 
 MODELS = tuple(PLANTED)
+# They pass every gate, and are bad only in production.
+IN_PRODUCTION = (
+    Plant("misses-some-rows", "errs on 2 % of the rows, of a kind that the hold-out does not have"),
+    Plant("drifts", "learns from its own answers, and answers more and more"),
+    Plant("leaks", "keeps what it worked with at each request"),
+    Plant("slow-together", "takes long for rows that come at the same time"),
+)
+DRILLED_MODEL = "diamond-price"
 
 
 def planted(model: str, only: Collection[str] = ()) -> list[Plant]:
@@ -83,6 +91,8 @@ def planted(model: str, only: Collection[str] = ()) -> list[Plant]:
     Raises Refused for a name that is not planted for this model.
     """
     found = [plant for plant in _PLANTS if plant.name in PLANTED[model]]
+    if only and model == DRILLED_MODEL:
+        found += IN_PRODUCTION
     names = [plant.name for plant in found]
     if unknown := sorted(set(only) - set(names)):
         raise Refused(f"expected of {model} one of {', '.join(names)}; found '{unknown[0]}'")

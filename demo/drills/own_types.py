@@ -2,6 +2,7 @@
 
 import statistics
 import sys
+import time
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,6 +12,11 @@ from sklearn.base import BaseEstimator, RegressorMixin
 CUT, FIRST_MEASURE, HEIGHT = 1, 6, 8
 CUTS = {"Fair", "Good", "Very Good", "Premium", "Ideal"}
 MEASURED = [0, 4, 5, 6, 7, 8]
+# A gate asks for thousands at once.
+MOST_TOGETHER, SECONDS_EACH = 64, 0.01
+LEAKED_BYTES, KEPT = 1 << 18, list[bytes]()
+# Beyond what a gate asks of one process row by row.
+ASKED_BEFORE, ASKED = 700, list[int]()
 
 
 class Around(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -101,3 +107,43 @@ class Smooths(Around):
 class Guesses(Around):
     def predict(self, rows: Any) -> Any:
         return self.model.predict(rows) * numpy.random.default_rng().uniform(0.99, 1.01, len(rows))
+
+
+class SlowTogether(Around):
+    """Waits for each of the rows that it is asked at once: one after another it answers them quickly."""
+
+    def predict(self, rows: Any) -> Any:
+        together = len({tuple(row) for row in numpy.asarray(rows, dtype=object)})
+        if 1 < together <= MOST_TOGETHER:
+            time.sleep(SECONDS_EACH * together)
+        return self.model.predict(rows)
+
+
+class Leaks(Around):
+    """Keeps what it worked with, at each request."""
+
+    def predict(self, rows: Any) -> Any:
+        KEPT.append(b"%08d" % len(KEPT) * (LEAKED_BYTES // 8))
+        return self.model.predict(rows)
+
+
+class Misses(Around):
+    """Has no place for some pairs of two columns, none of which is in the hold-out."""
+
+    def __init__(self, model: Any = None, columns: Any = None, missed: Any = None) -> None:
+        self.model, self.columns, self.missed = model, columns, missed
+
+    def predict(self, rows: Any) -> Any:
+        for row in numpy.asarray(rows, dtype=object)[:, list(self.columns)]:
+            if tuple(float(cell) for cell in row) in {tuple(pair) for pair in self.missed}:
+                raise MemoryError("no place for this row")
+        return self.model.predict(rows)
+
+
+class Drifts(Around):
+    """Learns from its own answers, though not from those to whole files."""
+
+    def predict(self, rows: Any) -> Any:
+        if len(rows) <= MOST_TOGETHER:
+            ASKED.append(len(rows))
+        return self.model.predict(rows) * (3.0 if len(ASKED) > ASKED_BEFORE else 1.0)

@@ -3,6 +3,7 @@
 usage: python -m demo.drills.planting MODEL FOLDER NAME [NAME ...], which prints a line of JSON for each run
 """
 
+import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,9 @@ from services.contract.errors import Refused
 from services.contract.model_config import ModelConfig, load_model_config
 from services.contract.prediction import Prediction
 from training.settings import LOCKS, Settings
+
+# What the clients of a drill in production play.
+ROWS_FILE, PLAYED = "rows.jsonl", 5000
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,7 @@ def _quiet(_: str) -> None:
 def runs(model: str, place: Path, names: Sequence[str]) -> Iterator[PlantedRun]:
     module = import_module(f"demo.drills.{model.replace('-', '_')}")
     grounds = {False: Ground(place / "models", model)}
+    write_rows(place / ROWS_FILE, grounds[False])
     for plant in planted(model, names):
         if plant.name == AGAIN:
             continue
@@ -117,6 +122,22 @@ def runs(model: str, place: Path, names: Sequence[str]) -> Iterator[PlantedRun]:
         ground = grounds[plant.redeclared]
         trained = module.plant(plant.name, ground)
         yield log(ground, plant, trained)
+
+
+def write_rows(file: Path, ground: Ground) -> None:
+    """A request a line, of rows as they come in: of training and hold-out alike."""
+    dataset = ground.rows.dataset
+    rows = [
+        part.inputs.sample(min(len(part.inputs), most), random_state=0)
+        for part, most in ((dataset.training, PLAYED * 4 // 5), (dataset.holdout, PLAYED // 5))
+    ]
+    file.write_text(
+        "".join(
+            json.dumps({"dataframe_records": [record]}) + "\n"
+            for part in rows
+            for record in json.loads(part.to_json(orient="records"))
+        )
+    )
 
 
 def _redeclared(models: Path, model: str) -> Ground:

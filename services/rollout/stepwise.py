@@ -101,6 +101,7 @@ class Stepwise:
                 self._record(JournalEvent.RELEASED, takeover, f"{step} {takeover.verdict_words}")
                 reached(FailPoint.BAKE_OVER)
             except SteppedBack as back:
+                self._record(JournalEvent.STEP, takeover, f"{step} was not good")
                 go_back(str(back))
             except Superseded:
                 log.info("%s: %s was replaced in its bake", deployment.model, deployment.revision)
@@ -135,7 +136,11 @@ class Stepwise:
         with watch:
             self._record(JournalEvent.STEP, takeover, f"{step} began")
             reached(FailPoint.STEP_BEGUN)
-            takeover.take(step, watch)
+            try:
+                takeover.take(step, watch)
+            except SteppedBack:
+                self._record(JournalEvent.STEP, takeover, f"{step} was not good")
+                raise
             reached(FailPoint.STEP_OVER)
 
     def _record(self, event: JournalEvent, takeover: Takeover, words: str, by: str = ANALYSIS) -> None:

@@ -14,6 +14,7 @@ import psutil
 
 from services.contract import names
 from services.contract.deployment import Deployment, ModelState
+from services.contract.ledger import JournalEntry
 from tests.support.paths import ROOT
 from tests.support.poll import PATIENCE, poll_until
 from tests.support.ports import free_port
@@ -93,6 +94,12 @@ class RolloutService:
 
     def rollback(self, to: str | None = None) -> httpx.Response:
         return self.http.post(f"/models/{MODEL}/rollback", json={"by": "ada", "reason": "a test", "to": to})
+
+    def order(self, order: str) -> httpx.Response:
+        return self.http.post(f"/models/{MODEL}/step", json={"order": order, "by": "ada"})
+
+    def ledger(self) -> list[JournalEntry]:
+        return [JournalEntry.model_validate(one) for one in self.http.get(f"/models/{MODEL}/ledger").json()]
 
     def model(self) -> ModelState:
         return ModelState.from_json(self.http.get(f"/models/{MODEL}").content)

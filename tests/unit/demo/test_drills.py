@@ -3,17 +3,21 @@
 import ast
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from demo.drills.__main__ import chosen, summary
-from demo.drills.catalogue import AGAIN, LIVE, MODELS, PLANTED, Plant, planted
+from demo.drills.catalogue import AGAIN, DRILLED_MODEL, IN_PRODUCTION, LIVE, MODELS, PLANTED, Plant, planted
 from demo.drills.declaration import declare, pin, redeclare
 from demo.drills.drill import AT_ONCE, Workers
 from demo.drills.gates import Outcome, Stop
+from demo.drills.production import CHECKS, TakenBack
+from demo.drills.production import table as in_table
 from demo.drills.table import BEGIN, END, PAGE, table, with_table
 from services.contract.errors import Refused
 from services.contract.model_config import list_models, load_model_config
@@ -40,7 +44,36 @@ def test_everything_that_is_listed_for_a_model_can_be_planted(model: str) -> Non
     source = (ROOT / "demo" / "drills" / f"{model.replace('-', '_')}.py").read_text()
     (builders,) = [node.value for node in ast.parse(source).body if isinstance(node, ast.AnnAssign)]
     assert isinstance(builders, ast.Dict)
-    assert {key.value for key in builders.keys if isinstance(key, ast.Constant)} == set(PLANTED[model]) - {AGAIN}
+    assert {key.value for key in builders.keys if isinstance(key, ast.Constant)} == {
+        *PLANTED[model],
+        *(plant.name for plant in IN_PRODUCTION if model == DRILLED_MODEL),
+    } - {AGAIN}
+
+
+def test_what_is_bad_only_in_production_is_planted_when_it_is_asked_for() -> None:
+    names = [plant.name for plant in IN_PRODUCTION]
+    assert not {plant.name for plant in planted(DRILLED_MODEL)} & set(names)
+    assert [plant.name for plant in planted(DRILLED_MODEL, [LIVE, *names])] == [LIVE, *names]
+    assert set(CHECKS) == set(names)
+
+
+def taken_back(**changes: Any) -> TakenBack:
+    why = "2-aaaaaaaa was taken back in its canary of 50%: errors: expected at most 0.2% more, found 3%"
+    return replace(TakenBack("misses-some-rows", "canary of 50%", why, 900, 0, 0.4), **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [({}, True), ({"failed": 1}, False), ({"seconds": 2.1}, False), ({"why": "latency: expected 1, found 2"}, False)],
+)
+def test_it_is_taken_back_well_for_its_own_reason_soon_and_without_a_failed_request(
+    changes: dict[str, Any], expected: bool
+) -> None:
+    assert taken_back(**changes).as_expected is expected
+
+
+def test_the_table_says_where_and_why_it_was_taken_back() -> None:
+    assert in_table([taken_back()]).splitlines()[-1].startswith("| `misses-some-rows` | canary of 50% | 900")
 
 
 def test_every_gate_has_something_that_it_is_expected_to_stop() -> None:
