@@ -19,6 +19,7 @@ STARTED_BY = {
     "benchmarks.hostile_requests": "benchmarks/hostile",
     "benchmarks.poll_cost": "benchmarks/poll-cost",
     "benchmarks.serving_cost": "benchmarks/serving-cost",
+    "benchmarks.switches": "benchmarks/switches",
     "benchmarks.worker_scaling": "benchmarks/worker-scaling",
     "benchmarks.serving": "benchmarks/serving",
 }
@@ -38,6 +39,7 @@ def commands() -> dict[str, list[str]]:
         "poll-cost": ["-m", "benchmarks.poll_cost"],
         "serving-cost": ["-m", "benchmarks.serving_cost"],
         "serving": ["-m", "benchmarks.serving"],
+        "switches": ["-m", "benchmarks.switches"],
         "trackback": delivery,
         **{f"trackback-{verb}": [*delivery, verb] for verb in (*VERBS, *GROUPS)},
         "trackback-gocd-set-up": [*delivery, "gocd", "set-up"],
