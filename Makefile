@@ -74,13 +74,15 @@ remove: ## Delete ALL of the stack, its state included: make remove ARGS=--every
 	scripts/remove $(ARGS)
 
 ##@ Measure it
-.PHONY: poll-cost stack-figures gate-honesty gate-speed batch-speed serving-cost worker-scaling monitor-honesty observed-layer disk-growth killed serving hostile
+.PHONY: poll-cost stack-figures gate-honesty gate-speed batch-speed serving-cost worker-scaling monitor-honesty observed-layer disk-growth killed serving hostile switches
 poll-cost: ## Measure what one poll of the plugin costs among many runs
 	benchmarks/poll-cost $(ARGS)
 stack-figures: ## Measure what the stack of containers costs: seconds, memory, images
 	benchmarks/stack-figures $(ARGS)
 hostile: ## Send a prediction service hostile requests, such as ARGS="--requests 1000000"
 	benchmarks/hostile $(ARGS)
+switches: ## Deploy and roll back under load, such as ARGS="--switches 500 --requests 5000000"
+	benchmarks/switches $(ARGS)
 
 gate-honesty: ## Simulate how often compare promotes a model that is worse, and one that is not
 	benchmarks/gate-honesty $(ARGS)
