@@ -76,7 +76,8 @@ class Life:
         """At the `point` if what is asked comes there, else at any time."""
         self.service.kill()
         self.service.start(f"{point}" if point else "")
-        asked = self._draw()
+        # A deploy comes to most of the points.
+        asked = ("deploy", self._build()) if point and self.asked is UNSEEN else self._draw()
         with ThreadPoolExecutor(1) as pool:
             asking = pool.submit(self._ask, asked)
             self._wait_for_the_moment(point, asking)

@@ -5,7 +5,6 @@ from pathlib import Path
 from benchmarks.killed import POINTS, run
 from services.rollout.fail_points import FailPoint
 
-# One under which the points of real processes are reached.
 SEED = 1
 
 
