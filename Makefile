@@ -100,7 +100,7 @@ observed-layer: ## Measure what ids, figures and logs cost an answer
 	benchmarks/observed-layer $(ARGS)
 disk-growth: ## Print how much each promotion has added to the store and the ledgers
 	benchmarks/disk-growth $(ARGS)
-killed: ## Kill a rollout service again and again, such as ARGS="--kills 1000", and check what the next one finds
+killed: ## Kill a rollout service again and again, such as ARGS="--kills 1000"
 	benchmarks/killed $(ARGS)
 serving: ## Measure how fast releases answer online, beside other servers and a bare echo
 	benchmarks/serving $(ARGS)

@@ -1,7 +1,7 @@
 """A fake machine as it is at a fail point: what the next service would find if this one were killed there."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,14 +35,17 @@ class Snapshot:
 
 @dataclass
 class Album:
-    """A snapshot at every fail point that is reached, in order, from any thread."""
+    """A snapshot at every fail point of these that is reached, in order, from any thread."""
 
     machine: FakeMachine
     folder: Path
+    of: Collection[FailPoint] = tuple(FailPoint)
     taken: list[Snapshot] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
     def take(self, point: FailPoint) -> None:
+        if point not in self.of:
+            return
         with self._lock:
             place = self.folder / f"{len(self.taken):03}-{point}"
             self.taken.append(Snapshot.of(self.machine, point, place))
@@ -51,9 +54,14 @@ class Album:
     def points(self) -> set[FailPoint]:
         return {one.point for one in self.taken}
 
+    def times(self, point: FailPoint) -> int:
+        return len([one for one in self.taken if one.point is point])
+
 
 @contextmanager
-def taking_snapshots(machine: FakeMachine, folder: Path) -> Iterator[Album]:
-    album = Album(machine, folder)
+def taking_snapshots(
+    machine: FakeMachine, folder: Path, of: Collection[FailPoint] = tuple(FailPoint)
+) -> Iterator[Album]:
+    album = Album(machine, folder, of)
     with telling(album.take):
         yield album

@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from itertools import count
 from pathlib import Path
@@ -19,9 +20,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from services.contract.deployment import Deployment, RetireRequest, RollbackRequest
+from services.contract.deployment import Deployment, RetireRequest, RollbackRequest, StepOrder, StepRequest
 from services.contract.errors import LiveChanged, Refused
 from services.contract.ledger import JournalEvent
+from services.contract.rollout_plan import RolloutPlan, WhenInconclusive
+from services.contract.waiting import wait_until
+from services.rollout.fail_points import FailPoint
 from services.rollout.model import ModelRollout
 from services.rollout.release_store import ReleaseStore
 from services.rollout.state import JournalEntry, Pointer, make_key
@@ -29,10 +33,26 @@ from services.rollout.traffic import Dependencies
 from tests.support.ports import free_port
 from tests.support.release_factory import ReleasePlan, build_release, train
 from tests.support.rollout_fakes import MODEL, FakeMachine, ask_for
+from tests.support.snapshots import Snapshot, taking_snapshots
 
 ORDERS = int(os.environ.get("TRACKBACK_TEST_ORDERS", "12"))
 PROMOTIONS = range(1, 6)
-promotions = st.sampled_from(PROMOTIONS)
+# Whose step ends by the order of a person alone.
+LONG = 4
+promotions = st.sampled_from([one for one in PROMOTIONS if one != LONG])
+# Nobody asks, so what a step has seen is inconclusive.
+PLAN = RolloutPlan(canary=(0.05,), step=0.001, bake=0, inconclusive=WhenInconclusive.PROMOTE)
+OF_A_DEPLOY = (
+    FailPoint.CANDIDATE_NOTED,
+    FailPoint.CANDIDATE_CHECKED,
+    FailPoint.STEP_BEGUN,
+    FailPoint.STEPS_OVER,
+    FailPoint.WENT,
+    FailPoint.DRAINED,
+    FailPoint.CONFIRMED,
+    FailPoint.POINTED,
+    FailPoint.LEDGER_WRITTEN,
+)
 RETIRE = RetireRequest(by="grace", reason="nobody asks it")
 
 
@@ -43,7 +63,9 @@ class Killed(BaseException):
 @cache
 def built() -> tuple[Path, dict[int, str]]:
     root, estimator = Path(tempfile.mkdtemp(prefix="trackback-orders-")), train(4000.0)
-    return root, {one: build_release(root, ReleasePlan(number=one, estimator=estimator)).digest for one in PROMOTIONS}
+    plans = {one: PLAN.model_copy(update={"step": 3600.0 if one == LONG else PLAN.step}) for one in PROMOTIONS}
+    releases = {one: ReleasePlan(number=one, estimator=estimator, rollout=plan) for one, plan in plans.items()}
+    return root, {one: build_release(root, release).digest for one, release in releases.items()}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -93,6 +115,56 @@ class AnyOrder(RuleBasedStateMachine):
         if number != self.live:
             self._refused(lambda: self.model.deploy(ask_for(self.digests[number])))
         self.machine.backend.refuses = frozenset()
+
+    @rule(number=promotions)
+    def deploy_what_says_nothing_in_its_step(self, number: int) -> None:
+        if not self.live or not self._may_deploy(number):
+            return
+        self.machine.backend.refuses = frozenset({"seen"})
+        self._refused(lambda: self.model.deploy(ask_for(self.digests[number])))
+        self.machine.backend.refuses = frozenset()
+
+    @rule(order=st.sampled_from([StepOrder.PROMOTE_NOW, StepOrder.ABORT]), paused=st.booleans(), late=promotions)
+    def ordered_in_its_step(self, order: StepOrder, paused: bool, late: int) -> None:
+        """One more deploy waits for it, and is late then."""
+        if not self.live or not self._may_deploy(LONG):
+            return
+        with ThreadPoolExecutor(2) as pool:
+            leading = pool.submit(self.model.deploy, ask_for(self.digests[LONG]))
+            wait_until(lambda: self.model.state().step is not None or leading.done(), "a step", 60)
+            assert len([one for one in self.machine.backend.all if one.running]) <= 3
+            if paused:
+                assert self.model.obey(StepRequest(order=StepOrder.PAUSE, by="grace")).paused
+            waiting = pool.submit(self.model.deploy, ask_for(self.digests[late]))
+            assert not waiting.done()
+            self.model.obey(StepRequest(order=order, by="grace"))
+        error = leading.exception()
+        assert isinstance(error, Refused) is (order is StepOrder.ABORT), error
+        if order is StepOrder.PROMOTE_NOW:
+            self._now_live(LONG)
+        if not waiting.exception():
+            self._now_live(late)
+
+    @rule(number=promotions, point=st.sampled_from(OF_A_DEPLOY))
+    def killed_at_a_point_of_a_deploy(self, number: int, point: FailPoint) -> None:
+        if not self._may_deploy(number):
+            return
+        folder = Path(tempfile.mkdtemp(prefix="trackback-killed-"))
+        with taking_snapshots(self.machine, folder, {point}) as album:
+            self.model.deploy(ask_for(self.digests[number]))
+        if point in album.points:
+            self._restore(album.taken[0])
+        if point not in album.points or point in (FailPoint.POINTED, FailPoint.LEDGER_WRITTEN):
+            self._now_live(number)
+        shutil.rmtree(folder)
+
+    def _restore(self, snapshot: Snapshot) -> None:
+        for one in self.machine.backend.all + self.machine.backend.left:
+            one.kill()
+        shutil.rmtree(self.root)
+        shutil.copytree(snapshot.state, self.root)
+        self.machine.restart(snapshot.running)
+        self._start()
 
     @rule(number=promotions)
     def deploy_what_nobody_reaches(self, number: int) -> None:
@@ -197,6 +269,7 @@ class AnyOrder(RuleBasedStateMachine):
         kept = {live, self.digests.get(self.before or 0)} if live else set()
         assert len(loaded) == len(set(loaded)) <= 2
         assert set(loaded) <= kept
+        assert [one for one in self.machine.backend.all + self.machine.backend.left if one.running and one.split] == []
         self._check_files(live)
 
     def _check_files(self, live: str | None) -> None:

@@ -65,9 +65,10 @@ def album(tmp_path_factory: pytest.TempPathFactory, store: Path, digests: list[s
 
 def live_a_whole_life(machine: FakeMachine, digests: list[str], album: Album) -> None:
     model = ModelRollout(MODEL, machine.dependencies())
-    for digest in digests[:3]:
+    model.deploy(ask_for(digests[0]))
+    for bakes, digest in enumerate(digests[1:3], start=1):
         model.deploy(ask_for(digest))
-        wait_until(lambda: model.state().step is None, "the end of its bake", 60)
+        wait_until(lambda: album.times(FailPoint.BAKE_OVER) == bakes, "the end of its bake", 60)  # noqa: B023
     model.rollback(BACK)
     machine.backend.all[-2].kill()
     model.traffic.keep_answering()
