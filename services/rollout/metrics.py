@@ -1,7 +1,6 @@
-"""The rollout service's metrics for Prometheus: which revision is live since when, and how often that changed."""
+"""The rollout service's metrics for Prometheus: what is live, which step a release is in, how often it changed."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,8 +9,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 from prometheus_client.registry import Collector
 
-from services.contract.deployment import Action, Deployment, ModelState
-from services.rollout.state import JournalEntry, JournalEvent, ModelFiles
+from services.contract.deployment import ANALYSIS, Action, Deployment, ModelState
+from services.contract.rollout_step import StepStatus
+from services.rollout.state import JournalEvent, ModelFiles
+from services.rollout.tally import PERSON, Tally
 
 __all__ = ["CONTENT_TYPE", "Measured", "exposition"]
 
@@ -22,15 +23,15 @@ Labels = dict[str, str]
 
 @dataclass(frozen=True)
 class Measured:
-    """A model's state and journal; `slot` is None where there is no gateway."""
+    """A model's state and what its ledger adds up to; `slot` is None where there is no gateway."""
 
     state: ModelState
-    entries: Sequence[JournalEntry]
+    tally: Tally
     slot: str | None
 
     @classmethod
     def of(cls, state: ModelState, files: ModelFiles) -> Self:
-        return cls(state, list(files.entries()), files.address().slot)
+        return cls(state, files.tally(), files.address().slot)
 
     @property
     def labels(self) -> Labels:
@@ -40,12 +41,8 @@ class Measured:
         words = {"revision": live.revision, "release": live.release, "run": live.run_id, "action": str(live.action)}
         return {**self.labels, **words, **({SLOT_LABEL: self.slot} if self.slot else {})}
 
-    def count_deployments(self, action: Action) -> int:
-        became = (entry.deployment for entry in self.entries if entry.event is JournalEvent.LIVE)
-        return sum(one.action is action for one in became if one)
-
-    def count_events(self, event: JournalEvent) -> int:
-        return sum(entry.event is event for entry in self.entries)
+    def step_labels(self, step: StepStatus) -> Labels:
+        return {**self.labels, "revision": step.revision, "release": step.release, "step": str(step.step.kind)}
 
 
 class ModelsCollector(Collector):
@@ -56,6 +53,7 @@ class ModelsCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from self._gauges()
+        yield from self._steps()
         yield from self._counters()
 
     def _gauges(self) -> Iterator[Metric]:
@@ -81,12 +79,35 @@ class ModelsCollector(Collector):
             ((model.labels, deployment.at.timestamp()) for model, deployment in live),
         )
 
+    def _steps(self) -> Iterator[Metric]:
+        stepping = [(model.step_labels(step), step) for model in self._models if (step := model.state.step)]
+        yield _gauge(
+            "trackback_step_info",
+            "The step that a release is in",
+            ((labels, 1) for labels, _ in stepping),
+        )
+        yield _gauge(
+            "trackback_step_share_ratio",
+            "Which share of the requests the release in a step gets, or is shown",
+            ((labels, step.step.share) for labels, step in stepping),
+        )
+        yield _gauge(
+            "trackback_step_since_timestamp_seconds",
+            "When the step began",
+            ((labels, step.since.timestamp()) for labels, step in stepping),
+        )
+        yield _gauge(
+            "trackback_step_paused",
+            "1 when a person paused the step",
+            ((labels, step.paused) for labels, step in stepping),
+        )
+
     def _counters(self) -> Iterator[Metric]:
         yield _counter(
             "trackback_deployments_total",
             "How often a release became live",
             (
-                ({**model.labels, "action": str(action)}, model.count_deployments(action))
+                ({**model.labels, "action": str(action)}, model.tally.actions[action])
                 for model in self._models
                 for action in Action
             ),
@@ -97,18 +118,32 @@ class ModelsCollector(Collector):
             (
                 ({**model.labels, "event": str(event)}, count)
                 for model in self._models
-                for event, count in Counter(entry.event for entry in model.entries).items()
+                for event, count in model.tally.events.items()
             ),
         )
         yield _counter(
             "trackback_refused_candidates_total",
             "Candidates that did not pass their checks",
-            ((model.labels, model.count_events(JournalEvent.REFUSED)) for model in self._models),
+            ((model.labels, model.tally.events[JournalEvent.REFUSED]) for model in self._models),
+        )
+        yield _counter(
+            "trackback_rollbacks_total",
+            "How often a release went back to one before it, by the analysis or a person",
+            (
+                ({**model.labels, "by": by}, model.tally.rollbacks[by])
+                for model in self._models
+                for by in (ANALYSIS, PERSON)
+            ),
+        )
+        yield _counter(
+            "trackback_steps_taken_back_total",
+            "Candidates that were taken back in a step before they were live",
+            ((model.labels, model.tally.taken_back) for model in self._models),
         )
         yield _counter(
             "trackback_restarts_total",
             "How often what was live had ended and was started again",
-            ((model.labels, model.count_events(JournalEvent.RESTARTED)) for model in self._models),
+            ((model.labels, model.tally.events[JournalEvent.RESTARTED]) for model in self._models),
         )
 
 

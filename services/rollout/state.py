@@ -23,6 +23,7 @@ from services.contract.ledger import (
 )
 from services.contract.record import HALF_WRITTEN, Record
 from services.contract.secret_file import read_secret, write_token
+from services.rollout.tally import Tally
 
 __all__ = [
     "Address",
@@ -90,6 +91,7 @@ class ModelFiles:
         self._key = state / names.LEDGER_FOLDER / names.LEDGER_KEY
         self._lock = Lock()
         self._head: Head | None = None
+        self._tally, self._tallied, self._tallied_lines = Tally(), 0, 0
 
     def pointer(self) -> Pointer | None:
         return Pointer.read(self._pointer) if self._pointer.exists() else None
@@ -114,6 +116,29 @@ class ModelFiles:
     def entries(self) -> Iterator[JournalEntry]:
         for number, line in enumerate(lines_of(self._content())):
             yield JournalEntry.from_json(line, f"{self._journal}:{number + 1}")
+
+    def tally(self) -> Tally:
+        """Of the whole lines. Reads what was written since it was asked last, because Prometheus asks every few seconds
+        and a ledger only grows; one that became shorter is read anew."""
+        with self._lock:
+            size = self._journal.stat().st_size if self._journal.exists() else 0
+            if size < self._tallied:
+                self._tally, self._tallied, self._tallied_lines = Tally(), 0, 0
+            if size > self._tallied:
+                self._tally_from(self._tallied)
+            return self._tally
+
+    def _tally_from(self, offset: int) -> None:
+        with self._journal.open("rb") as file:
+            file.seek(offset)
+            whole = file.read().rpartition(b"\n")[0]
+        lines = whole.splitlines()
+        first = self._tallied_lines + 1
+        places = (f"{self._journal}:{number}" for number in range(first, first + len(lines)))
+        found = [JournalEntry.from_json(line, place) for line, place in zip(lines, places, strict=True)]
+        self._tally.add(found)
+        self._tallied_lines += len(lines)
+        self._tallied += len(whole) + 1 if lines else 0
 
     def deployments(self) -> list[Deployment]:
         """Those that became live, in the order in which they did."""
