@@ -74,7 +74,7 @@ remove: ## Delete ALL of the stack, its state included: make remove ARGS=--every
 	scripts/remove $(ARGS)
 
 ##@ Measure it
-.PHONY: poll-cost stack-figures gate-honesty gate-speed batch-speed serving-cost worker-scaling monitor-honesty observed-layer disk-growth killed serving hostile switches
+.PHONY: poll-cost stack-figures gate-honesty gate-speed batch-speed serving-cost worker-scaling monitor-honesty observed-layer disk-growth killed serving hostile switches step-honesty
 poll-cost: ## Measure what one poll of the plugin costs among many runs
 	benchmarks/poll-cost $(ARGS)
 stack-figures: ## Measure what the stack of containers costs: seconds, memory, images
@@ -88,6 +88,9 @@ gate-honesty: ## Simulate how often compare promotes a model that is worse, and 
 	benchmarks/gate-honesty $(ARGS)
 monitor-honesty: ## Simulate how often monitor is sure of drift, with and without any
 	benchmarks/monitor-honesty $(ARGS)
+
+step-honesty: ## Simulate how often a step takes a good candidate back, and a bad one
+	benchmarks/step-honesty $(ARGS)
 gate-speed: ## Measure what the intervals of the gates take
 	benchmarks/gate-speed $(ARGS)
 batch-speed: ## Measure how fast a release scores batches, beside Spark, spark_udf and pandas

@@ -4,6 +4,7 @@ that is not: simulated with the product's own checks, looks and decision, on req
 import argparse
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,8 +18,10 @@ from services.contract.rollout_step import Step, StepKind
 from services.contract.verdict import Verdict, overall
 from services.prediction.observed.figures import SECONDS_BUCKETS, bin_of
 from services.rollout.analysis.checks import judge
+from services.rollout.analysis.latencies import Latencies
 from services.rollout.analysis.memory import Growth
-from services.rollout.analysis.window import Latencies, Side, Window
+from services.rollout.analysis.pace import Paces
+from services.rollout.analysis.window import Side, Window
 from services.rollout.steps.step import Next, decide
 from services.rollout.steps.takeover import CAREFUL_LOOKS, LEVEL, Looks
 
@@ -83,14 +86,12 @@ def counted(random: numpy.random.Generator, release: Release, requests: int) -> 
     seconds = release.seconds * random.lognormal(0.0, release.spread, requests)
     counts = numpy.bincount(numpy.searchsorted(_BOUNDS, seconds), minlength=len(_BOUNDS) + 1)
     answers = random.normal(release.mean, release.deviation, requests)
-    bins = [bin_of(float(answer)) for answer in answers]
-    found = {str(place): count for place, count in zip(*numpy.unique(bins, return_counts=True), strict=True)}
     return Side(
         requests=requests,
         errors=int(random.binomial(requests, release.errors)),
         refused=int(random.binomial(requests, release.refused)),
         latencies=Latencies(SECONDS_BUCKETS, tuple(int(count) for count in counts)),
-        answers={place: int(count) for place, count in found.items()},
+        answers=Counter(str(bin_of(float(answer))) for answer in answers),
     )
 
 
@@ -107,14 +108,15 @@ def together(one: Side, more: Side) -> Side:
 
 def stepped(random: numpy.random.Generator, planted: Release, requests: int) -> Next:
     """What follows at the end of a step, or before it; the candidate has a quarter of the traffic."""
-    looks, growth = Looks(PLAN.step, LEVEL / STEPS), Growth(0)
+    looks, growth, paces = Looks(PLAN.step, LEVEL / STEPS), Growth(0), Paces()
     candidate = live = counted(random, LIVE, 0)
     for look in range(1, LAST + 1):
         elapsed, more = look * PLAN.step / LAST, requests * look // LAST - candidate.requests
         candidate = together(candidate, counted(random, planted, more))
         live = together(live, counted(random, LIVE, 3 * more))
         gained = growth.look(candidate.requests, int(planted.leak * candidate.requests + random.normal(0, _MEGABYTE)))
-        checks = judge(Window(candidate, live, memory=gained), PLAN, looks.next(elapsed)[1])
+        paced = paces.look(candidate.latencies, live.latencies)
+        checks = judge(Window(candidate, live, memory=gained, paces=paced), PLAN, looks.next(elapsed)[1])
         if overall(checks) is Verdict.FAIL:
             return Next.BACK
     return decide(PLAN, STEP, PLAN.step, checks)

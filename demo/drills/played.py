@@ -10,7 +10,7 @@ from typing import Self
 
 from benchmarks.load_client import Load, Question, Way
 
-CLIENTS = [Way(pause=0.01)] * 10 + [Way(keeps=False, pause=0.05)] * 2
+CLIENTS = [Way(pause=0.02)] * 8 + [Way(keeps=False, pause=0.1)] * 2
 
 
 class Rows(Question):
@@ -24,7 +24,7 @@ class Rows(Question):
         object.__setattr__(self, "_requests", cycle([one.request for one in questions]))
 
     @property
-    def request(self) -> bytes:  # type: ignore[override]
+    def request(self) -> bytes:
         found: bytes = next(self.__dict__["_requests"])
         return found
 

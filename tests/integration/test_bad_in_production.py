@@ -101,7 +101,7 @@ def test_each_kind_is_taken_back_by_itself_without_a_failed_request(
     assert [one.step for one in found] == ["bake" if one.kind in IN_BAKE else "canary of 50%" for one in found]
     ledger = service.ledger()
     for one in found:
-        told = [entry for entry in ledger if one.why in (entry.message, entry.reason)]
+        told = [entry for entry in ledger if one.why in (entry.message, entry.deployment and entry.deployment.reason)]
         assert [entry.event for entry in told] == [
             JournalEvent.LIVE if one.kind in IN_BAKE else JournalEvent.REFUSED
         ], one

@@ -8,6 +8,7 @@ from services.rollout.analysis.answers import limits as stability_limits
 from services.rollout.analysis.answers import stability
 from services.rollout.analysis.intervals import difference, wilson
 from services.rollout.analysis.memory import FEWEST_LOOKS, by_part
+from services.rollout.analysis.pace import mostly_slower
 from services.rollout.analysis.window import Side, Window
 
 GATE = "rollout"
@@ -65,7 +66,11 @@ def _slower(window: Window, plan: RolloutPlan, level: float) -> Iterator[Check]:
             continue
         bound = usual * ratio
         words = f"requests slower than {bound * 1000:.3g} ms, {ratio:g} times the {name},"
-        yield _share_check(SLOW, words, window, plan, level / 2, _slower_than(bound), margin)
+        found = _share_check(SLOW, words, window, plan, level / 2, _slower_than(bound), margin)
+        if found.verdict is Verdict.FAIL and not mostly_slower(window.paces, bound, margin):
+            told = f"{found.found}, but not at most of {len(window.paces)} looks yet"
+            found = found.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "found": told})
+        yield found
 
 
 def _slower_than(seconds: float) -> Callable[[Side], int]:

@@ -8,7 +8,8 @@ from typing import Self, TypeVar
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from services.rollout.analysis.window import Latencies, Side
+from services.rollout.analysis.latencies import Latencies
+from services.rollout.analysis.window import Side
 
 REQUESTS, SECONDS, ANSWERS = "trackback_requests_total", "trackback_request_seconds_bucket", "trackback_answers_total"
 HAND_ON_FAILED = "trackback_handed_on_failed_total"

@@ -13,6 +13,7 @@ from services.contract.verdict import Check, Verdict
 from services.rollout.analysis.checks import GATE, judge
 from services.rollout.analysis.figures import Seen
 from services.rollout.analysis.memory import Growth
+from services.rollout.analysis.pace import Paces
 from services.rollout.analysis.window import Side, Window
 from services.rollout.serving import Serving
 
@@ -65,12 +66,14 @@ class PairWatch:
             return (_nothing_to_compare(refusal),)
         gained = figures.figures.since(self._before.figures)
         candidate = now.side(self._candidate_before, gained.failures)
+        side = figures.side(self._before)
         window = Window(
             candidate=candidate,
-            live=figures.side(self._before),
+            live=side,
             compared=gained.compared,
             disagreed=gained.disagreed,
             memory=self._growth.look(candidate.requests, now.resident_bytes, figures.resident_bytes),
+            paces=self._paces.look(candidate.latencies, side.latencies),
         )
         return judge(window, self._plan, level)
 
@@ -82,6 +85,7 @@ class PairWatch:
     def _tell(self, live: Serving) -> None:
         self._candidate_before, self._before = self._candidate.seen(), live.seen()
         self._growth = Growth(self._candidate_before.resident_bytes, self._before.resident_bytes)
+        self._paces = Paces()
         live.hand_on(self._split)
         self._told = live
 
@@ -97,7 +101,7 @@ class BakeWatch:
         # Nobody asks both any more.
         self._plan = plan.model_copy(update={"shadow": None})
         self._serving = live()
-        self._growth = Growth(begun.resident_bytes)
+        self._growth, self._paces = Growth(begun.resident_bytes), Paces(before.latencies)
         self._restarts = 0
 
     def look(self, level: float) -> Sequence[Check]:
@@ -112,7 +116,8 @@ class BakeWatch:
         side = now.side(self._begun)
         candidate = replace(side, restarts=side.restarts + self._restarts)
         memory = self._growth.look(side.requests, now.resident_bytes)
-        return judge(Window(candidate, self._before, memory=memory), self._plan, level)
+        paces = self._paces.look(side.latencies, side.latencies)
+        return judge(Window(candidate, self._before, memory=memory, paces=paces), self._plan, level)
 
 
 def stop_handing_on(live: Serving) -> None:

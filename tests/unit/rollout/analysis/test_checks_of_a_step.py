@@ -14,8 +14,10 @@ from services.contract.verdict import Verdict
 from services.rollout.analysis.answers import limits, stability
 from services.rollout.analysis.checks import judge
 from services.rollout.analysis.intervals import difference, wilson
+from services.rollout.analysis.latencies import Latencies
 from services.rollout.analysis.memory import Gained, Growth, by_part
-from services.rollout.analysis.window import Latencies, Side, Window
+from services.rollout.analysis.pace import Pace, Paces
+from services.rollout.analysis.window import Side, Window
 
 BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 PLAN = RolloutPlan(min_requests=200)
@@ -53,6 +55,8 @@ STILL = gained(*[0.0] * 11)
 
 def verdicts(window: Window, plan: RolloutPlan = PLAN) -> dict[str, Verdict]:
     window = window if window.memory else replace(window, memory=STILL)
+    always = [Pace(window.candidate.latencies, window.live.latencies)] * 9
+    window = window if window.paces else replace(window, paces=always)
     return {check.name: check.verdict for check in judge(window, plan, LEVEL)}
 
 
@@ -137,6 +141,17 @@ def test_twice_as_slow_is_too_slow_wherever_the_bounds_are(usual: float, ratio: 
     assert verdicts(Window(slow, live))["latency"] is Verdict.FAIL
     assert verdicts(Window(equal, live))["latency"] is Verdict.PASS
     assert verdicts(Window(live, slow))["latency"] is Verdict.PASS
+
+
+def test_a_moment_in_which_the_machine_had_something_else_to_do_is_not_the_candidates() -> None:
+    """All of its slow requests came in one of nine seconds."""
+    paces, slow = Paces(), [0, 0, *[150] * 7]
+    for place, more in enumerate(slow, 1):
+        paces.look(latencies([0.08] * more + [0.003] * (200 * place)), latencies([0.003] * 200 * place))
+    once = Window(side(1950, slow=150), side(1800), paces=paces.seen)
+    assert verdicts(once)["latency"] is Verdict.INCONCLUSIVE
+    assert verdicts(replace(once, paces=paces.seen[2:3] * 9))["latency"] is Verdict.FAIL
+    assert verdicts(replace(once, paces=paces.seen[2:3] * 4))["latency"] is Verdict.INCONCLUSIVE
 
 
 def test_the_fast_of_two_modes_may_not_become_slow_unseen() -> None:
