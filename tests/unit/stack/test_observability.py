@@ -60,6 +60,12 @@ def test_every_metric_of_the_dashboard_is_told_by_somebody(expression: str) -> N
     assert named <= families(HAPROXY) | families(exposition([])) | of_releases() | OF_PROMETHEUS
 
 
+def test_the_dashboard_shows_steps_their_shares_and_who_went_back() -> None:
+    asked = set(re.findall(r"trackback_\w+", " ".join(EXPRESSIONS)))
+    assert asked >= {"trackback_step_share_ratio", "trackback_rollbacks_total", "trackback_steps_taken_back_total"}
+    assert "Rollbacks" in {annotation["name"] for annotation in ANNOTATIONS}
+
+
 def test_the_gateway_tells_its_answers_by_the_codes_that_the_dashboard_asks_for() -> None:
     asked = set(re.findall(r'(haproxy_\w+)\{code="(\w+)"', " ".join(EXPRESSIONS)))
     told = set(re.findall(r'^(haproxy_\w+)\{proxy="slot-01",code="(\w+)"\}', HAPROXY, re.MULTILINE))
