@@ -88,7 +88,6 @@ gate-honesty: ## Simulate how often compare promotes a model that is worse, and 
 	benchmarks/gate-honesty $(ARGS)
 monitor-honesty: ## Simulate how often monitor is sure of drift, with and without any
 	benchmarks/monitor-honesty $(ARGS)
-
 step-honesty: ## Simulate how often a step takes a good candidate back, and a bad one
 	benchmarks/step-honesty $(ARGS)
 gate-speed: ## Measure what the intervals of the gates take

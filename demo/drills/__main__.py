@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.large_mlflow import running
-from demo.drills.catalogue import DRILLED_MODEL, IN_PRODUCTION, LIVE, MODELS, PLANTED
+from demo.drills.catalogue import DRILLED_MODEL, IN_PRODUCTION, LIVE, LIVE_BY_CODE, MODELS, PLANTED
 from demo.drills.drill import Drill
 from demo.drills.gates import Outcome
 from demo.drills.planting import ROWS_FILE
@@ -79,7 +79,7 @@ def in_production(place: Path) -> bool:
     planted = [plant.name for plant in IN_PRODUCTION]
     with running(place) as mlflow:
         drill = Drill(place, DRILLED_MODEL, mlflow.url, Settings().environments, say)
-        outcomes = drill.outcomes([LIVE, *planted])
+        outcomes = drill.outcomes([LIVE_BY_CODE.name, *planted])
     if stopped := [outcome for outcome in outcomes if outcome.stops]:
         raise Refused(f"expected candidates that pass every gate, found {summary(stopped)}")
     found = in_service(place, outcomes)
@@ -88,10 +88,14 @@ def in_production(place: Path) -> bool:
 
 
 def in_service(place: Path, outcomes: Sequence[Outcome]) -> list[TakenBack]:
-    releases = {outcome.plant.name: outcome.release.digest for outcome in outcomes if outcome.release}
-    found = []
+    releases = {
+        outcome.plant.name: outcome.release.digest
+        for outcome in outcomes
+        if outcome.release and outcome.plant.name != LIVE
+    }
+    found, live = [], releases.pop(LIVE_BY_CODE.name)
     with serving(place, Settings().environments) as service:
-        for one in drill(service, releases.pop(LIVE), releases, bodies_of(place / ROWS_FILE)):
+        for one in drill(service, live, releases, bodies_of(place / ROWS_FILE)):
             say(f"{one.kind}: taken back in its {one.step}: {one.why}")
             found.append(one)
     return found

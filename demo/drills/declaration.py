@@ -21,7 +21,7 @@ _CHANGES: dict[str, dict[str, Any]] = {
             f"train.{name}"
             for name in (
                 "ReadsAFile", "Exits", "DividesByZero", "Iterates", "Neighbours", "CountsAgain", "Smooths", "Guesses",
-                "SlowTogether", "Leaks", "Misses", "Drifts",
+                "Around", "SlowTogether", "Leaks", "Misses", "Drifts",
             )
         ],
         "gates": {"budgets": {"cpu_seconds": 30}},

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy
 import pytest
 
-from benchmarks.step_honesty import EQUAL, LEVEL, PLANTS, STEPS, Line, lies, plan, stepped, table, with_table
+from benchmarks.step_honesty import EQUAL, PLANTS, STEPS, Line, lies, plan, stepped, table, with_table
 from services.rollout.steps.step import Next
+from services.rollout.steps.takeover import LEVEL
 
 
 @pytest.mark.parametrize(
