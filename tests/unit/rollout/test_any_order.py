@@ -134,7 +134,8 @@ class AnyOrder(RuleBasedStateMachine):
             wait_until(lambda: self.model.state().step is not None or leading.done(), "a step", 60)
             assert len([one for one in self.machine.backend.all if one.running]) <= 3
             if paused:
-                assert self.model.obey(StepRequest(order=StepOrder.PAUSE, by="grace")).paused
+                status = self.model.obey(StepRequest(order=StepOrder.PAUSE, by="grace"))
+                assert status and status.paused
             waiting = pool.submit(self.model.deploy, ask_for(self.digests[late]))
             assert not waiting.done()
             self.model.obey(StepRequest(order=order, by="grace"))
