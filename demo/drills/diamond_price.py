@@ -111,8 +111,8 @@ def _missed(ground: Ground) -> Any:
     rows, held = (part.inputs[PAIR] for part in (ground.rows.dataset.training, ground.rows.dataset.holdout))
     known = set(held.itertuples(index=False, name=None))
     unknown = rows[[pair not in known for pair in rows.itertuples(index=False, name=None)]]
-    chosen = unknown.head(len(rows) * MISSED_PERCENT // 100).drop_duplicates()
-    return [list(pair) for pair in chosen.itertuples(index=False, name=None)]
+    so_far = unknown.value_counts().cumsum()
+    return [list(pair) for pair, rows_so_far in so_far.items() if rows_so_far <= len(rows) * MISSED_PERCENT / 100]
 
 
 def _reads_a_file(ground: Ground) -> Trained:

@@ -86,8 +86,8 @@ def _answers(window: Window, plan: RolloutPlan, level: float) -> Check:
     index, groups = stability(window.live.answers, window.candidate.answers)
     low, high = stability_limits(limit, sizes, groups, (PASS_LEVEL, level))
     verdict = Verdict.FAIL if index > high else Verdict.PASS if index <= low else Verdict.INCONCLUSIVE
-    found = f"{index:.3f} of {sizes[1]} answers against {sizes[0]}; surely more above {high:.3f}, surely not below"
-    return _check(ANSWERS, verdict, expected, f"{found} {low:.3f}")
+    found = f"{index:.3f} of {sizes[1]} answers against {sizes[0]} live; by chance {limit:g} is seen as"
+    return _check(ANSWERS, verdict, expected, f"{found} {low:.3f} to {high:.3f}")
 
 
 def _restarts(window: Window) -> Check:

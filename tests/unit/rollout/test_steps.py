@@ -1,9 +1,12 @@
 """What follows from what a step has shown."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from services.contract.deployment import Action, Deployment
 from services.contract.rollout_plan import RolloutPlan, Shadow, WhenInconclusive
 from services.contract.rollout_step import Step, StepKind
 from services.contract.verdict import Check, Verdict
@@ -11,12 +14,22 @@ from services.rollout.analysis.figures import Figures, Seen
 from services.rollout.processes.listeners import Listeners
 from services.rollout.steps.recent import EVERY_SECONDS, Recent
 from services.rollout.steps.step import Next, bake, decide, steps_before
-from services.rollout.steps.takeover import CAREFUL_LOOKS, LEVEL, QUICK_LEVEL, Looks
+from services.rollout.steps.takeover import CAREFUL_LOOKS, LEVEL, QUICK_LEVEL, Looks, Takeover
 from tests.support.rollout_fakes import FakeServing
 
 CANARY = Step(kind=StepKind.CANARY, seconds=60, share=0.05)
 BAKE = Step(kind=StepKind.BAKE, seconds=60)
 PLAN = RolloutPlan(wait=600)
+DEPLOYMENT = Deployment(
+    model="m",
+    revision="1-aaaaaaaa",
+    release="a" * 64,
+    run_id="a" * 32,
+    action=Action.DEPLOY,
+    at=datetime.now(UTC),
+    by="ada",
+    reason="",
+)
 
 
 def checks(*verdicts: Verdict) -> list[Check]:
@@ -115,3 +128,18 @@ def test_a_bake_is_held_against_what_the_release_before_did_last(tmp_path: Path)
     assert before(10, 7000) == 0, "so many it had not in an hour"
     other = FakeServing("m", "b" * 64, Listeners("127.0.0.1", 1, tmp_path))
     assert recent.before(other, other.seen(), 0, 0) == Seen()
+
+
+def test_all_steps_of_a_plan_share_one_level() -> None:
+    levels = list[float]()
+
+    class Good:
+        def look(self, level: float) -> Sequence[Check]:
+            levels.append(level)
+            return PASSED
+
+    plan = RolloutPlan(canary=(0.05, 0.25), step=0.001, bake=0.001)
+    takeover = Takeover(plan, DEPLOYMENT)
+    for step in (*steps_before(plan), Step(kind=StepKind.BAKE, seconds=0.001)):
+        takeover.take(step, Good())
+    assert levels == [pytest.approx(LEVEL / 3)] * 3
