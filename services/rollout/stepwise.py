@@ -101,7 +101,7 @@ class Stepwise:
                 self._record(JournalEvent.RELEASED, takeover, f"{step} {takeover.verdict_words}")
                 reached(FailPoint.BAKE_OVER)
             except SteppedBack as back:
-                self._record(JournalEvent.STEP, takeover, f"{step} was not good")
+                self._record_bad(takeover, step)
                 go_back(str(back))
             except Superseded:
                 log.info("%s: %s was replaced in its bake", deployment.model, deployment.revision)
@@ -139,9 +139,14 @@ class Stepwise:
             try:
                 takeover.take(step, watch)
             except SteppedBack:
-                self._record(JournalEvent.STEP, takeover, f"{step} was not good")
+                self._record_bad(takeover, step)
                 raise
             reached(FailPoint.STEP_OVER)
+
+    def _record_bad(self, takeover: Takeover, step: Step) -> None:
+        """When it was found; of an abort there is the order itself."""
+        if not takeover.aborted:
+            self._record(JournalEvent.STEP, takeover, f"{step} was not good")
 
     def _record(self, event: JournalEvent, takeover: Takeover, words: str, by: str = ANALYSIS) -> None:
         deployment = takeover.deployment

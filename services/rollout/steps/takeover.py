@@ -56,7 +56,7 @@ class Takeover:
         self._level = LEVEL / max(1, len([*steps_before(plan)]) + bool(bake(plan)))
         self._changed = Condition()
         self._woken = self._paused = False
-        self._aborted: str | None = None
+        self.aborted: str | None = None
 
     def begin(self, step: Step) -> None:
         """Shows it as the step that the release is in."""
@@ -86,8 +86,8 @@ class Takeover:
 
     def heed(self) -> None:
         """Raises SteppedBack when a person aborted it."""
-        if self._aborted is not None:
-            raise SteppedBack(f"{self.deployment.revision} was taken back: {self._aborted}")
+        if self.aborted is not None:
+            raise SteppedBack(f"{self.deployment.revision} was taken back: {self.aborted}")
 
     def obey(self, request: StepRequest) -> None:
         """While it is paused it stays in its step, however good it is; what is bad goes back all the same."""
@@ -99,7 +99,7 @@ class Takeover:
                 case StepOrder.PROMOTE_NOW:
                     self.promoted = True
                 case StepOrder.ABORT:
-                    self._aborted = f"aborted by {request.by}" + (f": {request.reason}" if request.reason else "")
+                    self.aborted = f"aborted by {request.by}" + (f": {request.reason}" if request.reason else "")
             self._wake()
 
     def wake(self) -> None:

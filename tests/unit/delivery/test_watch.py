@@ -137,7 +137,7 @@ def test_what_was_taken_back_says_so_in_the_words_of_the_analysis(machine: FakeM
     assert live
     assert (found.ending, found.verdict, found.words) == (Ending.TAKEN_BACK, Verdict.FAIL, live.reason)
     assert found.words.startswith("2-aaaaaaaa was taken back in its bake: errors: expected at most 1.0% more errors")
-    assert "0 of at least 200 requests" in found.words
+    assert "0 of at least 300 requests" in found.words
     # Whoever runs the stage again is told the same.
     again = site.watched(site.releases[1])
     assert (again.ending, again.words) == (found.ending, found.words)
