@@ -74,13 +74,15 @@ remove: ## Delete ALL of the stack, its state included: make remove ARGS=--every
 	scripts/remove $(ARGS)
 
 ##@ Measure it
-.PHONY: poll-cost stack-figures gate-honesty gate-speed batch-speed serving-cost worker-scaling monitor-honesty observed-layer disk-growth killed serving hostile switches step-honesty
+.PHONY: poll-cost stack-figures gate-honesty gate-speed batch-speed serving-cost worker-scaling monitor-honesty observed-layer disk-growth killed serving hostile switches recovery step-honesty
 poll-cost: ## Measure what one poll of the plugin costs among many runs
 	benchmarks/poll-cost $(ARGS)
 stack-figures: ## Measure what the stack of containers costs: seconds, memory, images
 	benchmarks/stack-figures $(ARGS)
 hostile: ## Send a prediction service hostile requests, such as ARGS="--requests 1000000"
 	benchmarks/hostile $(ARGS)
+recovery: ## Print how long until a release answers again: after a rollback, or killed
+	benchmarks/recovery $(ARGS)
 switches: ## Deploy and roll back under load, such as ARGS="--switches 500 --requests 5000000"
 	benchmarks/switches $(ARGS)
 
