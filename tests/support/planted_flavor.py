@@ -33,8 +33,9 @@ def for_ever() -> None:
 
 def eat() -> None:
     while True:
-        # More than the limit at once: page by page it would be processor time that ends it on a busy machine.
-        _HELD.append(bytearray(1 << 30))
+        # More than the limit at once: page by page it would be processor time that ends it on a busy machine. The
+        # system's limit is a gigabyte above the budget.
+        _HELD.append(bytearray(1 << 33))
 
 
 def leave_a_thread() -> None:
