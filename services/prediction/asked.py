@@ -13,7 +13,7 @@ from starlette.types import Scope
 # A Struct is made in a third of the time of a class: this is one of the few things that every request needs.
 class Asked(msgspec.Struct, gc=False):
     """`rows` of the request, and of the `batch` in which they were scored; 0 while nothing was. `first` is the
-    answer to the first row.
+    answer to the first row, `row` a hash of that, by which one that is asked again is known.
 
     `inputs` (rows in the order of the model's inputs) and `outputs` (predictions as they stand in the answer) are
     filled only when they are `wanted`: this request is one of the sampled ones of the prediction log. One that was
@@ -26,6 +26,7 @@ class Asked(msgspec.Struct, gc=False):
     rows: int = 0
     batch: int = 0
     first: Any = None
+    row: int = 0
     inputs: Any = None
     outputs: Any = None
 
@@ -37,6 +38,6 @@ def note(scope: Scope, rows: Sequence[Any], predictions: Sequence[Any], batch: i
         return
     asked.rows, asked.batch = len(rows), batch
     if predictions:
-        asked.first = predictions[0]
+        asked.first, asked.row = predictions[0], hash(tuple(rows[0]))
     if asked.wanted:
         asked.inputs, asked.outputs = rows, predictions

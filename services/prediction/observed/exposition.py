@@ -76,7 +76,7 @@ class FiguresCollector(Collector):
         return HistogramMetricFamily(name, about, buckets, self._numbers[total])
 
     def _answers(self) -> Metric:
-        about = "First answers of requests by a coarse bin of their value, by which two releases are compared"
+        about = "First answers of requests, to different rows, by a coarse bin: by them two releases are compared"
         answers = CounterMetricFamily("trackback_answers", about, labels=["bin"])
         for place in range(BINS):
             if count := self._numbers[Place.ANSWERS + place]:

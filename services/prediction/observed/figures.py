@@ -17,6 +17,8 @@ SECONDS_BUCKETS = (
 )  # fmt: skip
 ROWS_BUCKETS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0, 16384.0, 65536.0)
 
+# Of rows, of which each takes the place of an earlier one.
+_ROWS_KNOWN = 4096
 # Of answers, so that two releases can be compared by how many fall into each.
 BINS = 256
 
@@ -58,6 +60,7 @@ class Figures:
         self._numbers = numbers
         # Of a process that ended here before.
         numbers[Place.IN_FLIGHT] = 0.0
+        self._known = [0] * _ROWS_KNOWN
 
     def begin(self) -> None:
         self._numbers[0] += 1.0
@@ -67,8 +70,10 @@ class Figures:
         self._numbers[0] -= 1.0
         self._numbers[_HANDED_ON] += 1.0
 
-    def end(self, status: int, seconds: float, rows: int, batch: int, first: Any = None) -> None:
-        """`batch` is of how many rows, 0 for a request that was not scored; `first` the answer to its first row."""
+    def end(self, status: int, seconds: float, rows: int, batch: int, first: Any = None, row: int = 0) -> None:
+        """`batch` is of how many rows, 0 for a request that was not scored; `first` the answer to its first row, `row`
+        a hash of that: an answer to what is asked again and again tells nothing new of how answers are distributed.
+        """
         numbers = self._numbers
         numbers[0] -= 1.0
         numbers[status] += 1.0
@@ -78,7 +83,9 @@ class Figures:
             numbers[_ROWS] += rows
             numbers[_BATCH_ROWS] += batch
             numbers[_BATCH_BUCKETS + bisect_left(ROWS_BUCKETS, batch)] += 1.0
-            if (place := bin_of(first)) is not None:
+            known = self._known
+            if known[row % _ROWS_KNOWN] != row and (place := bin_of(first)) is not None:
+                known[row % _ROWS_KNOWN] = row
                 numbers[_ANSWERS + place] += 1.0
 
     def add(self, place: Place, amount: float = 1.0) -> None:

@@ -78,7 +78,7 @@ class Observed:
         if asked.handed_on:
             self._figures.end_handed_on()
         else:
-            self._figures.end(status, seconds, asked.rows, asked.batch, asked.first)
+            self._figures.end(status, seconds, asked.rows, asked.batch, asked.first, asked.row)
 
 
 def _note(one: Noting, answered: Answered) -> None:

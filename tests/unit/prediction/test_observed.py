@@ -125,6 +125,17 @@ def test_a_duration_falls_into_the_bucket_that_ends_at_or_above_it(seconds: floa
     assert samples(group)["trackback_batch_rows_count"] == 0
 
 
+def test_an_answer_to_the_same_row_again_is_counted_among_the_answers_once() -> None:
+    group = Alone()
+    for row in (7, 7, 8, 7 + 4096, 7):
+        group.own.begin()
+        group.own.end(200, 0.001, 1, 1, first=1.5, row=row)
+    found = samples(group)
+    assert found["trackback_requests_total{200}"] == 5
+    # One that has the place of another is known no more.
+    assert sum(value for name, value in found.items() if name.startswith("trackback_answers_total")) == 4
+
+
 def answer_one(figures: Figures) -> None:
     figures.begin()
     figures.end(200, 0.002, 1, 1)

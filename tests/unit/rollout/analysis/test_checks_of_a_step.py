@@ -176,6 +176,12 @@ def test_answers_of_few_kinds(live: dict[str, int], candidate: dict[str, int], v
     assert verdicts(window)["answers"] is verdict
 
 
+def test_answers_to_a_few_rows_that_are_asked_again_and_again_are_not_compared() -> None:
+    few, other = (replace(side(), answers=answers) for answers in ({"7": 5}, {"8": 5}))
+    assert verdicts(Window(other, few))["answers"] is Verdict.PASS
+    assert verdicts(Window(replace(other, requests=5), few))["answers"] is Verdict.INCONCLUSIVE
+
+
 def test_the_index_is_that_of_its_definition() -> None:
     """Of shares 0.4 and 0.6 on one side and 0.6 and 0.4 on the other: twice 0.2 log(0.6 / 0.4)."""
     index, groups = stability({"1": 400, "2": 600}, {"1": 600, "2": 400})
