@@ -155,5 +155,5 @@ def a_candidate_that_ends_is_taken_back(
     for process in [*rollout.serving(other.digest), *rollout.workers(other.digest)]:
         process.kill()
     answer = deploying.ended()
-    assert (answer.status_code, "was taken back in its canary of 50%" in answer.text) == (409, True), answer.text
+    assert (answer.status_code, "was taken back in its canary of 50%" in answer.text) == (417, True), answer.text
     client.heard(live.digest, FEWEST)
