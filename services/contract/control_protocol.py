@@ -4,11 +4,37 @@
 process tells its workers the same by the same messages.
 """
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from services.contract.record import Record, Sha256
+
+# Labels of a name as RFC 1123 has them, or an address.
+_HOST = re.compile(r"(?:[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*|\[[0-9a-fA-F:.]+\])")
+_MOST_PORTS = 65535
+
+
+def host_and_port(target: str) -> tuple[str, int] | None:
+    """None for the path of a unix socket, which has a slash or no colon. Raises ValueError for what is neither."""
+    if target and ("/" in target or ":" not in target):
+        return None
+    host, _, port = target.rpartition(":")
+    if _HOST.fullmatch(host) and port.isdecimal() and port.isascii() and 0 < int(port) <= _MOST_PORTS:
+        return host.strip("[]"), int(port)
+    raise ValueError(f"expected a path of a socket or host:port as a target, found '{target}'")
+
+
+def _checked(target: str) -> str:
+    host_and_port(target)
+    return target
+
+
+Target = Annotated[str, AfterValidator(_checked)]
 
 
 class Verb(StrEnum):
@@ -21,15 +47,16 @@ class Verb(StrEnum):
 
 
 class Split(Record):
-    """Which share of its predictions a live release hands on to a candidate, which answers at `targets`: paths of
-    private sockets, or `host:port`.
+    """Which share of its predictions a live release hands on to a candidate: another `release`, which answers at
+    `targets`, paths of private sockets or `host:port`.
 
     With the header `sticky` each of its values stays on one side, without it each request is chosen by itself. In a
     `shadow` the candidate is asked as well and its answer is only compared: labels that differ, and numbers farther
     apart than `difference` of the live one, disagree.
     """
 
-    targets: tuple[str, ...]
+    release: Sha256
+    targets: tuple[Target, ...]
     share: float
     sticky: str | None = None
     shadow: bool = False

@@ -1,4 +1,4 @@
-"""A candidate behind a unix socket that answers as a test says, and requests to a canary beside it."""
+"""A candidate behind a socket that answers as a test says, and requests to a canary beside it."""
 
 import asyncio
 from collections import defaultdict
@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 from starlette.types import Message, Receive, Scope, Send
 
+from services.contract import names
 from services.prediction.asked import Asked
 from services.prediction.canary.canary import Canary
 from services.prediction.observed.figures import Place
 
 LIVE, CANDIDATE = b"live", b"candidate"
 JSON = (b"content-type", b"application/json")
+RELEASE = "b" * 64
 Headers = Sequence[tuple[bytes, bytes]]
 Reply = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -77,7 +79,8 @@ def answers(
             length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
             asked = await reader.readexactly(length)
             answer = CANDIDATE + asked if body is None else body
-            lines = f"HTTP/1.1 {status}\r\nx-from: candidate\r\ncontent-length: {len(answer)}\r\n\r\n"
+            whose = f"x-from: candidate\r\n{names.RELEASE_HEADER}: {RELEASE}\r\n"
+            lines = f"HTTP/1.1 {status}\r\n{whose}content-length: {len(answer)}\r\n\r\n"
             writer.write(lines.encode() + answer)
             if close:
                 writer.close()
@@ -87,8 +90,8 @@ def answers(
 
 
 @asynccontextmanager
-async def candidate(folder: Path, reply: Reply) -> AsyncIterator[tuple[str, list[None]]]:
-    """The path of its socket, and a list that has an item for each connection."""
+async def candidate(folder: Path | None, reply: Reply) -> AsyncIterator[tuple[str, list[None]]]:
+    """Where it answers, a socket in `folder` or a port, and a list that has an item for each connection."""
     connections: list[None] = []
     ended: asyncio.Queue[None] = asyncio.Queue()
 
@@ -99,10 +102,14 @@ async def candidate(folder: Path, reply: Reply) -> AsyncIterator[tuple[str, list
         writer.close()
         ended.put_nowait(None)
 
-    path = str(folder / "candidate.http")
-    server = await asyncio.start_unix_server(accept, path)
+    if folder:
+        target = str(folder / "candidate.http")
+        server = await asyncio.start_unix_server(accept, target)
+    else:
+        server = await asyncio.start_server(accept, "127.0.0.1")
+        target = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
-        yield path, connections
+        yield target, connections
     finally:
         server.close()
         for _ in connections:

@@ -8,6 +8,7 @@ from itertools import cycle
 
 from starlette.types import Scope
 
+from services.contract import names
 from services.contract.control_protocol import Split
 from services.prediction.asked import Asked
 from services.prediction.canary.connection import Answer, Connection, Headers
@@ -22,6 +23,7 @@ SECONDS, BYTE_SECONDS = 5.0, 1e-5
 _IDLE_CONNECTIONS = 16
 # The id is the one that was given, only the live release may call a request a shadow, and the whole body is there.
 _NOT_PASSED_ON = (REQUEST_ID, SHADOW, b"expect")
+_RELEASE = names.RELEASE_HEADER.lower().encode()
 
 Count = Callable[..., object]
 
@@ -30,7 +32,7 @@ class Candidate:
     """Of one split. `count` is given the place among the figures of what it never answered."""
 
     def __init__(self, split: Split, count: Count) -> None:
-        self._count = count
+        self._count, self._release = count, split.release.encode()
         self._idle: dict[str, list[Connection]] = {target: [] for target in split.targets}
         self._targets = cycle(split.targets)
         self._failures, self._skipped = 0, counted(1)
@@ -50,7 +52,7 @@ class Candidate:
         """`more` headers go with the request. None where there is no answer, or an error of the candidate's."""
         try:
             async with asyncio.timeout(SECONDS + BYTE_SECONDS * len(body)):
-                answer = await self._ask(next(self._targets), scope, body, more)
+                answer = self._known(await self._ask(next(self._targets), scope, body, more))
         except (OSError, TimeoutError):
             # It could not count this one itself.
             self._count(Place.HANDED_ON_FAILED)
@@ -60,6 +62,12 @@ class Candidate:
                 return answer
         self._failures += 1
         return None
+
+    def _known(self, answer: Answer) -> Answer:
+        """Raises OSError for one of another release: where a candidate was, another one may be."""
+        if answer.status < 500 and (_RELEASE, self._release) not in answer.headers:
+            raise ConnectionError(f"expected an answer of release {self._release.decode()}, found another's")
+        return answer
 
     async def _ask(self, target: str, scope: Scope, body: bytes, more: Headers) -> Answer:
         asked = scope["method"], _path(scope), [*_headers(scope), *more], body

@@ -1,14 +1,18 @@
-"""One connection to a candidate's private socket, on which requests follow each other."""
+"""One connection to a candidate, on which requests follow each other."""
 
 import asyncio
 from typing import NamedTuple, Self
 
 import httptools
 
+from services.contract.control_protocol import host_and_port
+
 Headers = list[tuple[bytes, bytes]]
 # Of the connection, not of the answer. Source: RFC 9110, section 7.6.1.
 _OF_A_CONNECTION = (b"connection", b"keep-alive", b"transfer-encoding", b"te", b"upgrade", b"content-length", b"host")
 _PART_BYTES = 1 << 16
+# Containers are next door: one that does not take a connection soon has gone.
+_CONNECT_SECONDS = 1.0
 
 
 class Answer(NamedTuple):
@@ -23,8 +27,12 @@ class Connection:
         self.reusable = True
 
     @classmethod
-    async def open(cls, path: str) -> Self:
-        return cls(*await asyncio.open_unix_connection(path))
+    async def open(cls, target: str) -> Self:
+        """To one of the targets of a Split. Raises OSError, TimeoutError among them."""
+        if address := host_and_port(target):
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                return cls(*await asyncio.open_connection(*address))
+        return cls(*await asyncio.open_unix_connection(target))
 
     async def ask(self, method: str, path: bytes, headers: Headers, body: bytes) -> Answer:
         """Raises OSError when the connection ends before the answer does, or the answer is no HTTP."""

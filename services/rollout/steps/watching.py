@@ -35,6 +35,7 @@ class PairWatch:
         self._live, self._candidate, self._plan = live, candidate, plan
         shadow = step.kind is StepKind.SHADOW
         self._split = Split(
+            release=candidate.release,
             targets=candidate.targets(),
             share=step.share,
             sticky=plan.sticky,

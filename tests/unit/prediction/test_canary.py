@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.contract.control_protocol import Command, Split, Verb, private_socket
+from services.contract.control_protocol import Command, Split, Verb, host_and_port, private_socket
 from services.contract.prediction_log import is_sampled
 from services.contract.release import MOST_WORKERS
 from services.prediction.canary.canary import Canary
@@ -19,16 +20,18 @@ from services.prediction.canary.private import SHADOW, ForClients
 from services.prediction.control_server import MAX_COMMAND_BYTES
 from services.prediction.observed.figures import Place
 from tests.support.asgi_asked import ask as ask_app
-from tests.support.candidate_fakes import CANDIDATE, JSON, Counted, Reply, answers, ask, candidate, live
+from tests.support.candidate_fakes import CANDIDATE, JSON, RELEASE, Counted, Reply, answers, ask, candidate, live
 
 FAILED = Place.HANDED_ON_FAILED
 
 
 def to(path: str) -> Split:
-    return Split(targets=(path,), share=1.0)
+    return Split(release=RELEASE, targets=(path,), share=1.0)
 
 
-def run(folder: Path, reply: Reply, asked: Callable[[Canary, str, list[None], Counted], Awaitable[None]]) -> None:
+def run(
+    folder: Path | None, reply: Reply, asked: Callable[[Canary, str, list[None], Counted], Awaitable[None]]
+) -> None:
     async def main() -> None:
         async with candidate(folder, reply) as (path, connections):
             counted = Counted()
@@ -49,6 +52,47 @@ def test_the_candidates_answer_is_the_answer_whole_and_with_its_headers(tmp_path
             assert (status, body, headers[b"x-from"]) == (200, b"candidaterows", b"candidate")
             assert headers[b"content-length"] == b"13"
         assert (len(connections), counted[FAILED]) == (1, 0)
+
+    run(tmp_path, answers(), asked)
+
+
+def test_a_candidate_in_a_container_is_asked_at_its_port() -> None:
+    async def asked(canary: Canary, _path: str, connections: list[None], counted: Counted) -> None:
+        assert [(await ask(canary, b"rows"))[1] for _ in range(2)] == [b"candidaterows"] * 2
+        assert (len(connections), counted[FAILED]) == (1, 0)
+
+    run(None, answers(), asked)
+
+
+@pytest.mark.parametrize(
+    ("target", "address"),
+    [
+        ("10.1.2.3:8000", ("10.1.2.3", 8000)),
+        ("[fd00::1]:80", ("fd00::1", 80)),
+        ("one.releases:8000", ("one.releases", 8000)),
+        ("0a1b2c3d.0.http", None),
+        ("/sockets/a:1", None),
+    ],
+)
+def test_a_target_is_the_path_of_a_socket_or_a_host_with_its_port(target: str, address: tuple[str, int] | None) -> None:
+    assert host_and_port(to(target).targets[0]) == address
+
+
+@pytest.mark.parametrize(
+    "target", ["", ":8000", "one:", "one:http", "one:0", "one:65536", "one:²", "a..b:1", "fd00::1:80"]
+)
+def test_a_target_that_is_neither_is_refused_in_one_line(target: str) -> None:
+    with pytest.raises(ValidationError, match=r"expected a path of a socket or host:port as a target, found"):
+        to(target)
+
+
+def test_another_release_where_the_candidate_was_answers_nobody(tmp_path: Path) -> None:
+    """An address of a container is given to another one when it is free."""
+
+    async def asked(canary: Canary, path: str, _connections: list[None], counted: Counted) -> None:
+        canary.split(to(path).model_copy(update={"release": "c" * 64}))
+        assert (await ask(canary, b"rows"))[:2] == (200, b"liverows")
+        assert counted[FAILED] == 1
 
     run(tmp_path, answers(), asked)
 
@@ -206,7 +250,7 @@ async def nowhere(*_: object) -> Any: ...
 
 def test_the_sockets_of_all_workers_of_a_candidate_fit_into_one_command() -> None:
     sockets = tuple(private_socket(Path("0a1b2c3d"), worker).name for worker in range(MOST_WORKERS))
-    split = Split(targets=sockets, share=0.123456789, sticky="X-" + 98 * "a")
+    split = Split(release=RELEASE, targets=sockets, share=0.123456789, sticky="X-" + 98 * "a")
     assert len(Command(verb=Verb.SPLIT, split=split).model_dump_json()) <= MAX_COMMAND_BYTES
 
 

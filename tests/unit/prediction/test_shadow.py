@@ -16,7 +16,7 @@ from services.prediction.canary.private import SHADOW
 from services.prediction.canary.shadow import MOST_AT_ONCE, MOST_BYTES, TASK
 from services.prediction.observed.figures import Place
 from services.prediction.observed.observer import Observer
-from tests.support.candidate_fakes import JSON, Counted, Reply, answers, ask, candidate
+from tests.support.candidate_fakes import JSON, RELEASE, Counted, Reply, answers, ask, candidate
 from tests.support.observed_release import answering, observed_release
 from tests.support.observed_release import ask as ask_observed
 
@@ -119,7 +119,7 @@ def shadowed(folder: Path, live: ASGIApp, reply: Reply, asked: Asked) -> Counted
         async with candidate(folder, reply) as (path, _):
             counted = Counted()
             canary = Canary(live, counted.count)
-            canary.split(Split(targets=(path,), share=1.0, shadow=True, difference=DIFFERENCE))
+            canary.split(Split(release=RELEASE, targets=(path,), share=1.0, shadow=True, difference=DIFFERENCE))
             try:
                 await asked(canary, counted)
             finally:

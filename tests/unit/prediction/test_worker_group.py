@@ -24,6 +24,7 @@ pytestmark = pytest.mark.process
 RELEASE = "ab" * 32
 DONE = Reply(status=Status(pid=1, release=RELEASE, state=ServingState.READY, connections=0))
 GO, DRAIN, STOP = (Command(verb=verb) for verb in (Verb.GO, Verb.DRAIN, Verb.STOP))
+SPLIT = Split(release="b" * 64, targets=("one.http",), share=0.5)
 
 
 class Workers:
@@ -146,7 +147,7 @@ def test_one_that_ends_is_replaced_alone_and_accepts_when_it_has_proved_itself(l
 
 
 def test_one_that_is_replaced_hands_on_as_the_others_do_until_that_is_over(listening: socket.socket) -> None:
-    split, over = (Command(verb=Verb.SPLIT, split=one) for one in (Split(targets=("one.http",), share=0.5), None))
+    split, over = (Command(verb=Verb.SPLIT, split=one) for one in (SPLIT, None))
     with started(2) as workers:
         workers.ask(GO, listening.dup())
         for command, told in ((split, ["1:go+", "1:split"]), (over, ["1:go+"])):

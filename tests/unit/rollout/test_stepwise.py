@@ -305,7 +305,7 @@ def test_a_candidate_of_a_deploy_that_fails_in_its_step_is_ended(
 def test_a_restart_of_the_service_ends_what_is_handed_on(machine: FakeMachine) -> None:
     started(machine, LONG, Traffic())
     left = live(machine)
-    left.split = Split(targets=("a",), share=0.5)
+    left.split = Split(release="b" * 64, targets=("a",), share=0.5)
     machine.restart([left])
     ModelRollout(MODEL, machine.dependencies()).traffic.recover(machine.backend.left)
     assert left.split is None
