@@ -82,7 +82,9 @@ def _serving_table() -> str:
 
 def _metrics_table() -> str:
     """Of a release, as it tells them itself."""
-    told = list(FiguresCollector([0.0] * SIZE, dict.fromkeys(("model", "revision", "release"), "")).collect())
+    told = list(
+        FiguresCollector([0.0] * SIZE, dict.fromkeys(("model", "revision", "release"), ""), ended_workers=0).collect()
+    )
     return _table(
         ("metric", "type", "what it is"), [(_code(_full_name(one)), one.type, one.documentation) for one in told]
     )

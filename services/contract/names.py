@@ -125,6 +125,8 @@ REVISION_LABEL = "trackback.revision"
 RUN_LABEL = "trackback.run"
 RELEASE_LABEL = "trackback.release"
 REPLICAS_LABEL = "trackback.replicas"
+# Of an image: what runs in it takes commands.
+CONTROL_LABEL = "trackback.control"
 LOGS_PREDICTIONS_LABEL = "trackback.logs-predictions"
 BASE_LABEL = "org.opencontainers.image.base.digest"
 

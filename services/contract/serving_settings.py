@@ -4,10 +4,13 @@ from collections.abc import Mapping
 
 PREFIX = "TRACKBACK_SERVING_"
 PREDICTIONS, ACCESS_FOLDER, FIGURES = f"{PREFIX}PREDICTIONS", f"{PREFIX}ACCESS_FOLDER", f"{PREFIX}FIGURES"
+CONTROL = f"{PREFIX}CONTROL"
 # Of a process: each has its own, beside its control socket.
 FIGURES_ENDING = "figures"
 # In a container: a volume of its own for each model, and memory.
 PREDICTIONS_VOLUME, FIGURES_IN_MEMORY = "/predictions", "/tmp/figures"  # noqa: S108
+# Where it takes commands, from whoever is inside of it: the rollout service alone comes in.
+CONTROL_IN_MEMORY = "/tmp/control"  # noqa: S108
 # The platform's own, and no setting of what it serves.
 _OF_THE_PLATFORM = (f"{PREFIX}PORT",)
 # OpenTelemetry's own variables, which its SDK reads.

@@ -103,12 +103,13 @@ def _serve(options: argparse.Namespace) -> None:
 def _answer(options: argparse.Namespace, settings: ObservedSettings, bound: socket.socket | None) -> None:
     manifest, load = _loader(options)
     page = Page(worker_count(manifest.limits))
-    group = Group(options.digest, partial(work, load, _names(options), settings, page), page, options.control)
+    control = options.control or settings.control
+    group = Group(options.digest, partial(work, load, _names(options), settings, page), page, control)
     group.start()
     stop_on_signals(group, SIGNAL_GRACE_SECONDS)
-    if bound is None:
-        ControlServer(group).open(options.control)
-    else:
+    if control:
+        ControlServer(group).open(control)
+    if bound:
         bound.listen(BACKLOG)
         group.go(bound)
         sys.stderr.write(f"{manifest.model} {manifest.revision} answers at http://{options.host}:{options.port}\n")

@@ -40,6 +40,8 @@ class Service:
         settings: ObservedSettings = OFF,
     ) -> None:
         self._pulses = pulses
+        # In a container a live release reaches it at its port alone, and the gateway lets no mark of a client's pass.
+        self._takes_copies = settings.control is not None
         manifest = predictor.manifest
         self._release = predictor.release.digest
         self._observer = Observer(predictor.release, settings)
@@ -60,7 +62,11 @@ class Service:
 
     @property
     def public_app(self) -> ASGIApp:
-        return self._observer.around(Guard(self._app, self._access), self._headers)
+        app = Guard(self._app, self._access)
+        observed = self._observer.around(app, self._headers)
+        if not self._takes_copies:
+            return observed
+        return ForClients(observed, observed, self._observer.only_counting(app, self._headers))
 
     def _with_canary(self, app: ASGIApp) -> ASGIApp:
         self.canary = Canary(app, self._observer.count)

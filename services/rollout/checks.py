@@ -19,9 +19,9 @@ LOOK_SECONDS = 5.0
 BUSY = "the machine is busy with others, or it hangs: deploy it again"
 
 
-def tcp_client(address: str) -> httpx.Client:
-    """For a candidate at `host:port`."""
-    return httpx.Client(base_url=f"http://{address}", timeout=ANSWER_SECONDS, trust_env=False)
+def tcp_client(address: str, seconds: float = ANSWER_SECONDS) -> httpx.Client:
+    """For a candidate at `host:port`; each answer is waited for so many `seconds`."""
+    return httpx.Client(base_url=f"http://{address}", timeout=seconds, trust_env=False)
 
 
 def replay_golden(private: AbstractContextManager[httpx.Client], release: StoredRelease) -> None:

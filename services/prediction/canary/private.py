@@ -1,10 +1,12 @@
-"""The private socket of a release, where a live one hands its clients' requests on, or shows copies of them."""
+"""Where a live release hands its clients' requests on, or shows copies of them: a private socket, or a port behind
+the gateway."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.prediction.observed.request_ids import HEADER as REQUEST_ID
 
-# Of a copy, whose answer no client gets. It means nothing at the public listener, and is never passed on from there.
+# Of a copy, whose answer no client gets. It means nothing at the public listener of a process, the gateway removes it,
+# and a live release never passes it on from there.
 SHADOW = b"x-trackback-shadow"
 MARK = (SHADOW, b"1")
 

@@ -29,11 +29,12 @@ _DROPPED = {
 
 
 class FiguresCollector(Collector):
-    """`identity` is that of what answers."""
+    """`identity` is that of what answers; of `ended_workers` nothing is said where it is None."""
 
-    def __init__(self, numbers: Sequence[float], identity: Mapping[str, str]) -> None:
+    def __init__(self, numbers: Sequence[float], identity: Mapping[str, str], ended_workers: int | None = None) -> None:
         self._numbers = numbers
         self._identity = identity
+        self._ended_workers = ended_workers
 
     def collect(self) -> Iterator[Metric]:
         yield from self._requests()
@@ -54,6 +55,7 @@ class FiguresCollector(Collector):
         yield from self._handed_on()
         yield from self._shadowed()
         yield self._lost()
+        yield from self._ended()
         yield self._release_info()
 
     def _requests(self) -> Iterator[Metric]:
@@ -112,14 +114,19 @@ class FiguresCollector(Collector):
             lost.add_metric([log, reason], self._numbers[place])
         return lost
 
+    def _ended(self) -> Iterator[Metric]:
+        if self._ended_workers is not None:
+            about = "Workers of this container that ended or hung, and were replaced"
+            yield CounterMetricFamily("trackback_workers_ended", about, self._ended_workers)
+
     def _release_info(self) -> Metric:
         info = GaugeMetricFamily("trackback_release_info", "What answers here", labels=list(self._identity))
         info.add_metric(list(self._identity.values()), 1)
         return info
 
 
-def exposition(numbers: Sequence[float], identity: Mapping[str, str]) -> bytes:
+def exposition(numbers: Sequence[float], identity: Mapping[str, str], ended_workers: int | None = None) -> bytes:
     """In Prometheus' text format 0.0.4."""
     registry = CollectorRegistry()
-    registry.register(FiguresCollector(numbers, identity))
+    registry.register(FiguresCollector(numbers, identity, ended_workers))
     return generate_latest(registry)

@@ -1,11 +1,14 @@
 """Puts together what a process shows of itself, by its settings and its release's."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
 from starlette.types import ASGIApp
 
+from services.contract.control_protocol import Workers, workers_file
+from services.contract.errors import Refused
 from services.contract.prediction_log import is_sampled
 from services.contract.release import Release
 from services.prediction.observed.access_log import MOST_WAITING as MOST_LINES
@@ -47,15 +50,22 @@ class Observer:
         """`headers` go with every answer but a candidate's, which has its own."""
         return Observed(app, self._group.own, self._noting, self._wanted, headers)
 
-    def only_counting(self, app: ASGIApp) -> ASGIApp:
+    def only_counting(self, app: ASGIApp, headers: Headers = ()) -> ASGIApp:
         """Of requests whose answers no client gets: they are in the figures, and written down nowhere."""
-        return Observed(app, self._group.own)
+        return Observed(app, self._group.own, headers=headers)
 
     def metrics(self) -> bytes:
         """In Prometheus' text format, of all workers together. Takes milliseconds, and more the first time."""
         from services.prediction.observed.exposition import exposition
 
-        return exposition(self._group.total(), identity_of(self._release))
+        return exposition(self._group.total(), identity_of(self._release), self._ended_workers())
+
+    def _ended_workers(self) -> int | None:
+        """None where the parent of this process does not say it here."""
+        with suppress(Refused):
+            if control := self._settings.control:
+                return Workers.read(workers_file(control)).ended
+        return None
 
     def close(self) -> None:
         """Writes down what waits."""

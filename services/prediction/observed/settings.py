@@ -19,6 +19,9 @@ class ObservedSettings(Record):
     access_bytes: int = Field(64_000_000, ge=1_000_000, description="how much of it is kept in that folder")
     predictions: Path | None = Field(None, description="where the prediction log stands; none is kept if nowhere")
     figures: Path | None = Field(None, description="where the workers of a model add up what they count")
+    control: Path | None = Field(
+        None, description="where it takes commands beside its port and says how its workers are; nowhere if not given"
+    )
     traces: bool = False
 
     @classmethod

@@ -13,6 +13,7 @@ from services.rollout.analysis.window import Side
 
 REQUESTS, SECONDS, ANSWERS = "trackback_requests_total", "trackback_request_seconds_bucket", "trackback_answers_total"
 HAND_ON_FAILED = "trackback_handed_on_failed_total"
+ENDED_WORKERS = "trackback_workers_ended_total"
 COMPARED, DISAGREED = "trackback_shadow_compared_total", "trackback_shadow_disagreed_total"
 _SERVER_ERROR, _REFUSED = 500, 400
 Key = TypeVar("Key", int, float, str)
@@ -22,7 +23,8 @@ Key = TypeVar("Key", int, float, str)
 class Figures:
     """Since it was loaded: requests by status, by seconds up to each bound, and answers by bin.
 
-    Of one that hands requests on: `failures` of the candidate, and shadowed answers `compared` and `disagreed`.
+    Of one that hands requests on: `failures` of the candidate, and shadowed answers `compared` and `disagreed`. Of a
+    container: `ended_workers`.
     """
 
     statuses: Mapping[int, int] = field(default_factory=dict)
@@ -31,6 +33,7 @@ class Figures:
     failures: int = 0
     compared: int = 0
     disagreed: int = 0
+    ended_workers: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -43,6 +46,7 @@ class Figures:
             failures=_total(samples, HAND_ON_FAILED),
             compared=_total(samples, COMPARED),
             disagreed=_total(samples, DISAGREED),
+            ended_workers=_total(samples, ENDED_WORKERS),
         )
 
     @property
@@ -74,6 +78,7 @@ class Figures:
             failures=by(self.failures, other.failures),
             compared=by(self.compared, other.compared),
             disagreed=by(self.disagreed, other.disagreed),
+            ended_workers=by(self.ended_workers, other.ended_workers),
         )
 
 

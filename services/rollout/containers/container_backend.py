@@ -10,7 +10,14 @@ from threading import Lock, Thread
 
 from services.contract import names
 from services.contract.errors import Refused
-from services.contract.serving_settings import FIGURES, FIGURES_IN_MEMORY, PREDICTIONS, PREDICTIONS_VOLUME
+from services.contract.serving_settings import (
+    CONTROL,
+    CONTROL_IN_MEMORY,
+    FIGURES,
+    FIGURES_IN_MEMORY,
+    PREDICTIONS,
+    PREDICTIONS_VOLUME,
+)
 from services.contract.waiting import retry
 from services.rollout.checks import confirm
 from services.rollout.containers.engine import Container, ContainerEngine, Plan
@@ -55,8 +62,8 @@ class ContainerBackend:
         return self._replicas([self._run(release)])
 
     def _run(self, release: StoredRelease) -> ServingContainer:
-        reference = self._verified(release)
-        plan = self._plan(release)
+        reference, image_labels = self._verified(release)
+        plan = self._plan(release, image_labels)
         labels = {names.MODEL_LABEL: release.model, names.RELEASE_LABEL: release.digest}
         labels[names.LOGS_PREDICTIONS_LABEL] = str(bool(plan.volumes))
         labels[names.REPLICAS_LABEL] = str(release.manifest.limits.replicas)
@@ -65,9 +72,12 @@ class ContainerBackend:
                 raise Refused("the rollout service is stopping: ask again when it is back")
             return self._serving(self._engine.run(reference, plan, labels))
 
-    def _plan(self, release: StoredRelease) -> Plan:
+    def _plan(self, release: StoredRelease, image_labels: Mapping[str, str]) -> Plan:
         settings = self._settings
         environment, volumes = {FIGURES: FIGURES_IN_MEMORY, **self._passed}, {}
+        if names.CONTROL_LABEL in image_labels:
+            # An image from before knows no such variable, and would not start.
+            environment[CONTROL] = CONTROL_IN_MEMORY
         if release.manifest.limits.prediction_log.share:
             environment[PREDICTIONS] = PREDICTIONS_VOLUME
             volumes[f"{settings.project}_predictions_{release.model}"] = PREDICTIONS_VOLUME
@@ -133,16 +143,18 @@ class ContainerBackend:
         for thread in threads:
             thread.join(CLOSE_GRACE_SECONDS + 2 * STOP_SECONDS)
 
-    def _verified(self, release: StoredRelease) -> str:
-        """The reference of an image that holds exactly this release. Raises Refused, and nothing of it has run."""
+    def _verified(self, release: StoredRelease) -> tuple[str, Mapping[str, str]]:
+        """Reference and labels of an image that holds exactly this release. Raises Refused, and nothing of it has
+        run."""
         image = release.release.image
         if image is None:
             raise Refused(f"expected a recorded image of release {release.digest[:12]}…, found none: package it again")
         reference = f"{self._settings.registry}/{image.repository}@{image.digest}"
-        check_labels(self._engine.fetch(reference), release)
+        labels = self._engine.fetch(reference)
+        check_labels(labels, release)
         with self._engine.read(reference, names.RELEASE_FOLDER, self._settings.project) as archive:
             check_contents(archive, release)
-        return reference
+        return reference, labels
 
     def _offer(self, image: str) -> None:
         # The pipelines look for it under this name, whichever it has on this machine.

@@ -2,7 +2,7 @@
 
 import contextlib
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +65,20 @@ class Container:
         """A folder of it as tar, its volumes included."""
         with _engine(f"read {folder} of the container {self.name}"):
             yield self._found.get_archive(folder)[0]
+
+    def ask(self, command: Sequence[str]) -> str:
+        """What a program says that is run inside of it, as its user. Raises Refused with its complaint."""
+        with _engine(f"run {command[0]} in the container {self.name}"):
+            status, (said, complained) = self._found.exec_run(list(command), demux=True)
+        if status:
+            raise Refused(f"{self.name}: {(complained or b'it said nothing').decode(errors='replace').strip()}")
+        return str((said or b"").decode(errors="replace"))
+
+    def resident_bytes(self) -> int:
+        """Memory of its processes that is of no file, by its cgroup: versions 2 and 1 name it differently."""
+        with _engine(f"tell the memory of the container {self.name}"):
+            memory = self._found.stats(stream=False, one_shot=True)["memory_stats"].get("stats", {})
+        return int(memory.get("anon", memory.get("total_rss", 0)))
 
     def remove(self, seconds: int) -> None:
         """Asks it to end, waits up to `seconds`, then forces it."""

@@ -2,15 +2,16 @@
 
 import contextlib
 import logging
-from collections.abc import Sequence
-from threading import Thread
+from collections.abc import Iterable, Sequence
+from threading import Lock, Thread
 from typing import Self
 
 from services.contract.control_protocol import Split, Workers
 from services.contract.errors import Refused
-from services.rollout.analysis.figures import Figures, Seen
+from services.rollout.analysis.figures import Seen
 from services.rollout.containers.route import Route
 from services.rollout.containers.serving_container import ServingContainer
+from services.rollout.containers.together import Together
 from services.rollout.release_store import StoredRelease
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,10 @@ class Replicas:
         self.model = containers[0].model
         self.release = containers[0].release
         self._wanted = containers[0].replicas
+        self._together = Together(containers)
+        # What all are told, those that come later too.
+        self._split: Split | None = None
+        self._telling = Lock()
 
     def alive(self) -> bool:
         return bool(self._living())
@@ -51,12 +56,16 @@ class Replicas:
 
     def add(self, spare: Self) -> None:
         """A replica that the gateway cannot reach is not added; the caller ends it."""
-        before, self._containers = self._containers, (*self._containers, *spare._containers)
+        with self._telling:
+            if self._split:
+                _tell(spare._containers, self._split)
+            before, self._containers = self._containers, (*self._containers, *spare._containers)
         try:
             self.go()
         except Refused:
             self._containers = before
             raise
+        self._together.join(spare._containers)
         log.warning("%s: %d of %d replicas answer", self.model, len(self._containers), self._wanted)
 
     def wait_ready(self) -> None:
@@ -78,12 +87,18 @@ class Replicas:
         return tuple(container.address for container in self._living())
 
     def hand_on(self, split: Split | None) -> None:
-        if split:
-            raise Refused("expected steps before the bake only where releases are processes, found containers")
+        with self._telling:
+            self._split = None
+            try:
+                _tell(self._living(), split)
+            except Refused:
+                with contextlib.suppress(Refused):
+                    _tell(self._living(), None)
+                raise
+            self._split = split
 
     def seen(self) -> Seen:
-        figures = (container.figures() for container in self._living())
-        return Seen(sum(figures, Figures()))
+        return self._together.seen(self._living())
 
     def retire(self, grace: float) -> None:
         for container in self._containers:
@@ -101,3 +116,13 @@ class Replicas:
 
     def _living(self) -> list[ServingContainer]:
         return [container for container in self._containers if container.alive()]
+
+
+def _tell(containers: Iterable[ServingContainer], split: Split | None) -> None:
+    """Raises Refused for the first that does not obey, unless it has ended."""
+    for container in containers:
+        try:
+            container.hand_on(split)
+        except Refused:
+            if container.alive():
+                raise

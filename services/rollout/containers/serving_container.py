@@ -8,14 +8,18 @@ from contextlib import AbstractContextManager
 import httpx
 
 from services.contract import names
+from services.contract.control_protocol import Command, Reply, Split, Verb
 from services.contract.errors import Refused
-from services.rollout.analysis.figures import Figures
-from services.rollout.checks import identity, replay_golden, tcp_client, wait_until_ready
+from services.contract.serving_settings import CONTROL_IN_MEMORY
+from services.rollout.analysis.figures import Figures, Seen
+from services.rollout.checks import LOOK_SECONDS, identity, replay_golden, tcp_client, wait_until_ready
 from services.rollout.containers.engine import Container
 from services.rollout.containers.route import Route
 from services.rollout.release_store import StoredRelease
 
 STOP_SECONDS = 5
+# Without what only a site's packages need: it is started beside requests that are answered.
+TELL = ("python", "-S", "-E", "-m", "services.prediction.tell", CONTROL_IN_MEMORY)
 log = logging.getLogger(__name__)
 
 
@@ -74,9 +78,28 @@ class ServingContainer:
     def check(self, release: StoredRelease) -> None:
         replay_golden(tcp_client(self.address), release)
 
-    def figures(self) -> Figures:
+    def hand_on(self, split: Split | None) -> None:
+        """Raises Refused when it does not obey, and for a split in an image from before it could."""
+        if names.CONTROL_LABEL in self._container.labels:
+            self._tell(Command(verb=Verb.SPLIT, split=split))
+        elif split:
+            raise Refused(
+                f"expected a live release that can hand requests on, found {self.release[:12]}… in an image from "
+                "before: promote without shadow and canary in model.yaml once, and again with them"
+            )
+
+    def seen(self) -> Seen:
+        figures = self._figures()
+        return Seen(figures, self._container.resident_bytes(), figures.ended_workers)
+
+    def _tell(self, command: Command) -> None:
+        said = self._container.ask([*TELL, command.model_dump_json()])
+        if error := Reply.from_json(said, f"what {self.name} replied").error:
+            raise Refused(f"{self.name} refused '{command.verb}': {error}")
+
+    def _figures(self) -> Figures:
         try:
-            with tcp_client(self.address) as client:
+            with tcp_client(self.address, LOOK_SECONDS) as client:
                 return Figures.parse(client.get("/metrics").raise_for_status().text)
         except (httpx.HTTPError, ValueError) as error:
             raise Refused(f"expected the container {self.name} to tell its metrics, found {error!r}") from error

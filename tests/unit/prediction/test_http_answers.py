@@ -19,10 +19,13 @@ from services.contract.http_guard import LOOPBACK
 from services.contract.prediction import Labelled, Prediction
 from services.contract.record import Cell
 from services.contract.release import Release, ServingLimits
+from services.prediction.canary.private import SHADOW
 from services.prediction.canary.shadow import TASK
+from services.prediction.observed.observer import OFF
+from services.prediction.observed.settings import ObservedSettings
 from services.prediction.predictor import Predictor, load_predictor
 from services.prediction.service import Service
-from tests.support.candidate_fakes import candidate
+from tests.support.candidate_fakes import RELEASE, candidate
 from tests.support.release_factory import ROWS, ReleasePlan, build_release, expected_predictions
 
 LIMITS = ServingLimits(max_rows=5, max_bytes=2000, body_seconds=2.0, max_requests=1)
@@ -47,8 +50,11 @@ def predictor(store: Path, release: Release) -> Predictor:
 
 
 @asynccontextmanager
-async def serving(predictor: Predictor) -> AsyncIterator[tuple[Service, socket.socket]]:
-    service, listener = Service(predictor, [*LOOPBACK, "models.example.org"]), socket.create_server(("127.0.0.1", 0))
+async def serving(
+    predictor: Predictor, settings: ObservedSettings = OFF
+) -> AsyncIterator[tuple[Service, socket.socket]]:
+    service = Service(predictor, [*LOOPBACK, "models.example.org"], settings=settings)
+    listener = socket.create_server(("127.0.0.1", 0))
     await service.go(listener.dup())
     yield service, listener
     service.stop(0.0)
@@ -99,11 +105,33 @@ def test_a_stop_does_not_wait_for_a_candidate_that_is_shown_copies(predictor: Pr
     async def run() -> None:
         async with candidate(tmp_path, hang) as (path, _):
             async with serving(predictor) as (service, listener):
-                service.canary.split(Split(targets=(path,), share=1.0, shadow=True))
+                service.canary.split(Split(release=RELEASE, targets=(path,), share=1.0, shadow=True))
                 async with httpx.AsyncClient(base_url=url_of(listener)) as client:
                     answer = await client.post("/invocations", content=QUESTION, headers=JSON)
                 assert (answer.status_code, copies()) == (200, [TASK])
             assert copies() == []
+
+    asyncio.run(run())
+
+
+def test_a_copy_at_the_port_of_a_container_is_counted_and_in_no_log_and_a_clients_own_mark_means_nothing(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    async def logged(name: str, control: Path | None) -> int:
+        settings = ObservedSettings(access_log=1.0, access_folder=tmp_path / name, control=control)
+        async with (
+            serving(predictor, settings) as (_, listener),
+            httpx.AsyncClient(base_url=url_of(listener)) as client,
+        ):
+            for marks in ({}, {SHADOW.decode(): "1"}):
+                answer = await client.post("/invocations", content=QUESTION, headers=JSON | marks)
+                assert answer.headers[names.RELEASE_HEADER] == predictor.release.digest
+            assert 'trackback_requests_total{status="200"} 2.0' in (await client.get("/metrics")).text
+        return sum(file.read_text().count("/invocations") for file in (tmp_path / name).iterdir())
+
+    async def run() -> None:
+        assert await logged("container", tmp_path / "control") == 1
+        assert await logged("process", None) == 2
 
     asyncio.run(run())
 

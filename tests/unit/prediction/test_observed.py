@@ -9,11 +9,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.contract.control_protocol import Workers, workers_file
 from services.prediction.observed.exposition import exposition
 from services.prediction.observed.figures import BINS, Figures, bin_of
 from services.prediction.observed.identity import identity_of
 from services.prediction.observed.layer import Observed
 from services.prediction.observed.observer import Observer
+from services.prediction.observed.settings import ObservedSettings
 from services.prediction.observed.siblings import Alone, Siblings, join
 from tests.support.observed_release import DIGEST, answering, ask, id_of, observed_release
 
@@ -162,6 +164,15 @@ def test_no_counter_goes_back_when_a_worker_ends_and_the_next_one_goes_on_in_its
     assert samples(stays)["trackback_requests_total{200}"] == 2
     assert samples(stays)["trackback_requests_in_flight"] == 0
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_container_tells_how_many_of_its_workers_ended_where_its_parent_says_so(tmp_path: Path, known: bool) -> None:
+    control = tmp_path / "control"
+    if known:
+        Workers(wanted=2, ended=3).write(workers_file(control))
+    told = Observer(RELEASE, ObservedSettings(control=control)).metrics().decode()
+    assert ("trackback_workers_ended_total 3.0" in told) is known
 
 
 def test_a_worker_whose_figures_have_no_place_answers_and_counts_for_itself(

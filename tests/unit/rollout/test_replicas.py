@@ -1,6 +1,6 @@
-"""What answers together: who is let go, who is taken in and who is found again, with fake containers."""
+"""What answers together: who is let go, taken in, found again, told and counted, with fake containers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -9,7 +9,9 @@ from typing import cast
 import pytest
 
 from services.contract import names
+from services.contract.control_protocol import Command, Reply, ServingState, Split, Status
 from services.contract.errors import Refused
+from services.rollout.analysis.figures import Figures, Seen
 from services.rollout.containers.engine import Container
 from services.rollout.containers.gateway import Gateway
 from services.rollout.containers.replicas import Replicas
@@ -21,16 +23,21 @@ from tests.support.fake_haproxy import FakeHaproxy, answering
 MODEL = "diamond-price"
 # Loopback, where nothing listens.
 NOBODY = "127.99.99"
+SPLIT = Split(release="b" * 64, targets=("10.1.2.3:8000",), share=0.5)
+OBEYS = Reply(status=Status(pid=7, release="a" * 64, state=ServingState.ACCEPTING, connections=0))
 
 
 @dataclass(eq=False)
 class FakeContainer:
-    """Its end is awaited by `removed`."""
+    """Its end is awaited by `removed`; what it was told is in `told`, and it `replies`, if it does."""
 
     name: str
     address: str
     labels: Mapping[str, str]
     alive: bool = True
+    replies: Reply | None = OBEYS
+    told: list[Split | None] = field(default_factory=list)
+    counts: Seen = Seen()
     removed: Event = field(default_factory=Event)
 
     def running(self) -> bool:
@@ -39,24 +46,45 @@ class FakeContainer:
     def last_log_line(self) -> str:
         return "it said nothing"
 
+    def ask(self, command: Sequence[str]) -> str:
+        if not self.replies:
+            raise Refused(f"{self.name}: nobody answers")
+        self.told.append(Command.from_json(command[-1]).split)
+        return self.replies.model_dump_json()
+
+    def resident_bytes(self) -> int:
+        return self.counts.resident_bytes
+
     def remove(self, seconds: int) -> None:
         assert seconds >= 0
         self.alive = False
         self.removed.set()
 
 
+class Counting(ServingContainer):
+    """Without the request for its metrics."""
+
+    def _figures(self) -> Figures:
+        fake = cast(FakeContainer, self._container)
+        if fake.replies:
+            return fake.counts.figures
+        raise Refused(f"{self.name}: nobody answers")
+
+
 @dataclass
 class Machine:
-    """ContainerBackend of one release, which shall be two."""
+    """ContainerBackend of one release, which shall be two; an `old` image takes no commands."""
 
     route: Route
     containers: dict[str, FakeContainer] = field(default_factory=dict)
+    old: bool = False
 
     def run(self, name: str) -> ServingContainer:
         labels = {names.MODEL_LABEL: MODEL, names.RELEASE_LABEL: "a" * 64, names.REPLICAS_LABEL: "2"}
+        labels |= {} if self.old else {names.CONTROL_LABEL: "True"}
         container = FakeContainer(name, f"{NOBODY}.{len(self.containers) + 1}", labels)
         self.containers[name] = container
-        return ServingContainer(cast(Container, container), self.route, load_seconds=1.0)
+        return Counting(cast(Container, container), self.route, load_seconds=1.0)
 
     def replicas(self, *names: str) -> Replicas:
         return Replicas([self.run(name) for name in names], self.route)
@@ -120,3 +148,95 @@ def test_what_is_forgotten_while_another_takes_over_is_no_refusal(haproxy: FakeH
     haproxy.forgets_before = "set server slot-01/old state drain"
     machine.replicas("new").go()
     assert haproxy.statuses() == {"slot-01/new": "UP 1/2"}
+
+
+def test_all_replicas_are_told_and_one_that_comes_later_before_it_answers(
+    haproxy: FakeHaproxy, machine: Machine
+) -> None:
+    both = machine.replicas("one", "two")
+    both.hand_on(SPLIT)
+    both.add(machine.replicas("three"))
+    both.hand_on(None)
+    both.add(machine.replicas("four"))
+    assert [one.told for one in machine.containers.values()] == [[SPLIT, None]] * 3 + [[]]
+    five = machine.replicas("five")
+    haproxy.unwell = set(five.targets())
+    both.hand_on(SPLIT)
+    with pytest.raises(Refused, match="to find five well"):
+        both.add(five)
+    assert machine.containers["five"].told == [SPLIT]
+
+
+def test_what_one_replica_refuses_none_does(machine: Machine) -> None:
+    both = machine.replicas("one", "two")
+    for refusal, words in ((Reply(error="it is stopping"), "two refused 'split': it is stopping"), (None, "nobody")):
+        machine.containers["two"].replies = refusal
+        with pytest.raises(Refused, match=words):
+            both.hand_on(SPLIT)
+        assert machine.containers["one"].told[-2:] == [SPLIT, None]
+    both.add(machine.replicas("three"))
+    assert machine.containers["three"].told == []
+
+
+def test_a_replica_that_ends_while_it_is_told_is_no_refusal(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    both, ending = machine.replicas("one", "two"), machine.containers["one"]
+
+    def end(_: Sequence[str]) -> str:
+        ending.alive = False
+        raise Refused("it has gone")
+
+    monkeypatch.setattr(ending, "ask", end)
+    both.hand_on(SPLIT)
+    assert machine.containers["two"].told == [SPLIT]
+
+
+def test_a_live_release_in_an_image_from_before_is_refused_with_what_to_do_and_adopted_as_it_is(
+    machine: Machine,
+) -> None:
+    machine.old = True
+    both = machine.replicas("one", "two")
+    with pytest.raises(Refused, match="found aaaaaaaaaaaa… in an image from before: promote without shadow and canary"):
+        both.hand_on(SPLIT)
+    both.hand_on(None)
+    assert [one.told for one in machine.containers.values()] == [[], []]
+
+
+def counted(requests: int, megabytes: int = 0, ended_workers: int = 0) -> Seen:
+    return Seen(Figures(statuses={200: requests}, ended_workers=ended_workers), megabytes << 20)
+
+
+def test_replicas_count_together_and_no_figure_goes_back_when_one_ends_or_comes(machine: Machine) -> None:
+    both = machine.replicas("one", "two")
+    one, two = machine.containers.values()
+    one.counts, two.counts = counted(10, 200), counted(20, 100, ended_workers=1)
+    seen = both.seen()
+    assert (seen.figures.requests, seen.resident_bytes, seen.restarts) == (30, 200 << 20, 1)
+    two.alive = False
+    for _ in range(2):
+        now = both.seen()
+        side = now.side(seen)
+        assert (now.figures.requests, side.requests, side.restarts, now.restarts) == (30, 0, 1, 2)
+    both.drop_ended()
+    both.add(machine.replicas("three"))
+    machine.containers["three"].counts = counted(5, 190)
+    now = both.seen()
+    assert (now.figures.requests, now.resident_bytes, now.restarts) == (35, 200 << 20, 2)
+
+
+def test_a_replica_that_did_not_come_in_is_counted_by_nobody(haproxy: FakeHaproxy, machine: Machine) -> None:
+    one, two = machine.replicas("one"), machine.replicas("two")
+    machine.containers["two"].counts = counted(7)
+    haproxy.unwell = set(two.targets())
+    with pytest.raises(Refused):
+        one.add(two)
+    assert (one.seen().figures.requests, one.seen().restarts) == (0, 0)
+
+
+def test_a_replica_that_lives_and_is_silent_is_a_refusal_and_so_are_none(machine: Machine) -> None:
+    both = machine.replicas("one", "two")
+    machine.containers["two"].replies = None
+    with pytest.raises(Refused, match="two: nobody answers"):
+        both.seen()
+    machine.containers["two"].alive = machine.containers["one"].alive = False
+    with pytest.raises(Refused, match="expected a container that answers, found none"):
+        both.seen()
