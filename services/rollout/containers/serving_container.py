@@ -18,8 +18,7 @@ from services.rollout.containers.route import Route
 from services.rollout.release_store import StoredRelease
 
 STOP_SECONDS = 5
-# Without what only a site's packages need: it is started beside requests that are answered.
-TELL = ("python", "-S", "-E", "-m", "services.prediction.tell", CONTROL_IN_MEMORY)
+TELL = ("python", "-m", "services.prediction.tell", CONTROL_IN_MEMORY)
 log = logging.getLogger(__name__)
 
 

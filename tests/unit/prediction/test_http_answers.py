@@ -114,7 +114,7 @@ def test_a_stop_does_not_wait_for_a_candidate_that_is_shown_copies(predictor: Pr
     asyncio.run(run())
 
 
-def test_a_copy_at_the_port_of_a_container_is_counted_and_in_no_log_and_a_clients_own_mark_means_nothing(
+def test_a_copy_at_the_port_of_a_container_is_counted_and_in_no_log_and_a_process_heeds_no_mark(
     predictor: Predictor, tmp_path: Path
 ) -> None:
     async def logged(name: str, control: Path | None) -> int:

@@ -223,11 +223,18 @@ def test_replicas_count_together_and_no_figure_goes_back_when_one_ends_or_comes(
     assert (now.figures.requests, now.resident_bytes, now.restarts) == (35, 200 << 20, 2)
 
 
-def test_a_replica_that_did_not_come_in_is_counted_by_nobody(haproxy: FakeHaproxy, machine: Machine) -> None:
+def test_a_replica_that_does_not_come_in_is_counted_by_nobody(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, two = machine.replicas("one"), machine.replicas("two")
     machine.containers["two"].counts = counted(7)
-    haproxy.unwell = set(two.targets())
-    with pytest.raises(Refused):
+
+    def unwell(_: Mapping[str, str]) -> None:
+        assert one.seen().figures.requests == 0
+        raise Refused("it is unwell")
+
+    monkeypatch.setattr(machine.route, "route_to", unwell)
+    with pytest.raises(Refused, match="it is unwell"):
         one.add(two)
     assert (one.seen().figures.requests, one.seen().restarts) == (0, 0)
 
