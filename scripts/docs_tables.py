@@ -25,6 +25,7 @@ from services.contract.serving_settings import PREFIX as SERVING
 from services.prediction.observed.exposition import FiguresCollector
 from services.prediction.observed.figures import SIZE
 from services.prediction.observed.settings import ObservedSettings
+from services.prediction.observed.whole import Whole
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = tuple(ROOT / "docs" / page for page in ("observability.md", "operations.md", "rollout.md", "security.md"))
@@ -83,7 +84,7 @@ def _serving_table() -> str:
 def _metrics_table() -> str:
     """Of a release, as it tells them itself."""
     told = list(
-        FiguresCollector([0.0] * SIZE, dict.fromkeys(("model", "revision", "release"), ""), ended_workers=0).collect()
+        FiguresCollector([0.0] * SIZE, dict.fromkeys(("model", "revision", "release"), ""), Whole(0, 0)).collect()
     )
     return _table(
         ("metric", "type", "what it is"), [(_code(_full_name(one)), one.type, one.documentation) for one in told]

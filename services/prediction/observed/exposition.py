@@ -14,6 +14,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from services.prediction.observed.figures import BINS, ROWS_BUCKETS, SECONDS_BUCKETS, Place
+from services.prediction.observed.whole import Whole
 
 _LOST = {
     ("access", "queue full"): Place.ACCESS_LOST,
@@ -29,12 +30,12 @@ _DROPPED = {
 
 
 class FiguresCollector(Collector):
-    """`identity` is that of what answers; of `ended_workers` nothing is said where it is None."""
+    """`identity` is that of what answers; the `whole` is told where it is known."""
 
-    def __init__(self, numbers: Sequence[float], identity: Mapping[str, str], ended_workers: int | None = None) -> None:
+    def __init__(self, numbers: Sequence[float], identity: Mapping[str, str], whole: Whole | None = None) -> None:
         self._numbers = numbers
         self._identity = identity
-        self._ended_workers = ended_workers
+        self._whole = whole
 
     def collect(self) -> Iterator[Metric]:
         yield from self._requests()
@@ -55,7 +56,7 @@ class FiguresCollector(Collector):
         yield from self._handed_on()
         yield from self._shadowed()
         yield self._lost()
-        yield from self._ended()
+        yield from self._of_the_whole()
         yield self._release_info()
 
     def _requests(self) -> Iterator[Metric]:
@@ -114,10 +115,12 @@ class FiguresCollector(Collector):
             lost.add_metric([log, reason], self._numbers[place])
         return lost
 
-    def _ended(self) -> Iterator[Metric]:
-        if self._ended_workers is not None:
+    def _of_the_whole(self) -> Iterator[Metric]:
+        if self._whole:
             about = "Workers of this container that ended or hung, and were replaced"
-            yield CounterMetricFamily("trackback_workers_ended", about, self._ended_workers)
+            yield CounterMetricFamily("trackback_workers_ended", about, self._whole.ended_workers)
+            about = "Memory of all processes of this container"
+            yield GaugeMetricFamily("trackback_resident_bytes", about, self._whole.resident_bytes)
 
     def _release_info(self) -> Metric:
         info = GaugeMetricFamily("trackback_release_info", "What answers here", labels=list(self._identity))
@@ -125,8 +128,8 @@ class FiguresCollector(Collector):
         return info
 
 
-def exposition(numbers: Sequence[float], identity: Mapping[str, str], ended_workers: int | None = None) -> bytes:
+def exposition(numbers: Sequence[float], identity: Mapping[str, str], whole: Whole | None = None) -> bytes:
     """In Prometheus' text format 0.0.4."""
     registry = CollectorRegistry()
-    registry.register(FiguresCollector(numbers, identity, ended_workers))
+    registry.register(FiguresCollector(numbers, identity, whole))
     return generate_latest(registry)

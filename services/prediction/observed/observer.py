@@ -1,14 +1,11 @@
 """Puts together what a process shows of itself, by its settings and its release's."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
 from starlette.types import ASGIApp
 
-from services.contract.control_protocol import Workers, workers_file
-from services.contract.errors import Refused
 from services.contract.prediction_log import is_sampled
 from services.contract.release import Release
 from services.prediction.observed.access_log import MOST_WAITING as MOST_LINES
@@ -22,6 +19,7 @@ from services.prediction.observed.prediction_log import PredictionLine, Predicti
 from services.prediction.observed.rotated_files import RotatedFiles, StandardOutput
 from services.prediction.observed.settings import ObservedSettings
 from services.prediction.observed.siblings import join
+from services.prediction.observed.whole import Whole
 
 OFF = ObservedSettings()
 
@@ -58,14 +56,8 @@ class Observer:
         """In Prometheus' text format, of all workers together. Takes milliseconds, and more the first time."""
         from services.prediction.observed.exposition import exposition
 
-        return exposition(self._group.total(), identity_of(self._release), self._ended_workers())
-
-    def _ended_workers(self) -> int | None:
-        """None where the parent of this process does not say it here."""
-        with suppress(Refused):
-            if control := self._settings.control:
-                return Workers.read(workers_file(control)).ended
-        return None
+        control = self._settings.control
+        return exposition(self._group.total(), identity_of(self._release), Whole.of(control) if control else None)
 
     def close(self) -> None:
         """Writes down what waits."""

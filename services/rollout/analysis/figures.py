@@ -13,7 +13,7 @@ from services.rollout.analysis.window import Side
 
 REQUESTS, SECONDS, ANSWERS = "trackback_requests_total", "trackback_request_seconds_bucket", "trackback_answers_total"
 HAND_ON_FAILED = "trackback_handed_on_failed_total"
-ENDED_WORKERS = "trackback_workers_ended_total"
+ENDED_WORKERS, RESIDENT_BYTES = "trackback_workers_ended_total", "trackback_resident_bytes"
 COMPARED, DISAGREED = "trackback_shadow_compared_total", "trackback_shadow_disagreed_total"
 _SERVER_ERROR, _REFUSED = 500, 400
 Key = TypeVar("Key", int, float, str)
@@ -23,8 +23,7 @@ Key = TypeVar("Key", int, float, str)
 class Figures:
     """Since it was loaded: requests by status, by seconds up to each bound, and answers by bin.
 
-    Of one that hands requests on: `failures` of the candidate, and shadowed answers `compared` and `disagreed`. Of a
-    container: `ended_workers`.
+    Of one that hands requests on: `failures` of the candidate, and shadowed answers `compared` and `disagreed`.
     """
 
     statuses: Mapping[int, int] = field(default_factory=dict)
@@ -33,12 +32,14 @@ class Figures:
     failures: int = 0
     compared: int = 0
     disagreed: int = 0
-    ended_workers: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises ValueError for what is no metric's text."""
-        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        return cls.of(_read(text))
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> Self:
         return cls(
             statuses=_counted(samples, REQUESTS, "status", int),
             seconds=_counted(samples, SECONDS, "le", float),
@@ -46,7 +47,6 @@ class Figures:
             failures=_total(samples, HAND_ON_FAILED),
             compared=_total(samples, COMPARED),
             disagreed=_total(samples, DISAGREED),
-            ended_workers=_total(samples, ENDED_WORKERS),
         )
 
     @property
@@ -78,7 +78,6 @@ class Figures:
             failures=by(self.failures, other.failures),
             compared=by(self.compared, other.compared),
             disagreed=by(self.disagreed, other.disagreed),
-            ended_workers=by(self.ended_workers, other.ended_workers),
         )
 
 
@@ -89,6 +88,12 @@ class Seen:
     figures: Figures = Figures()
     resident_bytes: int = 0
     restarts: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Of a container, which tells all of it. Raises ValueError for what is no metric's text."""
+        samples = _read(text)
+        return cls(Figures.of(samples), _total(samples, RESIDENT_BYTES), _total(samples, ENDED_WORKERS))
 
     def side(self, before: Self, failures: int = 0) -> Side:
         """What it did since; `failures` are requests that it never answered, so that it could not count them."""
@@ -104,6 +109,10 @@ class Seen:
             answers=figures.answers,
             restarts=self.restarts - before.restarts,
         )
+
+
+def _read(text: str) -> Sequence[Sample]:
+    return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
 
 
 def _combined(one: Mapping[Key, int], another: Mapping[Key, int], by: Callable[[int, int], int]) -> dict[Key, int]:

@@ -74,12 +74,6 @@ class Container:
             raise Refused(f"{self.name}: {(complained or b'it said nothing').decode(errors='replace').strip()}")
         return str((said or b"").decode(errors="replace"))
 
-    def resident_bytes(self) -> int:
-        """Memory of its processes that is of no file, by its cgroup: versions 2 and 1 name it differently."""
-        with _engine(f"tell the memory of the container {self.name}"):
-            memory = self._found.stats(stream=False, one_shot=True)["memory_stats"].get("stats", {})
-        return int(memory.get("anon", memory.get("total_rss", 0)))
-
     def remove(self, seconds: int) -> None:
         """Asks it to end, waits up to `seconds`, then forces it."""
         with contextlib.suppress(docker.errors.NotFound), _engine(f"remove the container {self.name}"):

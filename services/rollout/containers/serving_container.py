@@ -11,7 +11,7 @@ from services.contract import names
 from services.contract.control_protocol import Command, Reply, Split, Verb
 from services.contract.errors import Refused
 from services.contract.serving_settings import CONTROL_IN_MEMORY
-from services.rollout.analysis.figures import Figures, Seen
+from services.rollout.analysis.figures import Seen
 from services.rollout.checks import LOOK_SECONDS, identity, replay_golden, tcp_client, wait_until_ready
 from services.rollout.containers.engine import Container
 from services.rollout.containers.route import Route
@@ -88,18 +88,9 @@ class ServingContainer:
             )
 
     def seen(self) -> Seen:
-        figures = self._figures()
-        return Seen(figures, self._container.resident_bytes(), figures.ended_workers)
-
-    def _tell(self, command: Command) -> None:
-        said = self._container.ask([*TELL, command.model_dump_json()])
-        if error := Reply.from_json(said, f"what {self.name} replied").error:
-            raise Refused(f"{self.name} refused '{command.verb}': {error}")
-
-    def _figures(self) -> Figures:
         try:
             with tcp_client(self.address, LOOK_SECONDS) as client:
-                return Figures.parse(client.get("/metrics").raise_for_status().text)
+                return Seen.parse(client.get("/metrics").raise_for_status().text)
         except (httpx.HTTPError, ValueError) as error:
             raise Refused(f"expected the container {self.name} to tell its metrics, found {error!r}") from error
 
@@ -121,3 +112,8 @@ class ServingContainer:
             log.warning("%s stays for now: %s", self.name, refusal)
         with contextlib.suppress(Refused):
             self._route.remove(self.name)
+
+    def _tell(self, command: Command) -> None:
+        said = self._container.ask([*TELL, command.model_dump_json()])
+        if error := Reply.from_json(said, f"what {self.name} replied").error:
+            raise Refused(f"{self.name} refused '{command.verb}': {error}")

@@ -1,6 +1,7 @@
 """Every answer has the id of its request, and is counted; the figures of all workers are one."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ from services.prediction.observed.layer import Observed
 from services.prediction.observed.observer import Observer
 from services.prediction.observed.settings import ObservedSettings
 from services.prediction.observed.siblings import Alone, Siblings, join
+from services.prediction.observed.whole import Whole
+from services.rollout.analysis.figures import Seen
 from tests.support.observed_release import DIGEST, answering, ask, id_of, observed_release
 
 RELEASE = observed_release()
@@ -167,12 +170,23 @@ def test_no_counter_goes_back_when_a_worker_ends_and_the_next_one_goes_on_in_its
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_container_tells_how_many_of_its_workers_ended_where_its_parent_says_so(tmp_path: Path, known: bool) -> None:
+def test_a_container_tells_of_all_its_processes_what_its_parent_and_the_kernel_say(tmp_path: Path, known: bool) -> None:
     control = tmp_path / "control"
     if known:
         Workers(wanted=2, ended=3).write(workers_file(control))
-    told = Observer(RELEASE, ObservedSettings(control=control)).metrics().decode()
-    assert ("trackback_workers_ended_total 3.0" in told) is known
+    told = Seen.parse(Observer(RELEASE, ObservedSettings(control=control)).metrics().decode())
+    own = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+    assert (told.restarts, told.resident_bytes >= own // 2) == ((3, True) if known else (0, False))
+
+
+def test_the_memory_of_a_container_is_that_of_its_processes_as_far_as_they_live(tmp_path: Path) -> None:
+    control = tmp_path / "control"
+    Workers(wanted=1).write(workers_file(control))
+    for number, pages in (("1", 10), ("17", 5)):
+        (tmp_path / number).mkdir()
+        (tmp_path / number / "statm").write_text(f"99 {pages} 1 1 0 1 0\n")
+    (tmp_path / "23").mkdir()
+    assert Whole.of(control, tmp_path) == (0, 15 * os.sysconf("SC_PAGESIZE"))
 
 
 def test_a_worker_whose_figures_have_no_place_answers_and_counts_for_itself(

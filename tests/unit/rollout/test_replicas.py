@@ -52,9 +52,6 @@ class FakeContainer:
         self.told.append(Command.from_json(command[-1]).split)
         return self.replies.model_dump_json()
 
-    def resident_bytes(self) -> int:
-        return self.counts.resident_bytes
-
     def remove(self, seconds: int) -> None:
         assert seconds >= 0
         self.alive = False
@@ -64,10 +61,10 @@ class FakeContainer:
 class Counting(ServingContainer):
     """Without the request for its metrics."""
 
-    def _figures(self) -> Figures:
+    def seen(self) -> Seen:
         fake = cast(FakeContainer, self._container)
         if fake.replies:
-            return fake.counts.figures
+            return fake.counts
         raise Refused(f"{self.name}: nobody answers")
 
 
@@ -201,14 +198,14 @@ def test_a_live_release_in_an_image_from_before_is_refused_with_what_to_do_and_a
     assert [one.told for one in machine.containers.values()] == [[], []]
 
 
-def counted(requests: int, megabytes: int = 0, ended_workers: int = 0) -> Seen:
-    return Seen(Figures(statuses={200: requests}, ended_workers=ended_workers), megabytes << 20)
+def counted(requests: int, megabytes: int = 0, restarts: int = 0) -> Seen:
+    return Seen(Figures(statuses={200: requests}), megabytes << 20, restarts)
 
 
 def test_replicas_count_together_and_no_figure_goes_back_when_one_ends_or_comes(machine: Machine) -> None:
     both = machine.replicas("one", "two")
     one, two = machine.containers.values()
-    one.counts, two.counts = counted(10, 200), counted(20, 100, ended_workers=1)
+    one.counts, two.counts = counted(10, 200), counted(20, 100, restarts=1)
     seen = both.seen()
     assert (seen.figures.requests, seen.resident_bytes, seen.restarts) == (30, 200 << 20, 1)
     two.alive = False
