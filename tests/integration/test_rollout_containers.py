@@ -11,12 +11,15 @@ import pytest
 from docker.models.containers import Container
 
 from services.contract import names
-from services.contract.deployment import Action
+from services.contract.deployment import Action, StepOrder
 from services.contract.release import Image, Release, ServingLimits
+from services.contract.rollout_plan import Limits, RolloutPlan
+from services.contract.rollout_step import StepKind
 from services.prediction.invalid import Problem
 from services.rollout.checks import identity
 from services.rollout.containers.gateway import Gateway
 from tests.support.container_engine import engine  # noqa: F401  a fixture
+from tests.support.deploying import Deploying, told
 from tests.support.poll import poll_until
 from tests.support.release_factory import ReleasePlan, expected_predictions, train
 from tests.support.rollout_containers import PREDICTION, RUNTIME_PORT, TAG, ContainerRollout, Neighbours, neighbours
@@ -318,6 +321,106 @@ def test_a_rollout_service_killed_during_a_deploy_leaves_one_release_answering(r
         client.heard(second.digest)
     assert client.failures == []
     poll_until(lambda: len(rollout.everything()) == 2, "the live container and the one before alone")
+
+
+FEWEST = 30
+# Only what ends goes back: a busy machine may make either of both slow.
+LENIENT = Limits(errors=1.0, slow=1.0, stability=1e9, megabytes=1e6)
+# A canary is over when a person says so.
+CANARY = RolloutPlan(canary=(0.5,), step=600.0, bake=0, min_requests=FEWEST, limits=LENIENT)
+THEN_BAKE = CANARY.model_copy(update={"bake": 600.0})
+# Ends one of the processes that answer; their parent goes on.
+END_WORKER = """
+import os, pathlib, signal
+for status in pathlib.Path("/proc").glob("[0-9]*/status"):
+    found = dict(line.split(":\\t") for line in status.read_text().splitlines() if ":\\t" in line)
+    parent = pathlib.Path("/proc", found["PPid"], "cmdline")
+    if found["PPid"] not in "01" and b"services.prediction" in parent.read_bytes():
+        os.kill(int(found["Pid"]), signal.SIGKILL)
+        break
+"""
+
+
+def share_of(client: SteadyClient, answerer: str) -> float:
+    before = client.answers.copy()
+    client.heard(answerer, 4 * FEWEST)
+    shared = client.answers - before
+    return shared[answerer] / shared.total()
+
+
+def answers_all(rollout: ContainerRollout, client: SteadyClient, release: Release, replicas: int) -> None:
+    """And nothing but it runs, nor anything of it that was told to hand on."""
+    poll_until(lambda: len(rollout.everything()) == len(rollout.containers(release.digest)) == replicas, "the rest")
+    before = client.answers.copy()
+    client.heard(release.digest, FEWEST)
+    assert set(client.answers - before) == {release.digest}
+
+
+def test_a_release_in_a_container_hands_a_share_to_a_candidate_and_is_taken_back_to(rollout: ContainerRollout) -> None:
+    """Each of the two replicas hands on, and one that takes the place of another."""
+    plans = ((CANARY, 2, 1), (CANARY, 1, 1), (THEN_BAKE, 1, 2))
+    estimator = train(4000.0)
+    first, second, third = (
+        rollout.recorded(
+            ReleasePlan(
+                number=number,
+                estimator=estimator,
+                limits=ServingLimits(replicas=replicas, workers=workers),
+                rollout=plan,
+            )
+        )
+        for number, (plan, replicas, workers) in enumerate(plans, 1)
+    )
+    rollout.deployed(first.digest)
+    poll_until(lambda: len(up(rollout)) == 2, "two replicas that answer")
+    with SteadyClient(rollout.url, QUESTION, kept=1, fresh=1) as client:
+        deploying = Deploying(rollout, second.digest)
+        deploying.reaches(StepKind.CANARY)
+        assert share_of(client, second.digest) == pytest.approx(0.5, abs=0.05)
+        victim = rollout.containers(first.digest)[0]
+        victim.kill("SIGKILL")
+        poll_until(partial(gone, rollout, victim), "its end")
+        poll_until(lambda: len(up(rollout)) == 2, "another in its place")
+        assert share_of(client, second.digest) == pytest.approx(0.5, abs=0.05)
+        deploying.order(StepOrder.ABORT)
+        assert "was taken back: aborted by ada" in deploying.ended().text
+        answers_all(rollout, client, first, replicas=2)
+        the_next_service_ends_the_step_of_one_that_was_killed(rollout, client, first, second)
+        deploying = Deploying(rollout, third.digest)
+        deploying.reaches(StepKind.CANARY)
+        client.heard(third.digest, FEWEST)
+        deploying.order(StepOrder.PROMOTE_NOW)
+        assert deploying.ended().status_code == 200
+        client.heard(third.digest, FEWEST)
+    assert client.failures == []
+    assert set(client.answers) == {release.digest for release in (first, second, third)}
+    a_bake_whose_container_errs_goes_back(rollout, first, third)
+
+
+def the_next_service_ends_the_step_of_one_that_was_killed(
+    rollout: ContainerRollout, client: SteadyClient, live: Release, other: Release
+) -> None:
+    deploy = Thread(target=lambda: pytest.raises(httpx.TransportError, rollout.deploy, other.digest))
+    deploy.start()
+    client.heard(other.digest, FEWEST)
+    rollout.kill()
+    deploy.join()
+    client.heard(other.digest, FEWEST)
+    rollout.start()
+    answers_all(rollout, client, live, replicas=2)
+
+
+def a_bake_whose_container_errs_goes_back(rollout: ContainerRollout, live: Release, other: Release) -> None:
+    (container,) = rollout.containers(other.digest)
+    assert container.exec_run(["python", "-c", END_WORKER]).exit_code == 0
+
+    def went_back() -> str:
+        return next((message for event, message in told(rollout, live.digest) if event == "live" and message), "")
+
+    poll_until(went_back, "the line of the ledger")
+    assert "restarts: expected a candidate that stays, found 1 worker processes that ended or hung" in went_back()
+    assert ask(rollout.url)[0] == live.digest
+    assert ("step", "bake was not good") in told(rollout, other.digest)
 
 
 PROBE = f"""
