@@ -55,6 +55,7 @@ class ModelsCollector(Collector):
         yield from self._gauges()
         yield from self._steps()
         yield from self._counters()
+        yield from self._ways_back()
 
     def _gauges(self) -> Iterator[Metric]:
         live = [(model, model.state.live) for model in self._models if model.state.live]
@@ -127,6 +128,13 @@ class ModelsCollector(Collector):
             ((model.labels, model.tally.events[JournalEvent.REFUSED]) for model in self._models),
         )
         yield _counter(
+            "trackback_restarts_total",
+            "How often what was live had ended and was started again",
+            ((model.labels, model.tally.events[JournalEvent.RESTARTED]) for model in self._models),
+        )
+
+    def _ways_back(self) -> Iterator[Metric]:
+        yield _counter(
             "trackback_rollbacks_total",
             "How often a release went back to one before it, by the analysis or a person",
             (
@@ -139,11 +147,6 @@ class ModelsCollector(Collector):
             "trackback_steps_taken_back_total",
             "Candidates that were taken back in a step before they were live",
             ((model.labels, model.tally.taken_back) for model in self._models),
-        )
-        yield _counter(
-            "trackback_restarts_total",
-            "How often what was live had ended and was started again",
-            ((model.labels, model.tally.events[JournalEvent.RESTARTED]) for model in self._models),
         )
 
 
