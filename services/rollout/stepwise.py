@@ -101,7 +101,11 @@ class Stepwise:
                 self._record(JournalEvent.RELEASED, takeover, f"{step} {takeover.verdict_words}")
                 reached(FailPoint.BAKE_OVER)
             except SteppedBack as back:
-                self._record_bad(takeover, step)
+                # A full disk must not keep live what is bad.
+                try:
+                    self._record_bad(takeover, step)
+                except OSError as error:
+                    log.warning("%s: the ledger does not have that %s was not good: %s", deployment.model, step, error)
                 go_back(str(back))
             except Superseded:
                 log.info("%s: %s was replaced in its bake", deployment.model, deployment.revision)

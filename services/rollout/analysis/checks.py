@@ -34,7 +34,7 @@ def judge(window: Window, plan: RolloutPlan, level: float) -> tuple[Check, ...]:
 
 
 def _errors(window: Window, plan: RolloutPlan, level: float) -> Check:
-    """What fails its first requests is asked no more, so they have to be enough to fail it."""
+    """What fails its first requests is asked rarely, so they have to be enough to fail it."""
     margin = plan.limits.errors
     return _share_check(ERRORS, "errors", window, plan, level, lambda side: side.errors, margin, fewest=1)
 

@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from errno import ENOSPC
 from pathlib import Path
 from threading import Event, Thread
 
@@ -239,6 +240,20 @@ def test_a_bad_bake_goes_back_by_itself_and_says_why(machine: FakeMachine, sees:
     back = model.traffic.live
     assert back and (back.action, back.by) == (Action.ROLLBACK, ANALYSIS)
     assert back.reason.startswith("2-aaaaaaaa was taken back in its bake: ") and why in back.reason
+
+
+def test_what_is_bad_goes_back_although_its_line_cannot_be_written(machine: FakeMachine) -> None:
+    model, digests = started(machine, BAKED, Traffic(errors=0.05))
+    append = model.traffic.files.append
+
+    def full(entry: JournalEntry) -> None:
+        if entry.event is JournalEvent.STEP:
+            raise OSError(ENOSPC, "No space left on device")
+        append(entry)
+
+    model.traffic.files.append = full  # type: ignore[method-assign]
+    model.deploy(ask_for(digests[1]))
+    wait_until(lambda: machine.backend.accepting() == [digests[0]], "the release before", 30)
 
 
 def test_a_release_that_ends_in_its_bake_is_taken_back(machine: FakeMachine) -> None:
