@@ -23,7 +23,7 @@ from services.delivery.verbs.retire import retire
 from services.delivery.verbs.rollback import rollback
 from tests.support.delivery_bench import rollout_service
 from tests.support.receipts import receipt_of
-from tests.support.release_factory import WHEN, ReleasePlan, build_release, train
+from tests.support.release_factory import WHEN, ReleasePlan, build_release
 
 MODEL = "diamond-price"
 OWN = "Trees of depth 3.\n\nSee the notebook."
@@ -60,7 +60,7 @@ def release_of(client: MlflowClient, experiment: str, store: Path, number: int) 
     run = client.create_run(experiment, run_name="boosted")
     client.set_terminated(run.info.run_id)
     client.create_model_version(MODEL, f"{run.info.artifact_uri}/model", run.info.run_id)
-    plan = ReleasePlan(number=number, run=run.info.run_id, estimator=train(4000.0))
+    plan = ReleasePlan(number=number, run=run.info.run_id)
     return build_release(store, plan)
 
 

@@ -21,7 +21,7 @@ from services.rollout.containers.gateway import Gateway
 from tests.support.container_engine import engine  # noqa: F401  a fixture
 from tests.support.deploying import Deploying, told
 from tests.support.poll import poll_until
-from tests.support.release_factory import ReleasePlan, expected_predictions, train
+from tests.support.release_factory import ReleasePlan, expected_predictions
 from tests.support.rollout_containers import PREDICTION, RUNTIME_PORT, TAG, ContainerRollout, Neighbours, neighbours
 from tests.support.rollout_service import MODEL, QUESTION, ask, running
 from tests.support.steady_client import SteadyClient
@@ -47,8 +47,7 @@ def rollout(around: Neighbours, tmp_path: Path) -> Iterator[ContainerRollout]:
 
 
 def recorded(rollout: ContainerRollout, count: int) -> list[Release]:
-    estimator = train(4000.0)
-    return [rollout.recorded(ReleasePlan(number=number, estimator=estimator)) for number in range(1, count + 1)]
+    return [rollout.recorded(ReleasePlan(number=number)) for number in range(1, count + 1)]
 
 
 def answers(rollout: ContainerRollout, release: Release) -> bool:
@@ -175,8 +174,8 @@ def test_a_container_that_was_killed_or_restarted_is_replaced(
 
 
 def test_a_container_that_dies_costs_no_request_where_a_replica_is_left(rollout: ContainerRollout) -> None:
-    estimator, two = train(4000.0), ServingLimits(replicas=2)
-    first = rollout.recorded(ReleasePlan(number=1, estimator=estimator, limits=two))
+    two = ServingLimits(replicas=2)
+    first = rollout.recorded(ReleasePlan(number=1, limits=two))
     rollout.deployed(first.digest)
     for _ in range(2):
         poll_until(lambda: len(up(rollout)) == 2, "two replicas that answer")
@@ -187,7 +186,7 @@ def test_a_container_that_dies_costs_no_request_where_a_replica_is_left(rollout:
             client.heard(first.digest, more=200)
         assert client.failures == []
         poll_until(partial(gone, rollout, victim), "its end")
-    second = rollout.recorded(ReleasePlan(number=2, estimator=estimator, limits=two))
+    second = rollout.recorded(ReleasePlan(number=2, limits=two))
     with SteadyClient(rollout.url, QUESTION) as client:
         rollout.deployed(second.digest)
         client.heard(second.digest)
@@ -359,12 +358,10 @@ def answers_all(rollout: ContainerRollout, client: SteadyClient, release: Releas
 def test_a_release_in_a_container_hands_a_share_to_a_candidate_and_is_taken_back_to(rollout: ContainerRollout) -> None:
     """Each of the two replicas hands on, and one that takes the place of another."""
     plans = ((CANARY, 2, 1), (CANARY, 1, 1), (THEN_BAKE, 1, 2))
-    estimator = train(4000.0)
     first, second, third = (
         rollout.recorded(
             ReleasePlan(
                 number=number,
-                estimator=estimator,
                 limits=ServingLimits(replicas=replicas, workers=workers),
                 rollout=plan,
             )

@@ -15,7 +15,7 @@ from services.contract.rollout_step import StepKind
 from services.rollout.analysis.figures import Figures
 from tests.support.deploying import Deploying, told
 from tests.support.poll import poll_until
-from tests.support.release_factory import INPUTS, ROWS, ReleasePlan, build_release, train
+from tests.support.release_factory import INPUTS, ROWS, ReleasePlan, build_release
 from tests.support.rollout_service import MODEL, QUESTION, RolloutService, running
 from tests.support.steady_client import SteadyClient
 
@@ -28,9 +28,9 @@ SHADOW_FIRST = CANARY.model_copy(update={"shadow": Shadow(duration=0.1, share=1.
 
 
 def releases(rollout: RolloutService, *plans: RolloutPlan) -> list[Release]:
-    limits, estimator = ServingLimits(replicas=1, workers=2), train(4000.0)
+    limits = ServingLimits(replicas=1, workers=2)
     return [
-        build_release(rollout.store, ReleasePlan(number=number, estimator=estimator, limits=limits, rollout=plan))
+        build_release(rollout.store, ReleasePlan(number=number, limits=limits, rollout=plan))
         for number, plan in enumerate(plans, 1)
     ]
 

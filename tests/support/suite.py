@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,8 @@ LONGEST_FIRST = (
 )
 STACK = ("tests/journey", "-m", "stack", "--verbose")
 EVERYTHING = ("dev", "audit", "spark", "platform")
+# Each worker of the units has a core, and a second thread costs more than it does for a fit of some hundred rows.
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
 def quick(more: Sequence[str]) -> int:
     """The units that start no process and take no seconds of a core."""
     options = ("-q", "-n", str(WORKERS), "--dist", "worksteal", "-m", "not process and not thorough")
-    return run(*PYTEST, *options, *(more or ("tests/unit",)))
+    return run(*PYTEST, *options, *(more or ("tests/unit",)), variables=ONE_THREAD)
 
 
 def everything() -> int:
@@ -77,7 +79,7 @@ def everything() -> int:
         beside.start("plugin", PLUGIN, shlex.join(PLUGIN))
         if _has_engine():
             beside.start("images", IMAGES, f".venv/dev/bin/python {shlex.join(IMAGES[1:])}")
-        units, unit_cases = tests(Path(folder), "units", WORKERS, "worksteal", ["tests/unit"])
+        units, unit_cases = tests(Path(folder), "units", WORKERS, "worksteal", ["tests/unit"], variables=ONE_THREAD)
         made = beside.finish()
         # The journeys on the stack wait for its containers most of their time, and share it in their order.
         report = Path(folder) / "stack.xml"
@@ -101,12 +103,13 @@ def longest_first() -> list[str]:
 
 
 def tests(
-    folder: Path, name: str, workers: int, dist: str, places: Sequence[str], *words: str
-) -> tuple[Part, list[Case]]:
+    folder: Path, name: str, workers: int, dist: str, places: Sequence[str], *words: str,
+    variables: Mapping[str, str] | None = None,
+) -> tuple[Part, list[Case]]:  # fmt: skip
     report, began = folder / f"{name}.xml", time.monotonic()
     options = ("-n", str(workers), "--dist", dist, *reporting(report))
     say(f"{name}: pytest on {counted(places)} {shlex.join(words)}, {workers} at a time")
-    failed = run(*PYTEST, *options, *places, *words) != 0
+    failed = run(*PYTEST, *options, *places, *words, variables=variables) != 0
     found = cases(report)
     files = sorted({case.file for case in found if case.failed}) or places
     again = f"scripts/test --last-failed {shlex.join(files)}" if failed else None
@@ -159,8 +162,8 @@ class Beside:
         return Part(name, time.monotonic() - began, again if failed else None)
 
 
-def run(*command: str | Path) -> int:
-    return subprocess.run(command, cwd=ROOT, check=False).returncode
+def run(*command: str | Path, variables: Mapping[str, str] | None = None) -> int:
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **(variables or {})}, check=False).returncode
 
 
 def say(text: str) -> None:

@@ -16,7 +16,7 @@ from services.contract.rollout_plan import Limits, RolloutPlan, Shadow, WhenInco
 from services.contract.rollout_step import StepKind
 from tests.support.graph_release import build_graph_release
 from tests.support.poll import poll_until
-from tests.support.release_factory import ReleasePlan, build_release, train
+from tests.support.release_factory import ReleasePlan, build_release
 from tests.support.rollout_service import MODEL, RolloutService
 from tests.support.steady_client import SteadyClient
 
@@ -37,13 +37,13 @@ class Releases:
     """One after the other, in two forms: scikit-learn's own and ONNX; they differ in their number alone."""
 
     def __init__(self, store: Path) -> None:
-        self._store, self._number, self._estimator = store, 0, train(4000.0)
+        self._store, self._number = store, 0
 
     def next(self, onnx: bool, rollout: RolloutPlan) -> Release:
         self._number += 1
         if onnx:
             return build_graph_release(self._store, ServingLimits(replicas=1), self._number, rollout)
-        return build_release(self._store, ReleasePlan(number=self._number, estimator=self._estimator, rollout=rollout))
+        return build_release(self._store, ReleasePlan(number=self._number, rollout=rollout))
 
 
 class Switcher:

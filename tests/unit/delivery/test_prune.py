@@ -18,7 +18,7 @@ from services.delivery.retention.pruning import Housekeeping, Needs, prune
 from services.delivery.settings import Settings
 from services.delivery.store import Store
 from services.delivery.verbs.prune import lines, prune_after_switch
-from tests.support.release_factory import WHEN, ReleasePlan, build_release, train
+from tests.support.release_factory import WHEN, ReleasePlan, build_release
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 MODEL = "diamond-price"
@@ -28,8 +28,8 @@ REPOSITORY = "trackback/release"
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """Promotions 1 to 6."""
-    root, estimator = tmp_path_factory.mktemp("store"), train(4000.0)
-    return root, [build_release(root, ReleasePlan(number=one, estimator=estimator)).digest for one in range(1, 7)]
+    root = tmp_path_factory.mktemp("store")
+    return root, [build_release(root, ReleasePlan(number=one)).digest for one in range(1, 7)]
 
 
 @dataclass

@@ -31,6 +31,8 @@ from tests.support.poll import poll_until
 from tests.support.small_disk import BLOCK, BLOCKS_THAT_ARE_NOT_ZERO, write_disk
 from tests.support.strict_aws import KEY, REGION, StrictAws, strict_aws
 
+pytestmark = pytest.mark.thorough
+
 BLOCKS = len(BLOCKS_THAT_ARE_NOT_ZERO)
 PUT, COMPLETE = "ebs:PutSnapshotBlock", "ebs:CompleteSnapshot"
 

@@ -112,6 +112,7 @@ def test_equal_records_and_answers_give_equal_pages() -> None:
     assert comparison_page(one.comparison, one.evidence) == comparison_page(one.comparison, one.evidence)
 
 
+@pytest.mark.thorough
 def test_a_refused_model_s_page_says_so_first_then_which_checks_did_not_pass() -> None:
     one = case("regression", Verdict.FAIL)
     told = texts(validation_page(one.validation, one.alone))
@@ -141,6 +142,7 @@ def test_of_a_pass_the_bound_that_was_nearest_is_named() -> None:
     assert "found 0.9349, 0.9059 to 0.961 with 95% confidence; expected ≥ 0.8" in told
 
 
+@pytest.mark.thorough
 def test_what_a_person_accepted_what_is_switched_off_and_warnings_stand_above_the_numbers() -> None:
     one = case("binary-classification", Verdict.INCONCLUSIVE)
     for page in (validation_page(one.validation, one.alone), comparison_page(one.comparison, one.evidence)):

@@ -44,7 +44,7 @@ from services.rollout.steps import takeover
 from tests.support.delivery_bench import rollout_service
 from tests.support.played_run import PlayedRun, playing
 from tests.support.ports import free_port
-from tests.support.release_factory import ReleasePlan, build_release, train
+from tests.support.release_factory import ReleasePlan, build_release
 from tests.support.rollout_fakes import MODEL, FakeMachine, ask_for
 from tests.support.web_receiver import Receiver, receiving
 
@@ -85,11 +85,7 @@ class Site:
     """Promotions 1 to 3 of a model by one plan, the first of them live."""
 
     def __init__(self, machine: FakeMachine, plan: RolloutPlan) -> None:
-        estimator = train(4000.0)
-        self.releases = [
-            build_release(machine.store, ReleasePlan(number=number, estimator=estimator, rollout=plan))
-            for number in (1, 2, 3)
-        ]
+        self.releases = [build_release(machine.store, ReleasePlan(number=number, rollout=plan)) for number in (1, 2, 3)]
         self.model = ModelRollout(MODEL, machine.dependencies())
         self.rollout = Here(self.model)
         self.deploy(0)
@@ -350,11 +346,10 @@ def test_the_page_of_a_watch_has_its_words_and_checks_and_nothing_that_becomes_h
 def test_the_verbs_watch_and_steer_a_rollout_service(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store, estimator = tmp_path / "store", train(4000.0)
+    store = tmp_path / "store"
     plans = {1: BACK, 2: BACK, 3: STEPS}
     first, second, third = (
-        build_release(store, ReleasePlan(number=number, estimator=estimator, rollout=plan))
-        for number, plan in plans.items()
+        build_release(store, ReleasePlan(number=number, rollout=plan)) for number, plan in plans.items()
     )
     second.write(tmp_path / "release.json")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", NOWHERE)

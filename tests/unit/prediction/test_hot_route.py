@@ -22,6 +22,8 @@ from tests.support.release_factory import ROWS
 from tests.support.served_here import LIMITS, every_runtime
 
 # More by hand: HOT_ROUTE_EXAMPLES=20000.
+pytestmark = pytest.mark.thorough
+
 EXAMPLES = int(os.environ.get("HOT_ROUTE_EXAMPLES", "60"))
 BODY = b'{"instances": [[0.3, "Ideal", 1]]}'
 RUNTIMES = ("sklearn", "onnx", "onnx, labels", "fasttext", "pyfunc", "pyfunc, optional text")

@@ -29,6 +29,8 @@ from tests.support.served_here import EVERY_TYPE, every_runtime, serving
 
 Made = TypeVar("Made")
 ROWS, MORE_ROWS = 5000, 20_000
+pytestmark = pytest.mark.thorough
+
 LIMITS = ServingLimits(max_rows=MORE_ROWS, max_bytes=20_000_000)
 CELLS = [0.5, -1.5, 7, None, "a: b", "Ideal", True, None, "2013-12-27", None, "2013-12-27 19:00", "2013-12-27"]
 TABLE = pyarrow.table({f"c{number}": [0.5] * MORE_ROWS for number in range(12)})

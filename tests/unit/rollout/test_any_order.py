@@ -31,7 +31,7 @@ from services.rollout.release_store import ReleaseStore
 from services.rollout.state import JournalEntry, Pointer, make_key
 from services.rollout.traffic import Dependencies
 from tests.support.ports import free_port
-from tests.support.release_factory import ReleasePlan, build_release, train
+from tests.support.release_factory import ReleasePlan, build_release
 from tests.support.rollout_fakes import MODEL, FakeMachine, ask_for
 from tests.support.snapshots import Snapshot, taking_snapshots
 
@@ -62,9 +62,9 @@ class Killed(BaseException):
 
 @cache
 def built() -> tuple[Path, dict[int, str]]:
-    root, estimator = Path(tempfile.mkdtemp(prefix="trackback-orders-")), train(4000.0)
+    root = Path(tempfile.mkdtemp(prefix="trackback-orders-"))
     plans = {one: PLAN.model_copy(update={"step": 3600.0 if one == LONG else PLAN.step}) for one in PROMOTIONS}
-    releases = {one: ReleasePlan(number=one, estimator=estimator, rollout=plan) for one, plan in plans.items()}
+    releases = {one: ReleasePlan(number=one, rollout=plan) for one, plan in plans.items()}
     return root, {one: build_release(root, release).digest for one, release in releases.items()}
 
 

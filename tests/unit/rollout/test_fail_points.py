@@ -22,7 +22,7 @@ from services.rollout.model import ModelRollout
 from services.rollout.state import make_key
 from services.rollout.steps import takeover
 from tests.support.ports import free_port
-from tests.support.release_factory import ReleasePlan, build_release, train
+from tests.support.release_factory import ReleasePlan, build_release
 from tests.support.rollout_fakes import BACK, MODEL, FakeMachine, ask_for
 from tests.support.rollout_invariants import wrong_on
 from tests.support.snapshots import Album, taking_snapshots
@@ -40,9 +40,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def digests(store: Path) -> list[str]:
-    estimator = train(4000.0)
     rollouts = (PLAN, PLAN, PLAN, PLAN.model_copy(update={"canary": ()}))
-    plans = (ReleasePlan(number=one, estimator=estimator, rollout=plan) for one, plan in enumerate(rollouts, start=1))
+    plans = (ReleasePlan(number=one, rollout=plan) for one, plan in enumerate(rollouts, start=1))
     return [build_release(store, one).digest for one in plans]
 
 

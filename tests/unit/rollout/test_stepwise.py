@@ -20,7 +20,7 @@ from services.rollout.analysis.figures import Figures, Seen
 from services.rollout.model import ModelRollout
 from services.rollout.steps import takeover
 from tests.support.ports import free_port
-from tests.support.release_factory import ReleasePlan, build_release, train
+from tests.support.release_factory import ReleasePlan, build_release
 from tests.support.rollout_fakes import MODEL, FakeMachine, FakeServing, ask_for
 
 BUCKETS = (0.001, 0.01, 0.1, 1.0, float("inf"))
@@ -61,8 +61,7 @@ def machine(tmp_path: Path) -> Iterator[FakeMachine]:
 
 
 def releases(machine: FakeMachine, plan: RolloutPlan) -> list[str]:
-    estimator = train(4000.0)
-    plans = (ReleasePlan(number=number, estimator=estimator, rollout=plan) for number in (1, 2, 3))
+    plans = (ReleasePlan(number=number, rollout=plan) for number in (1, 2, 3))
     return [build_release(machine.store, one).digest for one in plans]
 
 

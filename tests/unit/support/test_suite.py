@@ -54,9 +54,11 @@ def test_each_file_beside_the_units_is_begun_once_and_the_longest_first() -> Non
 
 def test_words_that_are_no_mode_go_to_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[tuple[object, ...]] = []
+    variables_of: list[object] = []
 
-    def run(*command: object) -> int:
+    def run(*command: object, variables: object = None) -> int:
         ran.append(command)
+        variables_of.append(variables)
         return 0
 
     monkeypatch.setattr(suite, "run", run)
@@ -64,6 +66,7 @@ def test_words_that_are_no_mode_go_to_pytest(monkeypatch: pytest.MonkeyPatch) ->
     assert suite.main(["--quick", "tests/unit/rollout"]) == 0
     assert ran[0] == (*suite.PYTEST, "tests/unit/rollout", "-k", "digest")
     assert ran[1][-3:] == ("-m", "not process and not thorough", "tests/unit/rollout")
+    assert variables_of == [None, suite.ONE_THREAD]
 
 
 CASE = '<testcase name="{name}" file="tests/{name}.py" time="1">{inside}</testcase>'
@@ -73,7 +76,7 @@ CASE = '<testcase name="{name}" file="tests/{name}.py" time="1">{inside}</testca
 def test_a_full_run_ends_with_the_slowest_the_time_of_each_part_and_how_to_run_again_what_failed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def run(*words: object) -> int:
+    def run(*words: object, **_: object) -> int:
         report = next((str(word).partition("=")[2] for word in words if str(word).startswith("--junit-xml=")), None)
         if report is None:
             return 0
