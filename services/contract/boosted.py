@@ -24,7 +24,9 @@ class Boosted:
 
 def read_answers(classes: Sequence[int | str], found: numpy.ndarray, all_classes: bool = False) -> list[Prediction]:
     """From numbers, from probabilities of 1, or from probabilities of shape (rows, classes); with `all_classes` each
-    answer has all of them."""
+    answer has all of them. Raises Refused for several numbers a row."""
+    if not classes and found.ndim != 1:
+        raise Refused(f"expected one number a row, found {found.shape[1]}: train a model for each of them")
     if not classes:
         return list(found.astype(float).tolist())
     binary, names = list(classes) == [0, 1], class_names(classes)

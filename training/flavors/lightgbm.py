@@ -6,6 +6,7 @@ from typing import Any
 import lightgbm
 import mlflow
 import pandas
+from lightgbm.basic import _ConfigAliases
 from mlflow.models import ModelSignature
 
 from services.contract import names
@@ -13,7 +14,7 @@ from services.contract.boosted import CLASSES, Boosted, read_answers
 from services.contract.errors import Refused
 from services.contract.model_config import ModelConfig
 from services.contract.prediction import Prediction
-from training.boosting import Objectives, check_plan, prepare
+from training.boosting import Objectives, check_plan, prepare, refuse_unknown, said
 from training.dataset import read_csv as read
 
 __all__ = ["check", "fit", "learning_curves", "log_model", "parameters", "predict", "read"]
@@ -24,8 +25,12 @@ _OBJECTIVES = Objectives(binary="binary", classes="multiclass")
 
 
 def check(plan: Any, config: ModelConfig) -> None:
-    """Raises Refused for a plan, or columns, that the library cannot fit for such a task."""
+    """Raises Refused for a plan, or columns, that the library cannot fit for such a task, and for what it ignores."""
     check_plan(plan, config, _OBJECTIVES)
+    known = {
+        alias for aliases in _ConfigAliases._get_all_param_aliases().items() for alias in (aliases[0], *aliases[1])
+    }
+    refuse_unknown(sorted(plan.keys() - known), known, "LightGBM")
 
 
 def fit(plan: Any, inputs: pandas.DataFrame, target: pandas.Series, master: str | None) -> Boosted:  # noqa: ARG001
@@ -35,7 +40,7 @@ def fit(plan: Any, inputs: pandas.DataFrame, target: pandas.Series, master: str 
     try:
         return Boosted(lightgbm.train(fitting.parameters, rows), fitting.classes)
     except (lightgbm.basic.LightGBMError, TypeError) as error:
-        raise Refused(f"expected parameters that LightGBM can train with, it says: {error}") from error
+        raise Refused(f"expected parameters that LightGBM can train with, it says: {said(error)}") from error
 
 
 def predict(model: Boosted, inputs: pandas.DataFrame) -> Sequence[Prediction]:

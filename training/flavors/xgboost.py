@@ -1,7 +1,9 @@
 """XGBoost: fitted on numbers, logged as the library's own UBJSON, which is not code."""
 
 import json
-from collections.abc import Sequence
+import re
+import warnings
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import mlflow
@@ -14,7 +16,7 @@ from services.contract.boosted import CLASSES, Boosted, read_answers
 from services.contract.errors import Refused
 from services.contract.model_config import ModelConfig
 from services.contract.prediction import Prediction
-from training.boosting import Objectives, check_plan, prepare
+from training.boosting import Objectives, check_plan, prepare, refuse_unknown, said
 from training.dataset import read_csv as read
 
 __all__ = ["check", "fit", "learning_curves", "log_model", "parameters", "predict", "read"]
@@ -22,7 +24,10 @@ __all__ = ["check", "fit", "learning_curves", "log_model", "parameters", "predic
 LIBRARIES = ("mlflow", "xgboost-cpu", "numpy", "pandas")
 RUNS_ON_A_CLUSTER = False
 _OBJECTIVES = Objectives(binary="binary:logistic", classes="multi:softprob")
-_ROUNDS, _DEFAULT_ROUNDS = "num_boost_round", 100
+# As XGBoost's `train` and its `XGBRegressor` call the number of trees.
+_ROUNDS, _DEFAULT_ROUNDS = ("num_boost_round", "n_estimators"), 100
+_TRAINED_WITH = "_train_param"
+_UNUSED = re.compile(r"Parameters: \{ (.*) \} are not used")
 
 
 def check(plan: Any, config: ModelConfig) -> None:
@@ -31,18 +36,27 @@ def check(plan: Any, config: ModelConfig) -> None:
 
 
 def fit(plan: Any, inputs: pandas.DataFrame, target: pandas.Series, master: str | None) -> Boosted:  # noqa: ARG001
-    """`plan` is a dict of XGBoost's parameters, `num_boost_round` among them.
+    """`plan` is a dict of XGBoost's parameters, the number of trees among them.
 
-    Raises Refused, with XGBoost's reason, for those that it does not take.
+    Raises Refused, with XGBoost's reason, for those that it does not take, and for those that it would not use.
     """
     fitting = prepare(plan, target, _OBJECTIVES)
-    rounds = fitting.parameters.pop(_ROUNDS, _DEFAULT_ROUNDS)
+    rounds = [fitting.parameters.pop(name) for name in _ROUNDS if name in fitting.parameters] or [_DEFAULT_ROUNDS]
     rows = xgboost.DMatrix(inputs.to_numpy(dtype=float), fitting.target.to_numpy())
     try:
-        return Boosted(xgboost.train(fitting.parameters, rows, rounds), fitting.classes)
+        refuse_unknown(_unused(fitting.parameters, rows), (), "XGBoost")
+        return Boosted(xgboost.train(fitting.parameters, rows, rounds[0]), fitting.classes)
     except (xgboost.core.XGBoostError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise Refused(f"expected parameters that XGBoost can train with, it says: {reason}") from error
+        raise Refused(f"expected parameters that XGBoost can train with, it says: {said(error)}") from error
+
+
+def _unused(parameters: dict[str, Any], rows: xgboost.DMatrix) -> list[str]:
+    """XGBoost only warns of them, and trains without."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        xgboost.Booster({**parameters, "verbosity": 1, "validate_parameters": True}, [rows]).save_config()
+    found = [match[1] for one in warned if (match := _UNUSED.search(str(one.message)))]
+    return [name.strip('" ') for names_ in found for name in names_.split(",")]
 
 
 def predict(model: Boosted, inputs: pandas.DataFrame) -> Sequence[Prediction]:
@@ -50,10 +64,17 @@ def predict(model: Boosted, inputs: pandas.DataFrame) -> Sequence[Prediction]:
 
 
 def parameters(model: Boosted) -> dict[str, Any]:
-    """Of the trees and the objective, defaults included."""
+    """Of the trees, or what stands in their place, and the objective, defaults included."""
     learner = json.loads(model.booster.save_config())["learner"]
-    found = {**learner["gradient_booster"]["tree_train_param"], "objective": learner["objective"]["name"]}
+    found = {**dict(_trained_with(learner["gradient_booster"])), "objective": learner["objective"]["name"]}
     return {f"booster.{name}": value for name, value in found.items()}
+
+
+def _trained_with(config: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Each kind of booster has its own part for it, at a depth of its own."""
+    for name, part in config.items():
+        if isinstance(part, dict):
+            yield from part.items() if name.endswith(_TRAINED_WITH) else _trained_with(part)
 
 
 def learning_curves(

@@ -29,9 +29,9 @@ def write_estimator(model: Any, inputs: Sequence[Column]) -> bytes:
 
 
 def tolerance_of(model: Any) -> float:
-    """How far the graph's answers may be from the library's: less digits where XGBoost is the last step."""
-    of_library = _of_library(model[-1] if isinstance(model, Pipeline) else model)
-    return float(getattr(of_library, "TOLERANCE", IN_DOUBLE))
+    """How far the graph's answers may be from the library's: less digits where XGBoost has a part in them."""
+    parts = (model, *model.get_params().values())
+    return max(float(getattr(_of_library(part), "TOLERANCE", IN_DOUBLE)) for part in parts)
 
 
 def _write(graph: EstimatorGraph, model: Any) -> bytes:

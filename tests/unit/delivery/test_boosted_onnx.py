@@ -13,6 +13,7 @@ import pytest
 import skops.io
 import xgboost
 import yaml
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -164,7 +165,7 @@ CHECKED: dict[str, tuple[Any, ModelConfig, str]] = {
     "no dict": (
         [],
         declared("regression"),
-        r"expected `build` to return a dict of the library's parameters, found \[\]",
+        r"expected `build` to return a dict of the library's parameters, found list",
     ),
     "words": ({}, declared("regression", b="string"), "expected columns of numbers, found b: encode them in a scikit"),
     "names": ({"objective": "poisson"}, declared("classification"), "expected the objective multi.*, found poisson"),
@@ -217,6 +218,12 @@ ESTIMATORS: dict[str, tuple[Any, str]] = {
     "LGBMClassifier of names": (lightgbm.LGBMClassifier(n_estimators=5, verbosity=-1, n_jobs=1), "names"),
     "XGBRegressor": (xgboost.XGBRegressor(n_estimators=5, n_jobs=1), "number"),
     "XGBClassifier": (xgboost.XGBClassifier(n_estimators=5, n_jobs=1), "0 or 1"),
+    "XGBRegressor in another": (
+        TransformedTargetRegressor(
+            xgboost.XGBRegressor(n_estimators=5, n_jobs=1), func=numpy.log1p, inverse_func=numpy.expm1
+        ),
+        "number",
+    ),
     "XGBRFRegressor": (xgboost.XGBRFRegressor(n_estimators=5, n_jobs=1), "number"),
 }
 
