@@ -16,6 +16,7 @@ import pandas
 from services.contract.checkout import ROOT
 from services.contract.environments import python_of
 from services.contract.errors import Refused, reason
+from services.contract.metrics import measure
 from services.contract.model_config import ModelConfig, load_model_config
 from services.contract.verdict import Check, Verdict
 from training.dataset import Dataset, Part
@@ -147,7 +148,7 @@ class _Trial:
         inputs, target = self.rows
         with named(self.folder / "train.py", "a plan that can be fitted on these rows"):
             model = self.flavor.fit(plan, inputs, target, None)
-            self.flavor.predict(model, inputs)
+            measure(self.config.task, list(target), self.flavor.predict(model, inputs))
         return model
 
     def log(self, model: Any, folder: Path) -> Path:

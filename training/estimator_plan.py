@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sklearn.base import is_classifier, is_regressor
+import numpy
+import pandas
+from sklearn.base import is_classifier
 from sklearn.ensemble import StackingClassifier, StackingRegressor
-from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _is_fitted
+from skops.io import _utils as skops_writer
 
 from services.contract.errors import Refused
 from services.contract.estimator import names_in, refuse_misled, untrusted
@@ -19,6 +22,13 @@ _WANTED = "expected `build` to return an unfitted estimator or pipeline"
 _OF_SEVERAL = (ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain)
 _LAMBDA = "<lambda>"
 _SHOWN = 60
+# `frame.select_dtypes("number").columns` is how many choose columns; skops knows lists, and no pandas.
+skops_writer._get_state.register(pandas.Index, lambda index, context: skops_writer.get_state(index.tolist(), context))
+
+
+def stored(model: Any) -> Any:
+    """What is logged of a fitted model: of a search, the best estimator, because it answers and the search is done."""
+    return model.best_estimator_ if isinstance(model, BaseSearchCV) else model
 
 
 def refuse_unfit(plan: Any, config: ModelConfig) -> None:
@@ -46,29 +56,42 @@ def _name(plan: Any) -> str:
     return type(plan[-1] if isinstance(plan, Pipeline) else plan).__name__
 
 
-def _refuse_several_answers(plan: Any) -> None:
-    """Of the estimator that answers, below pipelines and searches."""
-    while isinstance(plan, Pipeline | GridSearchCV | RandomizedSearchCV):
+def _answering(plan: Any) -> Any:
+    """The estimator that answers, below pipelines and searches."""
+    while isinstance(plan, Pipeline | BaseSearchCV):
         plan = plan[-1] if isinstance(plan, Pipeline) else plan.estimator
-    if isinstance(plan, _OF_SEVERAL):
-        name = type(plan).__name__
+    return plan
+
+
+def _refuse_several_answers(plan: Any) -> None:
+    if isinstance(found := _answering(plan), _OF_SEVERAL):
+        name = type(found).__name__
         raise Refused(f"expected an estimator of one answer a row, found {name}: train a model for each target")
 
 
 def _refuse_other_task(plan: Any, config: ModelConfig) -> None:
     regression = config.task == "regression"
-    kind, other = ("regressor", is_classifier) if regression else ("classifier", is_regressor)
     try:
-        wrong = other(plan)
+        wrong = is_classifier(plan) == regression
     except AttributeError as error:
         raise Refused(f"expected {_name(plan)} to inherit from BaseEstimator of sklearn.base: {error}") from error
     if wrong:
+        kind = "regressor" if regression else "classifier"
         raise Refused(f"expected a {kind} for the task {config.task} of model.yaml, found {_name(plan)}")
     if not regression and not _offers(plan, "predict_proba"):
-        name = _name(plan)
+        name, has_scores = _name(plan), _offers(plan, "decision_function")
+        advice = f"return CalibratedClassifierCV({name}(…)) of sklearn.calibration in its place"
+        other = "choose another, or the parameter that gives it one, such as voting='soft'"
+        raise Refused(f"expected a classifier with predict_proba, found {name}: {advice if has_scores else other}")
+    _refuse_numbered_labels(plan, config)
+
+
+def _refuse_numbered_labels(plan: Any, config: ModelConfig) -> None:
+    answering = _answering(plan)
+    if config.task == "classification" and type(answering).__module__.startswith("xgboost."):
         raise Refused(
-            f"expected a classifier with predict_proba, found {name}: return CalibratedClassifierCV({name}(…)) of "
-            "sklearn.calibration in its place"
+            f"expected a classifier of labels that are texts, found {type(answering).__name__}, which takes their "
+            "numbers only: write `library: xgboost` into model.yaml and return its parameters, or an LGBMClassifier"
         )
 
 
@@ -82,9 +105,10 @@ def _offers(plan: Any, method: str) -> bool:
 
 def _refuse_strangers(plan: Any, config: ModelConfig) -> None:
     """What the plan names now, the fitted model names as well; what fitting adds is scikit-learn's own."""
-    for name in _locals(plan.get_params(deep=True)):
+    parts = list(_kept(plan))
+    for name in _locals([part.get_params(deep=True) for part in parts if hasattr(part, "get_params")]):
         raise Refused(_unnamed(name))
-    found = names_in(plan)
+    found = names_in(parts)
     for name in (name for name in found if is_own(name)):
         attribute = name.partition(".")[2]
         if attribute == _LAMBDA:
@@ -99,6 +123,18 @@ def _refuse_strangers(plan: Any, config: ModelConfig) -> None:
             f"expected types and functions of scikit-learn, of numpy's arrays or of train.py, found "
             f"{', '.join(strangers)}: a service loads no others, so write in train.py what it is needed for"
         )
+
+
+def _kept(plan: Any) -> Iterator[Any]:
+    """What may be stored: of a search, its estimator and the values that it lists for it; no splitter and no
+    distribution of SciPy, which would run text as code when it is loaded."""
+    if not isinstance(plan, BaseSearchCV):
+        yield plan
+        return
+    yield plan.estimator
+    grids = getattr(plan, "param_grid", None) or getattr(plan, "param_distributions", {})
+    for grid in [grids] if isinstance(grids, dict) else grids:
+        yield [list(values) for values in grid.values() if isinstance(values, list | tuple | numpy.ndarray)]
 
 
 def _locals(parameters: Any) -> Iterator[str]:

@@ -7,12 +7,19 @@ import numpy
 from sklearn import metrics
 
 from services.contract.calibration import expected_calibration_error, surprises
+from services.contract.errors import Refused
 from services.contract.prediction import Labelled, Prediction, number_of
 from services.contract.task import Task
 
 
 def measure(task: Task, actual: Sequence[Any], predictions: Sequence[Prediction]) -> dict[str, float]:
-    """One value a metric; errors are in the target's unit. `actual` and `predictions` are in the same order of rows."""
+    """One value a metric; errors are in the target's unit. `actual` and `predictions` are in the same order of rows.
+
+    Raises Refused for answers of another task: a label is no number, and its probability is none that was asked for.
+    """
+    expected = "a number" if task == "regression" else "a label with its probability"
+    if others := [one for one in predictions if isinstance(one, Labelled) == (task == "regression")]:
+        raise Refused(f"expected {expected} a row of the task {task}, found {others[0]}")
     return {name: float(value) for name, value in _MEASURES[task](actual, predictions).items()}
 
 

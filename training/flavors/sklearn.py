@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy
 import pandas
 from mlflow.models import ModelSignature
 from sklearn import metrics
@@ -22,7 +23,7 @@ from services.contract.own_code import is_own
 from services.contract.prediction import Prediction
 from services.contract.task import Task
 from training.dataset import read_csv
-from training.estimator_plan import refuse_unfit
+from training.estimator_plan import refuse_unfit, stored
 from training.libraries import boosters_in
 from training.model_code import importable, source_of
 
@@ -60,16 +61,20 @@ def predict(model: Any, inputs: pandas.DataFrame) -> Sequence[Prediction]:
 
 
 def parameters(model: Any) -> dict[str, Any]:
-    """`<step>.<name>` and its value, defaults included; the step of the estimator, the last, is called `estimator`."""
+    """`<step>.<name>` and its value, defaults included; the step of the estimator, the last, is called `estimator`.
+
+    Those that a search has found are `best.<name>`."""
     named = {key: value for key, value in model.get_params().items() if _is_plain(value)}
     if not isinstance(model, Pipeline):
-        return {f"estimator.{key.replace('__', '.')}": value for key, value in named.items()}
+        best = {key: value for key, value in getattr(model, "best_params_", {}).items() if _is_plain(value)}
+        prefixed = {**{f"estimator.{key}": named[key] for key in named}, **{f"best.{key}": best[key] for key in best}}
+        return {key.replace("__", "."): value for key, value in prefixed.items()}
     last = model.steps[-1][0]
     return {_dotted(key, last): value for key, value in named.items() if "__" in key}
 
 
 def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, bool | int | float | str)
+    return value is None or isinstance(value, bool | int | float | str | numpy.number)
 
 
 def _dotted(key: str, last: str) -> str:
@@ -99,6 +104,7 @@ def _features(model: Any, inputs: pandas.DataFrame) -> Any:
 
 def log_model(model: Any, signature: ModelSignature, example: pandas.DataFrame, requirements: list[str]) -> str:
     """With the model's own train.py beside it where the model has types from there."""
+    model = stored(model)
     trusted = names_in(model)
     own = sorted({name.partition(".")[0] for name in trusted if is_own(name)})
     if strangers := untrusted(name for name in trusted if not is_own(name)):

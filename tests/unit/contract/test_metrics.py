@@ -6,6 +6,7 @@ import numpy
 import pytest
 from sklearn.metrics import average_precision_score, log_loss
 
+from services.contract.errors import Refused
 from services.contract.metrics import measure
 from services.contract.prediction import Labelled, Prediction
 from services.contract.task import COMPARED, Task
@@ -89,3 +90,23 @@ def test_a_better_ranking_is_better_with_an_interval_above_zero_and_the_other_wa
     assert 0 < better.low < better.better_by < better.high
     assert worse.high < 0
     assert worse.better_by == pytest.approx(-better.better_by)
+
+
+@pytest.mark.parametrize(
+    ("task", "actual", "answer", "expected"),
+    [
+        (
+            "regression",
+            1.0,
+            Labelled(label="de", probability=0.9),
+            "a number a row of the task regression, found",
+        ),
+        ("classification", "de", 0.9, "a label with its probability a row of the task classification, found 0.9"),
+        ("binary-classification", 1, 0.9, "a label with its probability a row of the task binary-cl"),
+    ],
+)
+def test_an_answer_of_another_task_is_measured_as_none(
+    task: Task, actual: Any, answer: Prediction, expected: str
+) -> None:
+    with pytest.raises(Refused, match=f"^expected {expected}"):
+        measure(task, [actual] * 2, [answer] * 2)

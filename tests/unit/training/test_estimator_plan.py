@@ -4,20 +4,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+import pandas
 import pytest
 import scipy.stats
-from sklearn.cluster import Birch
-from sklearn.ensemble import IsolationForest, RandomForestRegressor, StackingClassifier, StackingRegressor
+import skops.io
+import xgboost
+from sklearn.cluster import Birch, KMeans
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import (
+    IsolationForest,
+    RandomForestRegressor,
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+)
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import RandomizedSearchCV
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 
 from services.contract.errors import Refused
+from services.contract.estimator import names_in, untrusted
 from services.contract.model_config import ModelConfig
 from tests.support.paths import MODELS
-from training.estimator_plan import refuse_unfit
+from training.estimator_plan import refuse_unfit, stored
+from training.flavors import sklearn
 from training.model_code import find_function
 
 OWN = """
@@ -109,6 +122,24 @@ def test_a_classifier_without_probabilities_is_refused_and_one_that_gets_them_by
     refuse_unfit(StackingClassifier([("one", LogisticRegression())]), config("classification"))
 
 
+def test_the_way_to_probabilities_is_one_that_works() -> None:
+    with pytest.raises(Refused, match=r"with predict_proba, found VotingClassifier: choose .* such as voting='soft'"):
+        refuse_unfit(VotingClassifier([("one", LogisticRegression())]), config("classification"))
+
+
+@pytest.mark.parametrize("plan", [GaussianMixture(), KMeans(), IsolationForest()])
+def test_what_is_no_classifier_names_no_labels(plan: Any) -> None:
+    with pytest.raises(Refused, match=f"expected a classifier for the task .*, found {type(plan).__name__}"):
+        refuse_unfit(plan, config("classification"))
+
+
+def test_an_estimator_that_wants_labels_as_numbers_is_refused_for_names() -> None:
+    plan = GridSearchCV(make_pipeline(StandardScaler(), xgboost.XGBClassifier()), {})
+    with pytest.raises(Refused, match="labels that are texts, found XGBClassifier, which takes their numbers only: wr"):
+        refuse_unfit(plan, config("classification"))
+    refuse_unfit(plan, config("binary-classification"))
+
+
 @pytest.mark.parametrize(
     ("kind", "declared", "words"),
     [
@@ -138,12 +169,37 @@ def test_what_is_the_models_own_and_declared_is_taken(folder: Path, kind: str) -
     ("plan", "name"),
     [
         (make_pipeline(FunctionTransformer(numpy.save), Ridge()), r"numpy\.save"),
-        (RandomizedSearchCV(Ridge(), {"alpha": scipy.stats.uniform()}), r"scipy\.stats\._continuous_distns"),
+        (GridSearchCV(Ridge(), {"estimator": [FunctionTransformer(numpy.save)]}), r"numpy\.save"),
     ],
 )
 def test_what_no_service_loads_is_named_before_the_fit(plan: Any, name: str) -> None:
     with pytest.raises(Refused, match=f"or of train.py, found .*{name}.*: a service loads no others"):
         refuse_unfit(plan, config())
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        RandomizedSearchCV(Ridge(), {"alpha": scipy.stats.loguniform(0.1, 1)}, n_iter=2, cv=2, random_state=0),
+        GridSearchCV(Ridge(), [{"alpha": numpy.array([0.1, 1])}], cv=2, refit=lambda _: 1),
+    ],
+)
+def test_of_a_search_only_the_best_estimator_is_stored_and_its_parameters_are_told(search: Any) -> None:
+    refuse_unfit(search, config())
+    rows = pandas.DataFrame({"a": numpy.arange(20.0), "b": numpy.arange(20.0) % 3})
+    fitted = sklearn.fit(search, rows, rows["a"] * 2, None)
+    assert isinstance(stored(fitted), Ridge) and not untrusted(names_in(stored(fitted)))
+    assert stored(fitted).predict(rows).tolist() == sklearn.predict(fitted, rows)
+    assert sklearn.parameters(fitted)["best.alpha"] == stored(fitted).alpha
+
+
+def test_columns_may_be_chosen_by_an_index_of_pandas() -> None:
+    plan = make_pipeline(make_column_transformer((StandardScaler(), pandas.Index(["a", "b"]))), Ridge())
+    refuse_unfit(plan, config())
+    rows = pandas.DataFrame({"a": [1.0, 2.0, 4.0], "b": [0.0, 1.0, 0.0]})
+    fitted = plan.fit(rows, [1.0, 2.0, 3.0])
+    found = skops.io.loads(skops.io.dumps(fitted), trusted=names_in(fitted))
+    assert found.predict(rows).tolist() == fitted.predict(rows).tolist()
 
 
 def test_what_skops_cannot_write_is_named_before_the_fit() -> None:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 from sklearn.base import is_regressor
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LogisticRegression, Perceptron, Ridge, RidgeClassifier, SGDClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
@@ -60,7 +60,6 @@ def test_an_estimator_of_several_answers_a_row_is_refused(plan: Any) -> None:
         make_pipeline(StandardScaler(), SVC()),
         GridSearchCV(LinearSVC(), {}),
         OneVsRestClassifier(LinearSVC()),
-        VotingClassifier([("one", LogisticRegression())], voting="hard"),
     ],
     ids=lambda plan: type(plan).__name__,
 )
