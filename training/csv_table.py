@@ -115,4 +115,6 @@ def _instead(header: list[str], missing: list[str]) -> str:
         return f"; found one column, '{header[0][:_SHOWN]}': separate fields by , ; | or a tab"
     wanted = {name.casefold() for name in missing}
     alike = [name for name in header if name.casefold() in wanted]
-    return f"; found {', '.join(alike)}: write them as model.yaml does" if alike else ""
+    if alike:
+        return f"; found {', '.join(alike)}: write them as model.yaml does"
+    return f"; found the header {' '.join(', '.join(header).split())[:_SHOWN]}"

@@ -89,7 +89,7 @@ def split(frame: pandas.DataFrame, data: Data, task: Task, source: str) -> Datas
 
     Raises Refused when a column is not what model.yaml declares or when a side lacks rows or labels.
     """
-    _refuse_several_answers(frame, data.target, source)
+    _refuse_other_tables(frame, data, source)
     frame = frame.reset_index(drop=True)
     rows = _declared(frame, data, task, source)
     canonical = _canonical(rows, data)
@@ -107,7 +107,7 @@ def as_given(training: pandas.DataFrame, holdout: pandas.DataFrame, data: Data, 
     """Both sides as a person has split them. Raises Refused as `split` does."""
     given = {"training set": training, "hold-out": holdout}
     for side in given.values():
-        _refuse_several_answers(side, data.target, source)
+        _refuse_other_tables(side, data, source)
     sides = {name: _declared(side.reset_index(drop=True), data, task, source) for name, side in given.items()}
     if empty := [name for name, side in sides.items() if not len(side)]:
         raise Refused(f"{source}: expected rows in training set and hold-out, found none in the {empty[0]}")
@@ -130,18 +130,25 @@ def _chosen(frame: pandas.DataFrame, canonical: pandas.DataFrame, data: Data) ->
     return numpy.array([_bucket(key) < data.holdout_percent for key in keys.itertuples(index=False, name=None)])
 
 
-def _refuse_several_answers(frame: pandas.DataFrame, target: str, source: str) -> None:
-    """For several columns of the target's name, and for a row with several targets in it."""
-    columns = list(frame.columns).count(target)
-    if columns > 1:
-        raise Refused(f"{source}: expected one column '{target}', found {columns}: train a model for each target")
+def _refuse_other_tables(frame: pandas.DataFrame, data: Data, source: str) -> None:
+    """For what is no DataFrame, for a column that is there twice, and for a row with several targets in it."""
+    if not isinstance(frame, pandas.DataFrame):
+        raise Refused(f"{source}: expected a DataFrame with columns and target, found {type(frame).__name__}")
+    names = list(frame.columns)
+    if names.count(data.target) > 1:
+        raise Refused(
+            f"{source}: expected one column '{data.target}', found {names.count(data.target)}: train a model for each "
+            "target"
+        )
+    if twice := [name for name in (*_needed(data), data.split_by) if names.count(name) > 1]:
+        raise Refused(f"{source}: expected each column once, found '{twice[0]}' {names.count(twice[0])} times")
     # A column of numbers or of texts holds no lists, and may be long.
-    values = frame[target] if columns and frame[target].dtype == object else ()
+    values = frame[data.target] if data.target in names and frame[data.target].dtype == object else ()
     for row, value in enumerate(values):
         if isinstance(value, list | tuple | set | dict | numpy.ndarray):
             raise Refused(
-                f"{source}: column '{target}': expected one value a row, found {len(value)} in row {row} (from 0): "
-                "give each its own row, or train a model for each"
+                f"{source}: column '{data.target}': expected one value a row, found {len(value)} in row {row} (from "
+                "0): give each its own row, or train a model for each"
             )
 
 

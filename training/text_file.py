@@ -16,6 +16,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 _GZIP = b"\x1f\x8b"
 _LINE_END = re.compile(rb"\r\n?|\n")
 _LONGEST_START = 8
+_CONTROL, _START = re.compile(rb"[\0-\x08\x0e-\x1f]"), 1024
 _UTF_16, _UTF_32 = (b"\xff\xfe", b"\xfe\xff"), (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 # How the content begins, what it is, and what to do.
 _OTHERS = (
@@ -85,10 +86,18 @@ def _wide_encoding(start: bytes) -> str | None:
 def _refuse_other_encoding(path: Path, error: UnicodeDecodeError) -> NoReturn:
     """Reads the file once more, because an error does not say on which line its bytes were."""
     line, byte = _first_other_byte(path)
+    if _is_binary(path):
+        raise Refused(f"{path}:{line}: expected text in UTF-8, found a binary file: write the rows as CSV") from error
     shown, found = bytes([byte]).decode("cp1252", errors="ignore"), f"the byte 0x{byte:02x}"
     if shown:
         _refuse_encoding(path, line, f"{found}, which is '{shown}' in Windows-1252", "WINDOWS-1252", error)
     _refuse_encoding(path, line, found, "ITS-ENCODING", error)
+
+
+def _is_binary(path: Path) -> bool:
+    """No encoding of texts has many control characters, beside line breaks and tabs."""
+    with path.open("rb") as file, _unpacked(file) as content:
+        return bool(_CONTROL.search(content.read(_START)))
 
 
 def _first_other_byte(path: Path) -> tuple[int, int]:

@@ -71,6 +71,8 @@ class Data(Record):
     def _declared(self) -> Self:
         if unknown := [name for name in self.optional if name not in self.columns]:
             raise ValueError(f"optional: expected names of columns, found '{unknown[0]}'")
+        if self.target in self.columns:
+            raise ValueError(f"columns: expected inputs, found the target '{self.target}': a model would be given it")
         if self.split_by and self.split_by_time:
             raise ValueError("expected split_by or split_by_time, found both: a row can fall on one side only")
         if self.split_by_time in self.optional:

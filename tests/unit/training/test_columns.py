@@ -12,8 +12,9 @@ import pytest
 from services.contract.errors import Refused
 from services.contract.model_config import ColumnType, Data
 from services.contract.moments import moment_text
+from services.contract.task import Task
 from training.columns import texts, typed
-from training.dataset import read_csv, split
+from training.dataset import as_given, read_csv, split
 
 NONE = None
 
@@ -201,6 +202,37 @@ def test_a_cell_of_another_type_is_refused_with_its_line(cell: str, complaint: s
     assert str(refused.value).startswith(f"{file}:2: {complaint}")
 
 
+@pytest.mark.parametrize("task", ["binary-classification", "regression"])
+def test_true_and_0_and_1_are_read_from_a_file_as_from_a_frame(tmp_path: Path, task: Task) -> None:
+    file, data = tmp_path / "rows.csv", Data(source="m", target="y", columns={"x": "boolean"}, holdout_sha256=None)
+    texts = ["true", "FALSE", "1", "0", "1.0", "0.0"]
+    file.write_text("x,y\n" + "".join(f"{text},{text if task != 'regression' else 1}\n" for text in texts))
+    found = read_csv(file, data, task)
+    assert found["x"].tolist() == [True, False] * 3
+    assert found["y"].tolist() == ([1, 0] * 3 if task != "regression" else [1.0] * 6)
+
+
+@pytest.mark.parametrize("text", ["9999-12-31", "2013-12-27T10:00:00.1234567Z"])
+def test_a_moment_that_looks_right_and_is_not_taken_has_its_reason(tmp_path: Path, text: str) -> None:
+    file, data = tmp_path / "rows.csv", Data(source="m", target="y", columns={"x": "datetime"}, holdout_sha256=None)
+    file.write_text(f"x,y\n{text},1\n")
+    with pytest.raises(Refused, match=f"found '{text}': years are 1678 to 2261, and seconds have at most six decimals"):
+        read_csv(file, data, "regression")
+
+
+def test_a_table_that_is_none_or_has_a_column_twice_is_refused() -> None:
+    frame = pandas.DataFrame([[1.0, 2.0, 3.0]] * 2, columns=["n", "n", "y"])
+    data = Data(source="m", target="y", columns={"n": "double"}, holdout_sha256=None)
+    for rows, found in (
+        (frame, "expected each column once, found 'n' 2 times"),
+        (frame["y"], "DataFrame .* found Series"),
+    ):
+        with pytest.raises(Refused, match=found):
+            split(rows, data, "regression", "made up")
+        with pytest.raises(Refused, match=found):
+            as_given(rows, rows, data, "regression", "made up")
+
+
 BY_TIME = {"source": "", "target": "y", "columns": {"n": "double"}, "split_by_time": "day", "holdout_sha256": None}
 
 
@@ -263,6 +295,7 @@ def test_a_table_without_the_column_of_the_split_by_time_is_refused(tmp_path: Pa
         ({"split_by": "n"}, "expected split_by or split_by_time, found both"),
         ({"columns": {"day": "date"}, "optional": ["day"]}, "split_by_time: expected a column that is never missing"),
         ({"columns": {"day": "string"}}, "split_by_time: expected dates, datetimes or numbers, found 'day'"),
+        ({"target": "n"}, "columns: expected inputs, found the target 'n': a model would be given it"),
         ({"optional": ["m"]}, "optional: expected names of columns, found 'm'"),
     ],
 )

@@ -109,6 +109,9 @@ def test_the_command_for_a_packed_file_unpacks_it(tmp_path: Path) -> None:
          "'mass species': separate fields by , ; | or a tab"),
         ("Mass;species\n1;a\n", "mine.csv: expected columns mass, species; missing: mass; found Mass: write them as"),
         ("mass;species\n1;a;\n", "mine.csv:2: expected 2 fields, found 3, the last one empty: remove ';' at the end"),
+        ("39.1,Adelie\n40.2,Gentoo\n", "mine.csv: expected columns mass, species; missing: mass, species; found the "
+         "header 39.1, Adelie"),
+        (b"\x80\x04\x95rest", "mine.csv:1: expected text in UTF-8, found a binary file: write the rows as CSV"),
         ("\n\n", "mine.csv: expected a CSV file with a header, found it empty"),
     ],
 )  # fmt: skip

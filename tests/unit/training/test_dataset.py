@@ -233,7 +233,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path, start:
 
 def test_a_file_that_lacks_a_column_is_refused_by_its_name(tmp_path: Path) -> None:
     assert refused_csv(tmp_path, "carat,price\n1,2\n") == (
-        "/mine.csv: expected columns carat, cut, price; missing: cut"
+        "/mine.csv: expected columns carat, cut, price; missing: cut; found the header carat, price"
     )
 
 
