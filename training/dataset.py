@@ -9,13 +9,13 @@ import numpy
 import pandas
 
 from services.contract.candidate import DataDigest, DataSchema
+from services.contract.csv_cells import convert
+from services.contract.csv_table import Table, read_table
 from services.contract.errors import Refused
 from services.contract.model_config import Data
 from services.contract.moments import MOMENTS
 from services.contract.task import TARGETS, Task
-from training.cells import convert
 from training.columns import moments_or_numbers, texts, typed
-from training.csv_table import Table, read_table
 
 _TARGET_KINDS: dict[Task, str] = {"regression": "double", "classification": "name", "binary-classification": "label"}
 

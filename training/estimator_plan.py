@@ -11,10 +11,9 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _is_fitted
-from skops.io import _utils as skops_writer
 
 from services.contract.errors import Refused
-from services.contract.estimator import names_in, refuse_misled, untrusted
+from services.contract.estimator import names_in, refuse_misled, untrusted, write_as_list
 from services.contract.model_config import ModelConfig
 from services.contract.own_code import is_own
 
@@ -22,8 +21,9 @@ _WANTED = "expected `build` to return an unfitted estimator or pipeline"
 _OF_SEVERAL = (ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain)
 _LAMBDA = "<lambda>"
 _SHOWN = 60
-# `frame.select_dtypes("number").columns` is how many choose columns; skops knows lists, and no pandas.
-skops_writer._get_state.register(pandas.Index, lambda index, context: skops_writer.get_state(index.tolist(), context))
+
+# Many choose columns by `frame.select_dtypes("number").columns`.
+write_as_list(pandas.Index)
 
 
 def stored(model: Any) -> Any:

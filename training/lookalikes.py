@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas
 
-from training.cells import is_missing
+from services.contract.csv_cells import is_missing
 from training.dataset import Dataset
 
 Counts = dict[str, int]

@@ -13,6 +13,7 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.metrics._scorer import _BaseScorer as _SCORER
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
+from skops.io import _utils as skops_writing
 
 from services.contract.errors import Refused, reason
 from services.contract.own_code import import_types, own_types
@@ -71,6 +72,11 @@ def names_in(estimator: Any) -> list[str]:
     # Whatever an object is asked for its state may fail.
     except Exception as error:
         raise Refused(f"expected what skops can write, found another: {reason(error)}") from error
+
+
+def write_as_list(kind: type) -> None:
+    """From now on skops writes what is of this kind, which it does not know, as what its `tolist` gives."""
+    skops_writing._get_state.register(kind, lambda found, context: skops_writing.get_state(found.tolist(), context))
 
 
 def refuse_misled(estimator: Any, functions: bool) -> None:

@@ -25,9 +25,9 @@ if __name__ != LOADER:
     from services.contract import names
     from services.contract.errors import Refused
     from services.contract.prediction import Labelled
+    from services.contract.text_file import open_text
     from training.dataset import read_csv
     from training.fasttext_options import THREADS, check_options
-    from training.text_file import open_text
 if TYPE_CHECKING:
     from services.contract.model_config import Data, ModelConfig
     from services.contract.prediction import Prediction

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas
 import pytest
 
+from services.contract.csv_table import read_table
 from services.contract.errors import Refused
 from services.contract.model_config import Data
-from training.csv_table import read_table
 from training.dataset import split
 from training.lookalikes import lookalikes
 from training.sources import file_sources

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from services.contract.errors import Refused
 from services.contract.long_fields import csv_reader
-from training.text_file import open_text
+from services.contract.text_file import open_text
 
 _DELIMITERS = {",": "','", ";": "';'", "\t": "a tab", "|": "'|'"}
 # What Excel writes, and reads, on a line before the header.
