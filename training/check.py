@@ -21,7 +21,7 @@ from services.contract.model_config import ModelConfig, load_model_config
 from services.contract.verdict import Check, Verdict
 from training.dataset import Dataset, Part
 from training.flavors import Flavor, find_flavor
-from training.job import checked_plan
+from training.job import checked_plan, chosen_variant
 from training.lookalikes import lookalikes
 from training.model_code import named
 from training.provenance import library_versions
@@ -36,12 +36,15 @@ _EXAMPLE_ROWS = 5
 
 @dataclass(frozen=True)
 class CheckRequest:
-    """`csv` replaces the model's own data; `environments` is the folder with those of the gates and of libraries."""
+    """`csv` replaces the model's own data; `environments` is the folder with those of the gates and of libraries.
+
+    Of the variants that `variant` names, or of all if it is None."""
 
     models: Path
     model: str
     environments: Path
     csv: Path | None = None
+    variant: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def check(request: CheckRequest) -> Iterator[Finding]:
     if not config or not flavor:
         return
     plans = {}
-    for variant in config.variants:
+    for variant in [chosen_variant(config, request.variant)] if request.variant else config.variants:
         plans[variant] = looking.at(f"plan '{variant}'", lambda: checked_plan(config, flavor, folder, variant))  # noqa: B023  called at once
         yield from looking.take(type(plans[variant]).__name__)
     rows = looking.at("rows", lambda: load_rows(config, folder, request.csv))
@@ -78,8 +81,10 @@ def check(request: CheckRequest) -> Iterator[Finding]:
     yield from looking.take(f"{dataset.training.digest.rows} to train on, {dataset.holdout.digest.rows} held out")
     yield from (Finding(Verdict.PASS, "rows", note) for note in lookalikes(dataset))
     yield from _of_holdout(config, dataset)
-    if plan := next((plan for plan in plans.values() if plan is not None), None):
-        yield from _of_trial(_Trial(config, flavor, folder, request.environments, dataset), plan, looking)
+    trial = _Trial(config, flavor, folder, request.environments, dataset)
+    for variant, plan in plans.items():
+        if plan is not None:
+            yield from _of_trial(trial, variant, plan, looking)
 
 
 class _Looking:
@@ -190,21 +195,22 @@ def _throwaway_mlflow(folder: Path) -> Iterator[None]:
         del os.environ["MLFLOW_ALLOW_FILE_STORE"]
 
 
-def _of_trial(trial: _Trial, plan: Any, looking: _Looking) -> Iterator[Finding]:
-    model = looking.at("trial fit", lambda: trial.fit(plan))
+def _of_trial(trial: _Trial, variant: str, plan: Any, looking: _Looking) -> Iterator[Finding]:
+    """Each finding has the variant in its name."""
+    model = looking.at(f"trial fit '{variant}'", lambda: trial.fit(plan))
     yield from looking.take(f"on {len(trial.rows[1])} rows")
     if model is None:
         return
     with tempfile.TemporaryDirectory() as temporary:
-        logged = looking.at("log", lambda: _logged(trial, model, Path(temporary)))
+        logged = looking.at(f"log '{variant}'", lambda: _logged(trial, model, Path(temporary)))
         yield from looking.take("as a run logs it")
-        found = looking.at("gates", lambda: trial.ask_gates(logged)) if logged else None
+        found = looking.at(f"gates '{variant}'", lambda: trial.ask_gates(logged)) if logged else None
         if logged and found is None:
             yield from looking.take("")
     for one in found or ():
         said = one.found if one.verdict is Verdict.PASS else f"expected {one.expected}, found {one.found}"
         off = f" (switched off: {one.off})" if one.off else ""
-        yield Finding(one.verdict if one.stops else Verdict.PASS, one.name, f"{said}{off}")
+        yield Finding(one.verdict if one.stops else Verdict.PASS, f"{one.name} '{variant}'", f"{said}{off}")
 
 
 def _logged(trial: _Trial, model: Any, folder: Path) -> Path:

@@ -55,12 +55,14 @@ def train(
 @app.command()
 def check(
     model: Annotated[str, typer.Argument(help="A folder of training/models.")],
+    variant: Annotated[str | None, typer.Option(help="A variant of model.yaml; all of them if not given.")] = None,
     data: Csv = None,
 ) -> None:
     """Find what a later step would refuse, in seconds and without MLflow: fits a few rows and asks the gates.
 
-    Looks at model.yaml, the plan of each variant, types and rows, hold-out, gates, what can be stored and served. Each
-    line says what was found, and what to do about it. Exit 1 unless all pass.
+    Looks at model.yaml, types and rows, hold-out, and of each variant at plan, gates, what can be
+    stored and served. Each line says what was found, and what to do about it. Exit 1 unless all
+    pass.
 
     Example: trackback check diamond-price
     """
@@ -69,7 +71,7 @@ def check(
     _enter_own_environment(settings, model)
     from training import check as checks
 
-    request = checks.CheckRequest(settings.trackback_models, model, settings.trackback_environments, data)
+    request = checks.CheckRequest(settings.trackback_models, model, settings.trackback_environments, data, variant)
     passed = True
     for finding in checks.check(request):
         sys.stdout.write(f"{finding}\n")

@@ -48,7 +48,7 @@ def train(request: TrainRequest, say: Say) -> TrainedRun:
     flavor = find_flavor(config.library)
     if request.master and not flavor.RUNS_ON_A_CLUSTER:
         raise Refused(f"expected no master, found {request.master}: {config.library} trains on this machine only")
-    variant, folder = _variant(config, request.variant), request.models / config.name
+    variant, folder = chosen_variant(config, request.variant), request.models / config.name
     plan = checked_plan(config, flavor, folder, variant)
     say(f"{config.name}: reading {request.csv or config.data.source}")
     rows = load_rows(config, folder, request.csv)
@@ -67,7 +67,8 @@ def train(request: TrainRequest, say: Say) -> TrainedRun:
         return run.log_result(model, predictions, rows.dataset, ingredients.provenance)
 
 
-def _variant(config: ModelConfig, requested: str | None) -> str:
+def chosen_variant(config: ModelConfig, requested: str | None) -> str:
+    """The first one if None. Raises Refused for one that model.yaml does not have."""
     name = requested or next(iter(config.variants))
     if name not in config.variants:
         raise Refused(f"expected a variant of {config.name} ({', '.join(config.variants)}), found '{name}'")

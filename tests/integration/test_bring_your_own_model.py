@@ -106,7 +106,7 @@ def test_a_check_of_the_model_of_the_page_names_the_line_to_commit_and_then_pass
     page.write_text(page.read_text().replace("holdout_sha256: null", pin))
     second = run(checkout, nobody, "training", "check", "diabetes")
     assert second.returncode == 0, second.stdout
-    assert second.stdout.splitlines()[-1] == "PASS         serving: onnx or sklearn"
+    assert second.stdout.splitlines()[-1] == "PASS         serving 'ridge': onnx or sklearn"
 
 
 def test_the_modules_on_the_page_are_those_that_ship() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from services.contract.errors import Refused
 from services.contract.verdict import Verdict
 from training.check import CheckRequest, Finding, check
 
@@ -43,9 +44,9 @@ def models(tmp_path: Path) -> Path:
     return folder.parent
 
 
-def found(models: Path) -> list[Finding]:
+def found(models: Path, variant: str | None = None) -> list[Finding]:
     rows, environments = models.parent / "rows.csv", models.parent / "environments"
-    return list(check(CheckRequest(models, "gems", environments, rows)))
+    return list(check(CheckRequest(models, "gems", environments, rows, variant)))
 
 
 def change(file: Path, before: str, after: str) -> None:
@@ -59,11 +60,11 @@ def failed(findings: Sequence[Finding]) -> dict[str, str]:
 
 def test_all_is_looked_at_up_to_the_gates_which_are_named_when_they_cannot_be_asked(models: Path) -> None:
     before = mlflow.get_tracking_uri()
-    findings = found(models)
+    findings = found(models, "first")
     passed = [one.name for one in findings if one.verdict is Verdict.PASS]
-    assert passed == ["model.yaml", "library", "plan 'first'", "plan 'second'", "rows", "trial fit", "log"]
-    assert set(failed(findings)) == {"hold-out", "gates"}
-    assert failed(findings)["gates"].endswith("environments/delivery, found none: scripts/setup delivery")
+    assert passed == ["model.yaml", "library", "plan 'first'", "rows", "trial fit 'first'", "log 'first'"]
+    assert set(failed(findings)) == {"hold-out", "gates 'first'"}
+    assert failed(findings)["gates 'first'"].endswith("environments/delivery, found none: scripts/setup delivery")
     assert mlflow.get_tracking_uri() == before
 
 
@@ -83,7 +84,13 @@ def test_a_hold_out_that_is_not_pinned_is_named_with_the_line_that_pins_it(model
         ("gems/model.yaml", "{mean_absolute_error: {max", "{mae: {max", "model.yaml", "mae"),
         ("gems/model.yaml", "second: {alpha: 2.0}", "second: {beta: 2.0}", "plan 'second'", "expected `build` to take"),
         ("gems/train.py", "Ridge(alpha=alpha)", "Ridge", "plan 'first'", "found the class Ridge: return Ridge()"),
-        ("gems/train.py", "alpha=alpha", "alpha=-alpha", "trial fit", "The 'alpha' parameter of Ridge must be"),
+        (
+            "gems/train.py",
+            "alpha=alpha",
+            "alpha=-alpha",
+            "trial fit 'second'",
+            "The 'alpha' parameter of Ridge must be",
+        ),
         ("../rows.csv", "1.5,", "one and a half,", "rows", "rows.csv:17: column 'carat': expected a number"),
     ],
     ids=["library", "task", "few rows", "unknown metric", "variant", "class", "fit", "cell"],
@@ -98,5 +105,10 @@ def test_what_a_later_step_would_refuse_is_found(
 def test_the_other_variants_are_looked_at_when_one_is_refused(models: Path) -> None:
     change(models / "gems" / "model.yaml", "first: {alpha: 1.0}", "first: {beta: 1.0}")
     assert [one.name for one in found(models) if one.verdict is Verdict.PASS][2:] == [
-        "plan 'second'", "rows", "trial fit", "log",
+        "plan 'second'", "rows", "trial fit 'second'", "log 'second'",
     ]  # fmt: skip
+
+
+def test_a_variant_that_there_is_not_is_refused_with_those_that_there_are(models: Path) -> None:
+    with pytest.raises(Refused, match=r"expected a variant of gems \(first, second\), found 'third'"):
+        found(models, "third")
