@@ -10,6 +10,8 @@ from services.contract.calibration import BINS, bins_of, log_losses, surprises
 from services.contract.prediction import Labelled, Prediction, number_of
 from services.contract.task import Task
 
+# Rows of a product of matrices.
+_TOGETHER = 4096
 _SMALLEST = float(numpy.finfo(float).eps)
 
 
@@ -36,11 +38,18 @@ class Sums:
 
     def __call__(self, weights: numpy.ndarray) -> numpy.ndarray:
         """Counts in single precision, which takes half the time and is exact for numbers of rows."""
-        counts = weights.dtype == numpy.uint8
-        sums = (weights.astype(numpy.float32) @ self.single).astype(float) if counts else weights @ self.columns
+        sums = self._of_counts(weights) if weights.dtype == numpy.uint8 else weights @ self.columns
         ends = numpy.cumsum([metric.columns.shape[1] for metric in self.metrics])[:-1]
         each = zip(self.metrics, numpy.split(sums, ends, axis=1), strict=True)
         return numpy.stack([metric.value(of_metric) for metric, of_metric in each], axis=1)
+
+    def _of_counts(self, counts: numpy.ndarray) -> numpy.ndarray:
+        """In parts of rows that stay in a processor's cache."""
+        sums = numpy.zeros((len(counts), self.columns.shape[1]))
+        for first in range(0, len(self.single), _TOGETHER):
+            some = slice(first, first + _TOGETHER)
+            sums += counts[:, some].astype(numpy.float32) @ self.single[some]
+        return sums
 
 
 def _mean(losses: numpy.ndarray) -> Sum:

@@ -10,7 +10,7 @@ import numpy
 from services.contract.prediction import Prediction
 from services.contract.task import Task
 from services.delivery.statistics.labels import MacroF1
-from services.delivery.statistics.ranking import RANKED, Ranking
+from services.delivery.statistics.ranking import RANKED, Ranking, Rankings
 from services.delivery.statistics.sums import SUMMED, Sums
 
 # From weights of shape (weightings, rows) to values of shape (weightings, metrics): NaN where there is none.
@@ -43,10 +43,11 @@ def weighted_metrics(
     if summed := [place for place, name in names.items() if name in SUMMED[task]]:
         # All models in one product of matrices.
         parts.append((summed, Sums.of([SUMMED[task][names[place]](actual, of[place]) for place in summed])))
+    if ranked := [place for place, name in names.items() if name in RANKED]:
+        of_each = [metric for metric in metrics if metric in RANKED]
+        parts.append((ranked, Rankings(tuple(Ranking.of(of_each, actual, one) for one in answers))))
     for first in range(0, len(names), len(metrics)):
         places = range(first, first + len(metrics))
-        if ranked := [place for place in places if names[place] in RANKED]:
-            parts.append((ranked, Ranking.of([names[place] for place in ranked], actual, of[first])))
         if f1 := [place for place in places if names[place] == "f1_score"]:
             parts.append((f1, MacroF1.of(actual, of[first])))
     return WeightedMetrics(len(names), tuple(parts))
