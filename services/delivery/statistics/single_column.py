@@ -10,6 +10,8 @@ import numpy
 _CELLS = 60_000
 _TOO_FEW, _FEWEST, _MOST = 20, 200, 5_000
 _LEAVES, _ROWS_A_LEAF = 256, 5
+# Of the rows that are learnt from, in a leaf of the tree that is made for chances: of few rows a leaf knows none.
+_SHARE_A_LEAF = 0.025
 
 
 def sample(rows: int, columns: int) -> list[int]:
@@ -48,13 +50,19 @@ class Target:
 
 
 def column_skill(cells: Sequence[Any], target: Target) -> float:
-    """`cells` are numbers, or texts and None where one is missing; as many as there are values of the target."""
+    """`cells` are numbers, or texts and None where one is missing; as many as there are values of the target.
+
+    The better one of a fine tree, for what the column tells exactly, and a coarse one, for what it makes probable.
+    """
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     kind = DecisionTreeClassifier if target.labels else DecisionTreeRegressor
-    tree = kind(max_leaf_nodes=_LEAVES, min_samples_leaf=_ROWS_A_LEAF, random_state=0)
     places, half = _in_order(_numbers(cells, target))[:, None], target.half
-    return target.skill(tree.fit(places[:half], target.values[:half]).predict(places[half:]))
+    trees = (
+        kind(max_leaf_nodes=_LEAVES, min_samples_leaf=rows, random_state=0)
+        for rows in {_ROWS_A_LEAF, max(_ROWS_A_LEAF, round(_SHARE_A_LEAF * half))}
+    )
+    return max(target.skill(tree.fit(places[:half], target.values[:half]).predict(places[half:])) for tree in trees)
 
 
 def _numbers(cells: Sequence[Any], target: Target) -> numpy.ndarray:

@@ -107,6 +107,18 @@ def test_a_probability_is_held_against_0_and_1() -> None:
     assert named(found.warnings(sure)) == ["arrived"]
 
 
+def test_a_column_that_makes_the_target_only_probable_is_named_as_well() -> None:
+    """As the delay of a departure does for that of an arrival: a leaf of few rows knows no chance."""
+    delay = noise(1)
+    chance = 1 / (1 + numpy.exp(-4 * delay))
+    late = (numpy.random.default_rng(5).random(ROWS) < chance).astype(int).tolist()
+    found = column_skills(
+        config("binary-classification", a="double", delay="double"), holdout(late, noise(2).tolist(), delay.tolist())
+    )
+    assert found
+    assert named(found.warnings([Labelled(label=round(p), probability=p) for p in chance.tolist()])) == ["delay"]
+
+
 def test_a_model_of_one_column_has_nothing_to_be_compared_with() -> None:
     assert column_skills(config("regression", a="double"), holdout([1.0, 2.0], [1.0, 2.0])) is None
 
