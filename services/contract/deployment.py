@@ -131,3 +131,8 @@ class ModelState(Record):
     live: Deployment | None
     previous: Deployment | None
     retired: Retirement | None = None
+
+    def releases(self) -> set[str]:
+        """What answers, what a rollback goes back to, what a retired model had, and what is on its way to be live."""
+        deployed = (self.live, self.previous, self.retired and self.retired.deployment)
+        return {one.release for one in (*deployed, self.step) if one}

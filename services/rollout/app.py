@@ -20,6 +20,7 @@ from services.contract.deployment import (
     RollbackRequest,
     StepRequest,
 )
+from services.contract.engine_images import PrunedImages, PruneImages
 from services.contract.errors import LiveChanged, Refused, SteppedBack
 from services.contract.http_guard import Access, Guard
 from services.contract.ledger import Audit, JournalEntry, LedgerNote
@@ -120,6 +121,10 @@ def _add_changes(app: FastAPI, rollout: Rollout) -> None:
     @app.post("/models/{model}/step")
     def step(model: ModelName, request: StepRequest) -> StepStatus | None:
         return rollout.obey(model, request)
+
+    @app.post("/images/prune")
+    def prune_images(request: PruneImages) -> PrunedImages:
+        return rollout.prune_images(request)
 
     @app.post("/models/{model}/ledger")
     def note(model: ModelName, request: LedgerNote) -> LedgerNote:

@@ -40,6 +40,10 @@ class ReleaseStore:
         self._images = folder / names.IMAGES_FOLDER
         self._others = [other / names.RELEASES_FOLDER for other in others]
 
+    def with_images(self) -> set[str]:
+        """Digests of the releases of which an image is recorded."""
+        return {path.stem for path in self._images.glob("*.json")}
+
     def find(self, model: str, digest: str) -> StoredRelease:
         """Raises Refused for a release that is absent, changed, of another model or at odds with itself."""
         if (folder := self._place(digest)).parent != self._releases:

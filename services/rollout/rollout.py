@@ -14,6 +14,7 @@ from services.contract.deployment import (
     RollbackRequest,
     StepRequest,
 )
+from services.contract.engine_images import PrunedImages, PruneImages
 from services.contract.errors import Refused
 from services.contract.ledger import Audit, JournalEntry, LedgerNote
 from services.contract.prediction_log import LogQuery
@@ -72,6 +73,18 @@ class Rollout:
     def logged(self, name: str, query: LogQuery) -> Iterator[bytes]:
         """Lines of a model's prediction log. Raises Refused when it cannot be read now."""
         return filter(query.matches, self._dependencies.backend.logged(name))
+
+    def prune_images(self, request: PruneImages) -> PrunedImages:
+        """Of releases that the store has no more; what answers, did before or is on its way stays in any case."""
+        recorded = self._dependencies.store.with_images()
+        # A store without any is one that is not there: nothing is known then.
+        kept = recorded - set(request.gone) | set(self._in_use())
+        removed = self._dependencies.backend.prune_images(kept, request.dry_run) if recorded else []
+        return PrunedImages(removed=tuple(removed))
+
+    def _in_use(self) -> Iterator[str]:
+        for state in [model.state() for model in list(self._models.values())]:
+            yield from state.releases()
 
     def state(self, name: str) -> ModelState:
         if model := self._models.get(name):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from services.contract.control_protocol import Split, Workers
+from services.contract.engine_images import EngineImage
 from services.contract.errors import Refused
 from services.rollout.analysis.figures import Seen
 from services.rollout.release_store import StoredRelease
@@ -111,6 +112,9 @@ class Backend(Protocol):
 
     def logged(self, model: str) -> Iterator[bytes]:
         """The whole lines of the model's prediction log, in no order. Raises Refused when it cannot be read now."""
+
+    def prune_images(self, kept: Collection[str], dry_run: bool) -> list[EngineImage]:
+        """Removes images of releases that are neither `kept` nor about to start; none where images are not used."""
 
     def close(self) -> None:
         """Ends everything, and starts nothing more."""

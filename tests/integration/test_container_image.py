@@ -1,20 +1,27 @@
 """A release as an image in a real registry, run by a real engine: read-only, as nobody, without a capability."""
 
+import io
 import os
 import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
+import tarfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import docker
 import httpx
 import pytest
+from docker.errors import ImageNotFound
 from docker.models.containers import Container
 
 from services.contract import names
 from services.contract.release import Image, Release
 from services.delivery.settings import Settings
 from services.delivery.verbs.package import with_image
+from services.rollout.containers.container_backend import ContainerBackend
+from services.rollout.settings import Settings as RolloutSettings
 from tests.support.container_engine import engine, image_of  # noqa: F401  a fixture
 from tests.support.paths import ROOT
 from tests.support.poll import poll_until
@@ -122,6 +129,93 @@ def url_of(service: Container) -> str:
 def state_of(service: Container) -> dict[str, Any]:
     service.reload()
     return dict(service.attrs["State"])
+
+
+@dataclass
+class EngineImages:
+    """Tiny images of releases under names of their own, of a backend whose registry is at `address`."""
+
+    engine: docker.DockerClient
+    address: str
+    backend: ContainerBackend
+    made: list[str] = field(default_factory=list)
+
+    def make(self, repository: str, digit: str, labelled: bool = True) -> str:
+        """Named by its tag alone, as nobody has pushed it."""
+        labels = {names.RELEASE_LABEL: digit * 64, names.MODEL_LABEL: "tiny", names.REVISION_LABEL: f"{digit}-aaaaaaaa"}
+        changes = [f"LABEL {key}={value}" for key, value in labels.items()] if labelled else [f"ENV DIGIT={digit}"]
+        self.engine.api.import_image_from_data(tiny_layer(), repository, digit, changes=changes)
+        self.made.append(f"{repository}:{digit}")
+        return self.made[-1]
+
+    def pull(self, digit: str) -> str:
+        """Named by its digest alone, as the rollout service pulls it."""
+        name = self.make(f"{self.address}/{names.IMAGES}/tiny", digit)
+        assert "error" not in self.engine.images.push(name)
+        (by_digest,) = self.engine.images.get(name).attrs["RepoDigests"]
+        self.engine.images.remove(name)
+        self.engine.images.pull(by_digest)
+        self.made.append(by_digest)
+        return str(by_digest)
+
+    def left(self, found: Sequence[str]) -> list[bool]:
+        def is_there(name: str) -> bool:
+            try:
+                return bool(self.engine.images.get(name))
+            except ImageNotFound:
+                return False
+
+        return [is_there(name) for name in found]
+
+
+def tiny_layer() -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as tar:
+        entry = tarfile.TarInfo("release")
+        entry.size = 1000
+        tar.addfile(entry, io.BytesIO(b"x" * 1000))
+    return file.getvalue()
+
+
+@pytest.fixture
+def images(engine: docker.DockerClient, address: str, tmp_path: Path) -> Iterator[EngineImages]:  # noqa: F811
+    settings = RolloutSettings(registry=address, gateway_runtime="127.0.0.1:9")
+    bench = EngineImages(engine, address, ContainerBackend(settings, tmp_path, {}))
+    try:
+        yield bench
+    finally:
+        for name in bench.made:
+            with suppress(ImageNotFound):
+                engine.images.remove(name, force=True)
+
+
+def test_release_images_that_nobody_keeps_go_from_the_engine_and_no_others(images: EngineImages) -> None:
+    ours, theirs = f"{images.address}/{names.IMAGES}", f"rollout-test-other/{names.IMAGES}"
+    goes, kept, used = (images.pull(digit) for digit in "123")
+    staying = [images.make(f"{theirs}/tiny", "4"), images.make(f"{ours}/prediction-tiny", "5", labelled=False)]
+    shared, alias = images.make(f"{ours}/tiny", "6"), f"{theirs}/tiny:6"
+    images.engine.images.get(shared).tag(alias)
+    images.made.append(alias)
+    stopped = images.engine.containers.create(used, command="never")
+    try:
+        planned = images.backend.prune_images({"2" * 64}, dry_run=True)
+        assert images.left([goes, shared]) == [True, True]
+        done = images.backend.prune_images({"2" * 64}, dry_run=False)
+    finally:
+        stopped.remove(force=True)
+    assert planned == done
+    found = {image.revision: (image.model, image.names, image.bytes) for image in done}
+    assert found == {"1-aaaaaaaa": ("tiny", (goes,), 1000), "6-aaaaaaaa": ("tiny", (shared,), 0)}
+    assert images.left([goes, shared]) == [False, False]
+    assert images.left([kept, used, *staying, alias]) == [True] * 5
+
+
+def test_an_image_stays_while_its_release_is_about_to_start(images: EngineImages) -> None:
+    name = images.pull("1")
+    with images.backend._keeping_image("1" * 64):
+        assert images.backend.prune_images((), dry_run=False) == []
+    assert images.left([name]) == [True]
+    assert [image.names for image in images.backend.prune_images((), dry_run=False)] == [(name,)]
 
 
 def test_a_release_packaged_again_is_the_same_image_and_nothing_is_sent(

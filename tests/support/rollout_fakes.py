@@ -11,6 +11,7 @@ from typing import Self
 from services.contract.backoff import Clock
 from services.contract.control_protocol import Split, Workers
 from services.contract.deployment import DeployRequest, RollbackRequest
+from services.contract.engine_images import EngineImage
 from services.contract.errors import Refused
 from services.rollout.analysis.figures import Seen
 from services.rollout.notifier import Notifier
@@ -136,6 +137,7 @@ class FakeBackend:
     left: list[FakeServing] = field(default_factory=list)
     published: list[str] = field(default_factory=list)
     log: dict[str, list[bytes]] = field(default_factory=dict)
+    images: list[EngineImage] = field(default_factory=list)
 
     def start(self, release: StoredRelease) -> Serving:
         serving = FakeServing(
@@ -171,6 +173,12 @@ class FakeBackend:
 
     def logged(self, model: str) -> Iterator[bytes]:
         yield from self.log.get(model, ())
+
+    def prune_images(self, kept: Collection[str], dry_run: bool) -> list[EngineImage]:
+        found = [image for image in self.images if image.release not in kept]
+        if not dry_run:
+            self.images = [image for image in self.images if image not in found]
+        return found
 
     def close(self) -> None:
         for serving in self.all:

@@ -18,6 +18,7 @@ from services.contract.deployment import (
     RollbackRequest,
     StepRequest,
 )
+from services.contract.engine_images import PrunedImages, PruneImages
 from services.contract.errors import LiveChanged, Refused, SteppedBack, Unavailable
 from services.contract.ledger import Audit, JournalEntry, LedgerNote
 from services.contract.prediction_log import LoggedPrediction, LogQuery
@@ -90,6 +91,9 @@ class Rollout:
 
     def plan(self, model: str, to: str | None) -> RollbackPlan:
         return self._ask(RollbackPlan, "GET", f"/models/{model}/rollback{f'?to={quote(to)}' if to else ''}")
+
+    def prune_images(self, request: PruneImages) -> PrunedImages:
+        return self._ask(PrunedImages, "POST", "/images/prune", request)
 
     def retire(self, model: str, request: RetireRequest) -> Retirement:
         return self._ask(Retirement, "POST", f"/models/{model}/retire", request)

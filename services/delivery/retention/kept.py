@@ -1,6 +1,6 @@
 """Which releases of a model stay: what answers or did before, what came last, and what something refers to."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.contract.deployment import ModelState
@@ -30,12 +30,6 @@ def kept(store: Store, stored: Iterable[Stored], state: ModelState, newest: int)
     return {
         *(one.digest for one in found[:newest]),
         *(one.digest for one in found if one.number > live),
-        *_answering(state),
+        *state.releases(),
         *(one.digest for one in found if store.refers_to(one.digest)),
     }
-
-
-def _answering(state: ModelState) -> Iterator[str]:
-    """What answers, what a rollback goes back to, and what a retired model had."""
-    retired = state.retired.deployment if state.retired else None
-    yield from (one.release for one in (state.live, state.previous, retired) if one)

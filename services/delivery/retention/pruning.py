@@ -1,4 +1,4 @@
-"""Removes old releases, their images in the registry, and what was cached on the way to them."""
+"""Removes old releases, their images in the registry and on the engine, and what was cached on the way to them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from services.contract.deployment import ModelState
+from services.contract.engine_images import PrunedImages, PruneImages
 from services.contract.errors import Refused
 from services.contract.record import Record
 from services.contract.release import Image
@@ -34,13 +35,15 @@ class Housekeeping(Record):
 
 @dataclass(frozen=True)
 class Needs:
-    """`state` and `newest` are of a model, by its name; `registry` is where release images are, None without any."""
+    """`state` and `newest` are of a model, by its name; `registry` is where release images are, None without any.
+    `engine` removes those that the engine has pulled."""
 
     store: Store
     state: Callable[[str], ModelState]
     newest: Callable[[str], int]
     now: datetime
     registry: ImageRegistry | None = None
+    engine: Callable[[PruneImages], PrunedImages] | None = None
 
 
 def prune(needs: Needs, dry_run: bool) -> Housekeeping:
@@ -56,6 +59,10 @@ def prune(needs: Needs, dry_run: bool) -> Housekeeping:
     found = [*_releases(needs.store, going), *_unused(needs, staying)]
     freed = _bytes if dry_run else partial(_take, needs.store)
     removed = [Removed(what=what, folder=str(path), bytes=freed(path)) for what, path in found]
+    try:
+        removed += _from_engine(needs, going, dry_run)
+    except Refused as refused:
+        notes.append(f"images of releases stay on the engine: {refused}")
     return Housekeeping(dry_run=dry_run, kept=tuple(map(str, staying)), removed=tuple(removed), notes=tuple(notes))
 
 
@@ -77,6 +84,17 @@ def _remove_images(needs: Needs, going: Sequence[Stored]) -> Iterator[str]:
                 needs.registry.delete_manifest(image.repository, image.digest)
             except Refused as refused:
                 yield f"the image of {one} stays in the registry: {refused}"
+
+
+def _from_engine(needs: Needs, going: Sequence[Stored], dry_run: bool) -> list[Removed]:
+    """After the store: the rollout service keeps each image of which that has a record."""
+    if not needs.engine:
+        return []
+    done = needs.engine(PruneImages(gone=tuple(one.digest for one in going), dry_run=dry_run))
+    return [
+        Removed(what=f"the engine's image of {one.model} {one.revision}", folder=one.names[0], bytes=one.bytes)
+        for one in done.removed
+    ]
 
 
 def _unused(needs: Needs, staying: Sequence[Stored]) -> Iterator[tuple[str, Path]]:

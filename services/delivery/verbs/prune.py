@@ -63,5 +63,6 @@ def _pruned(settings: Settings, dry_run: bool) -> Housekeeping:
 
     with ExitStack() as opened:
         registry = opened.enter_context(ImageRegistry(settings.registry_url)) if settings.registry_url else None
-        state = Rollout(settings.rollout_url).state
-        return pruned(Needs(Store(settings.store), state, newest, datetime.now(UTC), registry), dry_run)
+        rollout = Rollout(settings.rollout_url, token=settings.rollout_access_token)
+        store, now = Store(settings.store), datetime.now(UTC)
+        return pruned(Needs(store, rollout.state, newest, now, registry, rollout.prune_images), dry_run)

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Lock, Thread
 
 from services.contract import names
+from services.contract.engine_images import EngineImage
 from services.contract.errors import Refused
 from services.contract.serving_settings import (
     CONTROL,
@@ -49,6 +50,7 @@ class ContainerBackend:
         self._engine = ContainerEngine()
         self._lock = Lock()
         self._closed = False
+        self._starting: list[str] = []
 
     def prepare(self) -> None:
         """Waits for what may start later than we do, then offers the base images to the pipelines."""
@@ -61,7 +63,38 @@ class ContainerBackend:
         """With one replica; the others come when it answers."""
         return self._replicas([self._run(release)])
 
+    def prune_images(self, kept: Collection[str], dry_run: bool) -> list[EngineImage]:
+        unused = self._engine.unused_images(f"{self._settings.registry}/{names.IMAGES}/")
+        going = [image for image in unused if image.release not in kept]
+        return [image for image in going if dry_run or self._removed(image)]
+
+    def _removed(self, image: EngineImage) -> bool:
+        with self._lock:
+            if image.release in self._starting:
+                return False
+            try:
+                self._engine.remove_image(image)
+            except Refused as refusal:
+                log.warning("%s", refusal)
+                return False
+        return True
+
+    @contextlib.contextmanager
+    def _keeping_image(self, release: str) -> Iterator[None]:
+        """From before it is pulled until a container has it, nobody removes the image."""
+        with self._lock:
+            self._starting.append(release)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._starting.remove(release)
+
     def _run(self, release: StoredRelease) -> ServingContainer:
+        with self._keeping_image(release.digest):
+            return self._run_verified(release)
+
+    def _run_verified(self, release: StoredRelease) -> ServingContainer:
         reference, image_labels = self._verified(release)
         plan = self._plan(release, image_labels)
         labels = {names.MODEL_LABEL: release.model, names.RELEASE_LABEL: release.digest}

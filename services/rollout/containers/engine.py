@@ -9,10 +9,13 @@ from typing import Any
 import docker
 import docker.errors
 import docker.models.containers
+import docker.models.images
 import requests
 import urllib3
 from docker.types import LogConfig, Ulimit
 
+from services.contract import names
+from services.contract.engine_images import EngineImage
 from services.contract.errors import Refused
 
 USER = "10001:10001"
@@ -113,6 +116,21 @@ class ContainerEngine:
                 image = self._client.images.pull(reference)
             return dict(image.labels)
 
+    def unused_images(self, repositories: str) -> list[EngineImage]:
+        """Of releases, and of no container, whoever's. `repositories` is how the names begin that are ours."""
+        with _engine("list the images of releases"):
+            used = {one["ImageID"] for one in self._client.api.containers(all=True)}
+            found = self._client.images.list(filters={"label": names.RELEASE_LABEL})
+            return [one for image in found if image.id not in used and (one := _ours(image, repositories))]
+
+    def remove_image(self, image: EngineImage) -> None:
+        """Takes our names from it, and with the last name of all the engine removes it. Nothing is forced: an image
+        that a container has meanwhile stays, and Refused is raised."""
+        for name in image.names:
+            # A name by digest goes with the tag of the same repository.
+            with contextlib.suppress(docker.errors.ImageNotFound), _engine(f"remove the image {name}"):
+                self._client.images.remove(name, noprune=True)
+
     @contextlib.contextmanager
     def read(self, reference: str, folder: str, project: str) -> Iterator[Iterable[bytes]]:
         """The image's folder as tar, from a container that never runs."""
@@ -179,6 +197,21 @@ _CONFINED: Mapping[str, Any] = {
     "healthcheck": {"test": ["NONE"]},  # the gateway asks
     "log_config": LogConfig(type="json-file", config={"max-size": "1m", "max-file": "3"}),
 }
+
+
+def _ours(image: docker.models.images.Image, repositories: str) -> EngineImage | None:
+    """None without a name of ours, and for labels that `package` does not write."""
+    labels, every = image.labels, [*(image.attrs["RepoTags"] or ()), *(image.attrs["RepoDigests"] or ())]
+    ours = tuple(name for name in every if name.startswith(repositories))
+    if not ours or not (names.SHA256.fullmatch(labels[names.RELEASE_LABEL]) and names.MODEL_LABEL in labels):
+        return None
+    return EngineImage(
+        model=labels[names.MODEL_LABEL],
+        revision=labels.get(names.REVISION_LABEL, ""),
+        release=labels[names.RELEASE_LABEL],
+        names=ours,
+        bytes=image.history()[0]["Size"] if len(ours) == len(every) else 0,
+    )
 
 
 def _follow(progress: Iterable[Mapping[str, str]]) -> None:

@@ -11,6 +11,7 @@ from threading import Lock, Thread
 
 from services.contract import names
 from services.contract.checkout import ROOT
+from services.contract.engine_images import EngineImage
 from services.contract.environments import python_for
 from services.contract.errors import Refused
 from services.contract.process_identity import identity
@@ -94,6 +95,9 @@ class ProcessBackend:
 
     def logged(self, model: str) -> Iterator[bytes]:
         return self._shown.logged(model)
+
+    def prune_images(self, kept: Collection[str], dry_run: bool) -> list[EngineImage]:  # noqa: ARG002  no images here
+        return []
 
     def close(self) -> None:
         with self._lock:

@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.disk_growth import growth
 from services.contract.deployment import Action, Deployment, ModelState, Retirement
+from services.contract.engine_images import EngineImage, PrunedImages, PruneImages
 from services.contract.errors import Refused, Unavailable
 from services.contract.release import Image
 from services.delivery.packaging.image_registry import ImageRegistry
@@ -41,6 +42,9 @@ class Bench:
     states: dict[str, ModelState] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
     deletes: bool = True
+    asked: list[PruneImages] = field(default_factory=list)
+    engine_is_away: bool = False
+    has_image: bool = False
 
     def deployment(self, number: int) -> Deployment:
         said = {"revision": f"{number}-aaaaaaaa", "release": self.digests[number - 1], "run_id": "a" * 32, "by": "ada"}
@@ -54,9 +58,18 @@ class Bench:
 
     def prune(self, dry_run: bool = False) -> Housekeeping:
         registry = ImageRegistry("http://registry", httpx.MockTransport(self.answer))
-        needs = Needs(self.store, self.states.__getitem__, lambda _: self.newest, NOW, registry)
+        needs = Needs(self.store, self.states.__getitem__, lambda _: self.newest, NOW, registry, self.engine)
         with registry:
             return prune(needs, dry_run)
+
+    def engine(self, request: PruneImages) -> PrunedImages:
+        """It has the image of promotion 1, if any."""
+        if self.engine_is_away:
+            raise Refused("no engine")
+        self.asked.append(request)
+        recorded = self.store.image_record(self.digests[0]).exists() and self.digests[0] not in request.gone
+        said = {"model": MODEL, "revision": "1-aaaaaaaa", "names": (f"here/{REPOSITORY}",), "bytes": 1234}
+        return PrunedImages(removed=(EngineImage(release=self.digests[0], **said),) if self.has_image and not recorded else ())
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         """As a registry does that lets nobody delete: registry 2.8 without REGISTRY_STORAGE_DELETE_ENABLED."""
@@ -178,6 +191,20 @@ def test_an_image_is_deleted_by_its_digest(bench: Bench) -> None:
     bench.store.put_image(Image(release=bench.digests[0], repository=REPOSITORY, digest=image, base=image))
     assert bench.prune().notes == ()
     assert bench.deleted == [f"/v2/{REPOSITORY}/manifests/{image}"]
+
+
+def test_the_engine_is_asked_when_the_records_are_gone_and_an_engine_that_says_no_is_a_note(bench: Bench) -> None:
+    bench.live(6, previous=5)
+    image = f"sha256:{'1' * 64}"
+    bench.store.put_image(Image(release=bench.digests[0], repository=REPOSITORY, digest=image, base=image))
+    bench.has_image = True
+    planned, done = bench.prune(dry_run=True), bench.prune()
+    words = "remove the engine's image of diamond-price 1-aaaaaaaa: 1,234 bytes, here/trackback/release"
+    assert (f"would {words}" in lines(planned), "removed" + words.removeprefix("remove") in lines(done)) == (True, True)
+    gone = tuple(bench.digests[:4])
+    assert [(one.dry_run, one.gone) for one in bench.asked] == [(True, gone), (False, gone)]
+    bench.engine_is_away = True
+    assert bench.prune().notes == ("images of releases stay on the engine: no engine",)
 
 
 @pytest.mark.parametrize("error", [Unavailable("the rollout service is away"), Refused("no")])

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.core.result import Ok
 
 from services.contract.deployment import DeployRequest, RetireRequest, RollbackRequest
+from services.contract.engine_images import EngineImage
 from services.contract.errors import Refused
 from services.contract.http_guard import SAFE_METHODS, Access
 from services.rollout.app import create_app
@@ -107,6 +108,7 @@ def test_whatever_changes_something_wants_the_token_and_refuses_another_host_and
         "step",
         "ledger",
         "predictions",
+        "prune",
     }
     known = {"Authorization": f"Bearer {TOKEN}"}
     for method, path in changing:
@@ -116,6 +118,35 @@ def test_whatever_changes_something_wants_the_token_and_refuses_another_host_and
         ]
         assert found == [401, 400, 403, 422], path
     machine.close()
+
+
+def test_images_of_what_answers_or_did_before_or_is_recorded_stay_on_the_engine(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    digests = [*three_releases(store), "d" * 64, "e" * 64]
+    machine = FakeMachine(tmp_path / "state", store, free_port())
+    rollout = Rollout(machine.dependencies())
+    machine.backend.images = [
+        EngineImage(model=MODEL, revision=f"{number}-aaaaaaaa", release=digest, names=("here",), bytes=1)
+        for number, digest in enumerate(digests, 1)
+    ]
+
+    def pruned(*gone: str, dry_run: bool = False) -> list[str]:
+        """The revisions whose images went."""
+        answer = asked(create_app(rollout), "POST", "/images/prune", json={"gone": gone, "dry_run": dry_run})
+        return [image["revision"] for image in answer.json()["removed"]]
+
+    for digest in digests[:2]:
+        rollout.deploy(MODEL, DeployRequest(release=digest, by="ada"))
+    assert pruned() == []  # a store without any record is none
+    (store / "images").mkdir()
+    for digest in digests[2:4]:
+        (store / "images" / f"{digest}.json").write_text("{}")
+    assert pruned(digests[3], dry_run=True) == ["4-aaaaaaaa", "5-aaaaaaaa"]
+    assert pruned() == ["5-aaaaaaaa"]
+    (store / "images" / f"{digests[3]}.json").unlink()
+    assert pruned() == ["4-aaaaaaaa"]
+    assert [image.release for image in machine.backend.images] == digests[:3]
+    rollout.close()
 
 
 def test_names_that_nobody_delivered_to_leave_nothing_behind(tmp_path: Path) -> None:
