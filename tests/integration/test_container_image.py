@@ -5,7 +5,7 @@ import os
 import subprocess
 import tarfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,20 @@ from docker.models.containers import Container
 
 from services.contract import names
 from services.contract.release import Image, Release
+from services.delivery.packaging.image_registry import (
+    OCI_CONFIG,
+    OCI_LAYER,
+    OCI_MANIFEST,
+    ImageRegistry,
+    canonical,
+    sha256_of,
+)
 from services.delivery.settings import Settings
 from services.delivery.verbs.package import with_image
 from services.rollout.containers.container_backend import ContainerBackend
 from services.rollout.settings import Settings as RolloutSettings
 from tests.support.container_engine import engine, image_of  # noqa: F401  a fixture
+from tests.support.deleting_registry import DeletingRegistry
 from tests.support.paths import ROOT
 from tests.support.poll import poll_until
 from tests.support.release_factory import ROWS, build_release, expected_predictions
@@ -43,13 +52,21 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def address(engine: docker.DockerClient) -> Iterator[str]:  # noqa: F811
-    """Of a registry of our own."""
+    """Of a registry of our own, which lets nobody delete."""
+    with registry_of(engine, {}) as (found, _):
+        yield found
+
+
+@contextmanager
+def registry_of(engine: docker.DockerClient, environment: dict[str, str]) -> Iterator[tuple[str, Container]]:  # noqa: F811
+    """Its address, and its container."""
     image = image_of(engine, "REGISTRY_IMAGE")
-    registry = engine.containers.run(image, detach=True, ports={"5000/tcp": ("127.0.0.1", 0)})
+    ports = {"5000/tcp": ("127.0.0.1", 0)}
+    registry = engine.containers.run(image, detach=True, ports=ports, environment=environment)
     try:
         found = f"127.0.0.1:{port_of(registry, 5000)}"
         poll_until(lambda: answers(f"http://{found}/v2/"), "the registry to answer")
-        yield found
+        yield found, registry
     finally:
         registry.remove(force=True, v=True)
 
@@ -216,6 +233,63 @@ def test_an_image_stays_while_its_release_is_about_to_start(images: EngineImages
         assert images.backend.prune_images((), dry_run=False) == []
     assert images.left([name]) == [True]
     assert [image.names for image in images.backend.prune_images((), dry_run=False)] == [(name,)]
+
+
+def pushed(address: str, repository: str, content: bytes) -> tuple[str, str]:
+    """A manifest without a tag, as `package` pushes it: its digest, and that of its layer."""
+    with ImageRegistry(f"http://{address}") as registry:
+        for blob in (content, b"{}"):
+            registry.upload(repository, sha256_of(blob), blob)
+        layer = {"mediaType": OCI_LAYER, "digest": sha256_of(content), "size": len(content)}
+        config = {"mediaType": OCI_CONFIG, "digest": sha256_of(b"{}"), "size": 2}
+        said = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": [layer]}
+        manifest = canonical(said)
+        registry.put_manifest(repository, sha256_of(manifest), manifest, OCI_MANIFEST)
+    return sha256_of(manifest), sha256_of(content)
+
+
+@pytest.mark.parametrize("deletes", [True, False])
+def test_the_registry_of_the_unit_tests_is_no_kinder_than_a_real_one(
+    engine: docker.DockerClient,  # noqa: F811
+    deletes: bool,
+) -> None:
+    """The compose stack's setting enables what a registry refuses by default."""
+    setting = {"REGISTRY_STORAGE_DELETE_ENABLED": "true"} if deletes else {}
+    with registry_of(engine, setting) as (address, _):
+        manifest, _ = pushed(address, "trackback/tiny", b"one")
+        fake = DeletingRegistry(deletes, {f"trackback/tiny@{manifest}"})
+        for place in (("trackback/other", manifest), ("trackback/tiny", manifest), ("trackback/tiny", manifest)):
+            url = "http://{}/v2/{}/manifests/{}".format(address, *place)
+            found, expected = httpx.delete(url, trust_env=False), fake.answer(httpx.Request("DELETE", url))
+            assert (found.status_code, code_of(found)) == (expected.status_code, code_of(expected)), place
+
+
+def code_of(answer: httpx.Response) -> str:
+    return str(answer.json()["errors"][0]["code"]) if answer.is_error else ""
+
+
+def test_a_deleted_image_frees_its_layer_by_garbage_collection_and_images_without_a_tag_stay(
+    engine: docker.DockerClient,  # noqa: F811
+) -> None:
+    """By the command of docs/rollout.md."""
+    with registry_of(engine, {"REGISTRY_STORAGE_DELETE_ENABLED": "true"}) as (address, container):
+        going, layer = pushed(address, "trackback/going", b"one")
+        kept, kept_layer = pushed(address, "trackback/kept", b"two")
+        with ImageRegistry(f"http://{address}") as registry:
+            registry.delete_manifest("trackback/going", going)
+            registry.delete_manifest("trackback/going", going)
+            assert not registry.has_manifest("trackback/going", going)
+            assert registry.has_blob("trackback/going", layer)
+            # Registry 3 has it at the first place, 2.8 at the second.
+            collect = "registry garbage-collect $(ls /etc/distribution/config.yml /etc/docker/registry/config.yml)"
+            code, said = container.exec_run(["sh", "-c", collect])
+            assert code == 0, said
+            container.restart(timeout=1)
+        with ImageRegistry(f"http://127.0.0.1:{port_of(container, 5000)}") as registry:
+            poll_until(lambda: answers(f"{registry.url}/v2/"), "the registry to answer again")
+            assert not registry.has_blob("trackback/going", layer)
+            assert registry.has_manifest("trackback/kept", kept)
+            assert registry.has_blob("trackback/kept", kept_layer)
 
 
 def test_a_release_packaged_again_is_the_same_image_and_nothing_is_sent(

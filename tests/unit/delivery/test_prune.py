@@ -19,6 +19,7 @@ from services.delivery.retention.pruning import Housekeeping, Needs, prune
 from services.delivery.settings import Settings
 from services.delivery.store import Store
 from services.delivery.verbs.prune import lines, prune_after_switch
+from tests.support.deleting_registry import DeletingRegistry
 from tests.support.release_factory import WHEN, ReleasePlan, build_release
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -40,8 +41,7 @@ class Bench:
     digests: list[str]
     newest: int = 1
     states: dict[str, ModelState] = field(default_factory=dict)
-    deleted: list[str] = field(default_factory=list)
-    deletes: bool = True
+    registry: DeletingRegistry = field(default_factory=DeletingRegistry)
     asked: list[PruneImages] = field(default_factory=list)
     engine_is_away: bool = False
     has_image: bool = False
@@ -57,7 +57,7 @@ class Bench:
         )
 
     def prune(self, dry_run: bool = False) -> Housekeeping:
-        registry = ImageRegistry("http://registry", httpx.MockTransport(self.answer))
+        registry = ImageRegistry("http://registry", httpx.MockTransport(self.registry.answer))
         needs = Needs(self.store, self.states.__getitem__, lambda _: self.newest, NOW, registry, self.engine)
         with registry:
             return prune(needs, dry_run)
@@ -69,16 +69,8 @@ class Bench:
         self.asked.append(request)
         recorded = self.store.image_record(self.digests[0]).exists() and self.digests[0] not in request.gone
         said = {"model": MODEL, "revision": "1-aaaaaaaa", "names": (f"here/{REPOSITORY}",), "bytes": 1234}
-        return PrunedImages(removed=(EngineImage(release=self.digests[0], **said),) if self.has_image and not recorded else ())
-
-    def answer(self, request: httpx.Request) -> httpx.Response:
-        """As a registry does that lets nobody delete: registry 2.8 without REGISTRY_STORAGE_DELETE_ENABLED."""
-        assert request.method == "DELETE"
-        if not self.deletes:
-            unsupported = {"code": "UNSUPPORTED", "message": "The operation is unsupported."}
-            return httpx.Response(405, json={"errors": [unsupported]})
-        self.deleted.append(request.url.path)
-        return httpx.Response(202)
+        found = [EngineImage(release=self.digests[0], **said)] if self.has_image and not recorded else []
+        return PrunedImages(removed=tuple(found))
 
     def left(self) -> list[int]:
         """The promotions whose releases are still whole."""
@@ -177,7 +169,7 @@ def test_images_go_from_the_registry_and_one_that_keeps_them_is_a_note(bench: Be
     image = f"sha256:{'1' * 64}"
     for digest in (bench.digests[0], bench.digests[5]):
         bench.store.put_image(Image(release=digest, repository=REPOSITORY, digest=image, base=image))
-    bench.deletes = False
+    bench.registry.deletes = False
     [note] = bench.prune().notes
     assert "the image of diamond-price 1-aaaaaaaa stays in the registry" in note
     assert "405: The operation is unsupported." in note
@@ -185,12 +177,14 @@ def test_images_go_from_the_registry_and_one_that_keeps_them_is_a_note(bench: Be
     assert bench.store.image_record(bench.digests[5]).exists()
 
 
-def test_an_image_is_deleted_by_its_digest(bench: Bench) -> None:
+def test_an_image_is_deleted_by_its_digest_and_one_that_is_gone_already_is_nothing_to_tell(bench: Bench) -> None:
     bench.live(6, previous=5)
-    image = f"sha256:{'1' * 64}"
-    bench.store.put_image(Image(release=bench.digests[0], repository=REPOSITORY, digest=image, base=image))
+    here, gone = (f"sha256:{digit * 64}" for digit in "12")
+    for digest, image in zip(bench.digests, (here, gone), strict=False):
+        bench.store.put_image(Image(release=digest, repository=REPOSITORY, digest=image, base=image))
+    bench.registry.manifests = {f"{REPOSITORY}@{here}", f"trackback/other@{here}"}
     assert bench.prune().notes == ()
-    assert bench.deleted == [f"/v2/{REPOSITORY}/manifests/{image}"]
+    assert bench.registry.manifests == {f"trackback/other@{here}"}
 
 
 def test_the_engine_is_asked_when_the_records_are_gone_and_an_engine_that_says_no_is_a_note(bench: Bench) -> None:
