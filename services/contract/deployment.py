@@ -132,6 +132,11 @@ class ModelState(Record):
     previous: Deployment | None
     retired: Retirement | None = None
 
+    def role(self, release: str) -> str:
+        """`live`, `candidate` of a step, `previous`, or `other` for what loads or ends."""
+        known = (("live", self.live), ("candidate", self.step), ("previous", self.previous))
+        return next((role for role, one in known if one and one.release == release), "other")
+
     def releases(self) -> set[str]:
         """What answers, what a rollback goes back to, what a retired model had, and what is on its way to be live."""
         deployed = (self.live, self.previous, self.retired and self.retired.deployment)

@@ -67,8 +67,8 @@ class Rollout:
         return exposition(Measured.of(model.state(), model.traffic.files) for model in models)
 
     def serving_metrics(self) -> str:
-        """Of all that answer, each with the labels of its model and replica."""
-        return scrape(self._dependencies.backend.metrics_urls())
+        """Of all that is loaded, each with the labels of its model, replica, release and role."""
+        return scrape([(one, self.state(one.model).role(one.release)) for one in self._dependencies.backend.scraped()])
 
     def logged(self, name: str, query: LogQuery) -> Iterator[bytes]:
         """Lines of a model's prediction log. Raises Refused when it cannot be read now."""

@@ -1,14 +1,20 @@
 """What the rollout needs of a backend that runs releases: something that serves, and the address of a model."""
 
 from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, Self
+
+import httpx
 
 from services.contract.control_protocol import Split, Workers
 from services.contract.engine_images import EngineImage
 from services.contract.errors import Refused
 from services.rollout.analysis.figures import Seen
 from services.rollout.release_store import StoredRelease
+
+# Less than Prometheus waits, of which one that hangs must not take all.
+SCRAPE_SECONDS = 2.0
 
 
 class Unreachable(Refused):
@@ -17,11 +23,12 @@ class Unreachable(Refused):
 
 @dataclass(frozen=True)
 class Scraped:
-    """One that tells its metrics at `url`; `replica` is empty where all that answer for a model tell them as one."""
+    """A process with its workers, or a container: `client` asks it alone, at `/metrics`."""
 
     model: str
     replica: str
-    url: str
+    release: str
+    client: Callable[[], AbstractContextManager[httpx.Client]]
 
 
 class Serving(Protocol):
@@ -107,8 +114,8 @@ class Backend(Protocol):
     def confirm(self, model: str, release: str) -> None:
         """Raises Refused unless the public address answers as `release`."""
 
-    def metrics_urls(self) -> list[Scraped]:
-        """What answers, and where it tells its metrics. Raises Refused when that is not known now."""
+    def scraped(self) -> list[Scraped]:
+        """What is loaded or loads, and who asks it for its metrics. Raises Refused when that is not known now."""
 
     def logged(self, model: str) -> Iterator[bytes]:
         """The whole lines of the model's prediction log, in no order. Raises Refused when it cannot be read now."""

@@ -11,28 +11,29 @@ from prometheus_client.registry import Collector
 
 from services.rollout.serving import Scraped
 
-# Less than Prometheus waits, of which one that hangs must not take all.
-SCRAPE_SECONDS = 2.0
 AT_ONCE = 16
+# Of a release's digest, as `trackback.release` has it.
+DIGITS = 12
 
 
 class Scrape(Collector):
-    """`pages` are what was found, None where nothing answered in time."""
+    """Of each its role for its model, and its page, None where nothing answered in time."""
 
-    def __init__(self, pages: Iterable[tuple[Scraped, str | None]]) -> None:
+    def __init__(self, pages: Iterable[tuple[Scraped, str, str | None]]) -> None:
         self._pages = list(pages)
 
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("trackback_serving_up", "1 when what answers told its metrics")
         families: dict[str, Metric] = {}
-        for scraped, page in self._pages:
-            labels = {"model": scraped.model, "replica": scraped.replica}
+        for scraped, role, page in self._pages:
+            labels = {"model": scraped.model, "replica": scraped.replica, "release": scraped.release[:DIGITS]}
+            labels["role"] = role
             told = _families(page)
             up.add_sample(up.name, labels, told is not None)
             for found in told or ():
                 family = families.setdefault(found.name, Metric(found.name, found.documentation, found.type))
                 for sample in found.samples:
-                    family.add_sample(sample.name, {**sample.labels, **labels}, sample.value)
+                    family.add_sample(sample.name, {**labels, **sample.labels}, sample.value)
         yield up
         yield from families.values()
 
@@ -45,18 +46,19 @@ def _families(page: str | None) -> list[Metric] | None:
         return None
 
 
-def scrape(all_scraped: Sequence[Scraped]) -> str:
-    """In Prometheus' text format 0.0.4."""
+def scrape(roles: Sequence[tuple[Scraped, str]]) -> str:
+    """In Prometheus' text format 0.0.4, of what is scraped and its role."""
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        pages = list(threads.map(_page, all_scraped))
+        pages = list(threads.map(_page, [scraped for scraped, _ in roles]))
     registry = CollectorRegistry()
-    registry.register(Scrape(zip(all_scraped, pages, strict=True)))
+    registry.register(Scrape((*one, page) for one, page in zip(roles, pages, strict=True)))
     return generate_latest(registry).decode()
 
 
 def _page(scraped: Scraped) -> str | None:
     try:
-        answer = httpx.get(scraped.url, timeout=SCRAPE_SECONDS, trust_env=False)
-    except httpx.HTTPError:
+        with scraped.client() as client:
+            answer = client.get("/metrics")
+    except (httpx.HTTPError, OSError):
         return None
     return answer.text if answer.status_code == 200 else None

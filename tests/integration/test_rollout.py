@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -56,7 +57,8 @@ def test_a_deployed_release_answers_with_its_identity_and_is_seen_from_outside(r
     assert (answer.headers["X-Request-Id"], found["release"]) == ("r-1", first.digest)
     assert (found["predictions"], found["inputs"]) == (answer.json()["predictions"], [list(row) for row in ROWS])
     metrics = rollout.http.get("/metrics/serving").text
-    assert 'trackback_requests_total{model="diamond-price",replica="",status="200"} 2.0' in metrics
+    labels = r'model="diamond-price",release="[0-9a-f]{12}",replica="[0-9a-f]{8}",role="live",status="200"'
+    assert re.search(rf"trackback_requests_total{{{labels}}} 2\.0", metrics), metrics
     assert f'release="{first.digest}"' in metrics
 
 

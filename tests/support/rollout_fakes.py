@@ -168,7 +168,7 @@ class FakeBackend:
         if self.unreachable or self.accepting() != [release]:
             raise Refused(f"{self.url(model)} does not answer as {release[:8]}")
 
-    def metrics_urls(self) -> list[Scraped]:
+    def scraped(self) -> list[Scraped]:
         return []
 
     def logged(self, model: str) -> Iterator[bytes]:

@@ -20,7 +20,7 @@ from services.contract.serving_settings import (
     PREDICTIONS_VOLUME,
 )
 from services.contract.waiting import retry
-from services.rollout.checks import confirm
+from services.rollout.checks import confirm, tcp_client
 from services.rollout.containers.engine import Container, ContainerEngine, Plan
 from services.rollout.containers.gateway import Gateway
 from services.rollout.containers.image_check import check_contents, check_labels
@@ -30,7 +30,7 @@ from services.rollout.containers.route import Route
 from services.rollout.containers.serving_container import STOP_SECONDS, ServingContainer
 from services.rollout.containers.slots import Slots
 from services.rollout.release_store import StoredRelease
-from services.rollout.serving import Scraped, Serving
+from services.rollout.serving import SCRAPE_SECONDS, Scraped, Serving
 from services.rollout.settings import Settings
 
 START_SECONDS = 60.0
@@ -148,8 +148,11 @@ class ContainerBackend:
     def confirm(self, model: str, release: str) -> None:
         confirm(f"{self._settings.gateway_url.rstrip('/')}/models/{model}", release)
 
-    def metrics_urls(self) -> list[Scraped]:
-        return [Scraped(one.model, one.name, f"http://{one.address}/metrics") for one in self._ours()]
+    def scraped(self) -> list[Scraped]:
+        return [
+            Scraped(one.model, one.name, one.release, partial(tcp_client, one.address, SCRAPE_SECONDS))
+            for one in self._ours()
+        ]
 
     def logged(self, model: str) -> Iterator[bytes]:
         for container in self._ours():

@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import time
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
 from threading import Lock, Thread
 
@@ -22,7 +23,7 @@ from services.rollout.processes.listeners import Listeners
 from services.rollout.processes.serving_process import CLOSE_SECONDS, ProcessRecord, ServingProcess, beside, remove
 from services.rollout.processes.shown import Shown
 from services.rollout.release_store import StoredRelease
-from services.rollout.serving import Scraped, Serving
+from services.rollout.serving import SCRAPE_SECONDS, Scraped, Serving
 from services.rollout.settings import Settings
 
 # Nothing of our own environment reaches a model.
@@ -88,10 +89,12 @@ class ProcessBackend:
     def confirm(self, model: str, release: str) -> None:
         confirm(self.url(model) or "", release)
 
-    def metrics_urls(self) -> list[Scraped]:
-        models = sorted({serving.model for serving in self._all if serving.alive()})
-        urls = ((model, self.url(model)) for model in models)
-        return [Scraped(model, "", f"{url}/metrics") for model, url in urls if url]
+    def scraped(self) -> list[Scraped]:
+        return [
+            Scraped(one.model, one.name, one.release, partial(one.private, SCRAPE_SECONDS))
+            for one in self._all
+            if one.alive()
+        ]
 
     def logged(self, model: str) -> Iterator[bytes]:
         return self._shown.logged(model)

@@ -5,6 +5,7 @@ import os
 import select
 import shutil
 import subprocess
+from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Thread
 from typing import Annotated, Self
@@ -66,6 +67,10 @@ class ServingProcess:
     def release(self) -> str:
         return self._record.release
 
+    @property
+    def name(self) -> str:
+        return self._control.name
+
     def alive(self) -> bool:
         if self._child and self._child.poll() is not None:
             return False
@@ -126,12 +131,16 @@ class ServingProcess:
 
     def seen(self) -> Seen:
         try:
-            with unix_socket_client(self._private_sockets()[0], LOOK_SECONDS) as client:
+            with self.private(LOOK_SECONDS) as client:
                 figures = Figures.parse(client.get("/metrics").raise_for_status().text)
         except (httpx.HTTPError, OSError, ValueError) as error:
             raise Refused(f"expected release {self.release[:12]}… to tell its metrics, found {error!r}") from error
         workers = self.workers()
         return Seen(figures, self._resident_bytes(), workers.ended if workers else 0)
+
+    def private(self, seconds: float) -> AbstractContextManager[httpx.Client]:
+        """Asks a worker of it, which tells the figures of all. Raises OSError when it is no more."""
+        return unix_socket_client(self._private_sockets()[0], seconds)
 
     def give_listener(self) -> None:
         """Adopts the socket that it accepts on, after a restart of the rollout service."""

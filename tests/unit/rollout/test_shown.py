@@ -4,11 +4,11 @@ import asyncio
 import io
 import tarfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
 
 from services.contract.errors import Refused
 from services.contract.http_guard import Access
@@ -19,7 +19,7 @@ from services.rollout.containers.logged_lines import logged_lines
 from services.rollout.processes.shown import Shown
 from services.rollout.rollout import Rollout
 from services.rollout.serving import Scraped
-from services.rollout.serving_metrics import Scrape
+from services.rollout.serving_metrics import scrape
 from tests.support.ports import free_port
 from tests.support.rollout_fakes import FakeMachine
 
@@ -116,14 +116,33 @@ trackback_request_seconds_sum 0.5
 """
 
 
-def test_the_metrics_of_all_that_answer_are_one_page_with_model_and_replica() -> None:
-    scraped = [Scraped("diamond-price", name, "") for name in ("one", "two", "gone", "odd")]
-    registry = CollectorRegistry()
-    registry.register(Scrape(zip(scraped, [PAGE % (3, 3, 3), PAGE % (4, 4, 4), None, "no {metrics"], strict=True)))
-    lines = generate_latest(registry).decode().splitlines()
+def answering(page: str | None) -> httpx.Client:
+    def answer(_: httpx.Request) -> httpx.Response:
+        if page is None:
+            raise httpx.ReadTimeout("it hangs")
+        return httpx.Response(200, text=page)
+
+    return httpx.Client(transport=httpx.MockTransport(answer), base_url="http://candidate")
+
+
+def test_the_metrics_of_all_that_answer_are_one_page_that_tells_candidate_from_live() -> None:
+    pages = {"one": PAGE % (3, 3, 3), "two": PAGE % (4, 4, 4), "gone": None, "odd": "no {metrics"}
+    releases = {"one": "a" * 64, "two": "b" * 64, "gone": "b" * 64, "odd": "b" * 64}
+    scraped = [
+        (Scraped("diamond-price", name, releases[name], partial(answering, page)), role)
+        for (name, page), role in zip(pages.items(), ("live", "candidate", "candidate", "other"), strict=True)
+    ]
+    lines = scrape(scraped).splitlines()
     assert lines.count("# TYPE trackback_requests_total counter") == 1
-    assert 'trackback_requests_total{model="diamond-price",replica="one",status="200"} 3.0' in lines
-    assert 'trackback_requests_total{model="diamond-price",replica="two",status="200"} 4.0' in lines
-    assert 'trackback_request_seconds_bucket{le="+Inf",model="diamond-price",replica="two"} 4.0' in lines
+    assert (
+        'trackback_requests_total{model="diamond-price",release="aaaaaaaaaaaa",replica="one",role="live",status="200"} 3.0'
+        in lines
+    )
+    assert (
+        'trackback_requests_total{model="diamond-price",release="bbbbbbbbbbbb",replica="two",role="candidate",status="200"} 4.0'
+        in lines
+    )
+    labels = 'le="+Inf",model="diamond-price",release="bbbbbbbbbbbb",replica="two",role="candidate"'
+    assert f"trackback_request_seconds_bucket{{{labels}}} 4.0" in lines
     up = [line.rpartition(" ")[2] for line in lines if line.startswith("trackback_serving_up{")]
     assert up == ["1.0", "1.0", "0.0", "0.0"]

@@ -66,6 +66,13 @@ def test_the_dashboard_shows_steps_their_shares_and_who_went_back() -> None:
     assert "Rollbacks" in {annotation["name"] for annotation in ANNOTATIONS}
 
 
+def test_the_dashboard_shows_a_candidate_beside_the_live_release() -> None:
+    by_release = [expression for expression in EXPRESSIONS if "by (model, release, role" in expression]
+    asked = {name for one in by_release for name in re.findall(r"trackback_\w+", one)}
+    assert asked == {"trackback_requests_total", "trackback_request_seconds_bucket"}
+    assert len(by_release) == 3
+
+
 def test_the_gateway_tells_its_answers_by_the_codes_that_the_dashboard_asks_for() -> None:
     asked = set(re.findall(r'(haproxy_\w+)\{code="(\w+)"', " ".join(EXPRESSIONS)))
     told = set(re.findall(r'^(haproxy_\w+)\{proxy="slot-01",code="(\w+)"\}', HAPROXY, re.MULTILINE))
