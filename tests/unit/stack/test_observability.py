@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ DASHBOARD: dict[str, Any] = json.loads((FOLDER / "grafana" / "dashboards" / "tra
 ANNOTATIONS = DASHBOARD["annotations"]["list"]
 EXPRESSIONS = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
 EXPRESSIONS += [annotation["expr"] for annotation in ANNOTATIONS]
+ALERTS = FOLDER / "alerts.yml"
+ALERTING = [rule["expr"] for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
 # Recorded from a gateway with two models, in slot-01 and slot-02.
 HAPROXY = (Path(__file__).parent / "observability_samples" / "haproxy-2.6.12.metrics").read_text()
 # What Prometheus itself says of whom it asks.
@@ -53,8 +57,8 @@ def of_releases() -> set[str]:
     return told | {f"{name}_{part}" for name in told for part in ("bucket", "sum", "count")}
 
 
-@pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_every_metric_of_the_dashboard_is_told_by_somebody(expression: str) -> None:
+@pytest.mark.parametrize("expression", [*EXPRESSIONS, *ALERTING])
+def test_every_metric_of_the_dashboard_and_the_alerts_is_told_by_somebody(expression: str) -> None:
     named = set(re.findall(r"\b(?:haproxy|trackback)_\w+|\bup\b", expression))
     assert named
     assert named <= families(HAPROXY) | families(exposition([])) | of_releases() | OF_PROMETHEUS
@@ -71,6 +75,22 @@ def test_the_dashboard_shows_a_candidate_beside_the_live_release() -> None:
     asked = {name for one in by_release for name in re.findall(r"trackback_\w+", one)}
     assert asked == {"trackback_requests_total", "trackback_request_seconds_bucket"}
     assert len(by_release) == 3
+
+
+def test_prometheus_loads_the_alerts_from_where_they_are_mounted() -> None:
+    (file,) = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["rule_files"]
+    assert f"./services/observability/{ALERTS.name}:/etc/prometheus/{file}:ro" in services()["prometheus"]["volumes"]
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is missing: apt-get install prometheus")
+def test_each_alert_fires_on_what_it_is_for_and_not_before(tmp_path: Path) -> None:
+    sample = (Path(__file__).parent / "observability_samples" / "alerts.test.yml").read_text()
+    tests = tmp_path / "alerts.test.yml"
+    tests.write_text(sample.replace("RULES", str(ALERTS)))
+    for words in (("check", "rules", str(ALERTS)), ("test", "rules", str(tests))):
+        done = subprocess.run(["promtool", *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_gateway_tells_its_answers_by_the_codes_that_the_dashboard_asks_for() -> None:
