@@ -1,6 +1,5 @@
 """The real neighbours that integration tests share: an MLflow server of their own, and a machine image."""
 
-import fcntl
 import os
 import subprocess
 import time
@@ -11,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from services.mlflow.server import command, environment
-from tests.support.built_image import BuiltImage, build_image
+from tests.support.built_image import machine_image
 from tests.support.poll import PATIENCE
 from tests.support.ports import free_port
+
+__all__ = ["machine_image"]
 
 
 @pytest.fixture(scope="session")
@@ -30,16 +31,6 @@ def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(60)
-
-
-@pytest.fixture(scope="session")
-def machine_image(tmp_path_factory: pytest.TempPathFactory) -> BuiltImage:
-    """Built once, with its base, by whichever worker is first; whoever changes it takes a copy."""
-    of_this_worker = tmp_path_factory.getbasetemp()
-    of_all = of_this_worker.parent if "PYTEST_XDIST_WORKER" in os.environ else of_this_worker
-    with (of_all / "machine-image.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return build_image(of_all / "machine-image")
 
 
 @pytest.fixture(scope="session")

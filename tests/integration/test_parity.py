@@ -32,7 +32,7 @@ from services.delivery.machine_image.sample import read_scored
 from services.delivery.scoring.messages import Scores
 from services.delivery.scoring.scoring import HoldoutRequest, Scorer
 from services.delivery.settings import Settings
-from services.delivery.store import MACHINE_BASES, Store
+from services.delivery.store import Store
 from services.delivery.verbs.fetch import fetched
 from services.delivery.verbs.package import packaged
 from services.delivery.verdicts.comparing import compared
@@ -327,24 +327,24 @@ def test_the_data_of_a_run_is_verified_from_the_users_own_file(shipped: Shipped)
     assert verified["holdout"] == run.holdout.model_dump()
 
 
-def with_bases_of(other: BuiltImage, store: Path) -> None:
-    """They are the same for all models with this runtime, and take most of a minute to build."""
-    bases = store / MACHINE_BASES
-    if not bases.exists():
-        shutil.copytree(other.root / MACHINE_BASES, bases, copy_function=lambda one, copy: Path(copy).hardlink_to(one))
+def refused(shipped: Shipped) -> list[list[Any]]:
+    """Rows that nobody may answer: a text in the place of a number, and none."""
+    place, row = shipped.columns.index("carat"), shipped.rows[0]
+    return [[*row[:place], wrong, *row[place + 1 :]] for wrong in ("heavy", "")]
 
 
 # A boot takes most of a minute, so one model is booted.
 @pytest.mark.needs("image")
 @pytest.mark.parametrize("shipped", SUBJECTS[:1], indirect=True, ids=str)
-def test_a_booted_machine_image_answers_as_the_library_does(
+def test_a_booted_machine_image_answers_as_the_library_does_and_sets_aside_what_nobody_may_answer(
     shipped: Shipped, machine_image: BuiltImage, tmp_path: Path
 ) -> None:
+    """By UEFI, from an NVMe disk; the journey boots by a BIOS, from a disk of virtio."""
     store = shipped.folder.parent.parent
-    with_bases_of(machine_image, store)
+    machine_image.lend_bases(store)
     built = build_machine_image(Store(store), shipped.release, BuiltHere())
     with (tmp_path / "rows.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([shipped.columns, *shipped.rows[:ASKED]])
+        csv.writer(file).writerows([shipped.columns, *shipped.rows[:ASKED], *refused(shipped)])
     command: list[str | Path] = [
         ROOT / "scripts" / "trackback",
         "boot",
@@ -358,8 +358,10 @@ def test_a_booted_machine_image_answers_as_the_library_does(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=6000
     )
     assert done.returncode == 0, done.stderr
+    assert f"TRACKBACK-RESULT status=0 scored {ASKED} of {ASKED + 2} rows, rejected 2" in done.stderr
     receipt = Receipt.from_json(done.stdout)
-    assert (receipt.rows_scored, receipt.rows_rejected) == (ASKED, 0)
+    assert (receipt.rows_scored, receipt.rows_rejected) == (ASKED, 2)
+    assert all((tmp_path / "scored" / one.path).is_file() for one in receipt.outputs)
     form = shipped.release.manifest.servable.form
     assert form
     found = read_scored(tmp_path / "scored")

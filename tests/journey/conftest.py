@@ -7,12 +7,13 @@ import docker
 import pytest
 
 from services.platform.settings import Urls
+from tests.support.built_image import machine_image
 from tests.support.compose_stack import Stack, running_stack
 from tests.support.container_engine import engine
 from tests.support.platform_client import TRACKBACK, Access, PlatformClient
 from tests.support.platform_process import RunningPlatform, running_platform
 
-__all__ = ["engine"]
+__all__ = ["engine", "machine_image"]
 
 _VARIABLES = ("TRACKBACK_MLFLOW_URL", "TRACKBACK_GOCD_URL", "TRACKBACK_ROLLOUT_URL")
 # After failed polls GoCD polls a material again within 60 minutes; then come the stages and their agents.

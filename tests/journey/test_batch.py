@@ -40,6 +40,8 @@ def batches(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             yield found
         return
     state = tmp_path_factory.mktemp("batch") / "state"
+    # The pipeline builds the image on bases that the tests of machine images have built by the same recipe.
+    request.getfixturevalue("machine_image").lend_bases(state / "store")
     with running_platform(state, platform_variables(state, images=True)) as platform:
         place = state / "store" / names.RELEASES_FOLDER
         client = PlatformClient(Access(platform.urls, platform.environment))
@@ -81,6 +83,9 @@ def test_what_a_booted_image_scores_are_the_answers_of_the_service(batches: Batc
     receipt = Receipt.from_json(client.artifact(batch, "score", names.RECEIPT_FILE).content)
     assert receipt.release == client.ask().headers[names.RELEASE_HEADER]
     assert (receipt.run_id, receipt.engine) == (run_id, "container")
+    told = client.console(batch, "score")
+    assert "boots by bios with " in told
+    assert f"answers are those of release {receipt.release[:12]}" in told
 
     golden = batches.golden(receipt.release)
     question = {"dataframe_split": {"columns": golden.columns, "data": golden.rows}}
@@ -92,7 +97,7 @@ def test_what_a_booted_image_scores_are_the_answers_of_the_service(batches: Batc
     trace = Trace.model_validate(client.trackback("trace", client.model))
     assert (trace.candidate.run.run_id, trace.batches) == (run_id, (receipt,))
     assert trace.machine_image is not None
-    assert trace.machine_image.release == receipt.release
+    assert (trace.machine_image.release, trace.machine_image.image) == (receipt.release, receipt.image)
     model = next(one for one in client.trackback("status")["models"] if one["model"] == client.model)
     assert model["batch"]["release"] == receipt.release
     assert model["pipelines"][-1]["name"] == f"{client.model}{names.BATCH}"

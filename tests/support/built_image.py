@@ -1,7 +1,12 @@
-"""A real machine image of a small release, for the tests that read it and boot it: built once, with its base."""
+"""A real machine image of a small release, for the tests that read it and boot it: built once, with its bases."""
 
+import fcntl
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from services.contract import names
 from services.contract.machine_image import MachineImage
@@ -9,7 +14,7 @@ from services.contract.release import Form, Release, Servable
 from services.delivery.flavors.sklearn import to_onnx
 from services.delivery.machine_image.building import build_machine_image
 from services.delivery.machine_image.containers import BuiltHere
-from services.delivery.store import Store
+from services.delivery.store import MACHINE_BASES, Store
 from tests.support.release_factory import INPUTS, ReleasePlan, build_release, train
 
 ONNX = Form(runtime="onnx", file="servable/model.onnx", tolerance=1e-12)
@@ -34,6 +39,24 @@ class BuiltImage:
     @property
     def disk(self) -> Path:
         return self.folder / self.image.file
+
+    def lend_bases(self, store: Path) -> None:
+        """Another store finds them by their recipe, and makes anew what is not of that."""
+        bases = store / MACHINE_BASES
+        if not bases.exists():
+            shutil.copytree(
+                self.root / MACHINE_BASES, bases, copy_function=lambda one, copy: Path(copy).hardlink_to(one)
+            )
+
+
+@pytest.fixture(scope="session")
+def machine_image(tmp_path_factory: pytest.TempPathFactory) -> BuiltImage:
+    """Built once a run, with its bases, by whichever worker is first; whoever changes it takes a copy."""
+    of_this_worker = tmp_path_factory.getbasetemp()
+    of_all = of_this_worker.parent if "PYTEST_XDIST_WORKER" in os.environ else of_this_worker
+    with (of_all / "machine-image.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return build_image(of_all / "machine-image")
 
 
 def build_image(root: Path) -> BuiltImage:
