@@ -18,7 +18,7 @@ from pydantic import StringConstraints
 
 from services.contract import names
 from services.contract.candidate import PipelineRef
-from services.contract.deployment import Deployment
+from services.contract.deployment import Deployment, StepOrder
 from services.contract.record import ModelName, Record, Revision, RunId, Sha256, Words
 
 LONGEST_WORDS = 2000
@@ -42,7 +42,8 @@ class JournalEvent(StrEnum):
 
 class JournalEntry(Record):
     """A line. `deployment` is there when a release became live or was retired, `message` when there is a reason,
-    `stage` for what a gate said; `number`, `before` and `hash` chain it, and older journals do not have them."""
+    `stage` for what a gate said, `order` for what a person ordered in a step; `number`, `before` and `hash` chain it,
+    and older journals do not have them."""
 
     at: datetime
     event: JournalEvent
@@ -54,6 +55,7 @@ class JournalEntry(Record):
     run_id: RunId | None = None
     stage: str = ""
     pipeline: PipelineRef | None = None
+    order: StepOrder | None = None
     number: int | None = None
     before: Sha256 | None = None
     hash: Sha256 | None = None

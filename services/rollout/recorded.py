@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from services.contract.deployment import Deployment
+from services.contract.deployment import Deployment, StepRequest
 from services.contract.errors import Refused
 from services.contract.ledger import LONGEST_WORDS, JournalEntry, JournalEvent, LedgerNote
 from services.rollout.release_store import StoredRelease
 
 SHORTEST = 8
 MOST_SHOWN = 5
+# What a release has behind it then: its steps, or its bake.
+_ENDS = (JournalEvent.LIVE, JournalEvent.REFUSED, JournalEvent.RELEASED)
 
 
 def recorded(model: str, deployments: Sequence[Deployment], to: str) -> Deployment:
@@ -24,6 +26,17 @@ def recorded(model: str, deployments: Sequence[Deployment], to: str) -> Deployme
 
 def is_told(entries: Iterable[JournalEntry], note: LedgerNote) -> bool:
     return any(note.is_told_by(entry) for entry in entries)
+
+
+def standing_order(entries: Iterable[JournalEntry], release: str) -> StepRequest | None:
+    """What a person ordered last in the steps or the bake that `release` is in still, None where nobody did."""
+    last: JournalEntry | None = None
+    for entry in (one for one in entries if one.release == release):
+        if entry.order or entry.event in _ENDS:
+            last = entry
+    if not last or not last.order:
+        return None
+    return StepRequest(order=last.order, by=last.by, reason=last.message.partition(": ")[2])
 
 
 def delivered(release: StoredRelease) -> Iterator[LedgerNote]:

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from functools import partial
 from threading import Thread
 
-from services.contract.deployment import ANALYSIS, Deployment, StepRequest
+from services.contract.deployment import ANALYSIS, Deployment, StepOrder, StepRequest
 from services.contract.errors import Refused, SteppedBack
 from services.contract.rollout_plan import RolloutPlan
 from services.contract.rollout_step import Step, StepStatus
 from services.rollout.analysis.figures import Seen
 from services.rollout.analysis.window import Side
 from services.rollout.fail_points import FailPoint, reached
+from services.rollout.recorded import standing_order
 from services.rollout.serving import Serving
 from services.rollout.state import JournalEntry, JournalEvent
 from services.rollout.steps.recent import Recent
@@ -52,7 +53,7 @@ class Stepwise:
     @contextmanager
     def leading(self, deployment: Deployment, plan: RolloutPlan) -> Iterator[Takeover]:
         """Inside, a person may order what is to become of it, also before its first step."""
-        self._leading = takeover = Takeover(plan, deployment)
+        self._leading = takeover = self._takeover(deployment, plan)
         try:
             yield takeover
         finally:
@@ -90,7 +91,7 @@ class Stepwise:
         """Returns at once; `go_back` is called with the reason, from another thread, when it is not good enough."""
         if not (step := bake(plan)):
             return
-        self._baking = takeover = Takeover(plan, deployment)
+        self._baking = takeover = self._takeover(deployment, plan)
         takeover.begin(step)
         reached(FailPoint.BAKE_BEGUN)
         watch = BakeWatch(partial(self._traffic.serving_of, deployment), switched.begun, switched.before, plan)
@@ -122,7 +123,7 @@ class Stepwise:
                 status = takeover.status
                 place = f"in its {status.step}" if status else "while it loads"
                 words = f"{request.order} {place}" + (f": {request.reason}" if request.reason else "")
-                self._record(JournalEvent.STEP, takeover, words, by=request.by)
+                self._record(JournalEvent.STEP, takeover, words, by=request.by, order=request.order)
                 takeover.obey(request)
                 return takeover.status or status
         raise Refused(f"expected a release in a step to {request.order}, found none: ask for the model's state")
@@ -131,6 +132,13 @@ class Stepwise:
         """Something else became live: they are to see it at once."""
         for takeover in self._running():
             takeover.wake()
+
+    def _takeover(self, deployment: Deployment, plan: RolloutPlan) -> Takeover:
+        """Under the order that stands since before the service was started."""
+        takeover = Takeover(plan, deployment)
+        if order := standing_order(self._traffic.files.entries(), deployment.release):
+            takeover.obey(order)
+        return takeover
 
     def _running(self) -> list[Takeover]:
         baking = self._baking if self._baking and self._baking.status else None
@@ -152,7 +160,9 @@ class Stepwise:
         if not takeover.aborted:
             self._record(JournalEvent.STEP, takeover, f"{step} was not good")
 
-    def _record(self, event: JournalEvent, takeover: Takeover, words: str, by: str = ANALYSIS) -> None:
+    def _record(
+        self, event: JournalEvent, takeover: Takeover, words: str, by: str = ANALYSIS, order: StepOrder | None = None
+    ) -> None:
         deployment = takeover.deployment
         entry = JournalEntry(
             at=datetime.now(UTC),
@@ -162,6 +172,7 @@ class Stepwise:
             run_id=deployment.run_id,
             message=words,
             by=by,
+            order=order,
         )
         self._traffic.files.append(entry)
 

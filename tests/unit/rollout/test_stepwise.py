@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from errno import ENOSPC
 from pathlib import Path
 from threading import Event, Thread
@@ -293,9 +294,43 @@ def test_a_bake_in_which_something_else_was_written_down_is_taken_up_again_too(
     again.traffic.recover(machine.backend.left)
     again.resume_bake()
     status = again.state().step
-    assert status and status.step.kind is StepKind.BAKE
+    assert status and (status.step.kind, status.paused) == (StepKind.BAKE, meanwhile == "ordered")
     for one in (model, again):
         one.obey(StepRequest(order=StepOrder.PROMOTE_NOW, by="grace"))
+
+
+@pytest.mark.parametrize(
+    ("orders", "paused", "words"),
+    [
+        ([StepOrder.PAUSE], True, ""),
+        ([StepOrder.PAUSE, StepOrder.RESUME], False, ""),
+        ([StepOrder.PAUSE, StepOrder.ABORT], True, "2-aaaaaaaa was taken back: aborted by grace: a campaign: of toys"),
+    ],
+)
+def test_what_a_person_ordered_stands_when_the_steps_begin_anew_with_the_next_service(
+    machine: FakeMachine, orders: list[StepOrder], paused: bool, words: str
+) -> None:
+    model, digests = started(machine, LONG, Traffic())
+    for order in orders:
+        entry = JournalEntry(
+            at=datetime.now(UTC),
+            event=JournalEvent.STEP,
+            release=digests[1],
+            by="grace",
+            message=f"{order} in its canary of 5%: a campaign: of toys",
+            order=order,
+        )
+        model.traffic.files.append(entry)
+    again = ModelRollout(MODEL, machine.dependencies())
+    again.traffic.recover(machine.backend.all)
+    with deploying(again, digests[1]) as refusals:
+        if not words:
+            assert in_step(again).paused is paused
+            again.obey(StepRequest(order=StepOrder.ABORT, by="grace"))
+    assert str(refusals[0]) == words or not words
+    with deploying(again, digests[1]):
+        assert not in_step(again).paused, "it was taken back, so that its stage begins another time"
+        again.obey(StepRequest(order=StepOrder.ABORT, by="grace"))
 
 
 def test_a_candidate_of_a_deploy_that_fails_in_its_step_is_ended(
