@@ -167,4 +167,5 @@ def _add_refusals(app: FastAPI) -> None:
 
     @app.exception_handler(OSError)
     async def failed(_: Request, error: OSError) -> JSONResponse:
-        return JSONResponse({"message": f"the state cannot be written: {error.strerror}"}, status_code=500)
+        said = f"the state cannot be written, what was live goes on: {error.strerror}"
+        return JSONResponse({"message": said}, status_code=500)

@@ -199,9 +199,9 @@ class ModelRollout:
             try:
                 self._return_to(pointer.previous, RollbackRequest(by=ANALYSIS, reason=words))
                 reached(FailPoint.GONE_BACK)
-            except Refused as refusal:
-                log.error("%s: %s, but %s", self._name, words, refusal)
-                self.traffic.record(JournalEvent.REFUSED, pointer.previous.release, f"{words}, but {refusal}")
+            except (Refused, OSError) as error:
+                log.error("%s: %s, but %s", self._name, words, error)
+                self.traffic.record(JournalEvent.REFUSED, pointer.previous.release, f"{words}, but {error}")
 
     def _return_to(self, target: Deployment, request: RollbackRequest) -> Deployment:
         before = self.traffic.live
@@ -243,7 +243,10 @@ class ModelRollout:
 
     def _prepare(self, release: StoredRelease) -> Serving:
         """A candidate that is loaded and passed its checks, without traffic. Raises Refused."""
-        self.traffic.record(JournalEvent.STARTED, release.digest)
+        # A disk that does not take this takes no pointer either.
+        self.traffic.files.append(
+            JournalEntry(at=datetime.now(UTC), event=JournalEvent.STARTED, release=release.digest)
+        )
         reached(FailPoint.CANDIDATE_NOTED)
         try:
             candidate = self._dependencies.backend.start(release)

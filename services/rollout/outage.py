@@ -37,7 +37,7 @@ class Outages:
         """What is live does not answer. A new reason is written to the journal; a notification is sent once."""
         now = datetime.now(UTC)
         if not self.current or self.current.reason != reason:
-            self._files.append(JournalEntry(at=now, event=JournalEvent.DOWN, release=live.release, message=reason))
+            self._files.owe(JournalEntry(at=now, event=JournalEvent.DOWN, release=live.release, message=reason))
             self.current = Outage(self.current.since if self.current else now, reason)
         if tell and not self._notified:
             self._notifier.tell(NotificationKind.DOWN, live, reason)
@@ -55,5 +55,5 @@ class Outages:
         if self._notified:
             seconds = (now - self.current.since).total_seconds()
             self._notifier.tell(NotificationKind.UP, live, f"it answers again, after {seconds:.1f} s")
-        self._files.append(JournalEntry(at=now, event=JournalEvent.BACK, release=live.release))
+        self._files.owe(JournalEntry(at=now, event=JournalEvent.BACK, release=live.release))
         self.current, self._notified = None, False

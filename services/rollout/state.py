@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -91,6 +92,7 @@ class ModelFiles:
         self._key = state / names.LEDGER_FOLDER / names.LEDGER_KEY
         self._lock = Lock()
         self._head: Head | None = None
+        self._owed: list[JournalEntry] = []
         self._tally, self._tallied, self._tallied_lines = Tally(), 0, 0
 
     def pointer(self) -> Pointer | None:
@@ -106,12 +108,35 @@ class ModelFiles:
         address.write(self._address)
 
     def append(self, entry: JournalEntry) -> None:
-        """Chains it to the line before, and moves the checkpoint. Raises OSError, and then nothing was written."""
+        """Chains it to the line before, and moves the checkpoint. Raises OSError, and then it was not written."""
         with self._lock:
-            line, head = chained(entry, self._head or Head.of(self._content()))
-            self._write(line + b"\n")
-            self._head = head
-            self._keep_checkpoint(head)
+            self._settle()
+            self._append(entry)
+
+    def owe(self, entry: JournalEntry) -> None:
+        """Appends what has happened already and is not undone for want of its line: a disk that is full gets it, and
+        before any later one, as soon as it takes it. Never raises."""
+        with self._lock:
+            self._owed.append(entry)
+        if not self.settle():
+            log.error("the ledger of %s does not have yet: %s %s", self._model, entry.event, entry.message)
+
+    def settle(self) -> bool:
+        """Appends what is owed; returns whether nothing is any more. Never raises."""
+        with self._lock, suppress(OSError):
+            self._settle()
+        return not self._owed
+
+    def _settle(self) -> None:
+        while self._owed:
+            self._append(self._owed[0])
+            self._owed.pop(0)
+
+    def _append(self, entry: JournalEntry) -> None:
+        line, head = chained(entry, self._head or Head.of(self._content()))
+        self._write(line + b"\n")
+        self._head = head
+        self._keep_checkpoint(head)
 
     def entries(self) -> Iterator[JournalEntry]:
         for number, line in enumerate(lines_of(self._content())):

@@ -102,11 +102,7 @@ class Stepwise:
                 self._record(JournalEvent.RELEASED, takeover, f"{step} {takeover.verdict_words}")
                 reached(FailPoint.BAKE_OVER)
             except SteppedBack as back:
-                # A full disk must not keep live what is bad.
-                try:
-                    self._record_bad(takeover, step)
-                except OSError as error:
-                    log.warning("%s: the ledger does not have that %s was not good: %s", deployment.model, step, error)
+                self._record_bad(takeover, step)
                 go_back(str(back))
             except Superseded:
                 log.info("%s: %s was replaced in its bake", deployment.model, deployment.revision)
@@ -146,7 +142,7 @@ class Stepwise:
 
     def _take(self, takeover: Takeover, step: Step, watch: PairWatch) -> None:
         with watch:
-            self._record(JournalEvent.STEP, takeover, f"{step} began")
+            self._traffic.files.append(_entry(JournalEvent.STEP, takeover, f"{step} began"))
             reached(FailPoint.STEP_BEGUN)
             try:
                 takeover.take(step, watch)
@@ -163,18 +159,23 @@ class Stepwise:
     def _record(
         self, event: JournalEvent, takeover: Takeover, words: str, by: str = ANALYSIS, order: StepOrder | None = None
     ) -> None:
-        deployment = takeover.deployment
-        entry = JournalEntry(
-            at=datetime.now(UTC),
-            event=event,
-            release=deployment.release,
-            revision=deployment.revision,
-            run_id=deployment.run_id,
-            message=words,
-            by=by,
-            order=order,
-        )
-        self._traffic.files.append(entry)
+        self._traffic.files.owe(_entry(event, takeover, words, by, order))
+
+
+def _entry(
+    event: JournalEvent, takeover: Takeover, words: str, by: str = ANALYSIS, order: StepOrder | None = None
+) -> JournalEntry:
+    deployment = takeover.deployment
+    return JournalEntry(
+        at=datetime.now(UTC),
+        event=event,
+        release=deployment.release,
+        revision=deployment.revision,
+        run_id=deployment.run_id,
+        message=words,
+        by=by,
+        order=order,
+    )
 
 
 def _seen(serving: Serving | None) -> Seen:

@@ -130,7 +130,8 @@ class Traffic:
         return previous if previous and previous.release == release and previous.alive() else None
 
     def record(self, event: JournalEvent, release: str, message: str = "") -> None:
-        self.files.append(JournalEntry(at=datetime.now(UTC), event=event, release=release, message=message))
+        """That it happened."""
+        self.files.owe(JournalEntry(at=datetime.now(UTC), event=event, release=release, message=message))
 
     def switch(self, serving: Serving, deployment: Deployment) -> None:
         """Lets `serving` answer, and keeps the one before loaded for a rollback.
@@ -145,7 +146,7 @@ class Traffic:
                 raise Refused(f"{deployment.revision} does not answer, the one before goes on: {error}") from error
             left, self._previous, self._live = self._previous, self._live, serving
             self.pointer = pointer
-            self.files.append(live_entry(deployment))
+            self.files.owe(live_entry(deployment))
             reached(FailPoint.LEDGER_WRITTEN)
             self.outages.came_back(deployment)
         self.wake()
@@ -168,7 +169,7 @@ class Traffic:
             self.outages.forget()
             self._dependencies.backend.close_address(self._model)
             reached(FailPoint.ADDRESS_CLOSED)
-            self.files.append(retired_entry(retirement))
+            self.files.owe(retired_entry(retirement))
             reached(FailPoint.RETIREMENT_WRITTEN)
         self.wake()
         log.warning("%s: retired by %s: %s", self._model, retirement.by, retirement.reason)
@@ -208,14 +209,14 @@ class Traffic:
         """
         with self._lock:
             if not (live := self.live):
-                return True
+                return self.files.settle()
             before = self._live
             if before and self.answering():
                 self.outages.came_back(live)
                 before.drop_ended()
                 if self._dependencies.clock() - self._recovered >= CALM_SECONDS:
                     self._restarts.succeed()
-                return True
+                return self.files.settle()
             lost = before is not None and before.alive()
             if not self.outages.current:
                 # A service that was just started tries once before it notifies anybody.

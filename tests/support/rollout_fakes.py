@@ -1,5 +1,7 @@
 """A fake machine for the rollout: its processes only record what they are told."""
 
+import errno
+import os
 import socket
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -221,6 +223,17 @@ class FakeMachine:
 
     def _listeners(self) -> Listeners:
         return Listeners("127.0.0.1", self.port, self.state)
+
+
+@dataclass
+class FullDisk:
+    """Takes no line of a ledger that a test `refuses`."""
+
+    refuses: Callable[[bytes], bool] = lambda _: False
+
+    def take(self, line: bytes) -> None:
+        if self.refuses(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def ask_for(digest: str) -> DeployRequest:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from services.rollout.model import ModelRollout
+from services.rollout.state import ModelFiles
 from tests.support.ports import free_port
-from tests.support.rollout_fakes import MODEL, FakeMachine, three_releases
+from tests.support.rollout_fakes import MODEL, FakeMachine, FullDisk, three_releases
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +32,15 @@ def machine(tmp_path: Path, store: Path) -> Iterator[FakeMachine]:
 @pytest.fixture
 def model(machine: FakeMachine) -> ModelRollout:
     return ModelRollout(MODEL, machine.dependencies())
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> FullDisk:
+    disk, write = FullDisk(), ModelFiles._write
+
+    def write_unless_full(files: ModelFiles, line: bytes) -> None:
+        disk.take(line)
+        write(files, line)
+
+    monkeypatch.setattr(ModelFiles, "_write", write_unless_full)
+    return disk

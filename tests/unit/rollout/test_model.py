@@ -15,7 +15,7 @@ from services.rollout.model import ModelRollout
 from services.rollout.rollout import Rollout
 from services.rollout.state import JournalEvent, ModelFiles
 from tests.support.release_factory import ReleasePlan, build_release
-from tests.support.rollout_fakes import BACK, MODEL, FakeMachine, ask_for
+from tests.support.rollout_fakes import BACK, MODEL, FakeMachine, FullDisk, ask_for
 
 
 def test_a_deploy_is_live_on_the_first_free_port_and_told_in_the_journal(
@@ -43,6 +43,22 @@ def test_after_a_deploy_the_one_before_stays_loaded_and_the_third_is_ended(
         model.deploy(ask_for(digest))
     assert machine.backend.accepting() == [digests[2]]
     assert machine.backend.loaded() == digests[1:]
+
+
+def test_a_ledger_that_takes_no_line_after_the_switch_gets_it_later_and_nothing_else_is_left_undone(
+    machine: FakeMachine, model: ModelRollout, digests: list[str], disk: FullDisk
+) -> None:
+    for digest in digests[:2]:
+        model.deploy(ask_for(digest))
+    disk.refuses = lambda line: b'"live"' in line
+    model.deploy(ask_for(digests[2]))
+    assert (machine.backend.accepting(), machine.backend.loaded()) == ([digests[2]], digests[1:])
+    assert [one.release for one in model.deployments()] == digests[:2]
+    model.traffic.keep_answering()
+    disk.refuses = lambda _: False
+    model.traffic.record(JournalEvent.RESTARTED, digests[2])
+    assert [one.event for one in model.traffic.files.entries()][-2:] == [JournalEvent.LIVE, JournalEvent.RESTARTED]
+    assert [one.release for one in model.deployments()] == digests
 
 
 def test_the_same_delivery_again_changes_nothing(machine: FakeMachine, model: ModelRollout, digests: list[str]) -> None:
@@ -152,7 +168,9 @@ def test_a_release_whose_files_were_changed_is_refused_before_anything_is_starte
     assert machine.backend.all == []
 
 
-def test_the_api_answers_in_records_and_refuses_in_one_line(machine: FakeMachine, digests: list[str]) -> None:
+def test_the_api_answers_in_records_and_refuses_in_one_line(
+    machine: FakeMachine, digests: list[str], disk: FullDisk
+) -> None:
     rollout = Rollout(machine.dependencies())
     transport = httpx.ASGITransport(app=create_app(rollout))
 
@@ -167,11 +185,20 @@ def test_the_api_answers_in_records_and_refuses_in_one_line(machine: FakeMachine
                 await client.post("/models/diamond-price/deploy", json={"release": digests[0], "by": "ada"}),
                 await client.get("/models"),
                 await client.get("/models/diamond-price/deployments"),
+                await onto_a_full_disk(client),
             ]
 
+    async def onto_a_full_disk(client: httpx.AsyncClient) -> httpx.Response:
+        disk.refuses = lambda _: True
+        return await client.post("/models/diamond-price/deploy", json={"release": digests[1], "by": "ada"})
+
     answers = asyncio.run(scenario())
+    assert machine.backend.loaded() == [digests[0]]
     rollout.close()
-    assert [answer.status_code for answer in answers] == [200, 200, 409, 422, 422, 200, 200, 200]
+    assert [answer.status_code for answer in answers] == [200, 200, 409, 422, 422, 200, 200, 200, 500]
+    assert answers[8].json() == {
+        "message": "the state cannot be written, what was live goes on: No space left on device"
+    }
     assert answers[1].json()["live"] is None
     assert [answers[place].json()["message"].count("\n") for place in (2, 3, 4)] == [0, 0, 0]
     assert [state["live"] for state in answers[6].json()] == answers[7].json() == [answers[5].json()]

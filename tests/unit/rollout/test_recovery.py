@@ -15,7 +15,7 @@ from services.rollout.model import ModelRollout
 from services.rollout.rollout import Rollout
 from services.rollout.traffic import CALM_SECONDS
 from tests.support.poll import poll_until
-from tests.support.rollout_fakes import BACK, MODEL, FakeMachine, FakeServing, ask_for, set_signal
+from tests.support.rollout_fakes import BACK, MODEL, FakeMachine, FakeServing, FullDisk, ask_for, set_signal
 
 Told = TypeVar("Told")
 
@@ -29,6 +29,19 @@ def test_a_live_process_that_dies_is_started_again(
     model.traffic.keep_answering()
     assert model.state().answering
     assert machine.backend.accepting() == [digests[0]]
+
+
+def test_a_live_process_that_dies_is_started_again_although_the_disk_is_full(
+    machine: FakeMachine, model: ModelRollout, digests: list[str], disk: FullDisk
+) -> None:
+    model.deploy(ask_for(digests[0]))
+    disk.refuses = lambda _: True
+    machine.backend.all[0].kill()
+    assert not model.traffic.keep_answering()
+    assert machine.backend.accepting() == machine.backend.loaded() == [digests[0]]
+    disk.refuses = lambda _: False
+    assert model.traffic.keep_answering()
+    assert [one.event for one in model.traffic.files.entries()][-3:] == ["down", "restarted", "back"]
 
 
 def test_a_release_that_cannot_be_started_again_is_not_tried_without_a_pause(

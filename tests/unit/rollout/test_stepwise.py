@@ -1,10 +1,8 @@
 """A release takes over step by step, and goes back by itself where a step is not good."""
 
-import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from errno import ENOSPC
 from pathlib import Path
 from threading import Event, Thread
 
@@ -22,7 +20,7 @@ from services.rollout.model import ModelRollout
 from services.rollout.steps import takeover
 from tests.support.ports import free_port
 from tests.support.release_factory import ReleasePlan, build_release
-from tests.support.rollout_fakes import MODEL, FakeMachine, FakeServing, ask_for
+from tests.support.rollout_fakes import MODEL, FakeMachine, FakeServing, FullDisk, ask_for
 
 BUCKETS = (0.001, 0.01, 0.1, 1.0, float("inf"))
 LONG = RolloutPlan(canary=(0.05, 0.25), step=3600.0, bake=0, min_requests=100)
@@ -242,18 +240,21 @@ def test_a_bad_bake_goes_back_by_itself_and_says_why(machine: FakeMachine, sees:
     assert back.reason.startswith("2-aaaaaaaa was taken back in its bake: ") and why in back.reason
 
 
-def test_what_is_bad_goes_back_although_its_line_cannot_be_written(machine: FakeMachine) -> None:
-    model, digests = started(machine, BAKED, Traffic(errors=0.05))
-    append = model.traffic.files.append
-
-    def full(entry: JournalEntry) -> None:
-        if entry.event is JournalEvent.STEP:
-            raise OSError(ENOSPC, "No space left on device")
-        append(entry)
-
-    model.traffic.files.append = full  # type: ignore[method-assign]
-    model.deploy(ask_for(digests[1]))
+@pytest.mark.parametrize("plan", [BAKED, CANARY])
+def test_what_is_bad_goes_back_although_its_lines_cannot_be_written_yet(
+    machine: FakeMachine, disk: FullDisk, plan: RolloutPlan
+) -> None:
+    model, digests = started(machine, plan, Traffic(errors=0.05))
+    disk.refuses = lambda line: b"was not good" in line or b'"refused"' in line
+    with deploying(model, digests[1]) as refusals:
+        pass
     wait_until(lambda: machine.backend.accepting() == [digests[0]], "the release before", 30)
+    wait_until(lambda: model.state().step is None, "the end of its bake", 30)
+    assert [type(one) for one in refusals] == ([] if plan is BAKED else [SteppedBack])
+    disk.refuses = lambda _: False
+    assert model.traffic.keep_answering()
+    assert [words for event, words in events(model) if words.endswith("was not good")] != []
+    assert model.traffic.files.audit().intact
 
 
 def test_a_release_that_ends_in_its_bake_is_taken_back(machine: FakeMachine) -> None:
@@ -333,18 +334,9 @@ def test_what_a_person_ordered_stands_when_the_steps_begin_anew_with_the_next_se
         again.obey(StepRequest(order=StepOrder.ABORT, by="grace"))
 
 
-def test_a_candidate_of_a_deploy_that_fails_in_its_step_is_ended(
-    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_candidate_of_a_deploy_that_fails_in_its_step_is_ended(machine: FakeMachine, disk: FullDisk) -> None:
     model, digests = started(machine, CANARY, Traffic())
-    append = model.traffic.files.append
-
-    def full(entry: JournalEntry) -> None:
-        if entry.event is JournalEvent.STEP:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        append(entry)
-
-    monkeypatch.setattr(model.traffic.files, "append", full)
+    disk.refuses = lambda line: b'"step"' in line
     with pytest.raises(OSError, match="No space left"):
         model.deploy(ask_for(digests[1]))
     assert machine.backend.loaded() == machine.backend.accepting() == [digests[0]]
