@@ -114,8 +114,9 @@ class ModelState(Record):
     """`url` is where the model answers, None before its first release and while it is `retired`; a rollback returns to
     what was retired, else to `previous`.
 
-    While what is live does not answer, `down_since` and `reason` say since when and why, as far as it was seen, `tries`
-    how often it was started again, and `next_try` when it will be. `workers` are its processes, where they are counted.
+    `tries` is how often what is live was started again without lasting, also while it answers in between. While it does
+    not answer, `down_since` and `reason` say since when and why, as far as it was seen, and `next_try` when it will be
+    started again. `workers` are its processes, where they are counted.
     `step` is the one that a release is in: a candidate on its way to be live, or the live one that is watched.
     """
 

@@ -64,7 +64,7 @@ class ModelRollout:
             answering=answering,
             down_since=outage.since if outage else None,
             reason=outage.reason if outage else "",
-            tries=self.traffic.restarts.failures if outage else 0,
+            tries=self.traffic.restarts.failures,
             next_try=_soon(self.traffic.restarts.seconds_left) if outage else None,
             workers=self.traffic.workers(),
             step=self.steps.status,

@@ -229,7 +229,8 @@ def _answer(rollout: ModelState | None) -> str:
     if (live := rollout.live) is None:
         return _retired(rollout.retired) if rollout.retired else "nothing answers"
     if rollout.answering:
-        return f"{live.revision} since {live.at:{_TIME}} at {rollout.url} answers{_workers(rollout.workers)}"
+        crashes = f", but has just been started again {_times(rollout.tries)}" if rollout.tries else ""
+        return f"{live.revision} since {live.at:{_TIME}} at {rollout.url} answers{crashes}{_workers(rollout.workers)}"
     since = f" since {rollout.down_since:{_TIME}}" if rollout.down_since else ""
     said = f"{live.revision} is live but does not answer{since}: {rollout.reason or 'it has just ended'}"
     tried = f", started again {_times(rollout.tries)}" if rollout.tries else ""

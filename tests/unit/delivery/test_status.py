@@ -311,6 +311,11 @@ def test_workers_are_told_of_where_one_has_ended(server: Replay, workers: Worker
     assert lines(read(server, PlayedRollout(state("churn", workers=workers)), "churn"))[0].endswith(f" {words}")
 
 
+def test_a_release_that_crashes_again_and_again_says_so_while_it_answers(server: Replay) -> None:
+    told = lines(read(server, PlayedRollout(state("churn", tries=3)), "churn"))[0]
+    assert told.endswith(" answers, but has just been started again 3 times")
+
+
 def test_a_check_without_services_fails_after_it_has_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

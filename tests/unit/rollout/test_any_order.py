@@ -316,7 +316,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def _kill_at(self, place: str) -> None:
         files = self.model.traffic.files
-        point, append = files.point, files.append
+        point, owe = files.point, files.owe
 
         def killed(*_: object) -> None:
             raise Killed
@@ -325,15 +325,15 @@ class AnyOrder(RuleBasedStateMachine):
             point(pointer)
             raise Killed
 
-        def append_unless_live(entry: JournalEntry) -> None:
+        def owe_unless_live(entry: JournalEntry) -> None:
             if entry.event is JournalEvent.LIVE:
                 raise Killed
-            append(entry)
+            owe(entry)
 
         if place == "candidate":
             self.model.traffic.switch = killed  # type: ignore[method-assign, assignment]
         elif place == "ledger":
-            files.append = append_unless_live  # type: ignore[method-assign]
+            files.owe = owe_unless_live  # type: ignore[method-assign]
         else:
             files.point = killed if place == "point" else point_and_die  # type: ignore[method-assign, assignment]
 

@@ -67,15 +67,17 @@ def test_what_ends_again_and_again_is_started_after_longer_pauses_and_says_so(
             now[0] += pause / 2
             model.traffic.keep_answering()
             found = model.state()
-            assert (found.answering, found.tries) == (not pause, 0 if not pause else started - 1)
+            assert (found.answering, found.tries) == (not pause, started - 1 if pause else 1)
             assert (found.next_try is not None, found.reason) == (
                 (True, "what answered had ended") if pause else (False, "")
             )
             now[0] += pause / 2
             model.traffic.keep_answering()
             assert (model.state().answering, len(machine.backend.all)) == (True, started + 1)
+            assert model.state().tries == started, "it answers, and crashes all the same"
         now[0] += CALM_SECONDS
         model.traffic.keep_answering()
+        assert model.state().tries == 0
         machine.backend.all[-1].kill()
         model.traffic.keep_answering()
         assert model.state().answering
