@@ -1,4 +1,4 @@
-"""Notifications: a gate said no, or a model is down, is up again, or was rolled back."""
+"""Notifications: a gate said no, a candidate was taken back, or a model is down, is up again, or was rolled back."""
 
 import re
 from collections.abc import Mapping
@@ -32,6 +32,7 @@ class NotificationKind(StrEnum):
     GATE = "gate"
     DOWN = "down"
     UP = "up"
+    TAKEN_BACK = "taken-back"
     ROLLBACK = "rollback"
     RETIRED = "retired"
 

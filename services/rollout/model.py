@@ -19,7 +19,7 @@ from services.contract.deployment import (
     RollbackRequest,
     StepRequest,
 )
-from services.contract.errors import LiveChanged, Refused
+from services.contract.errors import LiveChanged, Refused, SteppedBack
 from services.contract.ledger import JournalEntry, JournalEvent, LedgerNote
 from services.contract.notification import NotificationKind
 from services.contract.rollout_plan import RolloutPlan
@@ -177,6 +177,8 @@ class ModelRollout:
             return
         except Refused as refusal:
             self.traffic.record(JournalEvent.REFUSED, candidate.release, str(refusal))
+            if isinstance(refusal, SteppedBack):
+                self._dependencies.notifier.tell(NotificationKind.TAKEN_BACK, takeover.deployment, str(refusal))
             raise
 
     def _switch_watched(self, candidate: Serving, deployment: Deployment, plan: RolloutPlan) -> None:

@@ -2,7 +2,6 @@
 
 from services.contract.candidate import Candidate
 from services.contract.release import Release
-from services.contract.verdict import Verdict
 from services.contract.watched import Ending, Watched
 from services.delivery.clients.rollout_client import Rollout
 from services.delivery.reports.aliases import tell_aliases
@@ -12,9 +11,8 @@ from services.delivery.settings import Settings
 
 
 def tell_stepped_back(settings: Settings, candidate: Candidate, words: str) -> None:
-    """Of a candidate that was taken back before it was live. Never raises."""
+    """Of a candidate that was taken back before it was live, of which the rollout service notifies. Never raises."""
     tell_rollout(settings, candidate, words)
-    notify_of_step(settings, candidate, Verdict.FAIL, words, stage="deploy")
 
 
 def tell_ending(settings: Settings, rollout: Rollout, release: Release, found: Watched) -> None:

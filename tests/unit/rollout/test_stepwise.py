@@ -9,14 +9,16 @@ from threading import Event, Thread
 import pytest
 
 from services.contract.control_protocol import Split
-from services.contract.deployment import ANALYSIS, Action, RetireRequest, StepOrder, StepRequest
+from services.contract.deployment import ANALYSIS, Action, Deployment, RetireRequest, StepOrder, StepRequest
 from services.contract.errors import LiveChanged, Refused, SteppedBack
 from services.contract.ledger import JournalEntry, JournalEvent
+from services.contract.notification import NotificationKind
 from services.contract.rollout_plan import RolloutPlan, Shadow, WhenInconclusive
 from services.contract.rollout_step import StepKind, StepStatus
 from services.contract.waiting import wait_until
 from services.rollout.analysis.figures import Figures, Seen
 from services.rollout.model import ModelRollout
+from services.rollout.notifier import Notifier
 from services.rollout.steps import takeover
 from tests.support.ports import free_port
 from tests.support.release_factory import ReleasePlan, build_release
@@ -44,6 +46,18 @@ class Traffic:
         statuses = {200: self.requests - failed, 500: failed}
         figures = Figures(statuses, dict.fromkeys(BUCKETS, self.requests), {"7": self.requests})
         return Seen(figures, self.bytes, self.restarts)
+
+
+class Told(Notifier):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[tuple[str, str, str]] = []
+
+    def tell(self, event: NotificationKind, deployment: Deployment, summary: str, by: str | None = None) -> None:
+        self.told.append((event, deployment.revision, summary))
+        super().tell(event, deployment, summary, by)
 
 
 @pytest.fixture(autouse=True)
@@ -102,6 +116,7 @@ def test_a_shadow_copies_a_share_of_the_requests(machine: FakeMachine) -> None:
 
 
 def test_a_candidate_that_errs_is_taken_back_with_the_figures(machine: FakeMachine) -> None:
+    machine.notifier = notifier = Told()
     model, digests = started(machine, CANARY, Traffic(errors=0.05))
     with pytest.raises(Refused, match=r"2-aaaaaaaa was taken back in its canary of 5%: errors: expected at most 1.0%"):
         model.deploy(ask_for(digests[1]))
@@ -109,6 +124,9 @@ def test_a_candidate_that_errs_is_taken_back_with_the_figures(machine: FakeMachi
     assert machine.backend.loaded() == [digests[0]]
     assert live(machine).split is None
     assert [one.event for one in model.traffic.files.entries()][-1] is JournalEvent.REFUSED
+    ((kind, revision, words),) = notifier.told
+    assert (kind, revision) == ("taken-back", "2-aaaaaaaa")
+    assert words.startswith("2-aaaaaaaa was taken back in its canary of 5%: errors: ")
 
 
 def test_without_requests_it_waits_and_then_goes_back(machine: FakeMachine) -> None:
