@@ -93,6 +93,8 @@ class ModelFiles:
         self._lock = Lock()
         self._head: Head | None = None
         self._owed: list[JournalEntry] = []
+        # Apart, so that nothing that is written down waits for a long ledger that is read.
+        self._tally_lock = Lock()
         self._tally, self._tallied, self._tallied_lines = Tally(), 0, 0
 
     def pointer(self) -> Pointer | None:
@@ -145,7 +147,7 @@ class ModelFiles:
     def tally(self) -> Tally:
         """Of the whole lines. Reads what was written since it was asked last, because Prometheus asks every few seconds
         and a ledger only grows; one that became shorter is read anew."""
-        with self._lock:
+        with self._tally_lock:
             size = self._journal.stat().st_size if self._journal.exists() else 0
             if size < self._tallied:
                 self._tally, self._tallied, self._tallied_lines = Tally(), 0, 0

@@ -16,6 +16,8 @@ from services.delivery.takeover.progress import Progress
 from services.delivery.takeover.words import step_words
 
 PAUSE_SECONDS = 0.5
+# Each look reads the whole ledger while another release's step hides the bake.
+HIDDEN_PAUSE_SECONDS = 5.0
 # A person who ends it, or another release, says nothing of how good it was.
 _VERDICTS = {Ending.RELEASED: Verdict.PASS, Ending.TAKEN_BACK: Verdict.FAIL}
 
@@ -27,6 +29,7 @@ def watched(
     model, progress = release.manifest.model, Progress(say)
     seen: StepStatus | None = None
     while True:
+        seconds = PAUSE_SECONDS
         state = rollout.state(model)
         if state.step and state.step.release == release.digest:
             seen = state.step
@@ -36,7 +39,8 @@ def watched(
             return _record(release, found, entries, seen)
         else:
             progress.tell("another", f"{release.manifest.revision} is in its bake, and another one in its steps")
-        pause(PAUSE_SECONDS)
+            seconds = HIDDEN_PAUSE_SECONDS
+        pause(seconds)
 
 
 @dataclass(frozen=True)

@@ -195,6 +195,17 @@ def test_another_candidate_in_its_steps_does_not_end_the_watch(machine: FakeMach
     of_another = state.step.model_copy(update={"release": site.releases[2].digest})
     entries = site.rollout.ledger(MODEL)
     assert watching.ended(release, state.model_copy(update={"step": of_another}), entries) is None
+    pauses = list[float]()
+
+    def hidden(seconds: float) -> None:
+        pauses.append(seconds)
+        site.model.obey(StepRequest(order=StepOrder.PROMOTE_NOW, by="grace"))
+        wait_until(lambda: site.model.state().step is None, "the end of its bake", 30)
+
+    looks = iter([state.model_copy(update={"step": of_another})])
+    site.rollout.state = lambda _: next(looks, site.model.state())  # type: ignore[method-assign, assignment]
+    assert site.watched(release, hidden).ending is Ending.RELEASED
+    assert pauses == [watching.HIDDEN_PAUSE_SECONDS], "each of these looks reads the whole ledger"
     nobody = watching.ended(release, state.model_copy(update={"step": None}), entries)
     assert nobody
     assert (nobody.ending, nobody.verdict) == (Ending.UNWATCHED, Verdict.INCONCLUSIVE)

@@ -160,6 +160,23 @@ def test_a_candidate_is_taken_back_when_it_is_refused_in_a_step_and_not_when_som
     assert Tally([step, entry(JournalEvent.LIVE, became_live(2, Action.ROLLBACK, 1)), refused]).taken_back == 0
 
 
+def test_a_ledger_that_is_read_for_a_scrape_keeps_nobody_from_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, from_json = ModelFiles(tmp_path, "diamond-price"), JournalEntry.from_json
+    files.append(entry(JournalEvent.STARTED))
+
+    def write_meanwhile(line: bytes, place: str) -> JournalEntry:
+        assert not files._lock.locked()
+        files.append(entry(JournalEvent.RESTARTED))
+        return from_json(line, place)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(JournalEntry, "from_json", write_meanwhile)
+        assert files.tally().events == {JournalEvent.STARTED: 1}
+    assert files.tally().events == {JournalEvent.STARTED: 1, JournalEvent.RESTARTED: 1}
+
+
 def test_a_line_of_the_ledger_is_read_for_one_scrape_alone_and_a_restart_resets_no_counter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
