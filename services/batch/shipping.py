@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from services.batch.session import is_local
 from services.batch.worker import RELEASE
+from services.contract import names
 from services.contract.batch_job import BatchJob
 from services.contract.checkout import ROOT
 
@@ -31,12 +32,14 @@ def ship(job: BatchJob, folder: Path) -> Shipped:
     store = _object_store(job)
     if is_local(job.master):
         return Shipped(job.python, {**store, "spark.executorEnv.PYTHONPATH": str(ROOT)})
-    interpreter, packages = Path(job.python), Path(job.python).parents[1] / "lib"
+    interpreter, own = Path(job.python), Path(job.python).parents[1]
     code, release, environment = folder / "code.zip", folder / "release.zip", folder / "environment.zip"
     _zip(code, [(ROOT / name, name) for name in _CODE], only=".py")
     _zip(release, [(Path(job.folder), "")])
     # The interpreter is a link in there, and Spark unpacks neither links nor what may be executed.
-    _zip(environment, [(found, "") for found in packages.glob("python*/site-packages")])
+    lock = own / names.LOCK_FILE
+    packages = [(found, "") for found in own.glob("lib/python*/site-packages")]
+    _zip(environment, [*packages, *([(lock, lock.name)] if lock.is_file() else [])])
     shipped = {
         "spark.archives": f"{release}#{RELEASE},{environment}#{_ENVIRONMENT}",
         "spark.submit.pyFiles": str(code),

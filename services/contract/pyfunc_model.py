@@ -43,10 +43,12 @@ def load_pyfunc(folder: Path) -> Any:
 
 
 def _refuse_elsewhere(folder: Path) -> None:
-    lock, ours = folder / names.LOCK_FILE, Path(sys.prefix) / names.LOCK_FILE
+    lock = folder / names.LOCK_FILE
     if not lock.is_file():
         raise Refused(f"{folder}: expected {lock.name} beside the model, found none: log it with `trackback train`")
-    if not ours.is_file() or ours.read_bytes() != lock.read_bytes():
+    # On a cluster of Spark an environment is a folder of packages.
+    known = (Path(place) / lock.name for place in (sys.prefix, *sys.path))
+    if not any(ours.is_file() and ours.read_bytes() == lock.read_bytes() for ours in known):
         raise Refused(f"{folder}: expected the environment of {lock.name}, found {sys.prefix}: it is not loaded here")
 
 

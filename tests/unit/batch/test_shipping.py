@@ -8,6 +8,7 @@ import pytest
 
 from services.batch.session import with_attempts
 from services.batch.shipping import ship
+from services.contract import names
 from services.contract.batch_job import BatchJob
 from services.contract.checkout import ROOT
 
@@ -16,7 +17,8 @@ from services.contract.checkout import ROOT
 def job(tmp_path: Path) -> BatchJob:
     environment, release = tmp_path / "own", tmp_path / "release"
     packages = environment / "lib" / "python3.11" / "site-packages"
-    for file in (packages / "numpy" / "a.so", packages / "__pycache__" / "x.pyc", release / "a" / "b"):
+    written = (packages / "numpy" / "a.so", packages / "__pycache__" / "x.pyc", release / "a" / "b")
+    for file in (*written, environment / names.LOCK_FILE):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("content")
     (environment / "bin").mkdir()
@@ -46,7 +48,7 @@ def test_a_cluster_gets_the_release_its_own_packages_and_our_code(job: BatchJob,
         f"{tmp_path}/release.zip#release,{tmp_path}/environment.zip#environment"
     )
     assert zipfile.ZipFile(tmp_path / "release.zip").namelist() == ["a/b"]
-    assert zipfile.ZipFile(tmp_path / "environment.zip").namelist() == ["numpy/a.so"]
+    assert zipfile.ZipFile(tmp_path / "environment.zip").namelist() == ["numpy/a.so", names.LOCK_FILE]
     assert shipped.settings["spark.executorEnv.PYTHONPATH"] == "./environment"
     code = zipfile.ZipFile(shipped.settings["spark.submit.pyFiles"]).namelist()
     assert {"services/__init__.py", "services/batch/worker.py", "services/contract/names.py"} <= set(code)
