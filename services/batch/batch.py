@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from pyspark.sql import DataFrame
 
-from services.batch.by_form import task_reason
-from services.batch.inputs import FAILED, Input
+from services.batch.failures import FAILED, task_reason
+from services.batch.inputs import Input
 from services.batch.output import REJECTED, SCORED, Output
 from services.batch.parts import Part, Plan, Written
 from services.batch.progress import Progress
@@ -50,7 +50,7 @@ class Batch:
     def _part(self, part: Part) -> Written:
         """In a folder of this attempt alone, so nothing of another one is ever taken for it."""
         folder = f"{self._output.staging}/parts/{part.number:05d}-{uuid.uuid4().hex}"
-        rows = self._found.frame(part.files)
+        rows = self._found.part(part)
         try:
             scored = self._write(self._scorer.scored(rows), f"{folder}/{SCORED}")
             rejected = 0

@@ -1,7 +1,6 @@
 """Scores by the form of the release that answers online: in Python workers, from Arrow to Arrow."""
 
 import json
-import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -12,17 +11,16 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
 from services.batch import worker
-from services.batch.inputs import FAILED, Input
+from services.batch.failures import FAILED, task_reason
+from services.batch.inputs import Input
 from services.batch.session import is_local
 from services.contract.batch_job import BatchJob
-from services.contract.errors import Refused, jvm_reason
+from services.contract.errors import Refused
 from services.contract.release import Release
 from services.prediction.bodies.json_body import read_json
 from services.prediction.invalid import Invalid
 
 _CELLS = {"parquet": "typed", "csv": "csv", "json": "json", "jsonl": "json"}
-_CLASSES = re.compile(r"^(Caused by: )?([\w.$]+(Exception|Error): )*")
-_REFUSED = re.compile(r"services\.contract\.errors\.Refused: (.*)")
 
 
 class FormScorer:
@@ -36,6 +34,9 @@ class FormScorer:
         columns = _columns(job, release, found)
         self._task = worker.Task(job.release, job.keep, _CELLS[found.format], columns, folder)
         told = self._preflight(found)
+        # Typed columns that nobody asks for need not travel to a worker.
+        asked = {*(column.name for column in release.manifest.inputs), *job.keep}
+        self._idle = [name for name in found.schema.names if name not in asked] if self._task.cells == "typed" else []
         self._scored, self._rejected = _schema(told["scored"]), _schema(told["rejected"])
         self._versions: dict[str, str] = json.loads(told["versions"])
 
@@ -44,7 +45,8 @@ class FormScorer:
         return self._versions
 
     def scored(self, rows: DataFrame) -> DataFrame:
-        return rows.mapInArrow(partial(worker.scored, self._task), self._scored)
+        asked = rows.drop(*self._idle) if len(self._idle) < len(rows.columns) else rows
+        return asked.mapInArrow(partial(worker.scored, self._task), self._scored)
 
     def rejected(self, rows: DataFrame) -> DataFrame:
         return rows.mapInArrow(partial(worker.rejected, self._task), self._rejected)
@@ -71,13 +73,6 @@ def _columns(job: BatchJob, release: Release, found: Input) -> tuple[str, ...]:
         raise Refused(f"{job.input}: expected objects of JSON, one a row; the first one: {refusal}") from refusal
     inputs = (column.name for column in release.manifest.inputs)
     return tuple(dict.fromkeys([*first, *inputs, *job.keep]))
-
-
-def task_reason(error: BaseException) -> str:
-    """What a worker refused, or else what Spark says of its end."""
-    if found := _REFUSED.search(str(error)):
-        return found[1]
-    return _CLASSES.sub("", jvm_reason(error))
 
 
 def _schema(serialized: bytes) -> StructType:

@@ -14,11 +14,12 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sql
 
-from services.batch.inputs import FAILED, Input
+from services.batch.failures import FAILED, task_reason
+from services.batch.inputs import Input
 from services.batch.worker import SPOILT
 from services.contract import names
 from services.contract.batch_job import BatchJob
-from services.contract.errors import Refused, jvm_reason
+from services.contract.errors import Refused
 from services.contract.moments import MOMENTS
 from services.contract.prediction import Labelled, Prediction
 from services.contract.release import Column as InputColumn
@@ -45,7 +46,7 @@ class SparkScorer:
             self._model = PipelineModel.load(model)
             golden.check(self._answers(found.session, golden))
         except FAILED as error:
-            raise Refused(f"expected a Spark pipeline that answers, found: {jvm_reason(error)}") from error
+            raise Refused(f"expected a Spark pipeline that answers, found: {task_reason(error)}") from error
 
     @property
     def versions(self) -> Mapping[str, str]:

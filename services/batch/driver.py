@@ -3,15 +3,18 @@
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
 from services.batch.batch import Batch
-from services.batch.by_form import FormScorer, task_reason
+from services.batch.by_form import FormScorer
 from services.batch.by_spark import SparkScorer, model_of
+from services.batch.failures import FAILED, task_reason
 from services.batch.files import Files
-from services.batch.inputs import FAILED, Input, read_input
+from services.batch.inputs import Input, read_input
 from services.batch.output import Output
 from services.batch.parts import plan
 from services.batch.receipts import Teller
@@ -24,14 +27,17 @@ from services.contract.open_release import open_release
 from services.contract.receipt import Receipt
 from services.contract.release import Golden, Release
 
+# Of a master, the workers' interpreter and settings.
+Start = Callable[[str, str, Mapping[str, str]], AbstractContextManager[SparkSession]]
 
-def score(job: BatchJob) -> Receipt:
+
+def score(job: BatchJob, start: Start = session) -> Receipt:
     """Raises Refused, in one line, for whatever keeps it from being done; parts that are whole by then are kept for
     the next run."""
     release, golden = open_release(Path(job.folder), job.release)
     with tempfile.TemporaryDirectory() as folder:
         shipped = ship(job, Path(folder))
-        with session(job.master, *shipped) as spark:
+        with start(job.master, *shipped) as spark:
             try:
                 return _scored(spark, job, release, golden)
             except FAILED as error:
@@ -41,6 +47,7 @@ def score(job: BatchJob) -> Receipt:
 def _scored(spark: SparkSession, job: BatchJob, release: Release, golden: Golden) -> Receipt:
     files = Files(spark.sparkContext)
     output = Output(files, job.output)
+    output.check_apart(job.input)
     output.check_ours()
     found = read_input(spark, files, job)
     planned = plan(job, found.format, found.files)

@@ -69,6 +69,10 @@ class Files:
         path = self._path(address)
         return bool(self._system(path).exists(path))
 
+    def is_folder(self, address: str) -> bool:
+        path = self._path(address)
+        return self.exists(address) and bool(self._system(path).getFileStatus(path).isDirectory())
+
     def read(self, address: str) -> str | None:
         """The text of a small file, None where there is none."""
         path = self._path(address)

@@ -27,6 +27,12 @@ class Output:
             raise Refused(f"{address}: expected a folder for the output, found none: name one below it")
         self.staging = f"{parent}/_{name}.trackback"
 
+    def check_apart(self, source: str) -> None:
+        """Raises Refused where the next run would take this output for its input."""
+        below = self.address.removeprefix(f"{source.rstrip('/')}/")
+        if below != self.address and not below.startswith(("_", ".")):
+            raise Refused(f"{self.address}: expected an output outside of the input, found it below {source}")
+
     def before(self, key: str) -> Receipt | None:
         """The receipt of a run before that wrote just this, None where it is still to be written."""
         if not self._has(key):

@@ -75,7 +75,7 @@ def job(settings: Settings, store: Store, digest: str, options: ScoreOptions) ->
         input=_address(options.input),
         output=_address(options.output),
         format=options.format,
-        keep=tuple(filter(None, options.keep.split(","))),
+        keep=tuple(dict.fromkeys(filter(None, options.keep.split(",")))),
         overwrite=options.overwrite,
         master=options.master,
         part_bytes=options.part_mib << 20,

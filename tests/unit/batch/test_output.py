@@ -152,3 +152,14 @@ def test_files_that_no_batch_has_written_are_never_replaced() -> None:
 def test_an_output_without_a_folder_of_its_own_is_refused() -> None:
     with pytest.raises(Refused, match="name one below it"):
         Output(cast(Any, MemoryFiles()), "s3a://bucket")
+
+
+@pytest.mark.parametrize("below", ["out", "deep/er"])
+def test_an_output_that_the_next_run_would_take_for_its_input_is_refused(below: str) -> None:
+    with pytest.raises(Refused, match=f"/in/{below}: expected an output outside of the input, found it below"):
+        Output(cast(Files, MemoryFiles()), f"file:///in/{below}").check_apart("file:///in/")
+
+
+@pytest.mark.parametrize("address", ["file:///data/in-out", "file:///data/in/_scored", "file:///out/data"])
+def test_an_output_beside_the_input_or_hidden_in_it_is_taken(address: str) -> None:
+    Output(cast(Files, MemoryFiles()), address).check_apart("file:///data/in")

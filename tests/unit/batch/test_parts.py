@@ -32,14 +32,32 @@ def shape(found: Plan) -> list[int]:
 def test_files_are_packed_in_their_order_and_a_large_one_stands_alone(
     sizes: tuple[int, ...], expected: list[int]
 ) -> None:
-    found = plan(job(), "parquet", files(*sizes))
+    found = plan(job(), "csv", files(*sizes))
     assert shape(found) == expected
     assert [path for part in found.parts for path in part.files] == [file.path for file in files(*sizes)]
     assert sum(part.rows for part in found.parts) == sum(size // 10 for size in sizes)
 
 
+def test_a_large_file_of_parquet_is_cut_by_its_rows_and_stands_alone() -> None:
+    found = plan(job(), "parquet", files(10, 250, 10)).parts
+    assert [(part.number, part.files, part.first, part.rows) for part in found] == [
+        (0, ("file:/in/0",), None, 1),
+        (1, ("file:/in/1",), 0, 8),
+        (2, ("file:/in/1",), 8, 8),
+        (3, ("file:/in/1",), 16, 9),
+        (4, ("file:/in/2",), None, 1),
+    ]
+
+
+@pytest.mark.parametrize(("size", "parts"), [(3_000_000, 3), (10**9, 16), (30, 3)], ids=["rows", "most", "few rows"])
+def test_the_parts_of_a_file_are_neither_of_too_many_rows_nor_too_many(size: int, parts: int) -> None:
+    found = plan(job(part_bytes=1 if size == 30 else 1 << 30), "parquet", files(size)).parts
+    assert len(found) == parts
+    assert sum(part.rows for part in found) == size // 10
+
+
 def test_files_without_a_row_are_no_part() -> None:
-    assert shape(plan(job(part_bytes=1), "parquet", files(5, 500, 5))) == [1]
+    assert shape(plan(job(part_bytes=1), "csv", files(5, 500, 5))) == [1]
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,9 @@ def test_the_driver_gets_addresses_with_a_scheme_and_the_releases_own_python(
 ) -> None:
     store, ours = release
     monkeypatch.chdir(tmp_path)
-    asked = job(settings, store, ours.digest, options(input="in/*.csv", output="/out", keep="carat,cut", part_mib=2))
+    asked = job(
+        settings, store, ours.digest, options(input="in/*.csv", output="/out", keep="carat,cut,cut", part_mib=2)
+    )
     assert asked.input == f"file://{tmp_path}/in/*.csv"
     assert asked.output == "file:///out"
     assert asked.python == str(tmp_path / "prediction-sklearn" / "bin" / "python")
