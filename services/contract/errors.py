@@ -31,6 +31,10 @@ class Unavailable(Refused):
     """A service cannot be reached, or does not answer us: nothing is known of what it was asked about."""
 
 
+class Stopped(Unavailable):
+    """The service was told to end before it was done: what was asked of it begins anew with the next one."""
+
+
 def reason(error: BaseException) -> str:
     """What an error and its causes say, on one line; of a long one the beginning and the end, where causes are."""
     said: list[str] = []

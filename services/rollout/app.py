@@ -21,7 +21,7 @@ from services.contract.deployment import (
     StepRequest,
 )
 from services.contract.engine_images import PrunedImages, PruneImages
-from services.contract.errors import LiveChanged, Refused, SteppedBack
+from services.contract.errors import LiveChanged, Refused, SteppedBack, Stopped
 from services.contract.http_guard import Access, Guard
 from services.contract.ledger import Audit, JournalEntry, LedgerNote
 from services.contract.prediction_log import LogQuery
@@ -42,6 +42,7 @@ _REFUSALS = {
     STEPPED_BACK: "The candidate was taken back in one of its steps",
     422: "The request is not as it must be",
     500: "The state cannot be written",
+    503: "The service was told to end in the middle of it: ask the next one",
 }
 
 
@@ -158,6 +159,10 @@ def _add_refusals(app: FastAPI) -> None:
     @app.exception_handler(SteppedBack)
     async def stepped_back(_: Request, refusal: SteppedBack) -> JSONResponse:
         return JSONResponse({"message": str(refusal)}, status_code=STEPPED_BACK)
+
+    @app.exception_handler(Stopped)
+    async def stopped(_: Request, refusal: Stopped) -> JSONResponse:
+        return JSONResponse({"message": str(refusal)}, status_code=503)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -19,7 +19,7 @@ from services.contract.deployment import (
     RollbackRequest,
     StepRequest,
 )
-from services.contract.errors import LiveChanged, Refused, SteppedBack
+from services.contract.errors import LiveChanged, Refused, SteppedBack, Stopped
 from services.contract.ledger import JournalEntry, JournalEvent, LedgerNote
 from services.contract.notification import NotificationKind
 from services.contract.rollout_plan import RolloutPlan
@@ -175,6 +175,8 @@ class ModelRollout:
         except Superseded:
             # The caller says so, with what is live now.
             return
+        except Stopped:
+            raise
         except Refused as refusal:
             self.traffic.record(JournalEvent.REFUSED, candidate.release, str(refusal))
             if isinstance(refusal, SteppedBack):

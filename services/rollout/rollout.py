@@ -52,8 +52,10 @@ class Rollout:
         Thread(target=self._keep_known, name="keep-known", daemon=True).start()
 
     def close(self) -> None:
-        """Ends everything that serves; the state keeps what is live."""
+        """Ends everything that serves; the state keeps what is live, and steps begin anew with the next service."""
         self._closing.set()
+        for model in list(self._models.values()):
+            model.steps.stop()
         self._wake_all()
         self._dependencies.backend.close()
         self._dependencies.notifier.close()

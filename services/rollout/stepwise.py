@@ -9,7 +9,7 @@ from functools import partial
 from threading import Thread
 
 from services.contract.deployment import ANALYSIS, Deployment, StepOrder, StepRequest
-from services.contract.errors import Refused, SteppedBack
+from services.contract.errors import Refused, SteppedBack, Stopped
 from services.contract.rollout_plan import RolloutPlan
 from services.contract.rollout_step import Step, StepStatus
 from services.rollout.analysis.figures import Seen
@@ -45,6 +45,7 @@ class Stepwise:
         self._leading: Takeover | None = None
         self._baking: Takeover | None = None
         self._recent = Recent()
+        self._stopped = False
 
     @property
     def status(self) -> StepStatus | None:
@@ -62,7 +63,7 @@ class Stepwise:
     def lead(self, takeover: Takeover, candidate: Serving, plan: RolloutPlan) -> None:
         """Returns after the steps in which what is live stays so, of which there are none while nothing answers.
 
-        Raises SteppedBack, and Superseded when something else became live meanwhile.
+        Raises SteppedBack, Stopped, and Superseded when something else became live meanwhile.
         """
         takeover.heed()
         live = self._traffic.live
@@ -106,6 +107,8 @@ class Stepwise:
                 go_back(str(back))
             except Superseded:
                 log.info("%s: %s was replaced in its bake", deployment.model, deployment.revision)
+            except Stopped as stopped:
+                log.info("%s: %s", deployment.model, stopped)
             finally:
                 # Only now, so that whoever sees no step any more finds in the ledger how it ended.
                 takeover.status = None
@@ -124,6 +127,12 @@ class Stepwise:
                 return takeover.status or status
         raise Refused(f"expected a release in a step to {request.order}, found none: ask for the model's state")
 
+    def stop(self) -> None:
+        """Before what they look at is ended, which is no fault of theirs."""
+        self._stopped = True
+        for takeover in self._running():
+            takeover.stop()
+
     def wake(self) -> None:
         """Something else became live: they are to see it at once."""
         for takeover in self._running():
@@ -134,6 +143,8 @@ class Stepwise:
         takeover = Takeover(plan, deployment)
         if order := standing_order(self._traffic.files.entries(), deployment.release):
             takeover.obey(order)
+        if self._stopped:
+            takeover.stop()
         return takeover
 
     def _running(self) -> list[Takeover]:

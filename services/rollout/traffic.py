@@ -223,7 +223,7 @@ class Traffic:
                 self.outages.went_down(live, ADDRESS_LOST if lost else ENDED, tell=before is not None)
             if not self._restarts.due():
                 return False
-        self._recover(live, before if lost else None)
+        self._recover(live, before if lost else None, first=before is None)
         return False
 
     def keep_complete(self) -> bool:
@@ -241,14 +241,15 @@ class Traffic:
                 self._additions.fail(LONGEST_PAUSE_SECONDS)
         return False
 
-    def _recover(self, live: Deployment, lost: Serving | None) -> None:
+    def _recover(self, live: Deployment, lost: Serving | None, *, first: bool) -> None:
         try:
             if lost:
                 self._restore_address(live, lost)
             else:
                 self._restart(live)
-            # What ends again at once is not started again at once.
-            self._restarts.fail(LONGEST_PAUSE_SECONDS)
+            # What ends again at once is not started again at once; of its first start this service saw no end before.
+            if not first:
+                self._restarts.fail(LONGEST_PAUSE_SECONDS)
             self._recovered = self._dependencies.clock()
         except Refused as error:
             log.error("%s does not answer: %s", self._model, error)

@@ -170,6 +170,8 @@ class Rollout:
             raise LiveChanged(_message(answer))
         if answer.status_code == STEPPED_BACK:
             raise SteppedBack(_message(answer))
+        if answer.status_code == 503:
+            raise Unavailable(_message(answer))
         if answer.status_code != 200:
             raise Refused(_message(answer))
         return answer

@@ -7,7 +7,7 @@ from threading import Condition
 from typing import Protocol
 
 from services.contract.deployment import Deployment, StepOrder, StepRequest
-from services.contract.errors import SteppedBack
+from services.contract.errors import SteppedBack, Stopped
 from services.contract.rollout_plan import RolloutPlan
 from services.contract.rollout_step import Step, StepStatus
 from services.contract.verdict import Check, Verdict, overall
@@ -55,7 +55,7 @@ class Takeover:
         self._plan, self._clock = plan, clock
         self._level = LEVEL / max(1, len([*steps_before(plan)]) + bool(bake(plan)))
         self._changed = Condition()
-        self._woken = self._paused = False
+        self._woken = self._paused = self._stopped = False
         self.aborted: str | None = None
 
     def begin(self, step: Step) -> None:
@@ -80,12 +80,15 @@ class Takeover:
         return f"is over without a verdict: {_undecided(checks) or 'nothing was seen'}"
 
     def take(self, step: Step, watch: Watch) -> None:
-        """Returns when the step is over and was good. Raises SteppedBack with the reason, and what `watch` raises."""
+        """Returns when the step is over and was good. Raises SteppedBack with the reason, Stopped, and what `watch`
+        raises."""
         self.begin(step)
         self._look_until_over(step, watch)
 
     def heed(self) -> None:
-        """Raises SteppedBack when a person aborted it."""
+        """Raises Stopped when the service ends, SteppedBack when a person aborted it."""
+        if self._stopped:
+            raise Stopped(f"the rollout service was stopped, {self.deployment.revision} begins anew with the next one")
         if self.aborted is not None:
             raise SteppedBack(f"{self.deployment.revision} was taken back: {self.aborted}")
 
@@ -100,6 +103,12 @@ class Takeover:
                     self.promoted = True
                 case StepOrder.ABORT:
                     self.aborted = f"aborted by {request.by}" + (f": {request.reason}" if request.reason else "")
+            self._wake()
+
+    def stop(self) -> None:
+        """Nothing that it sees from now on is a verdict: what it looks at is being ended."""
+        with self._changed:
+            self._stopped = True
             self._wake()
 
     def wake(self) -> None:
@@ -117,6 +126,7 @@ class Takeover:
             if not careful and not failed:
                 continue
             with self._changed:
+                self.heed()
                 self._show(checks=checks)
             what = decide(self._plan, step, elapsed, checks)
             if what is Next.BACK and (failed or not self._paused):
@@ -125,7 +135,7 @@ class Takeover:
                 return
 
     def _waited(self, seconds: float) -> bool:
-        """Whether a person said to go on now. Raises SteppedBack when one said to go back."""
+        """Whether a person said to go on now. Raises as `heed` does."""
         with self._changed:
             self._changed.wait_for(lambda: self._woken, seconds)
             self._woken = False

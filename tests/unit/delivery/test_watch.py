@@ -305,7 +305,8 @@ def test_a_deploy_is_asked_for_again_when_the_service_was_restarted_in_it(machin
     site = Site(machine, STEPS)
     state = site.model.state()
     assert state.live
-    answers = iter([(200, b""), (200, state.live.to_json().encode())])
+    stopped = (503, b'{"message": "the rollout service was stopped"}')
+    answers = iter([(200, b""), stopped, (200, state.live.to_json().encode())])
 
     def answer(method: str, _: str, __: bytes) -> tuple[int, bytes]:
         if method == "GET":
@@ -318,7 +319,7 @@ def test_a_deploy_is_asked_for_again_when_the_service_was_restarted_in_it(machin
     with receiving(Receiver(answer)) as service:
         found = Rollout(service.url, patience=30).deploy(MODEL, ask_for(site.releases[0].digest))
     assert found == state.live
-    assert [method for method, *_ in service.got] == ["POST", "GET", "POST"]
+    assert [method for method, *_ in service.got] == ["POST", "GET"] * 2 + ["POST"]
     with pytest.raises(Unavailable):
         Rollout(NOWHERE).deploy(MODEL, ask_for(site.releases[0].digest))
 

@@ -10,7 +10,7 @@ import pytest
 
 from services.contract.control_protocol import Split
 from services.contract.deployment import ANALYSIS, Action, Deployment, RetireRequest, StepOrder, StepRequest
-from services.contract.errors import LiveChanged, Refused, SteppedBack
+from services.contract.errors import LiveChanged, Refused, SteppedBack, Stopped
 from services.contract.ledger import JournalEntry, JournalEvent
 from services.contract.notification import NotificationKind
 from services.contract.rollout_plan import RolloutPlan, Shadow, WhenInconclusive
@@ -19,6 +19,7 @@ from services.contract.waiting import wait_until
 from services.rollout.analysis.figures import Figures, Seen
 from services.rollout.model import ModelRollout
 from services.rollout.notifier import Notifier
+from services.rollout.rollout import Rollout
 from services.rollout.steps import takeover
 from tests.support.ports import free_port
 from tests.support.release_factory import ReleasePlan, build_release
@@ -368,6 +369,25 @@ def test_a_restart_of_the_service_ends_what_is_handed_on(machine: FakeMachine) -
     machine.restart([left])
     ModelRollout(MODEL, machine.dependencies()).traffic.recover(machine.backend.left)
     assert left.split is None
+
+
+@pytest.mark.parametrize("plan", [LONG, BAKED.model_copy(update={"bake": 3600.0})])
+def test_what_ends_because_the_service_is_stopped_is_no_verdict(machine: FakeMachine, plan: RolloutPlan) -> None:
+    digests = releases(machine, plan)
+    rollout = Rollout(machine.dependencies())
+    rollout.open()
+    rollout.deploy(MODEL, ask_for(digests[0]))
+    model = rollout._models[MODEL]
+    with deploying(model, digests[1]) as refusals:
+        in_step(model)
+        rollout.close()
+    assert [type(one) for one in refusals] == ([Stopped] if plan is LONG else [])
+    wait_until(lambda: model.state().step is None, "the end of its step", 30)
+    assert not [entry for entry in model.traffic.files.entries() if entry.event is JournalEvent.REFUSED]
+    assert not [words for _, words in events(model) if "was not good" in words]
+    live = model.traffic.live
+    assert live
+    assert live.release == digests[plan is not LONG]
 
 
 def in_step(model: ModelRollout) -> StepStatus:
