@@ -35,6 +35,7 @@ LONGEST_FIRST = (
     "tests/journey/test_journey.py",
     "tests/integration/test_rollout.py",
     "tests/integration/test_spark_cluster.py",
+    "tests/integration/test_spark_batch.py",
     "tests/integration/test_spark_flavors.py",
     "tests/journey/test_platform.py",
     "tests/journey/test_readme.py",
