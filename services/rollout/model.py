@@ -54,6 +54,7 @@ class ModelRollout:
         self._changes = Lock()
         self.traffic = Traffic(name, dependencies)
         self.steps = Stepwise(self.traffic)
+        self._said = ""
 
     def state(self) -> ModelState:
         pointer, answering = self.traffic.pointer, self.traffic.answering()
@@ -194,18 +195,27 @@ class ModelRollout:
     def _bake(self, deployment: Deployment, plan: RolloutPlan, switched: Switched) -> None:
         self.steps.bake(deployment, plan, switched, partial(self._go_back, deployment))
 
-    def _go_back(self, deployment: Deployment, words: str) -> None:
+    def _go_back(self, deployment: Deployment, words: str) -> bool:
+        """Whether nothing is left to do: a disk that is full, or a release that does not load now, may later."""
         with self._changes:
             pointer = self.traffic.pointer
             if not pointer or pointer.live != deployment or not pointer.previous:
-                return
+                return True
             reached(FailPoint.GOING_BACK)
             try:
                 self._return_to(pointer.previous, RollbackRequest(by=ANALYSIS, reason=words))
                 reached(FailPoint.GONE_BACK)
             except (Refused, OSError) as error:
-                log.error("%s: %s, but %s", self._name, words, error)
-                self.traffic.record(JournalEvent.REFUSED, pointer.previous.release, f"{words}, but {error}")
+                self._say_once(pointer.previous, f"{words}, but {error}")
+                return False
+            return True
+
+    def _say_once(self, back: Deployment, words: str) -> None:
+        """Tries to go back end alike again and again."""
+        if words != self._said:
+            self._said = words
+            log.error("%s: %s", self._name, words)
+            self.traffic.record(JournalEvent.REFUSED, back.release, words)
 
     def _return_to(self, target: Deployment, request: RollbackRequest) -> Deployment:
         before = self.traffic.live

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from threading import Thread
 
+from services.contract.backoff import Backoff
 from services.contract.deployment import ANALYSIS, Deployment, StepOrder, StepRequest
 from services.contract.errors import Refused, SteppedBack, Stopped
 from services.contract.rollout_plan import RolloutPlan
@@ -22,7 +23,7 @@ from services.rollout.steps.recent import Recent
 from services.rollout.steps.step import bake, steps_before
 from services.rollout.steps.takeover import Takeover
 from services.rollout.steps.watching import BakeWatch, PairWatch, Superseded
-from services.rollout.traffic import Traffic
+from services.rollout.traffic import LONGEST_PAUSE_SECONDS, Traffic
 
 log = logging.getLogger(__name__)
 
@@ -87,9 +88,10 @@ class Stepwise:
         return Switched(_seen(serving), replace(now.side(then), restarts=0))
 
     def bake(
-        self, deployment: Deployment, plan: RolloutPlan, switched: Switched, go_back: Callable[[str], None]
+        self, deployment: Deployment, plan: RolloutPlan, switched: Switched, go_back: Callable[[str], bool]
     ) -> None:
-        """Returns at once; `go_back` is called with the reason, from another thread, when it is not good enough."""
+        """Returns at once; `go_back` is called with the reason, from another thread, when it is not good enough, and
+        again until it says that nothing is left to do."""
         if not (step := bake(plan)):
             return
         self._baking = takeover = self._takeover(deployment, plan)
@@ -104,7 +106,9 @@ class Stepwise:
                 reached(FailPoint.BAKE_OVER)
             except SteppedBack as back:
                 self._record_bad(takeover, step)
-                go_back(str(back))
+                pause = Backoff()
+                while not go_back(str(back)) and takeover.rested(pause.fail(LONGEST_PAUSE_SECONDS)):
+                    pass
             except Superseded:
                 log.info("%s: %s was replaced in its bake", deployment.model, deployment.revision)
             except Stopped as stopped:

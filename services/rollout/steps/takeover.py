@@ -105,6 +105,11 @@ class Takeover:
                     self.aborted = f"aborted by {request.by}" + (f": {request.reason}" if request.reason else "")
             self._wake()
 
+    def rested(self, seconds: float) -> bool:
+        """Whether the service goes on after that pause, which its end cuts short."""
+        with self._changed:
+            return not self._changed.wait_for(lambda: self._stopped, seconds)
+
     def stop(self) -> None:
         """Nothing that it sees from now on is a verdict: what it looks at is being ended."""
         with self._changed:

@@ -1,5 +1,6 @@
 """A release takes over step by step, and goes back by itself where a step is not good."""
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,10 +17,12 @@ from services.contract.notification import NotificationKind
 from services.contract.rollout_plan import RolloutPlan, Shadow, WhenInconclusive
 from services.contract.rollout_step import StepKind, StepStatus
 from services.contract.waiting import wait_until
+from services.rollout import stepwise
 from services.rollout.analysis.figures import Figures, Seen
 from services.rollout.model import ModelRollout
 from services.rollout.notifier import Notifier
 from services.rollout.rollout import Rollout
+from services.rollout.state import ModelFiles, Pointer
 from services.rollout.steps import takeover
 from tests.support.ports import free_port
 from tests.support.release_factory import ReleasePlan, build_release
@@ -274,6 +277,29 @@ def test_what_is_bad_goes_back_although_its_lines_cannot_be_written_yet(
     assert model.traffic.keep_answering()
     assert [words for event, words in events(model) if words.endswith("was not good")] != []
     assert model.traffic.files.audit().intact
+
+
+def test_what_cannot_go_back_yet_tries_until_it_can_and_says_so_once(
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stepwise, "LONGEST_PAUSE_SECONDS", 0.005)
+    tries, point = [0], ModelFiles.point
+
+    def point_when_there_is_room(files: ModelFiles, pointer: Pointer) -> None:
+        back = pointer.live is not None and pointer.live.action is Action.ROLLBACK
+        tries[0] += back
+        if back and tries[0] <= 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        point(files, pointer)
+
+    monkeypatch.setattr(ModelFiles, "point", point_when_there_is_room)
+    model, digests = started(machine, BAKED, Traffic(errors=0.05))
+    model.deploy(ask_for(digests[1]))
+    wait_until(lambda: machine.backend.accepting() == [digests[0]] and not model.state().step, "the release before", 30)
+    assert tries == [4]
+    said = [entry.message for entry in model.traffic.files.entries() if entry.event is JournalEvent.REFUSED]
+    assert len(said) == 1
+    assert said[0].endswith("[Errno 28] No space left on device")
 
 
 def test_a_release_that_ends_in_its_bake_is_taken_back(machine: FakeMachine) -> None:
