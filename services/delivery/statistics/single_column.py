@@ -7,8 +7,8 @@ from typing import Any
 import numpy
 
 # So many cells are looked at, which keeps all columns together below half a second of CPU.
-_CELLS = 60_000
-_TOO_FEW, _FEWEST, _MOST = 20, 200, 5_000
+_CELLS = 300_000
+_TOO_FEW, _FEWEST, _MOST = 20, 200, 20_000
 _LEAVES, _ROWS_A_LEAF = 256, 5
 # Of the rows that are learnt from, in a leaf of the tree that is made for chances: of few rows a leaf knows none.
 _SHARE_A_LEAF = 0.025
