@@ -9,7 +9,7 @@ from services.delivery.machine_image.qemu import Accelerator, Kernel, Machine, c
 
 KVM = Path("/dev/kvm")
 # With working KVM it takes two. What is longer only means that TCG is taken, which is right everywhere.
-PROBE_SECONDS = 30.0
+PROBE_SECONDS = 10.0
 # A kernel that has come so far has run on every processor, with its memory and its timers.
 _REACHED = "Kernel panic - not syncing: VFS"
 _COMMAND_LINE = "console=ttyS0 panic=-1 root=/dev/none"
