@@ -258,8 +258,9 @@ def test_the_registry_of_the_unit_tests_is_no_kinder_than_a_real_one(
     with registry_of(engine, setting) as (address, _):
         manifest, _ = pushed(address, "trackback/tiny", b"one")
         fake = DeletingRegistry(deletes, {f"trackback/tiny@{manifest}"})
-        for place in (("trackback/other", manifest), ("trackback/tiny", manifest), ("trackback/tiny", manifest)):
-            url = "http://{}/v2/{}/manifests/{}".format(address, *place)
+        places = (("tiny", "latest"), ("other", manifest), ("tiny", manifest), ("tiny", manifest))
+        for place in places:
+            url = "http://{}/v2/trackback/{}/manifests/{}".format(address, *place)
             found, expected = httpx.delete(url, trust_env=False), fake.answer(httpx.Request("DELETE", url))
             assert (found.status_code, code_of(found)) == (expected.status_code, code_of(expected)), place
 

@@ -29,7 +29,7 @@ class DeletingRegistry:
         if not self.deletes:
             return _refusal(405, "UNSUPPORTED")
         if not _DIGEST.fullmatch(found["reference"]):
-            # A tag; others than 2.8 may delete it, or say 405.
+            # A tag, which the distribution's specification lets other registries delete.
             return _refusal(400, "DIGEST_INVALID")
         if place not in self.manifests:
             return _refusal(404, "MANIFEST_UNKNOWN")
