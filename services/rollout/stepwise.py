@@ -106,9 +106,10 @@ class Stepwise:
                 reached(FailPoint.BAKE_OVER)
             except SteppedBack as back:
                 self._record_bad(takeover, step)
-                pause = Backoff()
-                while not go_back(str(back)) and takeover.rested(pause.fail(LONGEST_PAUSE_SECONDS)):
-                    pass
+                if not go_back(str(back)):
+                    # Its watch ends with the reason and does not wait for a disk to have room.
+                    takeover.status = None
+                    _try_until_done(takeover, partial(go_back, str(back)))
             except Superseded:
                 log.info("%s: %s was replaced in its bake", deployment.model, deployment.revision)
             except Stopped as stopped:
@@ -134,8 +135,9 @@ class Stepwise:
     def stop(self) -> None:
         """Before what they look at is ended, which is no fault of theirs."""
         self._stopped = True
-        for takeover in self._running():
-            takeover.stop()
+        for takeover in (self._leading, self._baking):
+            if takeover:
+                takeover.stop()
 
     def wake(self) -> None:
         """Something else became live: they are to see it at once."""
@@ -175,6 +177,12 @@ class Stepwise:
         self, event: JournalEvent, takeover: Takeover, words: str, by: str = ANALYSIS, order: StepOrder | None = None
     ) -> None:
         self._traffic.files.owe(_entry(event, takeover, words, by, order))
+
+
+def _try_until_done(takeover: Takeover, done: Callable[[], bool]) -> None:
+    pause = Backoff()
+    while takeover.rested(pause.fail(LONGEST_PAUSE_SECONDS)) and not done():
+        pass
 
 
 def _entry(

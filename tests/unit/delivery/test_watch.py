@@ -220,6 +220,7 @@ def test_what_cannot_be_taken_back_fails_with_both_reasons(machine: FakeMachine)
     assert (found.ending, found.verdict) == (Ending.UNWATCHED, Verdict.FAIL)
     assert "was taken back in its bake" in found.words
     assert found.words.endswith("but it does not check")
+    site.model.steps.stop()
 
 
 def test_what_never_became_live_cannot_be_watched(machine: FakeMachine) -> None:

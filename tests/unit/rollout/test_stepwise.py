@@ -295,8 +295,9 @@ def test_what_cannot_go_back_yet_tries_until_it_can_and_says_so_once(
     monkeypatch.setattr(ModelFiles, "point", point_when_there_is_room)
     model, digests = started(machine, BAKED, Traffic(errors=0.05))
     model.deploy(ask_for(digests[1]))
-    wait_until(lambda: machine.backend.accepting() == [digests[0]] and not model.state().step, "the release before", 30)
-    assert tries == [4]
+    wait_until(lambda: not model.state().step, "the end of its bake, which waits for no disk", 30)
+    wait_until(lambda: model.traffic.live and model.traffic.live.release == digests[0], "the release before", 30)
+    assert (tries, machine.backend.accepting()) == ([4], [digests[0]])
     said = [entry.message for entry in model.traffic.files.entries() if entry.event is JournalEvent.REFUSED]
     assert len(said) == 1
     assert said[0].endswith("[Errno 28] No space left on device")
