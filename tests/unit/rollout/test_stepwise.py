@@ -285,14 +285,14 @@ def test_what_cannot_go_back_yet_tries_until_it_can_and_says_so_once(
     monkeypatch.setattr(stepwise, "LONGEST_PAUSE_SECONDS", 0.005)
     tries, point = [0], ModelFiles.point
 
-    def point_when_there_is_room(files: ModelFiles, pointer: Pointer) -> None:
+    def point_unless_full(files: ModelFiles, pointer: Pointer) -> None:
         back = pointer.live is not None and pointer.live.action is Action.ROLLBACK
         tries[0] += back
         if back and tries[0] <= 3:
             raise OSError(errno.ENOSPC, "No space left on device")
         point(files, pointer)
 
-    monkeypatch.setattr(ModelFiles, "point", point_when_there_is_room)
+    monkeypatch.setattr(ModelFiles, "point", point_unless_full)
     model, digests = started(machine, BAKED, Traffic(errors=0.05))
     model.deploy(ask_for(digests[1]))
     wait_until(lambda: not model.state().step, "the end of its bake, which waits for no disk", 30)
