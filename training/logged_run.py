@@ -18,6 +18,7 @@ from services.contract.metrics import measure
 from services.contract.model_config import ModelConfig
 from services.contract.prediction import Labelled, Prediction
 from services.contract.record import ModelId, ModelName, Record, RunId
+from training.bytecode import without_bytecode
 from training.curves import curve_metrics
 from training.dataset import Dataset
 from training.flavors import Flavor
@@ -140,7 +141,8 @@ class LoggedRun:
         example = dataset.holdout.inputs.head(_EXAMPLE_ROWS)
         # Given, because inferring them takes seconds and picks up what happens to be imported.
         requirements = [f"{name}=={versions[name]}" for name in libraries]
-        return self.flavor.log_model(model, signature(self.config), example, requirements)
+        with without_bytecode():
+            return self.flavor.log_model(model, signature(self.config), example, requirements)
 
     def _described(self, dataset: Dataset, metrics: dict[str, float]) -> str:
         training, holdout = dataset.training.digest, dataset.holdout.digest

@@ -20,6 +20,7 @@ from services.contract import names
 from services.contract.prediction import Labelled
 from services.delivery.flavors import fasttext as delivery
 from services.delivery.settings import Settings
+from training.bytecode import without_bytecode
 from training.flavors import fasttext as flavor
 
 REQUIREMENTS = ["mlflow==3.17.2", "fasttext-numpy2==0.10.4"]
@@ -58,7 +59,8 @@ def logged(mlflow_url: str, tmp_path_factory: pytest.TempPathFactory) -> Logged:
     inputs = pandas.DataFrame({"text": ["hello big world", "bonjour le monde", "hallo grosse welt"] * 40})
     target = pandas.Series(["en", "fr", "de"] * 40)
     model = flavor.fit({"dim": 8, "bucket": 500, "minn": 2, "maxn": 3, "epoch": 20, "lr": 1.0}, inputs, target, None)
-    with mlflow.start_run(), mock.patch.object(requirements_utils, "_capture_imported_modules") as inferred:
+    capture = mock.patch.object(requirements_utils, "_capture_imported_modules")
+    with mlflow.start_run(), without_bytecode(), capture as inferred:
         model_id = flavor.log_model(model, SIGNATURE, inputs.head(5), REQUIREMENTS)
     target_folder = str(tmp_path_factory.mktemp("logged"))
     folder = Path(mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=target_folder))
