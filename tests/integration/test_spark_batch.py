@@ -114,7 +114,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def of_fasttext(store: Path) -> Path:
     known = {"a": "red rot rouge", "b": "blue blau"}
     (store / "texts").write_text("".join(f"__label__{label} {text}\n" for label, text in known.items()) * 30)
-    library = fasttext.train_supervised(str(store / "texts"), dim=4, thread=1, bucket=1, verbose=0)
+    library = fasttext.train_supervised(str(store / "texts"), dim=4, thread=11, bucket=1, verbose=0)
 
     def spoil(release: Path) -> None:
         library.save_model(str(release / "model" / "model.bin"))
