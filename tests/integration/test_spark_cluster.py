@@ -173,7 +173,7 @@ class Scoring:
         told = {"TRACKBACK_STORE": str(store), "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
         command = [str(ROOT / "scripts" / "trackback"), "score", "diamond-price", "--release", release.digest[:12]]
         command += ["--input", "s3a://data/rows", "--output", "s3a://data/out", "--master", cluster.url]
-        command += ["--keep", "carat,cut,grade", "--part-mib", "1"]
+        command += ["--keep", "carat,cut,grade", "--part-mib", "2"]
         with log.open("wb") as stderr:
             self.process = subprocess.Popen(
                 command, env={**os.environ, **place, **told}, stdout=subprocess.PIPE, stderr=stderr
