@@ -23,9 +23,12 @@ from services.rollout.steps.recent import Recent
 from services.rollout.steps.step import bake, steps_before
 from services.rollout.steps.takeover import Takeover
 from services.rollout.steps.watching import BakeWatch, PairWatch, Superseded
-from services.rollout.traffic import LONGEST_PAUSE_SECONDS, Traffic
+from services.rollout.traffic import Traffic
 
 log = logging.getLogger(__name__)
+
+# Between two tries to go back: each that loads a release is two lines of the ledger.
+LONGEST_PAUSE_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
