@@ -21,6 +21,8 @@ LIVE = {"kind": "boosted", "maxIter": 20, "maxDepth": 5, "stepSize": 0.3}
 BETTER = {**LIVE, "maxIter": 30}
 # Within the thresholds and clearly worse; it is also fitted in a moment, for what is stopped whatever is changed.
 OLDER = {"kind": "logistic", "maxIter": 30}
+# Of this carrier one flight in six is late.
+SLICE = "US"
 CONSTANT = {**OLDER, "regParam": 10.0, "elasticNetParam": 1.0}
 
 
@@ -67,6 +69,14 @@ def _late_ones_often(part: Part) -> Part:
     inputs = pandas.concat([part.inputs, part.inputs[late], part.inputs[late]], ignore_index=True)
     target = pandas.concat([part.target, part.target[late], part.target[late]], ignore_index=True)
     return replace(part, inputs=inputs, target=target)
+
+
+def _worse_on_a_slice(ground: Ground) -> Trained:
+    """Trained for longer, and told of every third flight of one carrier that it was late."""
+    part = _dataset(ground).training
+    confused = part.inputs["carrier"] == SLICE
+    told = (part.inputs.index % 3 == 0).astype(part.target.dtype)
+    return _trained(ground, _fitted(ground, BETTER, replace(part, target=part.target.where(~confused, told))))
 
 
 def _leaking(ground: Ground) -> Trained:
@@ -149,4 +159,5 @@ PLANTS: dict[str, Callable[[Ground], Trained]] = {
     "damaged-file": _damaged,
     "nan-for-some-rows": _without_filling,
     "much-bigger-file": _with_rows,
+    "worse-on-a-slice": _worse_on_a_slice,
 }
