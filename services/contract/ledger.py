@@ -28,6 +28,7 @@ class JournalEvent(StrEnum):
     PROMOTED = "promoted"
     GATE_REFUSED = "gate-refused"
     PACKAGED = "packaged"
+    WITHDRAWN = "withdrawn"
     STARTED = "started"
     REFUSED = "refused"
     STEP = "step"
@@ -64,7 +65,7 @@ class JournalEntry(Record):
 class LedgerNote(Record):
     """What a stage of the delivery tells the rollout service, which writes it into the ledger once."""
 
-    event: Literal[JournalEvent.PROMOTED, JournalEvent.GATE_REFUSED, JournalEvent.PACKAGED]
+    event: Literal[JournalEvent.PROMOTED, JournalEvent.GATE_REFUSED, JournalEvent.PACKAGED, JournalEvent.WITHDRAWN]
     revision: Revision
     run_id: RunId
     release: Sha256 | None = None

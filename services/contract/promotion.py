@@ -55,7 +55,8 @@ def promotion_number(revision: str) -> int:
 
 
 class Promotion(Record):
-    """What GoCD exports of a revision as `GO_PACKAGE_MODEL_*`; `label` is the revision."""
+    """What GoCD exports of a revision as `GO_PACKAGE_MODEL_*`; `label` is the revision, `tag` the run's tag that
+    promoted it, empty where an alias did."""
 
     model: ModelName
     label: Revision
@@ -67,6 +68,7 @@ class Promotion(Record):
     promotion: str
     promoted_by: str = "unknown"
     reason: str = ""
+    tag: str = ""
 
     @property
     def number(self) -> int:
@@ -78,6 +80,8 @@ class Promotion(Record):
         """Raises Refused, naming the variable that is missing or wrong."""
         found = from_environment(environment, names.PACKAGE_PREFIX)
         known = {key: value for key, value in found.items() if key in cls.model_fields and value}
+        if found.get("alias"):
+            known.pop("tag", None)
         try:
             return cls.model_validate(known)
         except ValidationError as error:

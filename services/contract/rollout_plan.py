@@ -99,6 +99,13 @@ class WhenInconclusive(StrEnum):
     BACK = "back"
 
 
+class WhenWithdrawn(StrEnum):
+    """What `deploy` does with a release whose promotion was withdrawn after it had been packaged."""
+
+    DEPLOY = "deploy"
+    STOP = "stop"
+
+
 class Shadow(Record):
     """For so many seconds, `share` of the requests is answered by the candidate too; nobody gets these answers."""
 
@@ -143,4 +150,8 @@ class RolloutPlan(Record):
         WhenInconclusive.WAIT, description="what follows then: `wait`, and go back in the end; `promote`; or go `back`"
     )
     wait: Duration = Field(600.0, description="how long it waits for more requests at most, beyond its step")
+    withdrawn: WhenWithdrawn = Field(
+        WhenWithdrawn.DEPLOY,
+        description="when the run lost its tag after `package`: `deploy` all the same and record it, or `stop`",
+    )
     limits: Limits = Field(Limits(), description="what the candidate may differ by, in the table below")

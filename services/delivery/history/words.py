@@ -10,6 +10,7 @@ _SAID = {
     JournalEvent.GATE_REFUSED: "refused at",
     JournalEvent.REFUSED: "candidate refused",
     JournalEvent.STEP: "step of",
+    JournalEvent.WITHDRAWN: "withdrawn at",
 }
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 

@@ -45,6 +45,10 @@ def note_packaged(settings: Settings, release: Release) -> None:
         _note(settings, candidate.promotion, candidate.pipeline, JournalEvent.PACKAGED, release=kept)
 
 
+def note_withdrawn(settings: Settings, candidate: Candidate, why: str, stage: str) -> None:
+    _note(settings, candidate.promotion, candidate.pipeline, JournalEvent.WITHDRAWN, stage=stage, message=why)
+
+
 def _note(
     settings: Settings, promotion: Promotion, pipeline: PipelineRef | None, event: JournalEvent, **told: str
 ) -> None:

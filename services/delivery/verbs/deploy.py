@@ -26,6 +26,7 @@ from services.delivery.reports.gate_notification import notify_of_gate
 from services.delivery.reports.ledger_notes import note_refused
 from services.delivery.reports.report import comparison_page
 from services.delivery.reports.run_page import tell_live, tell_verdict
+from services.delivery.reports.withdrawn import record_withdrawn
 from services.delivery.scoring.background_import import import_in_background
 from services.delivery.settings import Settings
 from services.delivery.store import Store
@@ -75,6 +76,7 @@ def deployed(settings: Settings, release: Release, out: Path | None = None) -> D
             f"expected a release of a promotion, found that of a {release.manifest.candidate.purpose}: promote the run"
         )
     Store(settings.store).release(release.digest)
+    record_withdrawn(settings, release)
     rollout = _rollout(settings)
     import_in_background("services.delivery.reports.matplotlib_parts")
     try:

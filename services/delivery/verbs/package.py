@@ -22,6 +22,7 @@ from services.delivery.packaging.release_folder import ReleaseFolder
 from services.delivery.reports.aliases import tell_candidate
 from services.delivery.reports.ledger_notes import note_packaged
 from services.delivery.reports.run_page import tell_release
+from services.delivery.reports.withdrawn import refuse_withdrawn
 from services.delivery.scoring.scoring import HoldoutRequest, Scorer
 from services.delivery.settings import Settings
 from services.delivery.store import Store
@@ -46,6 +47,7 @@ def package(
     verdicts = Validation.read(validation), Comparison.read(comparison)
     for verdict in verdicts:
         refuse_unless_passed(found, verdict)
+    refuse_withdrawn(settings, found)
     config = load_model_config(settings.models, found.promotion.model)
     release = packaged(Scorer.of(settings, config), found, *verdicts)
     for note in release.manifest.servable.notes:
