@@ -72,6 +72,7 @@ def test_a_machine_with_a_changed_byte_scores_nothing(
     assert "container" not in done.stderr
 
 
+@pytest.mark.nightly
 def test_a_machine_whose_disk_is_full_leaves_no_receipt(machine_image: BuiltImage, tmp_path: Path) -> None:
     raw, io = RawFile(machine_image.disk), tmp_path / "io.raw"
     for name in (KERNEL, INITRAMFS):

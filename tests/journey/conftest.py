@@ -25,6 +25,14 @@ OURS = ["one-machine", pytest.param("compose", marks=ON_THE_STACK)]
 PLATFORMS = ["given"] if GIVEN else OURS
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Before tests are chosen by their markers."""
+    for item in items:
+        if item.get_closest_marker("any_platform") and item.get_closest_marker("stack"):
+            item.add_marker(pytest.mark.nightly)
+
+
 @pytest.fixture(scope="session")
 def stack(engine: docker.DockerClient) -> Iterator[Stack]:  # noqa: ARG001  skips where there is none
     with running_stack("trackback-journey") as found:

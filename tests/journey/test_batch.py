@@ -13,7 +13,7 @@ from services.contract import names
 from services.contract.receipt import Receipt
 from services.contract.release import Golden
 from services.contract.trace import Trace
-from tests.journey.conftest import GIVEN, OURS, of_stack
+from tests.journey.conftest import GIVEN, ON_THE_STACK, of_stack
 from tests.support.compose_stack import Stack
 from tests.support.platform_client import Access, Json, PlatformClient
 from tests.support.platform_process import platform_variables, running_platform
@@ -32,7 +32,11 @@ class Batches:
     golden: Callable[[str], Golden]
 
 
-@pytest.fixture(scope="module", params=OURS)
+# tests/integration/test_parity.py boots an image on one machine in each run.
+PLATFORMS = [pytest.param("one-machine", marks=pytest.mark.nightly), pytest.param("compose", marks=ON_THE_STACK)]
+
+
+@pytest.fixture(scope="module", params=PLATFORMS)
 def batches(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batches]:
     """On the platforms of others no image is built, because a boot keeps both cores busy."""
     if request.param == "compose":

@@ -47,7 +47,8 @@ FLIGHT = Subject(
 # Each library on one platform, because what differs between platforms does not know of libraries.
 OURS = [
     pytest.param("compose", LANGUAGE, marks=ON_THE_STACK),
-    ("one-machine", FLIGHT),
+    # Each part of it is asked of this model by tests/integration/test_parity.py and test_drill.py.
+    pytest.param("one-machine", FLIGHT, marks=pytest.mark.nightly),
 ]
 WAYS = [("given", LANGUAGE), ("given", FLIGHT)] if GIVEN else OURS
 

@@ -99,6 +99,7 @@ def test_the_first_run_promoted_again_answers_again_as_a_new_revision(client: Pl
     assert client.champion() == steps.runs["first"]
 
 
+@pytest.mark.any_platform
 def test_a_model_with_shuffled_labels_is_stopped_at_validate(client: PlatformClient, steps: Steps) -> None:
     bad = client.train("--variant", "boosted", "--shuffle-labels")
     before = client.newest(MODEL)
@@ -114,6 +115,7 @@ def test_a_model_with_shuffled_labels_is_stopped_at_validate(client: PlatformCli
     assert client.ask().headers[names.REVISION_HEADER] == steps.revisions[-1]
 
 
+@pytest.mark.any_platform
 def test_a_model_that_is_a_little_worse_is_stopped_at_compare(client: PlatformClient, steps: Steps) -> None:
     worse = steps.runs["worse"] = client.train("--variant", "boosted-small")
     before = client.newest(MODEL)
@@ -126,6 +128,7 @@ def test_a_model_that_is_a_little_worse_is_stopped_at_compare(client: PlatformCl
     assert client.ask().headers[names.REVISION_HEADER] == steps.revisions[-1]
 
 
+@pytest.mark.any_platform
 def test_a_preview_for_a_pull_request_is_judged_and_its_reports_land_on_the_run(
     client: PlatformClient, steps: Steps
 ) -> None:
@@ -143,6 +146,7 @@ def test_a_preview_for_a_pull_request_is_judged_and_its_reports_land_on_the_run(
     assert client.ask().headers[names.REVISION_HEADER] == steps.revisions[-1]
 
 
+@pytest.mark.any_platform
 def test_a_rehearsal_goes_through_all_gates_and_changes_nothing_but_the_runs_page(
     client: PlatformClient, steps: Steps
 ) -> None:

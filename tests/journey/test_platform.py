@@ -50,8 +50,17 @@ def is_ready(process: "subprocess.Popen[bytes]", log: Path) -> bool:  # noqa: AR
     return b'"rollout": ' in log.read_bytes()
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-@pytest.mark.parametrize("moment", [is_starting, runs_java, is_ready])
+@pytest.mark.parametrize(
+    ("moment", "stop"),
+    [
+        (is_starting, signal.SIGINT),
+        pytest.param(is_starting, signal.SIGTERM, marks=pytest.mark.nightly),
+        pytest.param(runs_java, signal.SIGINT, marks=pytest.mark.nightly),
+        (runs_java, signal.SIGTERM),
+        (is_ready, signal.SIGINT),
+        pytest.param(is_ready, signal.SIGTERM, marks=pytest.mark.nightly),
+    ],
+)
 def test_a_stop_at_any_moment_leaves_no_process_behind(
     tmp_path: Path, moment: Callable[..., bool], stop: signal.Signals
 ) -> None:

@@ -27,5 +27,8 @@ def set_up(words: list[str]) -> None:
 
 def mark_folder(item: pytest.Item) -> None:
     """All but the units run parts of the platform."""
-    if "unit" not in item.path.relative_to(ROOT).parts:
+    parts = item.path.relative_to(ROOT).parts
+    if "unit" not in parts:
         item.add_marker(pytest.mark.needs(PLATFORM))
+    if "nightly" in parts:
+        item.add_marker(pytest.mark.nightly)

@@ -25,9 +25,7 @@ LANES = WORKERS + 1
 REST = ("tests/journey", "tests/integration")
 # By what they took: one that is begun last is waited for alone.
 LONGEST_FIRST = (
-    "tests/journey/test_every_model.py",
     "tests/journey/test_faults.py",
-    "tests/journey/test_batch.py",
     "tests/integration/test_rollout_containers.py",
     "tests/integration/test_machine_boots.py",
     "tests/integration/test_parity.py",
@@ -41,7 +39,8 @@ LONGEST_FIRST = (
     "tests/journey/test_readme.py",
     "tests/integration/test_bring_your_own_model.py",
 )
-STACK = ("tests/journey", "-m", "stack", "--verbose")
+STACK = ("tests/journey", "-m", "stack and not nightly", "--verbose")
+NIGHTLY = ("tests/nightly", *REST, "-m", "nightly", "--verbose")
 EVERYTHING = ("dev", "audit", "spark", "platform")
 # Each worker of the units has a core, and a second thread costs more than it does for a fit of some hundred rows.
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
@@ -62,6 +61,8 @@ def main(arguments: Sequence[str]) -> int:
         return everything()
     if arguments[0] == "--quick":
         return quick(arguments[1:])
+    if arguments[0] == "--nightly":
+        return run(*PYTEST, *NIGHTLY, *arguments[1:])
     return run(*PYTEST, *arguments)
 
 
@@ -85,10 +86,8 @@ def everything() -> int:
         # The journeys on the stack wait for its containers most of their time, and share it in their order.
         report = Path(folder) / "stack.xml"
         beside.start("stack", (*PYTEST, *STACK, *reporting(report)), f"scripts/test {shlex.join(STACK)}")
-        rest, rest_cases = tests(
-            Path(folder), "rest", LANES, "loadfile", longest_first(), "-m", "not stack", "--no-loadscope-reorder",
-            "--verbose",
-        )  # fmt: skip
+        chosen = ("-m", "not stack and not nightly", "--no-loadscope-reorder", "--verbose")
+        rest, rest_cases = tests(Path(folder), "rest", LANES, "loadfile", longest_first(), *chosen)
         parts = [units, *made, rest, *beside.finish()]
         found = [*unit_cases, *rest_cases, *cases(report)]
     say(summary(found, time.monotonic() - began))

@@ -64,9 +64,11 @@ def test_words_that_are_no_mode_go_to_pytest(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(suite, "run", run)
     assert suite.main(["tests/unit/rollout", "-k", "digest"]) == 0
     assert suite.main(["--quick", "tests/unit/rollout"]) == 0
+    assert suite.main(["--nightly", "-k", "restore"]) == 0
     assert ran[0] == (*suite.PYTEST, "tests/unit/rollout", "-k", "digest")
     assert ran[1][-3:] == ("-m", "not process and not thorough", "tests/unit/rollout")
-    assert variables_of == [None, suite.ONE_THREAD]
+    assert ran[2][-5:] == ("-m", "nightly", "--verbose", "-k", "restore")
+    assert variables_of == [None, suite.ONE_THREAD, None]
 
 
 CASE = '<testcase name="{name}" file="tests/{name}.py" time="1">{inside}</testcase>'
@@ -97,4 +99,4 @@ def test_a_full_run_ends_with_the_slowest_the_time_of_each_part_and_how_to_run_a
     assert parts["units"] == "FAILED; again with: scripts/test --last-failed tests/test_bad.py"
     assert parts["plugin"].startswith("FAILED; again with: ")
     assert parts["rest"] == "passed"
-    assert parts["stack"] == "FAILED; again with: scripts/test tests/journey -m stack --verbose"
+    assert parts["stack"] == "FAILED; again with: scripts/test tests/journey -m 'stack and not nightly' --verbose"
