@@ -135,7 +135,7 @@ class PlatformClient:
     def keeps_asking(self) -> Iterator[SteadyClient]:
         """All the time of the block, from the first answers on; `answers` are counted by revision."""
         question = json.dumps(self.question).encode()
-        with SteadyClient(self.state()["url"], question, names.REVISION_HEADER, kept=2, fresh=2) as asking:
+        with SteadyClient(self.state()["url"], question, names.REVISION_HEADER, kept=2, fresh=2, pause=0.1) as asking:
             asking.heard_any()
             yield asking
 

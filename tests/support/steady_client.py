@@ -16,17 +16,18 @@ from benchmarks.switch_timeline import Timeline
 from services.contract import names
 from tests.support.poll import poll_until
 
-# Together they ask some 200 times a second, which takes a tenth of a core from what is tested.
-KEPT, FRESH, IDLE = Way(pause=0.03), Way(keeps=False, pause=0.03), Way(pause=5.0)
-BUSY = Way()
+# Six that pause so long take a fifth of a core, on both sides, from what is tested.
+PAUSE = 0.03
+IDLE, BUSY = Way(pause=5.0), Way()
 
 
 class SteadyClient:
     """Asks `url` all the time; what counts as an answer and as a failure is said in benchmarks/load_client.py.
 
     `answers` counts the answers by what they say in `header`. `kept` clients keep their connections, `fresh` ones ask
-    each time over a new one, `idle` ones keep theirs and rarely ask, `busy` ones ask again at once. What `timeline`
-    does not allow is in its `stale`. `cpu` are the seconds of a core that asking took, known at the end.
+    each time over a new one, both with `pause` seconds between, `idle` ones keep theirs and rarely ask, `busy` ones ask
+    again at once. What `timeline` does not allow is in its `stale`. `cpu` are the seconds of a core that asking took,
+    known at the end.
     """
 
     def __init__(
@@ -38,10 +39,12 @@ class SteadyClient:
         fresh: int = 2,
         idle: int = 0,
         busy: int = 0,
+        pause: float = PAUSE,
         timeline: Timeline | None = None,
     ) -> None:
         self._question = Question.post(f"{url}/invocations", question, header)
-        self._ways = [KEPT] * kept + [FRESH] * fresh + [IDLE] * idle + [BUSY] * busy
+        steady = [Way(pause=pause)] * kept + [Way(keeps=False, pause=pause)] * fresh
+        self._ways = steady + [IDLE] * idle + [BUSY] * busy
         self._loop = uvloop.new_event_loop()
         self._load = Load(self._question, judge=timeline.judge if timeline else None)
         self.cpu = 0.0
