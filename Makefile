@@ -74,7 +74,7 @@ remove: ## Delete ALL of the stack, its state included: make remove ARGS=--every
 	scripts/remove $(ARGS)
 
 ##@ Measure it
-.PHONY: poll-cost stack-figures gate-honesty gate-speed batch-speed serving-cost worker-scaling monitor-honesty observed-layer disk-growth killed serving hostile switches recovery step-honesty
+.PHONY: poll-cost stack-figures gate-honesty gate-speed batch-speed serving-cost worker-scaling monitor-honesty observed-layer disk-growth killed killed-ci serving hostile switches recovery step-honesty
 poll-cost: ## Measure what one poll of the plugin costs among many runs
 	benchmarks/poll-cost $(ARGS)
 stack-figures: ## Measure what the stack of containers costs: seconds, memory, images
@@ -104,6 +104,8 @@ observed-layer: ## Measure what ids, figures and logs cost an answer
 	benchmarks/observed-layer $(ARGS)
 disk-growth: ## Print how much each promotion has added to the store and the ledgers
 	benchmarks/disk-growth $(ARGS)
+killed-ci: ## Kill the CI server again and again, such as ARGS="--kills 500"
+	benchmarks/killed-ci $(ARGS)
 killed: ## Kill a rollout service again and again, such as ARGS="--kills 1000"
 	benchmarks/killed $(ARGS)
 serving: ## Measure how fast releases answer online, beside other servers and a bare echo

@@ -3,12 +3,14 @@
 import multiprocessing
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from services.contract.errors import Refused
 from services.contract.lock import lock
+from services.contract.waiting import retry
 
 _DAY = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 
@@ -38,3 +40,26 @@ def test_a_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
     other.start()
     other.join()
     lock(tmp_path / "lock", "machine", "wait").close()
+
+
+@pytest.mark.process
+def test_a_child_that_a_killed_holder_was_just_starting_is_waited_for(tmp_path: Path) -> None:
+    place = tmp_path / "lock"
+    reading, writing = os.pipe()
+    if (holder := os.fork()) == 0:
+        _held = lock(place, "machine", "wait")
+        if os.fork() == 0:
+            # As a child does between fork and exec, until the test lets it go.
+            os.close(writing)
+            os.read(reading, 1)
+        os._exit(0)
+    os.waitpid(holder, 0)
+
+    def after_a_refusal(ask: Callable[[], None], seconds: float, passing: tuple[type[Exception], ...]) -> None:
+        with pytest.raises(passing):
+            ask()
+        os.close(writing)
+        retry(ask, seconds, passing)
+
+    lock(place, "machine", "wait", after_a_refusal).close()
+    os.close(reading)
