@@ -6,7 +6,6 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import httpx
 import psutil
 
+from benchmarks.forked import FORKED
 from services.contract.record import write_atomically
 from services.embedded.api.app import create_app
 from services.embedded.plugin.interface import PluginReply
@@ -29,8 +29,6 @@ from tests.support.ports import free_port
 MODEL, ONLINE = "churn", "churn-online"
 STAGES = {MODEL: ("fetch", "validate", "package"), ONLINE: ("deploy",)}
 OFTEN = PollIntervals(poll=0.1, backoff=0.1, backoff_max=0.2)
-FORKED = get_context("forkserver")
-FORKED.set_forkserver_preload(["benchmarks.killed_ci_server"])
 Json = dict[str, Any]
 
 

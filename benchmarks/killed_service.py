@@ -5,7 +5,6 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from benchmarks.forked import FORKED
 from services.contract.control_protocol import Command, ServingState, Verb
 from services.contract.deployment import ModelState
 from services.contract.errors import Refused
@@ -28,9 +28,6 @@ from tests.support.rollout_invariants import wrong_in_files, wrong_processes
 
 MODEL = ReleasePlan.model
 SERVING = Path(__file__).with_name("cheap_serving.py")
-FORKED = get_context("forkserver")
-# A child imports the module that was started with -m once more, which is cheap when it has what that imports.
-FORKED.set_forkserver_preload(["benchmarks.killed_service", "tests.support.steady_client"])
 
 
 class KilledService:
