@@ -209,9 +209,11 @@ def test_folders_named_by_a_column_and_its_value_are_that_column(folder: Path, t
     scored(folder, given, keep=("cut", "carat"))
     asked = [(carat, cut, grade) for cut in ("Fair", "Ideal") for carat, _, grade in ROWS]
     answers = load_predictor(folder, folder.name).ask(asked)
-    assert [(row["carat"], row["cut"], row["prediction"]) for row in rows_of(given)] == [
+    # Spark reads files of one part in an order of its own.
+    assert {(row["carat"], row["cut"], row["prediction"]) for row in rows_of(given)} == {
         (carat, cut, answer) for (carat, cut, _), answer in zip(asked, answers, strict=True)
-    ]
+    }
+    assert len(rows_of(given)) == len(asked)
 
 
 @pytest.mark.usefixtures("fitted")
