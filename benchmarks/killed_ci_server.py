@@ -6,15 +6,13 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from multiprocessing.connection import wait
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
 
-from benchmarks.forked import FORKED
+from benchmarks.forked import ForkedServer
 from services.contract.record import write_atomically
 from services.embedded.api.app import create_app
 from services.embedded.plugin.interface import PluginReply
@@ -45,13 +43,12 @@ class OfferedPlugin(FakePlugin):
         return super()._latest(name, content, timeout)
 
 
-class KilledCiServer:
+class KilledCiServer(ForkedServer):
     """With its state below `folder`; `promoted` are the revisions in their order."""
 
     def __init__(self, folder: Path) -> None:
         self._state, self._offer, self._ran = folder / "state", folder / "offer.json", folder / "ran"
         self._port = free_port()
-        self._process: ForkServerProcess | None = None
         self._state.mkdir()
         self._ran.touch()
         self._http = httpx.Client(base_url=f"http://127.0.0.1:{self._port}/go/api", timeout=60, trust_env=False)
@@ -59,8 +56,7 @@ class KilledCiServer:
 
     def start(self) -> None:
         """Returns when it answers."""
-        self._process = FORKED.Process(target=_serve, args=(self._state, self._offer, self._ran, self._port))
-        self._process.start()
+        self.fork(_serve, self._state, self._offer, self._ran, self._port)
         poll_until(self._answers, "the CI server", pause=0.01)
 
     def define(self) -> None:
@@ -75,19 +71,8 @@ class KilledCiServer:
         self.promoted.append(f"{len(self.promoted) + 1}-aaaaaaaa")
         write_atomically(self._offer, json.dumps(revision(self.promoted[-1])).encode())
 
-    def wait_end(self, seconds: float) -> None:
-        if self._process:
-            wait([self._process.sentinel], seconds)
-
-    def kill(self) -> None:
-        if self._process:
-            self._process.kill()
-            self._process.join()
-
     def stop(self) -> None:
-        if self._process:
-            self._process.terminate()
-            self._process.join()
+        self.terminate()
         self._http.close()
         for job in self._jobs():
             job.kill()

@@ -5,14 +5,12 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from multiprocessing.connection import wait
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import httpx
 import psutil
 
-from benchmarks.forked import FORKED
+from benchmarks.forked import ForkedServer
 from services.contract.control_protocol import Command, ServingState, Verb
 from services.contract.deployment import ModelState
 from services.contract.errors import Refused
@@ -30,14 +28,13 @@ MODEL = ReleasePlan.model
 SERVING = Path(__file__).with_name("cheap_serving.py")
 
 
-class KilledService:
+class KilledService(ForkedServer):
     """With its state and its store below `folder`, and serving processes that cost next to nothing."""
 
     def __init__(self, folder: Path) -> None:
         self.store, self.state, self._log = folder / "store", folder / "state", folder / "rollout.log"
         self._port, self._first_port = free_port(), free_port()
         self._environments = folder / "environments"
-        self._process: ForkServerProcess | None = None
         self.state.mkdir()
         (self.state / EXPENDABLE).touch()
         _cheap_python(self._environments / "prediction-sklearn" / "bin" / "python")
@@ -58,26 +55,11 @@ class KilledService:
             "DRAIN_SECONDS": 1,
         }
         variables = {f"TRACKBACK_ROLLOUT_{name}": str(value) for name, value in settings.items()} | {FAIL_AT: fail_at}
-        self._process = FORKED.Process(target=_serve, args=(variables, self._log))
-        self._process.start()
+        self.fork(_serve, variables, self._log)
         poll_until(lambda: self.has_ended() or self._answers(), "the rollout service's health", pause=0.005)
 
-    def has_ended(self) -> bool:
-        return self._process is None or not self._process.is_alive()
-
-    def wait_end(self, seconds: float) -> None:
-        if self._process:
-            wait([self._process.sentinel], seconds)
-
-    def kill(self) -> None:
-        if self._process:
-            self._process.kill()
-            self._process.join()
-
     def stop(self) -> None:
-        if self._process:
-            self._process.terminate()
-            self._process.join()
+        self.terminate()
         self.http.close()
         self.end_what_serves()
 
@@ -112,7 +94,7 @@ class KilledService:
             if path.suffix == ".split" and not self.model().step:
                 yield f"I2: {path.name}: it hands requests on outside of a step"
         holder = (self.state / "lock").read_text().partition(" ")[0]
-        if not self._process or holder != str(self._process.pid):
+        if holder != str(self.pid):
             yield f"I4: the lock names process {holder}"
         if live and (found := self._answering()) != {live.release}:
             yield f"I2: expected {live.release[:8]} to answer, found {found}"
