@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="benchmarks/killed-ci",
         description="Kills the CI server with SIGKILL at any time while it polls and delivers promotions, and checks "
-        "that each is delivered once or superseded, and that nothing is left behind.",
+        "that each that it saw is in one build, that each build is delivered once, and that nothing is left behind.",
         epilog=EXAMPLE,
     )
     parser.add_argument("--kills", type=int, default=100, help="how many (100)")

@@ -4,7 +4,7 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import psutil
 
 from benchmarks.forked import ForkedServer
 from services.contract.record import write_atomically
+from services.delivery.promotions.outcomes import fingerprint
 from services.embedded.api.app import create_app
 from services.embedded.plugin.interface import PluginReply
 from services.embedded.polling.backoff import PollIntervals
@@ -89,9 +90,10 @@ class KilledCiServer(ForkedServer):
         yield from _wrong_instances(built)
         yield from _wrong_instances(online)
         listed = [one for instance in built for one in _revisions(instance)]
-        # What came between two polls was seen by nobody, and the newest stands for it.
+        # The plugin here offers the newest alone: one that came between two polls was seen by nobody.
         if not listed or listed[0] != self.promoted[-1]:
             yield f"I1: expected {self.promoted[-1]} to be built last, found {listed[:1]}"
+        yield from (f"I1: {one} was seen, and no build has it" for one in self._seen(built) if one not in listed)
         yield from (f"I1: {one} came {times} times" for one, times in Counter(listed).items() if times > 1)
         deployed = Counter(one for instance in online for one in _revisions(instance))
         expected = {f"{MODEL}/{instance['counter']}/{STAGES[MODEL][-1]}/1": 1 for instance in built}
@@ -102,7 +104,7 @@ class KilledCiServer(ForkedServer):
             yield f"I1: jobs ran that no instance has, or the other way round: {sorted(known ^ set(self._runs()))}"
         if jobs := self._jobs():
             yield f"I4: {len(jobs)} jobs still run"
-        yield from (f"I4: a temporary file was left: {path}" for path in self._state.rglob("*.tmp"))
+        yield from (f"I4: a temporary file was left: {path}" for path in self._state.rglob(".*"))
         yield from self._wrong_database()
 
     def _wrong_database(self) -> Iterator[str]:
@@ -111,6 +113,13 @@ class KilledCiServer(ForkedServer):
                 found = database.execute("PRAGMA integrity_check").fetchone()[0]
             if found != "ok":
                 yield f"I5: {file.name}: {found}"
+
+    def _seen(self, built: Sequence[Json]) -> list[str]:
+        """The last ten that the server wrote down."""
+        if not (package := fingerprint(built)):
+            return []
+        answer = self._http.get(f"materials/{package}/modifications", headers={"Accept": _V2}).raise_for_status()
+        return [one["revision"] for one in answer.json()["_embedded"]["modifications"]]
 
     def _history(self, name: str) -> list[Json]:
         answer = self._http.get(f"pipelines/{name}/history?page_size=100", headers={"Accept": _V1}).raise_for_status()
@@ -131,7 +140,7 @@ class KilledCiServer(ForkedServer):
         return False
 
 
-_V1 = "application/vnd.go.cd.v1+json"
+_V1, _V2 = (f"application/vnd.go.cd.v{version}+json" for version in (1, 2))
 
 
 def _wrong_instances(instances: list[Json]) -> Iterator[str]:
